@@ -1,0 +1,46 @@
+import { DrizzleQueryError } from 'drizzle-orm/errors'
+
+/** The fields of a PostgreSQL or connection error that are read here. */
+interface DriverError {
+  code?: string
+  constraint_name?: string
+}
+
+/** The driver's error inside of what Drizzle wraps around it. */
+export function driverError(error: unknown): DriverError & Error {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return inner as DriverError & Error
+}
+
+/** The name of the constraint that a statement broke, or undefined for any other error. */
+export function violated(error: unknown): string | undefined {
+  const { code, constraint_name } = driverError(error)
+  return code?.startsWith('23') ? constraint_name : undefined
+}
+
+// SQLSTATE classes 08 (connection), 53 (resources), 57P0x (shutdown), 25006 (read-only: a standby), 40 (serialisation,
+// deadlock), 55P03 and 57014 (lock or statement timeout), and the driver's own connection errors.
+const unavailable =
+  /^(08...|53...|57P0.|57014|55P03|25006|40001|40P01|CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)$/
+
+/** True when the database could not do it now, though it may later: answered with 503. */
+export function isUnavailable(error: unknown): boolean {
+  const inner = driverError(error)
+  const fromDriver = error instanceof DrizzleQueryError || (inner instanceof Error && 'query' in inner)
+  return fromDriver && unavailable.test(inner.code ?? '')
+}
+
+/** What a broken constraint means to a client: a code of errors.ts, and what to change. */
+const meanings = {
+  users_login_key: {
+    code: 'login_taken',
+    detail: 'Somebody has registered with this login already: log in, or take another',
+  },
+  users_favorite_genre_genres_id_fk: { code: 'genre_not_found', detail: 'favorite_genre is not the id of a genre' },
+} as const satisfies Record<string, { code: string; detail: string }>
+
+/** The client's side of a broken constraint, or undefined when the fault is not the client's. */
+export function meaning(error: unknown) {
+  const name = violated(error)
+  return name !== undefined && name in meanings ? meanings[name as keyof typeof meanings] : undefined
+}

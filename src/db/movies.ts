@@ -1,0 +1,40 @@
+import { sql } from 'drizzle-orm'
+import { films } from './schema/films.ts'
+
+/**
+ * The movie vocabulary over a film row: a select with other names, shared by the modules that serve movies.
+ * `description` and `trailer` are never null: a client we don't control crashes on null. Columns inside of expressions are
+ * written out, because Drizzle names them without their table, and inside of a subselect that is another's column.
+ */
+export const movieColumns = {
+  id: films.id,
+  kinopoisk_id: sql<number | null>`case when films.id < 1000000000 then films.id end`,
+  title: films.name,
+  original_title: films.original_name,
+  description: sql<string>`coalesce(films.description, '')`,
+  trailer: sql<string>`coalesce(films.trailer, '')`,
+  year: films.year,
+  rating: films.rate,
+  minutes: films.minutes,
+  genres: sql<{ id: number; name: string }[]>`coalesce((
+    select json_agg(json_build_object('id', g.id, 'name', g.name) order by fg.position)
+    from film_genres fg join genres g on g.id = fg.genre_id where fg.film_id = films.id), '[]')`,
+  director_id: films.director_id,
+  director: sql<{ id: number; name: string } | null>`(
+    select json_build_object('id', d.id, 'name', d.name) from directors d where d.id = films.director_id)`,
+  poster_url: films.poster_url,
+  favorites_count: sql<number>`(select count(*)::int from favourites where film_id = films.id)`,
+  user_rate: sql<number | null>`round(films.user_rate_sum::numeric / nullif(films.user_votes, 0), 2)::float8`,
+  user_votes: films.user_votes,
+  kinopoisk: films.kinopoisk,
+}
+
+interface MovieRow {
+  genres: { id: number; name: string }[]
+}
+
+/** The first genre stands out, for clients that know only one. */
+export function withGenre<T extends MovieRow>(movie: T) {
+  const [genre = null] = movie.genres
+  return { ...movie, genre_id: genre?.id ?? null, genre }
+}

@@ -1,0 +1,22 @@
+import { sql } from 'drizzle-orm'
+import { check, date, integer, pgTable, text, unique } from 'drizzle-orm/pg-core'
+
+/** `photo_key` names the photo in the storage; `kinopoisk_id` is upstream's staffId where the director came from there. */
+export const directors = pgTable(
+  'directors',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    name: text().notNull(),
+    date_of_birth: date({ mode: 'string' }),
+    photo_key: text(),
+    kinopoisk_id: integer(),
+  },
+  (table) => [
+    unique('directors_kinopoisk_id_key').on(table.kinopoisk_id),
+    check(
+      'directors_name_check',
+      sql`length(${table.name}) between 1 and 200 and ${table.name} = btrim(${table.name})`,
+    ),
+    check('directors_kinopoisk_id_check', sql`${table.kinopoisk_id} > 0`),
+  ],
+)

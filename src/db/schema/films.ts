@@ -1,0 +1,81 @@
+import { sql } from 'drizzle-orm'
+import {
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  numeric,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core'
+import { directors } from './directors.ts'
+import { genres } from './genres.ts'
+
+/**
+ * Every film the service knows. An id up to 10 000 000 is the film's Kinopoisk id; films made here start at 1 000 000 000.
+ * `listed`: in the catalogue; otherwise only known, because somebody looked it up or keeps it in a list.
+ * `kinopoisk` is what upstream tells, normalised (kinopoisk/normalise.ts); `kinopoisk_synced_at` is when it was asked.
+ */
+export const films = pgTable(
+  'films',
+  {
+    id: integer().primaryKey().generatedByDefaultAsIdentity({ startWith: 1_000_000_000 }),
+    listed: boolean().notNull().default(false),
+    name: text().notNull(),
+    original_name: text(),
+    director_id: integer().references(() => directors.id, { onDelete: 'restrict' }),
+    rate: numeric({ precision: 4, scale: 2, mode: 'number' }),
+    year: smallint(),
+    minutes: smallint(),
+    description: text(),
+    trailer: text(),
+    poster_url: text(),
+    user_rate_sum: integer().notNull().default(0),
+    user_votes: integer().notNull().default(0),
+    kinopoisk: jsonb(),
+    kinopoisk_synced_at: timestamp({ withTimezone: true }),
+    created_at: timestamp({ withTimezone: true }).notNull().defaultNow(),
+    updated_at: timestamp({ withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [
+    check('films_id_check', sql`${table.id} between 1 and 10000000 or ${table.id} >= 1000000000`),
+    check('films_name_check', sql`length(${table.name}) between 1 and 500 and ${table.name} = btrim(${table.name})`),
+    check('films_rate_check', sql`${table.rate} between 0 and 10`),
+    check('films_year_check', sql`${table.year} between 1800 and 2200`),
+    check('films_minutes_check', sql`${table.minutes} > 0`),
+    check(
+      'films_user_rate_check',
+      sql`${table.user_votes} >= 0 and ${table.user_rate_sum} between ${table.user_votes} and 10 * ${table.user_votes}`,
+    ),
+    check(
+      'films_listed_check',
+      sql`not ${table.listed} or (${table.director_id} is not null and ${table.year} is not null)`,
+    ),
+    uniqueIndex('films_listed_name_key').on(sql`lower(${table.name})`).where(sql`${table.listed}`),
+    index('films_director_id_idx').on(table.director_id),
+  ],
+)
+
+/** A film's genres in their order: position 0 is the film's first genre. */
+export const filmGenres = pgTable(
+  'film_genres',
+  {
+    film_id: integer()
+      .notNull()
+      .references(() => films.id, { onDelete: 'cascade' }),
+    genre_id: integer()
+      .notNull()
+      .references(() => genres.id, { onDelete: 'restrict' }),
+    position: smallint().notNull(),
+  },
+  (table) => [
+    primaryKey({ name: 'film_genres_pkey', columns: [table.film_id, table.genre_id] }),
+    index('film_genres_genre_id_idx').on(table.genre_id, table.film_id),
+    check('film_genres_position_check', sql`${table.position} >= 0`),
+  ],
+)
