@@ -1,0 +1,78 @@
+import type { FilmFact } from './films.ts'
+import type { Usage } from './limits.ts'
+import type { Endpoint, Question } from './question.ts'
+import { type Answer, failure } from './reply.ts'
+import { createSearch } from './search.ts'
+import { filmDetails, searchItem, staffOf, voteItem } from './shapes.ts'
+import { votesOf } from './votes.ts'
+
+const PAGE_SIZE = 20
+const LAST_FILM_ID = 10_000_000
+const LAST_SEARCH_PAGE = 20
+const LAST_VOTES_PAGE = 100
+
+export function createAnswers(
+  films: readonly FilmFact[],
+  usage: (apiKey: string) => Usage,
+): Record<Endpoint, (question: Question) => Answer> {
+  const byId = new Map(films.map((film) => [film.id, film]))
+  const search = createSearch(films)
+  return {
+    film: ({ argument }) => aboutFilm(byId, argument, filmDetails),
+    staff: ({ query }) => aboutFilm(byId, query.get('filmId') ?? '', staffOf),
+    search: ({ query }) => searchPage(search, query),
+    votes: ({ argument, query }) => votesPage(films, argument, query),
+    api_key: ({ argument }) => ({ status: 200, body: account(usage(argument)) }),
+    other: () => failure(404, 'No such path'),
+  }
+}
+
+function aboutFilm(byId: Map<number, FilmFact>, text: string, shape: (film: FilmFact) => unknown): Answer {
+  const id = readInteger(text, LAST_FILM_ID)
+  if (id === undefined) return failure(400, `The film id must be an integer from 1 to ${LAST_FILM_ID}`)
+  const film = byId.get(id)
+  return film === undefined ? failure(404, `No film with id ${id}`) : { status: 200, body: shape(film) }
+}
+
+function searchPage(search: (keyword: string) => FilmFact[], query: URLSearchParams): Answer {
+  const keyword = query.get('keyword') ?? ''
+  const page = readInteger(query.get('page') ?? '1', LAST_SEARCH_PAGE)
+  if (keyword.trim() === '') return failure(400, 'The keyword is missing')
+  if (page === undefined) return failure(400, `The page must be an integer from 1 to ${LAST_SEARCH_PAGE}`)
+  const found = search(keyword)
+  const body = {
+    keyword,
+    // Rounded as upstream rounds it: 0 pages with one result, and the last, short page is not told of.
+    pagesCount: Math.min(LAST_SEARCH_PAGE, Math.round(found.length / PAGE_SIZE)),
+    films: cutPage(found, page).map(searchItem),
+    searchFilmsCountResult: found.length,
+  }
+  return { status: 200, body }
+}
+
+function votesPage(films: readonly FilmFact[], argument: string, query: URLSearchParams): Answer {
+  const user = readInteger(argument, Number.MAX_SAFE_INTEGER)
+  const page = readInteger(query.get('page') ?? '1', LAST_VOTES_PAGE)
+  if (user === undefined) return failure(400, 'The user id must be an integer')
+  if (page === undefined) return failure(400, `The page must be an integer from 1 to ${LAST_VOTES_PAGE}`)
+  const votes = votesOf(user, films)
+  const items = cutPage(votes, page).map(({ film, rating }) => voteItem(film, rating))
+  return { status: 200, body: { total: votes.length, totalPages: Math.ceil(votes.length / PAGE_SIZE), items } }
+}
+
+function account({ total, today, dailyQuota }: Usage) {
+  return {
+    totalQuota: { value: -1, used: total },
+    dailyQuota: { value: dailyQuota, used: today },
+    accountType: 'FREE',
+  }
+}
+
+function cutPage<T>(all: readonly T[], page: number): T[] {
+  return all.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
+}
+
+function readInteger(text: string, max: number): number | undefined {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : 0
+  return value >= 1 && value <= max ? value : undefined
+}

@@ -1,0 +1,27 @@
+export type Endpoint = 'film' | 'search' | 'staff' | 'votes' | 'api_key' | 'other'
+
+/** A request understood: the endpoint it is for, the variable part of its path, its query. */
+export interface Question {
+  endpoint: Endpoint
+  argument: string
+  query: URLSearchParams
+}
+
+const PATHS: readonly [Endpoint, RegExp][] = [
+  ['film', /^\/api\/v2\.2\/films\/([^/]+)$/],
+  ['search', /^\/api\/v2\.1\/films\/search-by-keyword$/],
+  ['staff', /^\/api\/v1\/staff$/],
+  ['votes', /^\/api\/v1\/kp_users\/([^/]+)\/votes$/],
+  ['api_key', /^\/api\/v1\/api_keys\/([^/]+)$/],
+]
+
+export function readQuestion(method: string, target: string): Question {
+  const end = `${target}?`.indexOf('?')
+  const path = target.slice(0, end)
+  const query = new URLSearchParams(target.slice(end + 1))
+  for (const [endpoint, pattern] of method === 'GET' ? PATHS : []) {
+    const match = pattern.exec(path)
+    if (match !== null) return { endpoint, argument: match[1] ?? '', query }
+  }
+  return { endpoint: 'other', argument: '', query }
+}
