@@ -1,0 +1,122 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import type { Question } from './question.ts'
+
+// Upstream sends numbers as text in one endpoint and as numbers in another, and null, '' or 'null' for the unknown:
+// the check is on the shape, normalise.ts gives the types.
+const maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
+const text = maybe(Type.String())
+const number = maybe(Type.Union([Type.Number(), Type.String()]))
+const flag = maybe(Type.Boolean())
+const countries = maybe(Type.Array(Type.Object({ country: text })))
+const genres = maybe(Type.Array(Type.Object({ genre: text })))
+
+const FilmAnswer = Type.Object({
+  kinopoiskId: Type.Integer(),
+  kinopoiskHDId: text,
+  imdbId: text,
+  nameRu: text,
+  nameEn: text,
+  nameOriginal: text,
+  posterUrl: text,
+  posterUrlPreview: text,
+  coverUrl: text,
+  logoUrl: text,
+  reviewsCount: number,
+  ratingGoodReview: number,
+  ratingGoodReviewVoteCount: number,
+  ratingKinopoisk: number,
+  ratingKinopoiskVoteCount: number,
+  ratingImdb: number,
+  ratingImdbVoteCount: number,
+  ratingFilmCritics: number,
+  ratingFilmCriticsVoteCount: number,
+  ratingAwait: number,
+  ratingAwaitCount: number,
+  ratingRfCritics: number,
+  ratingRfCriticsVoteCount: number,
+  webUrl: text,
+  year: number,
+  filmLength: number,
+  slogan: text,
+  description: text,
+  shortDescription: text,
+  editorAnnotation: text,
+  isTicketsAvailable: flag,
+  productionStatus: text,
+  type: text,
+  ratingMpaa: text,
+  ratingAgeLimits: text,
+  countries,
+  genres,
+  startYear: number,
+  endYear: number,
+  serial: flag,
+  shortFilm: flag,
+  completed: flag,
+  hasImax: flag,
+  has3D: flag,
+  lastSync: text,
+})
+export type FilmAnswer = Static<typeof FilmAnswer>
+
+const SearchItem = Type.Object({
+  filmId: Type.Integer(),
+  nameRu: text,
+  nameEn: text,
+  type: text,
+  year: number,
+  description: text,
+  filmLength: number,
+  countries,
+  genres,
+  rating: number,
+  ratingVoteCount: number,
+  posterUrl: text,
+  posterUrlPreview: text,
+})
+export type SearchItem = Static<typeof SearchItem>
+
+const SearchAnswer = Type.Object({
+  searchFilmsCountResult: Type.Integer({ minimum: 0 }),
+  films: Type.Array(SearchItem),
+})
+export type SearchAnswer = Static<typeof SearchAnswer>
+
+const filmCheck = TypeCompiler.Compile(FilmAnswer)
+const searchCheck = TypeCompiler.Compile(SearchAnswer)
+
+const hour = 3600
+const day = 24 * hour
+const mebibyte = 1024 * 1024
+
+/** GET /api/v2.2/films/{id}, id 1…10 000 000. */
+export function filmQuestion(id: number): Question<FilmAnswer> {
+  return {
+    endpoint: 'film',
+    path: `/api/v2.2/films/${id}`,
+    maxBytes: mebibyte,
+    accepts: (value): value is FilmAnswer => filmCheck.Check(value) && value.kinopoiskId === id,
+    ttlSeconds: (film) => (film && isSettled(film) ? 30 * day : day),
+  }
+}
+
+/** GET /api/v2.1/films/search-by-keyword, page 1…20 of 20 films. */
+export function searchQuestion(keyword: string, page: number): Question<SearchAnswer> {
+  return {
+    endpoint: 'search',
+    path: `/api/v2.1/films/search-by-keyword?${new URLSearchParams({ keyword, page: String(page) })}`,
+    maxBytes: mebibyte,
+    accepts: (value): value is SearchAnswer => searchCheck.Check(value),
+    ttlSeconds: (answer) => (answer?.films.length ? day : hour),
+  }
+}
+
+const unfinished = new Set(['FILMING', 'PRE_PRODUCTION', 'ANNOUNCED', 'POST_PRODUCTION'])
+
+/** A released and rated film changes slowly; any other may change tomorrow. */
+function isSettled(film: FilmAnswer): boolean {
+  const rated = Number(film.ratingKinopoisk) > 0
+  const ahead = Number(film.year ?? 0) > new Date().getFullYear()
+  return rated && !ahead && !unfinished.has(film.productionStatus ?? '')
+}

@@ -1,0 +1,86 @@
+import type { Db } from '../db/connect.ts'
+import { createAnswerRepository } from './answers.ts'
+import { type Clock, cached, systemClock } from './cache.ts'
+import { filmQuestion, searchQuestion } from './endpoints.ts'
+import { type KinopoiskFilm, type KinopoiskItem, normaliseFilm, normaliseItem } from './normalise.ts'
+import { type Answer, compose } from './question.ts'
+import { createUpstream, type UpstreamOptions } from './upstream.ts'
+
+/** A value with how it came: `source` for the body, the other two for the Age and Cache-Status (RFC 9211) headers. */
+export interface Told<T> {
+  value: T
+  source: 'kinopoisk' | 'cache'
+  ageSeconds: number
+  cacheStatus: string
+}
+
+export interface SearchResult {
+  total: number
+  pages: number
+  items: KinopoiskItem[]
+}
+
+export interface Gateway {
+  /** Null: Kinopoisk knows no such film. Throws upstream_* when it can't be asked and nothing is kept. */
+  film(id: number): Promise<Told<KinopoiskFilm | null>>
+  /** `page` 1…20, 20 films each. Throws upstream_* when it can't be asked and nothing is kept. */
+  search(keyword: string, page: number): Promise<Told<SearchResult>>
+  close(): Promise<void>
+}
+
+interface GatewayOptions extends UpstreamOptions {
+  /** Upstream is the embedded sandbox: Cache-Status says so. */
+  sandbox: boolean
+  clock?: Clock
+}
+
+const pageSize = 20
+const maxPages = 20
+
+export function createGateway(db: Db, { sandbox, clock = systemClock, ...options }: GatewayOptions): Gateway {
+  const upstream = createUpstream(options)
+  const ask = compose(upstream.ask, [cached(createAnswerRepository(db), clock)])
+
+  const told = <T, V>(answer: Answer<T>, value: V): Told<V> => ({
+    value,
+    source: answer.via === 'stale' ? 'cache' : 'kinopoisk',
+    ageSeconds: Math.max(0, Math.round((clock.now().getTime() - answer.fetchedAt.getTime()) / 1000)),
+    cacheStatus: cacheStatus(answer, clock.now(), sandbox),
+  })
+
+  return {
+    async film(id) {
+      const answer = await ask(filmQuestion(id))
+      return told(answer, answer.value && normaliseFilm(answer.value, answer.fetchedAt))
+    },
+    async search(keyword, page) {
+      const answer = await ask(searchQuestion(searchKey(keyword), page))
+      const items = (answer.value?.films ?? []).filter((film) => film.filmId >= 1 && film.filmId <= 10_000_000)
+      // Upstream's own page count can't be trusted, its total can.
+      const total = Math.max(
+        answer.value?.searchFilmsCountResult ?? 0,
+        items.length && (page - 1) * pageSize + items.length,
+      )
+      const pages = Math.min(maxPages, Math.ceil(total / pageSize))
+      return told(answer, { total, pages, items: items.map(normaliseItem) })
+    },
+    close: upstream.close,
+  }
+}
+
+/** Queries that differ in case, spaces or Unicode form are one question. */
+function searchKey(keyword: string): string {
+  return keyword.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase()
+}
+
+function cacheStatus(answer: Answer<unknown>, now: Date, sandbox: boolean): string {
+  const ttl = answer.expiresAt ? Math.round((answer.expiresAt.getTime() - now.getTime()) / 1000) : 0
+  const how = {
+    miss: 'fwd=miss; stored',
+    expired: 'fwd=stale; stored',
+    hit: `hit; ttl=${ttl}`,
+    stale: `hit; ttl=${ttl}`,
+  }
+  const details = [sandbox && 'sandbox', answer.reason].filter(Boolean).join(' ')
+  return `kinoteka; ${how[answer.via]}${details && `; detail="${details}"`}`
+}

@@ -1,0 +1,152 @@
+import type { FilmAnswer, SearchItem } from './endpoints.ts'
+
+/** A film as upstream tells it, typed; null where unknown. `synced_at` is when we asked. */
+export type KinopoiskFilm = ReturnType<typeof normaliseFilm>
+export type KinopoiskItem = ReturnType<typeof normaliseItem>
+
+/** Details → typed fields. Times without a zone (lastSync) are read as UTC: upstream doesn't say. */
+export function normaliseFilm(film: FilmAnswer, syncedAt: Date) {
+  return {
+    kinopoisk_id: film.kinopoiskId,
+    kinopoisk_hd_id: text(film.kinopoiskHDId),
+    imdb_id: text(film.imdbId),
+    name_ru: name(film.nameRu),
+    name_en: name(film.nameEn),
+    name_original: name(film.nameOriginal),
+    poster_url: text(film.posterUrl),
+    poster_preview_url: text(film.posterUrlPreview),
+    cover_url: text(film.coverUrl),
+    logo_url: text(film.logoUrl),
+    web_url: text(film.webUrl),
+    type: text(film.type),
+    year: year(film.year),
+    start_year: year(film.startYear),
+    end_year: year(film.endYear),
+    minutes: minutes(film.filmLength),
+    slogan: text(film.slogan),
+    description: text(film.description),
+    short_description: text(film.shortDescription),
+    editor_annotation: text(film.editorAnnotation),
+    countries: texts(film.countries?.map((item) => item.country)),
+    genres: texts(film.genres?.map((item) => item.genre)),
+    rating_kinopoisk: rating(film.ratingKinopoisk),
+    rating_kinopoisk_votes: count(film.ratingKinopoiskVoteCount),
+    rating_imdb: rating(film.ratingImdb),
+    rating_imdb_votes: count(film.ratingImdbVoteCount),
+    rating_film_critics: rating(film.ratingFilmCritics),
+    rating_film_critics_votes: count(film.ratingFilmCriticsVoteCount),
+    rating_await_percent: percent(film.ratingAwait),
+    rating_await_votes: count(film.ratingAwaitCount),
+    rating_rf_critics_percent: percent(film.ratingRfCritics),
+    rating_rf_critics_votes: count(film.ratingRfCriticsVoteCount),
+    rating_good_review_percent: percent(film.ratingGoodReview),
+    rating_good_review_votes: count(film.ratingGoodReviewVoteCount),
+    reviews_count: count(film.reviewsCount),
+    mpaa: text(film.ratingMpaa),
+    age_limit: ageLimit(film.ratingAgeLimits),
+    production_status: text(film.productionStatus),
+    serial: flag(film.serial),
+    short_film: flag(film.shortFilm),
+    completed: flag(film.completed),
+    has_imax: flag(film.hasImax),
+    has_3d: flag(film.has3D),
+    is_tickets_available: flag(film.isTicketsAvailable),
+    last_sync: moment(film.lastSync),
+    synced_at: syncedAt.toISOString(),
+  }
+}
+
+/** A search result → typed fields. Its `nameEn` is the original title. */
+export function normaliseItem(item: SearchItem) {
+  const expected = String(item.rating ?? '')
+    .trim()
+    .endsWith('%')
+  return {
+    id: item.filmId,
+    kinopoisk_id: item.filmId,
+    title: name(item.nameRu) ?? name(item.nameEn) ?? String(item.filmId),
+    original_title: name(item.nameEn),
+    type: text(item.type),
+    year: year(item.year),
+    minutes: minutes(item.filmLength),
+    rating: expected ? null : rating(item.rating),
+    await_percent: expected ? percent(item.rating) : null,
+    votes: count(item.ratingVoteCount),
+    genres: texts(item.genres?.map(({ genre }) => genre)),
+    countries: texts(item.countries?.map(({ country }) => country)),
+    description: text(item.description),
+    poster_url: text(item.posterUrl),
+    poster_preview_url: text(item.posterUrlPreview),
+  }
+}
+
+type Loose = string | number | null | undefined
+
+/** '', 'null', NUL and lone surrogates are upstream's or a broken wire's; no-break spaces become spaces. */
+function text(value: Loose): string | null {
+  const clean = String(value ?? '')
+    .toWellFormed()
+    .replaceAll('\0', '')
+    .replaceAll('\u00a0', ' ')
+    .trim()
+  return clean === '' || clean === 'null' ? null : clean
+}
+
+function name(value: Loose): string | null {
+  return text(value)?.replace(/\s+/g, ' ').slice(0, 500) ?? null
+}
+
+function texts(values: Loose[] | undefined): string[] {
+  return [...new Set((values ?? []).map(name).filter((value) => value !== null))]
+}
+
+function number(value: Loose): number | null {
+  const clean = text(value)
+  const parsed = clean === null ? Number.NaN : Number(clean.replace(/%$/, ''))
+  return Number.isFinite(parsed) ? parsed : null
+}
+
+function between(value: number | null, min: number, max: number): number | null {
+  return value !== null && value >= min && value <= max ? value : null
+}
+
+function rating(value: Loose): number | null {
+  return between(number(value), 0, 10)
+}
+
+function percent(value: Loose): number | null {
+  return between(number(value), 0, 100)
+}
+
+function count(value: Loose): number | null {
+  const whole = between(number(value), 0, 2_147_483_647)
+  return whole === null ? null : Math.trunc(whole)
+}
+
+/** 1999, "1999", "2018-...", "1957-1959" → the first four digits. */
+function year(value: Loose): number | null {
+  return between(number(/^\d{4}/.exec(text(value) ?? '')?.[0]), 1800, 2200)
+}
+
+/** 136, "136", "02:16" and "2:17" → minutes. */
+function minutes(value: Loose): number | null {
+  const [, hours, rest] = /^(\d{1,3}):(\d{2})$/.exec(text(value) ?? '') ?? []
+  const total = hours === undefined ? number(value) : Number(hours) * 60 + Number(rest)
+  return total === null || !Number.isInteger(total) ? null : between(total, 1, 32_767)
+}
+
+/** "age18" → 18. */
+function ageLimit(value: Loose): number | null {
+  return between(number(/\d+/.exec(text(value) ?? '')?.[0]), 0, 99)
+}
+
+function flag(value: boolean | null | undefined): boolean | null {
+  return value ?? null
+}
+
+function moment(value: Loose): string | null {
+  const clean = text(value)
+  if (clean === null) return null
+  const date = new Date(/[zZ]|[+-]\d\d:?\d\d$/.test(clean) ? clean : `${clean}Z`)
+  return Number.isNaN(date.getTime()) ? null : date.toISOString()
+}
