@@ -1,0 +1,205 @@
+import { isIP } from 'node:net'
+import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/max'
+
+export type Config = ReturnType<typeof loadConfig>
+
+/** The process environment, on top of the `.env` file of the working directory where there is one. */
+export function readEnvironment(): NodeJS.ProcessEnv {
+  try {
+    process.loadEnvFile()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  return process.env
+}
+
+/** All faults of the environment in one message; never a value, so never a secret. */
+export class ConfigError extends Error {
+  readonly faults: string[]
+  constructor(faults: string[]) {
+    super(`The configuration is wrong:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`)
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+/** Reads a variable's text; throws an error that says what was expected. An empty variable counts as absent. */
+type Reader<T> = (text: string | undefined) => T
+
+/**
+ * The environment as a typed value.
+ * @throws {ConfigError} naming every variable that is wrong or missing
+ */
+export function loadConfig(env: Record<string, string | undefined>) {
+  const faults: string[] = []
+  const read = <T>(name: string, reader: Reader<T>): T => {
+    try {
+      return reader(env[name]?.trim() || undefined)
+    } catch (error) {
+      faults.push(`${name} ${(error as Error).message}`)
+      return undefined as T
+    }
+  }
+  const config = {
+    host: read('HOST', text('127.0.0.1')),
+    port: read('PORT', integer(3000, 0, 65_535)),
+    dataDir: read('DATA_DIR', text('.data')),
+    databaseUrl: read('DATABASE_URL', optional(postgresUrl)),
+    databaseReadUrl: read('DATABASE_READ_URL', optional(postgresUrl)),
+    jwtSecrets: read('JWT_SECRET', optional(secrets)),
+    accessTtlMs: read('ACCESS_TTL', duration('15m')),
+    refreshTtlMs: read('REFRESH_TTL', duration('30d')),
+    phoneRegion: read('DEFAULT_PHONE_REGION', region('UA')),
+    kinopoisk: {
+      url: read('KINOPOISK_URL', httpUrl('https://kinopoiskapiunofficial.tech')),
+      apiKey: read('KINOPOISK_API_KEY', optional(headerValue)),
+      dailyQuota: read('KINOPOISK_DAILY_QUOTA', integer(500, -1, 100_000_000)),
+      resetTz: read('KINOPOISK_QUOTA_RESET_TZ', timeZone('Europe/Moscow')),
+      timeoutMs: read('KINOPOISK_TIMEOUT', duration('5s')),
+    },
+    s3: {
+      endpoint: read('S3_ENDPOINT', optional(httpUrlText)),
+      region: read('S3_REGION', optional(same)),
+      bucket: read('S3_BUCKET', optional(same)),
+      accessKeyId: read('S3_ACCESS_KEY_ID', optional(same)),
+      secretAccessKey: read('S3_SECRET_ACCESS_KEY', optional(same)),
+    },
+    admin: {
+      login: read('ADMIN_LOGIN', optional(same)),
+      password: read('ADMIN_PASSWORD', optional(same)),
+    },
+    publicCatalogue: read('PUBLIC_CATALOGUE', flag(false)),
+    corsOrigins: read('CORS_ORIGINS', origins),
+    trustProxy: read('TRUST_PROXY', trustProxy),
+    metricsToken: read('METRICS_TOKEN', optional(headerValue)),
+    sentryDsn: read('SENTRY_DSN', optional(httpUrlText)),
+    logLevel: read('LOG_LEVEL', oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])),
+  }
+  faults.push(...crossFaults(config))
+  if (faults.length > 0) throw new ConfigError(faults)
+  return config
+}
+
+function crossFaults(config: {
+  databaseUrl: string | undefined
+  jwtSecrets: string[] | undefined
+  admin: Record<string, string | undefined>
+  s3: Record<string, string | undefined>
+}): string[] {
+  const faults: string[] = []
+  if (config.databaseUrl && !config.jwtSecrets) faults.push('JWT_SECRET is required with DATABASE_URL')
+  if (!config.admin.login !== !config.admin.password) faults.push('ADMIN_LOGIN and ADMIN_PASSWORD go together')
+  const s3 = Object.values(config.s3)
+  if (s3.some(Boolean) && !s3.every(Boolean)) faults.push('S3_* are set all five or none')
+  return faults
+}
+
+function optional<T>(reader: (text: string) => T): Reader<T | undefined> {
+  return (value) => (value === undefined ? undefined : reader(value))
+}
+
+function same(value: string): string {
+  return value
+}
+
+function text(fallback: string): Reader<string> {
+  return (value = fallback) => value
+}
+
+function integer(fallback: number, min: number, max: number): Reader<number> {
+  return (value = String(fallback)) => {
+    const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN
+    if (!(number >= min && number <= max)) fail(`must be an integer from ${min} to ${max}`)
+    return number
+  }
+}
+
+function flag(fallback: boolean): Reader<boolean> {
+  return (value = String(fallback)) => {
+    if (value !== 'true' && value !== 'false') fail('must be true or false')
+    return value === 'true'
+  }
+}
+
+function oneOf<T extends string>(fallback: T, allowed: readonly T[]): Reader<T> {
+  return (value = fallback) => allowed.find((item) => item === value) ?? fail(`must be one of ${allowed.join(', ')}`)
+}
+
+const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+function duration(fallback: string): Reader<number> {
+  return (value = fallback) => {
+    const [, amount, unit] =
+      /^(\d{1,6})(ms|s|m|h|d)$/.exec(value) ?? fail('must be a duration such as 500ms, 5s, 15m, 12h or 30d')
+    const ms = Number(amount) * unitMs[unit as keyof typeof unitMs]
+    return ms > 0 ? ms : fail('must be more than 0')
+  }
+}
+
+function postgresUrl(value: string): string {
+  // Several hosts (postgres://u@a,b/db) are no URL for WHATWG, so only the form is checked here.
+  return /^postgres(ql)?:\/\/[^/\s]*\/[^\s]+$/.test(value)
+    ? value
+    : fail('must be postgres://user:password@host:port/database')
+}
+
+function httpUrlText(value: string): string {
+  return httpUrl('')(value)
+}
+
+function httpUrl(fallback: string): Reader<string> {
+  return (value = fallback) => {
+    if (!/^https?:$/.test(URL.parse(value)?.protocol ?? '')) fail('must be an http:// or https:// URL')
+    return value.replace(/\/+$/, '')
+  }
+}
+
+function secrets(value: string): string[] {
+  const list = value.split(',').map((secret) => secret.trim())
+  if (list.some((secret) => Buffer.byteLength(secret) < 32))
+    fail('must be at least 32 bytes (each of a comma-separated list)')
+  return list
+}
+
+function headerValue(value: string): string {
+  return /^[\x21-\x7e]+$/.test(value) ? value : fail('must be printable ASCII without spaces')
+}
+
+function region(fallback: CountryCode): Reader<CountryCode> {
+  return (value: string = fallback) =>
+    isSupportedCountry(value) ? value : fail('must be a two-letter country code such as UA')
+}
+
+function timeZone(fallback: string): Reader<string> {
+  return (value = fallback) => {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone
+    } catch {
+      fail('must be a time zone name such as Europe/Moscow')
+    }
+  }
+}
+
+function origins(value: string | undefined): '*' | string[] {
+  if (value === '*') return '*'
+  const list = value?.split(',').map((origin) => origin.trim()) ?? []
+  if (list.some((origin) => URL.parse(origin)?.origin !== origin)) {
+    fail('must be * or comma-separated origins such as https://films.example')
+  }
+  return list
+}
+
+/** `true`, or the proxies' addresses: a count of hops alone can be forged by a client that connects directly. */
+function trustProxy(value: string | undefined): boolean | string {
+  if (value === undefined || value === 'false') return false
+  if (value === 'true') return true
+  const named = ['loopback', 'linklocal', 'uniquelocal']
+  const isAddress = (item: string) => named.includes(item) || isIP(item.replace(/\/\d{1,3}$/, '')) !== 0
+  return value.split(',').every((item) => isAddress(item.trim()))
+    ? value
+    : fail('must be true, false or the addresses of the proxies')
+}
+
+function fail(expected: string): never {
+  throw new Error(expected)
+}

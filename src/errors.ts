@@ -1,0 +1,76 @@
+/** The one table of error codes: status and title of each. The code is the stable part of the contract. */
+export const errorCodes = {
+  invalid_input: [400, 'The request does not fit the schema'],
+  malformed_json: [400, 'The body is not valid JSON'],
+  bad_request: [400, 'The request cannot be understood'],
+  weak_password: [400, 'The password is too weak'],
+  wrong_password: [400, 'The old password is wrong'],
+  missing_token: [401, 'A bearer token is needed'],
+  invalid_token: [401, 'The token is not valid'],
+  invalid_credentials: [401, 'Wrong login or password'],
+  forbidden: [403, 'Not allowed for this role'],
+  not_found: [404, 'Not found'],
+  movie_not_found: [404, 'No such movie'],
+  genre_not_found: [404, 'No such genre'],
+  method_not_allowed: [405, 'Method not allowed'],
+  conflict: [409, 'Conflict'],
+  login_taken: [409, 'The login is taken'],
+  payload_too_large: [413, 'The body is too large'],
+  unsupported_media_type: [415, 'Unsupported content type'],
+  unprocessable: [422, 'The request refers to what does not exist'],
+  too_many_requests: [429, 'Too many requests'],
+  headers_too_large: [431, 'The request headers are too large'],
+  internal_error: [500, 'Internal error'],
+  upstream_bad_response: [502, 'Kinopoisk sent an answer that cannot be used'],
+  upstream_rejected_key: [502, 'Kinopoisk rejected the API key'],
+  overloaded: [503, 'The service is overloaded'],
+  database_unavailable: [503, 'The database is unavailable'],
+  shutting_down: [503, 'The service is shutting down'],
+  upstream_quota_exhausted: [503, 'The Kinopoisk quota is exhausted'],
+  upstream_rate_limited: [503, 'Kinopoisk limits the rate of calls'],
+  upstream_unavailable: [503, 'Kinopoisk is unavailable'],
+  upstream_timeout: [504, 'Kinopoisk did not answer in time'],
+} as const satisfies Record<string, readonly [status: number, title: string]>
+
+export type ErrorCode = keyof typeof errorCodes
+
+export interface InputFault {
+  path: string
+  message: string
+}
+
+interface ErrorExtras {
+  detail?: string
+  errors?: InputFault[]
+  headers?: Record<string, string>
+  cause?: unknown
+}
+
+/** An error that a client is told about. `detail` says what to change; it must hold no secret and no driver text. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly statusCode: number
+  readonly errors: InputFault[] | undefined
+  readonly headers: Record<string, string>
+
+  constructor(code: ErrorCode, extras: ErrorExtras = {}) {
+    const [status, title] = errorCodes[code]
+    super(extras.detail ?? title, { cause: extras.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.statusCode = status
+    this.errors = extras.errors
+    this.headers = { ...defaultHeaders(status), ...extras.headers }
+  }
+}
+
+/** One fault of the input, for what a schema can't say. `path` is e.g. `body.login`. */
+export function inputFault(path: string, message: string): AppError {
+  return new AppError('invalid_input', { detail: `${path} ${message}`, errors: [{ path, message }] })
+}
+
+function defaultHeaders(status: number): Record<string, string> {
+  if (status === 401) return { 'www-authenticate': 'Bearer' }
+  if (status === 429 || status === 503) return { 'retry-after': '5' }
+  return {}
+}

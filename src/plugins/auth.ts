@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto'
+import jwt from '@fastify/jwt'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { AppError } from '../errors.ts'
+
+export interface CurrentUser {
+  id: number
+  role: 'user' | 'admin'
+  sessionId: string
+}
+
+/** What an access token says. Its times are checked here, its session in the database on every request. */
+export interface AccessClaims {
+  userId: number
+  sessionId: string
+}
+
+export interface AccessTokens {
+  sign(claims: AccessClaims): string
+  /** @throws {AppError} invalid_token, the same for every reason */
+  verify(token: string, options?: { ignoreExpiration?: boolean }): AccessClaims
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    accessTokens: AccessTokens
+    /** An onRequest hook: a good token of a live session, or 401. */
+    authenticate(request: FastifyRequest): Promise<void>
+  }
+}
+declare module '@fastify/jwt' {
+  interface FastifyJWT {
+    user: CurrentUser
+  }
+}
+
+interface AuthOptions {
+  /** The first signs; all verify, so that a secret can be rotated. */
+  secrets: string[]
+  ttlMs: number
+  /** The session's user, or undefined when it was ended or its user is blocked. */
+  findSession(sessionId: string, userId: number): Promise<{ id: number; role: 'user' | 'admin' } | undefined>
+}
+
+const issuer = 'kinoteka'
+
+export default fp(async (app: FastifyInstance, options: AuthOptions) => {
+  const verify = {
+    algorithms: ['HS256' as const],
+    allowedIss: issuer,
+    allowedAud: issuer,
+    requiredClaims: ['exp', 'sid'],
+  }
+  const sign = { algorithm: 'HS256' as const, iss: issuer, aud: issuer, expiresIn: options.ttlMs }
+  const [secret = '', ...older] = options.secrets
+  await app.register(jwt, { secret, sign, verify })
+  for (const [i, secret] of older.entries()) await app.register(jwt, { secret, verify, namespace: `older${i}` })
+  const keys = [app.jwt, ...older.map((_, i) => (app.jwt as unknown as Record<string, typeof app.jwt>)[`older${i}`])]
+
+  const accessTokens: AccessTokens = {
+    sign: ({ userId, sessionId }) =>
+      app.jwt.sign({ sub: String(userId), sid: sessionId, kind: 'access', jti: randomUUID() } as object),
+    verify(token, { ignoreExpiration = false } = {}) {
+      for (const key of keys) {
+        const claims = tryVerify(() =>
+          key?.verify<Claims>(token, ignoreExpiration ? { ...verify, ignoreExpiration } : undefined),
+        )
+        if (claims?.kind === 'access') return { userId: Number(claims.sub), sessionId: claims.sid }
+      }
+      throw invalidToken()
+    },
+  }
+  app.decorate('accessTokens', accessTokens)
+  app.decorate('authenticate', async (request) => {
+    const { userId, sessionId } = accessTokens.verify(bearerToken(request))
+    const user = await options.findSession(sessionId, userId)
+    if (!user) throw invalidToken()
+    request.user = { ...user, sessionId }
+  })
+})
+
+/** An onRequest hook behind `authenticate`. */
+export async function requireAdmin(request: FastifyRequest): Promise<void> {
+  if (request.user.role !== 'admin') throw new AppError('forbidden', { detail: 'Only an administrator may do this' })
+}
+
+interface Claims {
+  sub: string
+  sid: string
+  kind?: string
+}
+
+function tryVerify(verify: () => Claims | undefined): Claims | undefined {
+  try {
+    return verify()
+  } catch {
+    return undefined
+  }
+}
+
+function bearerToken(request: FastifyRequest): string {
+  const [, token] = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '') ?? []
+  if (!token) throw new AppError('missing_token', { detail: 'Send the header "Authorization: Bearer <access_token>"' })
+  return token
+}
+
+function invalidToken(): AppError {
+  return new AppError('invalid_token', {
+    detail: 'The access token has expired, was revoked or is not ours; refresh it or log in again',
+    headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  })
+}
