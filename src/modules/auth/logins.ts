@@ -1,0 +1,45 @@
+import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/max'
+import { inputFault } from '../../errors.ts'
+
+/** The names under which a client may send its login; all mean the same. */
+export const loginNames = ['login', 'email', 'phone', 'username'] as const
+export type LoginInput = { [name in (typeof loginNames)[number]]?: string | undefined }
+
+/**
+ * One form for each login: an e-mail in lower case, a phone as E.164, or a user name in lower case.
+ * @throws {AppError} invalid_input when there is not exactly one, or it is none of the three
+ */
+export function readLogin(body: LoginInput, region: CountryCode): string {
+  const given = loginNames.filter((name) => body[name])
+  const [name = 'login'] = given
+  if (given.length !== 1)
+    throw inputFault('body.login', 'is required, under exactly one of the names login, email, phone or username')
+  const login = (body[name] ?? '').normalize('NFKC').trim()
+  if (login.includes('@')) return readEmail(login, name)
+  if (/^\+?[\d\s().-]+$/.test(login)) return readPhone(login, region, name)
+  if (!/^[\p{L}\p{Nd}_.-]{3,32}$/u.test(login)) {
+    throw inputFault(
+      `body.${name}`,
+      'must be an e-mail, a phone or a user name of 3 to 32 letters, digits, "_", "." or "-"',
+    )
+  }
+  return login.toLowerCase()
+}
+
+// One @, no spaces or quotes, a domain with a dot: RFC 5321's lengths, HTML's idea of an address.
+const emailForm =
+  /^[^\s@"(),:;<>[\\\]]{1,64}@(?:[\p{L}\p{Nd}](?:[\p{L}\p{Nd}-]{0,61}[\p{L}\p{Nd}])?\.)+[\p{L}\p{Nd}-]{2,63}$/u
+
+function readEmail(login: string, name: string): string {
+  if (login.length > 254 || !emailForm.test(login))
+    throw inputFault(`body.${name}`, 'must be an e-mail such as ann@example.org')
+  return login.toLowerCase()
+}
+
+function readPhone(login: string, region: CountryCode, name: string): string {
+  const phone = parsePhoneNumberFromString(login, region)
+  if (!phone?.isValid()) {
+    throw inputFault(`body.${name}`, 'is all digits, so it must be a phone that exists, best in the form +380501234567')
+  }
+  return phone.number
+}

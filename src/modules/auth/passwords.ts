@@ -1,0 +1,54 @@
+import { hash, verify } from '@node-rs/argon2'
+import { dictionary } from '@zxcvbn-ts/language-common'
+import pLimit from 'p-limit'
+import { AppError } from '../../errors.ts'
+
+// OWASP Password Storage: argon2id (the library's default), m = 19 MiB, t = 2, p = 1.
+const options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
+// Each hash takes a thread of libuv's pool of four: the other two stay free for DNS look-ups and files.
+const atOnce = 2
+const longestQueue = 500
+const retryAfterSeconds = 5
+
+const common = new Set(dictionary['passwords-common'].map((password) => password.toLowerCase()))
+
+export type Passwords = ReturnType<typeof createPasswords>
+
+/** argon2id behind a limiter. Both calls throw `overloaded` when too many wait. */
+export function createPasswords() {
+  const limit = pLimit(atOnce)
+  const queued = <T>(work: () => Promise<T>): Promise<T> => {
+    if (limit.pendingCount >= longestQueue) {
+      throw new AppError('overloaded', {
+        detail: 'Too many logins at once, try again shortly',
+        headers: { 'retry-after': String(retryAfterSeconds) },
+      })
+    }
+    return limit(work)
+  }
+  const decoy = queued(() => hash('nobody has this password', options))
+
+  return {
+    hash: (password: string) => queued(() => hash(password, options)),
+    /** Without a hash (nobody has that login) the same work is done, and the answer is false. */
+    async verify(password: string, passwordHash: string | undefined): Promise<boolean> {
+      const known = passwordHash ?? (await decoy)
+      const fits = await queued(() => verify(known, password))
+      return fits && passwordHash !== undefined
+    },
+  }
+}
+
+/** @throws {AppError} weak_password; length is the schema's (8…128) */
+export function refuseWeak(password: string, login: string): void {
+  const lower = password.toLowerCase()
+  const reason =
+    (common.has(lower) && 'is one of the most common ones') ||
+    ((lower === login || lower === login.split('@', 1)[0] || lower === login.replace('+', '')) && 'is the login itself')
+  if (!reason) return
+  const message = `${reason}: choose another`
+  throw new AppError('weak_password', {
+    detail: `The password ${message}`,
+    errors: [{ path: 'body.password', message }],
+  })
+}

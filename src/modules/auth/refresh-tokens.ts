@@ -1,0 +1,41 @@
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+
+export interface RefreshToken {
+  sessionId: string
+  /** 0 for a login's first token, one more with each refresh. */
+  generation: number
+}
+
+export type RefreshTokens = ReturnType<typeof createRefreshTokens>
+
+/**
+ * Refresh tokens `<session>.<generation>.<MAC>`, of 256 unguessable bits each. The database knows only the SHA-256 of the
+ * one that is good. The MAC lets an old token be told from a made-up one, so that only a real one ends its session,
+ * and lets the direct child be given again to a second tab that refreshes at the same moment.
+ */
+export function createRefreshTokens(secrets: string[]) {
+  const keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', 'kinoteka refresh token', 32)))
+  const [current = Buffer.alloc(0)] = keys
+  return {
+    make: (token: RefreshToken): string => `${body(token)}.${mac(current, body(token)).toString('base64url')}`,
+    /** Undefined for what we never made. */
+    read(text: string): RefreshToken | undefined {
+      const [, sessionId, generation, signature] = form.exec(text) ?? []
+      if (!sessionId || !signature) return undefined
+      const token = { sessionId, generation: Number(generation) }
+      const given = Buffer.from(signature, 'base64url')
+      return keys.some((key) => timingSafeEqual(mac(key, body(token)), given)) ? token : undefined
+    },
+    hash: (text: string): Buffer => createHash('sha256').update(text).digest(),
+  }
+}
+
+const form = /^([0-9a-f-]{36})\.(0|[1-9]\d{0,8})\.([A-Za-z0-9_-]{43})$/
+
+function body({ sessionId, generation }: RefreshToken): string {
+  return `${sessionId}.${generation}`
+}
+
+function mac(key: Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest()
+}

@@ -1,0 +1,83 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { Text } from '../../schemas.ts'
+
+const login = {
+  login: Type.Optional(
+    Text({ maxLength: 254, description: 'Phone, e-mail or user name', examples: ['ann@example.org'] }),
+  ),
+  email: Type.Optional(Text({ maxLength: 254, examples: ['ann@example.org'] })),
+  phone: Type.Optional(Text({ maxLength: 32, examples: ['+380501234567'] })),
+  username: Type.Optional(Text({ maxLength: 254, examples: ['ann'] })),
+}
+
+// Never trimmed: spaces belong to a password.
+const NewPassword = Type.String({ minLength: 8, maxLength: 128, format: 'text', examples: ['correct horse battery'] })
+const Password = Type.String({ minLength: 1, maxLength: 128, format: 'text', examples: ['correct horse battery'] })
+
+/** A number, also as text (forms send text); `""` or null: none. */
+export function LooseInteger(minimum: number, maximum: number, example: number) {
+  return Type.Unsafe<number | string | null>({
+    type: ['integer', 'string', 'null'],
+    minimum,
+    maximum,
+    maxLength: 11,
+    pattern: '^\\s*\\d*\\s*$',
+    examples: [example],
+  })
+}
+
+export const about = {
+  age: Type.Optional(LooseInteger(0, 150, 30)),
+  favorite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1)),
+}
+
+const aLogin = 'Exactly one of login, email, phone and username.'
+
+export const RegisterBody = Type.Object(
+  {
+    ...login,
+    password: NewPassword,
+    ...about,
+    name: Type.Optional(Text({ maxLength: 100, minLength: 0, examples: ['Ann'] })),
+    surname: Type.Optional(Text({ maxLength: 100, minLength: 0, examples: ['Lee'] })),
+  },
+  { description: aLogin, examples: [{ login: 'ann@example.org', password: 'correct horse battery' }] },
+)
+export type RegisterBody = Static<typeof RegisterBody>
+
+export const LoginBody = Type.Object(
+  { ...login, password: Password },
+  { description: aLogin, examples: [{ login: 'ann@example.org', password: 'correct horse battery' }] },
+)
+
+export const RefreshBody = Type.Object({
+  access_token: Text({ maxLength: 4096, description: 'May have expired' }),
+  refresh_token: Text({ maxLength: 256 }),
+})
+
+export const PasswordBody = Type.Object(
+  {
+    old_password: Type.Optional(Password),
+    new_password: Type.Optional(NewPassword),
+    password_1: Type.Optional(Password),
+    password_2: Type.Optional(NewPassword),
+  },
+  {
+    description: 'The old and the new password, under either pair of names',
+    examples: [{ old_password: 'correct horse battery', new_password: 'staple correct horse' }],
+  },
+)
+
+export const TokenPair = Type.Object(
+  {
+    access_token: Type.String(),
+    refresh_token: Type.String(),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'Seconds until the access token expires' }),
+  },
+  {
+    examples: [
+      { access_token: 'eyJhbGciOiJIUzI1NiJ9…', refresh_token: '7f0c…', token_type: 'Bearer', expires_in: 900 },
+    ],
+  },
+)

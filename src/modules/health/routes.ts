@@ -1,0 +1,92 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { AppError, errorCodes } from '../../errors.ts'
+import { problems } from '../../schemas.ts'
+import { ProblemKind, ProblemParams, Ready } from './schemas.ts'
+
+interface Options {
+  /** True when the database answers and has the newest schema. */
+  isReady(): Promise<boolean>
+  metricsToken: string | undefined
+}
+
+const open = { tags: ['service'], security: [] }
+const readyWithinMs = 500
+
+/** Health, metrics and the kinds of problems: open to everyone, but for a metrics token. */
+export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { isReady, metricsToken }) => {
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'))
+
+  app.get(
+    '/livez',
+    { schema: { ...open, operationId: 'getLiveness', summary: 'The process answers', response: { 200: Ready } } },
+    () => ({ status: 'ok' as const }),
+  )
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        ...open,
+        operationId: 'getReadiness',
+        summary: 'The database answers and its schema is up to date',
+        description: 'Kinopoisk has no part in it: the service goes on without.',
+        response: { 200: Ready },
+      },
+    },
+    async () => {
+      const late = new Promise<false>((resolve) => setTimeout(resolve, readyWithinMs, false).unref())
+      if (await Promise.race([isReady().catch(() => false), late])) return { status: 'ok' as const }
+      throw new AppError('database_unavailable', {
+        detail: 'The database does not answer or its schema is out of date',
+      })
+    },
+  )
+
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        ...open,
+        operationId: 'getMetrics',
+        summary: 'Metrics for Prometheus',
+        description: 'With METRICS_TOKEN set it takes that bearer token.',
+        response: {
+          200: { description: 'Prometheus text format', content: { 'text/plain': { schema: Type.String() } } },
+          ...problems('missing_token'),
+        },
+      },
+    },
+    async (request, reply) => {
+      if (metricsToken && !sameText(request.headers.authorization ?? '', `Bearer ${metricsToken}`)) {
+        throw new AppError('missing_token', { detail: 'The metrics need the bearer token METRICS_TOKEN' })
+      }
+      return reply.type(app.metrics.contentType).send(await app.metrics.metrics())
+    },
+  )
+
+  app.get(
+    '/problems/:code',
+    {
+      schema: {
+        ...open,
+        operationId: 'getProblemKind',
+        summary: 'What an error code means',
+        description: 'The `type` of every error leads here.',
+        params: ProblemParams,
+        response: { 200: ProblemKind, ...problems('not_found') },
+      },
+    },
+    async (request) => {
+      const { code } = request.params
+      const [status, title] = errorCodes[code]
+      return { code, status, title }
+    },
+  )
+}
+
+function sameText(given: string, wanted: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(wanted)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}

@@ -1,0 +1,45 @@
+import { and, desc, eq } from 'drizzle-orm'
+import type { Db } from '../../db/connect.ts'
+import { movieColumns, withGenre } from '../../db/movies.ts'
+import { films } from '../../db/schema/films.ts'
+import type { favourites, wishlist } from '../../db/schema/lists.ts'
+
+const pageSize = 12
+
+/** One user list: `table` says which. */
+export function createListRepository(db: Db, table: typeof favourites | typeof wishlist) {
+  return {
+    /** Newest first; all of them without a page. */
+    async find(userId: number, page?: number) {
+      const all = db
+        .select(movieColumns)
+        .from(table)
+        .innerJoin(films, eq(films.id, table.film_id))
+        .where(eq(table.user_id, userId))
+        .orderBy(desc(table.created_at), desc(table.film_id))
+      const rows = await (page === undefined ? all : all.limit(pageSize).offset((page - 1) * pageSize))
+      return rows.map(withGenre)
+    },
+
+    /** False when it was there already: of many at once exactly one is told true. */
+    async add(userId: number, filmId: number): Promise<boolean> {
+      const added = await db
+        .insert(table)
+        .values({ user_id: userId, film_id: filmId })
+        .onConflictDoNothing()
+        .returning({ film_id: table.film_id })
+      return added.length > 0
+    },
+
+    async remove(userId: number, filmId: number): Promise<void> {
+      await db.delete(table).where(and(eq(table.user_id, userId), eq(table.film_id, filmId)))
+    },
+
+    async isFilm(filmId: number): Promise<boolean> {
+      const rows = await db.select({ id: films.id }).from(films).where(eq(films.id, filmId))
+      return rows.length > 0
+    },
+  }
+}
+
+export type ListRepository = ReturnType<typeof createListRepository>

@@ -1,0 +1,100 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
+import { inputFault } from '../../errors.ts'
+import { NoContent, problems, upstreamProblems } from '../../schemas.ts'
+import { Movie } from '../movies/schemas.ts'
+import { AddBody, ItemParams, ListQuery, Movies } from './schemas.ts'
+import type { ListService } from './service.ts'
+
+interface Options {
+  list: ListService
+  /** In the path: `favorites` or `wishlist`. */
+  path: string
+  /** In the operationIds: `Favorites` or `Wishlist`. */
+  name: string
+}
+
+const tags = ['lists']
+
+/** One user list under both its addresses: /movies/<path> and /<path>/movies. Needs `authenticate` on its scope. */
+export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list, path, name }) => {
+  const added = { 201: Movie, 200: Movie, ...problems('movie_not_found', ...upstreamProblems) }
+  const add = async (userId: number, filmId: number, reply: FastifyReply) => {
+    const { added, movie } = await list.add(userId, filmId)
+    return reply.code(added ? 201 : 200).send(movie)
+  }
+
+  for (const [url, suffix] of [
+    [`/movies/${path}`, ''],
+    [`/${path}/movies`, 'Alias'],
+  ] as const) {
+    app.get(
+      url,
+      {
+        schema: {
+          tags,
+          operationId: `list${name}${suffix}`,
+          summary: `The user's ${path}, newest first`,
+          querystring: ListQuery,
+          response: { 200: Movies },
+        },
+      },
+      (request) => list.find(request.user.id, request.query.page),
+    )
+    app.delete(
+      `${url}/:id`,
+      {
+        schema: {
+          tags,
+          operationId: `removeFrom${name}${suffix}`,
+          summary: `Remove a movie from the user's ${path}`,
+          params: ItemParams,
+          response: { 204: NoContent, ...problems('movie_not_found') },
+        },
+      },
+      async (request, reply) => {
+        await list.remove(request.user.id, request.params.id)
+        return reply.code(204).send(null)
+      },
+    )
+  }
+
+  app.post(
+    `/movies/${path}`,
+    {
+      schema: {
+        tags,
+        operationId: `addTo${name}`,
+        summary: `Add a movie to the user's ${path}`,
+        description: '201 when it was added, 200 when it was there already',
+        body: AddBody,
+        response: added,
+      },
+    },
+    (request, reply) => {
+      const ids = Object.values({ a: request.body.kinopoisk_id, b: request.body.id, c: request.body.movie_id })
+      const [id, ...more] = ids.filter((value) => value !== undefined)
+      if (id === undefined || more.length > 0) {
+        throw inputFault(
+          'body.kinopoisk_id',
+          'is required, under exactly one of the names kinopoisk_id, id or movie_id',
+        )
+      }
+      return add(request.user.id, id, reply)
+    },
+  )
+  app.post(
+    `/${path}/movies/:id`,
+    {
+      schema: {
+        tags,
+        operationId: `addTo${name}Alias`,
+        summary: `Add a movie to the user's ${path}`,
+        description: '201 when it was added, 200 when it was there already',
+        params: ItemParams,
+        response: added,
+      },
+    },
+    (request, reply) => add(request.user.id, request.params.id, reply),
+  )
+}

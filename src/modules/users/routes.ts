@@ -1,0 +1,36 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { problems } from '../../schemas.ts'
+import { Profile, ProfileBody } from './schemas.ts'
+import type { UserService } from './service.ts'
+
+/** Needs `authenticate` on its scope. */
+export const userRoutes: FastifyPluginAsyncTypebox<{ users: UserService }> = async (app, { users }) => {
+  const aliases = { '/user': '', '/profile': 'Alias' }
+  for (const [url, suffix] of Object.entries(aliases)) {
+    app.get(
+      url,
+      {
+        schema: {
+          operationId: `getProfile${suffix}`,
+          tags: ['users'],
+          summary: 'The own profile',
+          response: { 200: Profile },
+        },
+      },
+      (request) => users.profile(request.user.id),
+    )
+    app.patch(
+      url,
+      {
+        schema: {
+          operationId: `updateProfile${suffix}`,
+          tags: ['users'],
+          summary: 'Change the own profile',
+          body: ProfileBody,
+          response: { 200: Profile, ...problems('genre_not_found') },
+        },
+      },
+      (request) => users.update(request.user.id, request.body),
+    )
+  }
+}

@@ -1,0 +1,65 @@
+import { AppError, inputFault } from '../../errors.ts'
+import type { ProfileChange, UserRepository } from './repository.ts'
+
+/** A number, the same as text, or `""`/null for none; undefined leaves it alone. */
+type Loose = number | string | null | undefined
+
+export interface AboutInput {
+  age?: Loose
+  name?: string | null | undefined
+  surname?: string | null | undefined
+  favorite_genre?: Loose
+  favourite_genre?: Loose
+}
+
+export type UserService = ReturnType<typeof createUserService>
+
+export function createUserService({ users }: { users: UserRepository }) {
+  return {
+    async profile(id: number) {
+      const user = await users.find(id)
+      if (!user) throw new AppError('invalid_token')
+      return { ...user, ...splitLogin(user.login) }
+    },
+
+    async update(id: number, input: AboutInput) {
+      const user = await users.update(id, readAbout(input))
+      if (!user) throw new AppError('invalid_token')
+      return { ...user, ...splitLogin(user.login) }
+    },
+
+    readAbout,
+  }
+}
+
+/** What a client tells about itself, as columns; what it didn't name is left out. */
+function readAbout(input: AboutInput): ProfileChange {
+  const { favorite_genre: american, favourite_genre: british } = input
+  const genre = readInteger('body.favorite_genre', american ?? british, 1, 2_147_483_647)
+  if (american != null && british != null && Number(american) !== Number(british)) {
+    throw inputFault('body.favourite_genre', 'contradicts favorite_genre')
+  }
+  const change = {
+    age: readInteger('body.age', input.age, 0, 150),
+    name: input.name === '' ? null : input.name,
+    surname: input.surname === '' ? null : input.surname,
+    favorite_genre: american === undefined && british === undefined ? undefined : (genre ?? null),
+  }
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+}
+
+function readInteger(path: string, value: Loose, min: number, max: number): number | null | undefined {
+  if (value === undefined || value === null) return value
+  const text = String(value).trim()
+  if (text === '') return null
+  const number = Number(text)
+  if (!(number >= min && number <= max)) throw inputFault(path, `must be from ${min} to ${max}`)
+  return number
+}
+
+/** A normalised login is an e-mail, a phone or a user name: the profile's three members. */
+function splitLogin(login: string): { email: string | null; phone: string | null; username: string | null } {
+  const email = login.includes('@') ? login : null
+  const phone = login.startsWith('+') ? login : null
+  return { email, phone, username: email || phone ? null : login }
+}

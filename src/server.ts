@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto'
+import closeWithGrace from 'close-with-grace'
+import packageJson from '../package.json' with { type: 'json' }
+import { buildApp, type Edges } from './app.ts'
+import { type Config, ConfigError, loadConfig, readEnvironment } from './config.ts'
+import { migrate } from './db/migrate.ts'
+import { startSandbox } from './embedded/kinopoisk/server.ts'
+import { startPostgres } from './embedded/postgres.ts'
+import { keptSecret } from './embedded/secrets.ts'
+import { flushReports, report } from './instrument.ts'
+
+/** How to stop what has been started; undone in reverse order. */
+type Stops = (() => Promise<unknown>)[]
+
+const stops: Stops = [flushReports]
+const stopAll = async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop()
+}
+
+closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
+  if (err) process.stderr.write(`${err.stack}\n`)
+  await stopAll()
+})
+
+start().catch(async (error) => {
+  process.stderr.write(`${explain(error)}\n`)
+  await stopAll()
+  process.exit(1)
+})
+
+async function start(): Promise<void> {
+  const config = loadConfig(readEnvironment())
+  const edges = await openEdges(config)
+  await migrate(edges.databaseUrl)
+  const app = await buildApp(config, edges)
+  stops.push(() => app.close())
+  await app.ready()
+  if (edges.kinopoisk.sandbox) {
+    app.log.warn('SANDBOX: Kinopoisk is played by a small built-in copy. Set KINOPOISK_API_KEY to ask the real one.')
+  }
+  const address = await app.listen({
+    host: config.host,
+    port: config.port,
+    listenTextResolver: (at) => `listening at ${at}`,
+  })
+  app.log.info(`documentation at ${address}/docs`)
+}
+
+/** Starts what the configuration leaves to us: PostgreSQL, the sandbox upstream, a secret, an administrator. */
+async function openEdges(config: Config): Promise<Edges> {
+  return {
+    databaseUrl: config.databaseUrl ?? (await embeddedDatabase(config)),
+    jwtSecrets: config.jwtSecrets ?? [await keptSecret(config.dataDir)],
+    kinopoisk: await openKinopoisk(config),
+    firstAdmin: firstAdmin(config),
+    version: packageJson.version,
+    report,
+  }
+}
+
+async function embeddedDatabase({ dataDir }: Config): Promise<string> {
+  const postgres = await startPostgres({ dataDir })
+  stops.push(postgres.stop)
+  return postgres.url
+}
+
+async function openKinopoisk({ kinopoisk }: Config): Promise<Edges['kinopoisk']> {
+  if (kinopoisk.apiKey) return { url: kinopoisk.url, apiKey: kinopoisk.apiKey, sandbox: false }
+  const sandbox = await startSandbox()
+  stops.push(sandbox.close)
+  return { url: sandbox.url, apiKey: 'sandbox', sandbox: true }
+}
+
+function firstAdmin({ admin, databaseUrl }: Config): Edges['firstAdmin'] {
+  if (admin.login && admin.password) return { login: admin.login, password: admin.password }
+  if (databaseUrl) return undefined
+  const password = randomBytes(12).toString('base64url')
+  // The one place where a password is printed, once: to the terminal and not through the log.
+  const made = () =>
+    process.stdout.write(`\nFirst administrator: login "admin", password "${password}" (shown only now)\n\n`)
+  return { login: 'admin', password, made }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError) return error.message
+  const { code, message, stack } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return `${message}: another program listens there, set PORT to another one`
+  return stack ?? String(error)
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto'
+import { PassThrough } from 'node:stream'
+import type { FastifyInstance, InjectOptions } from 'fastify'
+import { inject } from 'vitest'
+import { buildApp, type Edges } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { connect } from '../../src/db/connect.ts'
+import { type Sandbox, type SandboxCall, startSandbox } from '../../src/embedded/kinopoisk/server.ts'
+import { databaseUrl, template } from './database.ts'
+
+export interface TestApp {
+  app: FastifyInstance
+  sandbox: Sandbox
+  /** What the sandbox was asked, in order. */
+  calls: SandboxCall[]
+  /** The log so far, as text. */
+  log(): string
+  databaseUrl: string
+  /** Another process' worth of service on the same database and upstream. */
+  replica(): Promise<FastifyInstance>
+  close(): Promise<void>
+}
+
+export const jwtSecret = 'a secret of the tests, of more than 32 bytes'
+
+/** The real service over a database of its own and a sandbox of its own. `env` is the configuration. */
+export async function testApp(env: Record<string, string> = {}, edges: Partial<Edges> = {}): Promise<TestApp> {
+  const url = await cloneDatabase()
+  const calls: SandboxCall[] = []
+  const sandbox = await startSandbox({ onCall: (call) => calls.push(call) })
+  let log = ''
+  const logStream = new PassThrough().on('data', (chunk) => {
+    log += chunk
+  })
+  const build = () =>
+    buildApp(loadConfig({ LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
+      databaseUrl: url,
+      jwtSecrets: [jwtSecret],
+      kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true },
+      version: '0.0.0-test',
+      logStream,
+      ...edges,
+    })
+  const apps = [await build()]
+  const app = apps[0] as FastifyInstance
+  await app.ready()
+  return {
+    app,
+    sandbox,
+    calls,
+    log: () => log,
+    databaseUrl: url,
+    async replica() {
+      const other = await build()
+      apps.push(other)
+      await other.ready()
+      return other
+    },
+    async close() {
+      for (const each of apps) await each.close()
+      await sandbox.close()
+    },
+  }
+}
+
+/** A fresh migrated database; gone with the run's server. */
+export async function cloneDatabase(): Promise<string> {
+  const server = inject('postgresUrl')
+  const name = `test_${randomBytes(6).toString('hex')}`
+  const { sql, close } = connect(server, { max: 1 })
+  await sql`create database ${sql(name)} template ${sql(template)}`
+  await close()
+  return databaseUrl(server, name)
+}
+
+export const password = 'correct horse battery staple'
+
+export interface TestUser {
+  id: number
+  login: string
+  tokens: { access_token: string; refresh_token: string }
+  headers: { authorization: string }
+}
+
+/** A registered user who is logged in. */
+export async function testUser(
+  app: FastifyInstance,
+  login = `user${randomBytes(5).toString('hex')}`,
+): Promise<TestUser> {
+  const registered = await app.inject({ method: 'POST', url: '/register', payload: { login, password } })
+  if (registered.statusCode !== 201) throw new Error(registered.body)
+  const tokens = (await app.inject({ method: 'POST', url: '/login', payload: { login, password } })).json()
+  return { id: registered.json().id, login, tokens, headers: { authorization: `Bearer ${tokens.access_token}` } }
+}
+
+/** Injects as a user: `as(user)({ method, url })`. */
+export function as(app: FastifyInstance, user: TestUser) {
+  return (options: InjectOptions) => app.inject({ ...options, headers: { ...options.headers, ...user.headers } })
+}

@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { connect } from '../../src/db/connect.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { startPostgres } from '../../src/embedded/postgres.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The server, on its maintenance database. */
+    postgresUrl: string
+  }
+}
+
+export const template = 'migrated'
+
+/** Once per run: a real PostgreSQL with a migrated template, of which every test app gets a clone. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-test-'))
+  const server = await startPostgres({ dataDir, fsync: false })
+  const { sql, close } = connect(server.url, { max: 1 })
+  await sql`create database ${sql(template)}`
+  await close()
+  await migrate(databaseUrl(server.url, template))
+  project.provide('postgresUrl', server.url)
+  return async () => {
+    await server.stop()
+    await rm(dataDir, { recursive: true, force: true })
+  }
+}
+
+export function databaseUrl(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl)
+  url.pathname = `/${database}`
+  return url.href
+}
