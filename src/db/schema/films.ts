@@ -58,6 +58,21 @@ export const films = pgTable(
     ),
     uniqueIndex('films_listed_name_key').on(sql`lower(${table.name})`).where(sql`${table.listed}`),
     index('films_director_id_idx').on(table.director_id),
+    // One index for each order of the catalogue: (sort key without nulls, id); see modules/films/listing.ts.
+    index('films_listed_id_idx').on(table.id).where(sql`${table.listed}`),
+    index('films_rate_idx').on(sql`coalesce(${table.rate}, 99)`, table.id).where(sql`${table.listed}`),
+    index('films_rate_desc_idx').on(sql`coalesce(-${table.rate}, 99)`, table.id).where(sql`${table.listed}`),
+    index('films_year_idx').on(table.year, table.id).where(sql`${table.listed}`),
+    index('films_year_desc_idx').on(sql`(-${table.year})`, table.id).where(sql`${table.listed}`),
+    index('films_minutes_idx').on(sql`coalesce(${table.minutes}::int, 32767)`, table.id).where(sql`${table.listed}`),
+    index('films_minutes_desc_idx')
+      .on(sql`coalesce(-${table.minutes}::int, 32767)`, table.id)
+      .where(sql`${table.listed}`),
+    index('films_name_idx').on(sql`film_sort_name(${table.name}) collate "C"`, table.id).where(sql`${table.listed}`),
+    index('films_name_desc_idx')
+      .on(sql`film_sort_name(${table.name}) collate "C" desc`, table.id)
+      .where(sql`${table.listed}`),
+    index('films_search_idx').using('gin', sql`film_search_text(${table.name}, ${table.original_name}) gin_trgm_ops`),
   ],
 )
 

@@ -1,0 +1,96 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { NoContent, problems } from '../../schemas.ts'
+import { Director, DirectorBody, DirectorChange, DirectorParams, Directors, PageQuery } from './schemas.ts'
+import type { DirectorService } from './service.ts'
+
+const tags = ['directors']
+
+/** Reading: on a scope that lets readers of the catalogue in. */
+export const directorRoutes: FastifyPluginAsyncTypebox<{ directors: DirectorService }> = async (app, { directors }) => {
+  app.get(
+    '/directors',
+    {
+      schema: {
+        tags,
+        operationId: 'listDirectors',
+        summary: 'All directors, by id',
+        querystring: PageQuery,
+        response: { 200: Directors },
+      },
+    },
+    (request) => directors.list(request.query.page),
+  )
+  app.get(
+    '/directors/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'getDirector',
+        summary: 'A director',
+        params: DirectorParams,
+        response: { 200: Director, ...problems('director_not_found') },
+      },
+    },
+    (request) => directors.find(request.params.id),
+  )
+}
+
+/** Writing: on a scope for administrators. */
+export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: DirectorService }> = async (
+  app,
+  { directors },
+) => {
+  app.post(
+    '/directors',
+    {
+      schema: {
+        tags,
+        operationId: 'createDirector',
+        summary: 'Add a director',
+        body: DirectorBody,
+        response: { 201: Director, ...problems('forbidden') },
+      },
+    },
+    async (request, reply) => {
+      const { name, date_of_birth } = request.body
+      const director = await directors.create({ name, ...(date_of_birth !== undefined && { date_of_birth }) })
+      return reply.code(201).header('location', `/directors/${director.id}`).send(director)
+    },
+  )
+  app.patch(
+    '/directors/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'updateDirector',
+        summary: 'Change a director',
+        params: DirectorParams,
+        body: DirectorChange,
+        response: { 200: Director, ...problems('forbidden', 'director_not_found') },
+      },
+    },
+    (request) => {
+      const { name, date_of_birth } = request.body
+      return directors.update(request.params.id, {
+        ...(name !== undefined && { name }),
+        ...(date_of_birth !== undefined && { date_of_birth }),
+      })
+    },
+  )
+  app.delete(
+    '/directors/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'deleteDirector',
+        summary: 'Remove a director without films',
+        params: DirectorParams,
+        response: { 204: NoContent, ...problems('forbidden', 'director_not_found', 'director_in_use') },
+      },
+    },
+    async (request, reply) => {
+      await directors.remove(request.params.id)
+      return reply.code(204).send(null)
+    },
+  )
+}

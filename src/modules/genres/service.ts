@@ -1,0 +1,19 @@
+import { AppError } from '../../errors.ts'
+import type { GenreRepository } from './repository.ts'
+
+export type GenreService = ReturnType<typeof createGenreService>
+
+/** Every call throws genre_not_found for an unknown id; a broken name or use rule is told by the database's constraints. */
+export function createGenreService({ genres }: { genres: GenreRepository }) {
+  return {
+    list: genres.list,
+    create: genres.insert,
+    find: async (id: number) => (await genres.find(id)) ?? notFound(id),
+    rename: async (id: number, name: string) => (await genres.rename(id, name)) ?? notFound(id),
+    remove: async (id: number) => (await genres.remove(id)) || notFound(id),
+  }
+}
+
+function notFound(id: number): never {
+  throw new AppError('genre_not_found', { detail: `There is no genre with the id ${id}` })
+}
