@@ -16,7 +16,7 @@ export function readLogin(body: LoginInput, region: CountryCode): string {
     throw inputFault('body.login', 'is required, under exactly one of the names login, email, phone or username')
   const login = (body[name] ?? '').normalize('NFKC').trim()
   if (login.includes('@')) return readEmail(login, name)
-  if (/^\+?[\d\s().-]+$/.test(login)) return readPhone(login, region, name)
+  if (/^\+?[\p{Nd}\p{Pd}\s().]+$/u.test(login)) return readPhone(login, region, name)
   if (!/^[\p{L}\p{Nd}_.-]{3,32}$/u.test(login)) {
     throw inputFault(
       `body.${name}`,
@@ -26,14 +26,25 @@ export function readLogin(body: LoginInput, region: CountryCode): string {
   return login.toLowerCase()
 }
 
-// One @, no spaces or quotes, a domain with a dot: RFC 5321's lengths, HTML's idea of an address.
+/** True when `text` is one of the spellings of a normalised login. */
+export function spells(text: string, login: string, region: CountryCode): boolean {
+  try {
+    return readLogin({ login: text }, region) === login
+  } catch {
+    return false
+  }
+}
+
+// One @, no spaces, quotes or invisible characters, a domain with a dot: RFC 5321's lengths, HTML's idea of an address.
 const emailForm =
-  /^[^\s@"(),:;<>[\\\]]{1,64}@(?:[\p{L}\p{Nd}](?:[\p{L}\p{Nd}-]{0,61}[\p{L}\p{Nd}])?\.)+[\p{L}\p{Nd}-]{2,63}$/u
+  /^[^\s\p{C}@"(),:;<>[\\\]]{1,64}@(?:[\p{L}\p{Nd}](?:[\p{L}\p{Nd}-]{0,61}[\p{L}\p{Nd}])?\.)+[\p{L}\p{Nd}-]{2,63}$/u
 
 function readEmail(login: string, name: string): string {
-  if (login.length > 254 || !emailForm.test(login))
+  // Lower case first: it can be longer (`İ`).
+  const email = login.toLowerCase()
+  if (email.length > 254 || !emailForm.test(email))
     throw inputFault(`body.${name}`, 'must be an e-mail such as ann@example.org')
-  return login.toLowerCase()
+  return email
 }
 
 function readPhone(login: string, region: CountryCode, name: string): string {

@@ -1,7 +1,9 @@
 import { hash, verify } from '@node-rs/argon2'
 import { dictionary } from '@zxcvbn-ts/language-common'
+import type { CountryCode } from 'libphonenumber-js/max'
 import pLimit from 'p-limit'
 import { AppError } from '../../errors.ts'
+import { spells } from './logins.ts'
 
 // OWASP Password Storage: argon2id (the library's default), m = 19 MiB, t = 2, p = 1.
 const options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
@@ -11,6 +13,12 @@ const longestQueue = 500
 const retryAfterSeconds = 5
 
 const common = new Set(dictionary['passwords-common'].map((password) => password.toLowerCase()))
+
+/** A password, and where it stands in the request, e.g. `body.password`. */
+export interface GivenPassword {
+  path: string
+  value: string
+}
 
 export type Passwords = ReturnType<typeof createPasswords>
 
@@ -40,15 +48,14 @@ export function createPasswords() {
 }
 
 /** @throws {AppError} weak_password; length is the schema's (8…128) */
-export function refuseWeak(password: string, login: string): void {
-  const lower = password.toLowerCase()
-  const reason =
-    (common.has(lower) && 'is one of the most common ones') ||
-    ((lower === login || lower === login.split('@', 1)[0] || lower === login.replace('+', '')) && 'is the login itself')
+export function refuseWeak({ path, value }: GivenPassword, login: string, region: CountryCode): void {
+  const lower = value.toLowerCase()
+  const isLogin = lower === login.split('@', 1)[0] || lower === login.replace('+', '') || spells(value, login, region)
+  const reason = (common.has(lower) && 'is one of the most common ones') || (isLogin && 'is the login itself')
   if (!reason) return
   const message = `${reason}: choose another`
   throw new AppError('weak_password', {
     detail: `The password ${message}`,
-    errors: [{ path: 'body.password', message }],
+    errors: [{ path, message }],
   })
 }

@@ -1,4 +1,4 @@
-import { and, eq, gt, ne, sql } from 'drizzle-orm'
+import { and, eq, exists, gt, ne, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
@@ -27,6 +27,10 @@ export function createAuthRepository(db: Db) {
       ),
     )
     .prepare('auth_live_session')
+  const unblocked = db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, sessions.user_id), eq(users.blocked, false)))
   return {
     async insertUser(user: NewUser): Promise<number> {
       const [row] = await db.insert(users).values(user).returning({ id: users.id })
@@ -49,8 +53,17 @@ export function createAuthRepository(db: Db) {
       return row
     },
 
-    async insertSession(session: NewSession): Promise<void> {
-      await db.insert(sessions).values(session)
+    /** False, and no session, when the user was blocked or has another password by now: checking one takes its time. */
+    async insertSession(session: NewSession, passwordHash: string): Promise<boolean> {
+      return db.transaction(async (tx) => {
+        const [user] = await tx
+          .select({ id: users.id })
+          .from(users)
+          .where(and(eq(users.id, session.user_id), eq(users.password_hash, passwordHash), eq(users.blocked, false)))
+          .for('share')
+        if (user) await tx.insert(sessions).values(session)
+        return user !== undefined
+      })
     },
 
     /** The user of a session that is alive now; asked on every request. */
@@ -70,7 +83,14 @@ export function createAuthRepository(db: Db) {
           last_used_at: sql`now()`,
           expires_at: expiresAt,
         })
-        .where(and(eq(sessions.id, sessionId), eq(sessions.refresh_hash, from), gt(sessions.expires_at, sql`now()`)))
+        .where(
+          and(
+            eq(sessions.id, sessionId),
+            eq(sessions.refresh_hash, from),
+            gt(sessions.expires_at, sql`now()`),
+            exists(unblocked),
+          ),
+        )
         .returning({ user_id: sessions.user_id })
       return row
     },
@@ -93,16 +113,16 @@ export function createAuthRepository(db: Db) {
       await db.delete(sessions).where(eq(sessions.id, sessionId))
     },
 
-    async deleteOtherSessions(userId: number, sessionId: string): Promise<void> {
-      await db.delete(sessions).where(and(eq(sessions.user_id, userId), ne(sessions.id, sessionId)))
-    },
-
     async deleteExpiredSessions(): Promise<void> {
       await db.delete(sessions).where(sql`${sessions.expires_at} <= now()`)
     },
 
-    async setPassword(userId: number, passwordHash: string): Promise<void> {
-      await db.update(users).set({ password_hash: passwordHash, updated_at: sql`now()` }).where(eq(users.id, userId))
+    /** A new password, and the end of all sessions but the one named. */
+    async replacePassword(userId: number, passwordHash: string, sessionId: string): Promise<void> {
+      await db.transaction(async (tx) => {
+        await tx.update(users).set({ password_hash: passwordHash, updated_at: sql`now()` }).where(eq(users.id, userId))
+        await tx.delete(sessions).where(and(eq(sessions.user_id, userId), ne(sessions.id, sessionId)))
+      })
     },
 
     async hasAdmin(): Promise<boolean> {
@@ -112,15 +132,15 @@ export function createAuthRepository(db: Db) {
 
     /** Makes an administrator of `login`; an account that exists gets the new password and loses its sessions. */
     async upsertAdmin(login: string, passwordHash: string): Promise<void> {
-      const [row] = await db
-        .insert(users)
-        .values({ login, password_hash: passwordHash, role: 'admin' })
-        .onConflictDoUpdate({
-          target: users.login,
-          set: { password_hash: passwordHash, role: 'admin', blocked: false },
-        })
-        .returning({ id: users.id })
-      if (row) await db.delete(sessions).where(eq(sessions.user_id, row.id))
+      const admin = { password_hash: passwordHash, role: 'admin' as const }
+      await db.transaction(async (tx) => {
+        const [row] = await tx
+          .insert(users)
+          .values({ login, ...admin })
+          .onConflictDoUpdate({ target: users.login, set: { ...admin, blocked: false, updated_at: sql`now()` } })
+          .returning({ id: users.id })
+        if (row) await tx.delete(sessions).where(eq(sessions.user_id, row.id))
+      })
     },
 
     /** True when there was such a user. */

@@ -5,6 +5,7 @@ import { inputFault } from '../../errors.ts'
 import { NoContent, problems } from '../../schemas.ts'
 import { Profile } from '../users/schemas.ts'
 import type { UserService } from '../users/service.ts'
+import type { GivenPassword } from './passwords.ts'
 import { LoginBody, PasswordBody, RefreshBody, RegisterBody, TokenPair } from './schemas.ts'
 import type { AuthService, Device } from './service.ts'
 
@@ -118,14 +119,20 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Pick<Options, 'auth'>> = a
       },
     },
     async (request, reply) => {
-      const { old_password, password_1, new_password, password_2 } = request.body
-      const [before, after] = [old_password ?? password_1, new_password ?? password_2]
-      if (before === undefined) throw inputFault('body.old_password', 'is required')
-      if (after === undefined) throw inputFault('body.new_password', 'is required')
+      const { old_password, new_password, password_1, password_2 } = request.body
+      const [before, after] =
+        (password_1 ?? password_2) === undefined
+          ? [given('body.old_password', old_password), given('body.new_password', new_password)]
+          : [given('body.password_1', password_1), given('body.password_2', password_2)]
       await auth.changePassword(request.user, before, after)
       return reply.code(204).send(null)
     },
   )
+}
+
+function given(path: string, value: string | undefined): GivenPassword {
+  if (value === undefined) throw inputFault(path, 'is required')
+  return { path, value }
 }
 
 function device(request: FastifyRequest): Device {

@@ -1,13 +1,14 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { Text } from '../../schemas.ts'
+import { ClearableText, Text } from '../../schemas.ts'
 
+// An empty one counts as missing.
 const login = {
   login: Type.Optional(
-    Text({ maxLength: 254, description: 'Phone, e-mail or user name', examples: ['ann@example.org'] }),
+    Text({ minLength: 0, maxLength: 254, description: 'Phone, e-mail or user name', examples: ['ann@example.org'] }),
   ),
-  email: Type.Optional(Text({ maxLength: 254, examples: ['ann@example.org'] })),
-  phone: Type.Optional(Text({ maxLength: 32, examples: ['+380501234567'] })),
-  username: Type.Optional(Text({ maxLength: 254, examples: ['ann'] })),
+  email: Type.Optional(Text({ minLength: 0, maxLength: 254, examples: ['ann@example.org'] })),
+  phone: Type.Optional(Text({ minLength: 0, maxLength: 32, examples: ['+380501234567'] })),
+  username: Type.Optional(Text({ minLength: 0, maxLength: 254, examples: ['ann'] })),
 }
 
 // Never trimmed: spaces belong to a password.
@@ -26,21 +27,19 @@ export function LooseInteger(minimum: number, maximum: number, example: number) 
   })
 }
 
+/** What a user tells about itself. Both spellings of the genre mean the same. */
 export const about = {
   age: Type.Optional(LooseInteger(0, 150, 30)),
+  name: Type.Optional(ClearableText({ maxLength: 100, examples: ['Ann'] })),
+  surname: Type.Optional(ClearableText({ maxLength: 100, examples: ['Lee'] })),
   favorite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1)),
+  favourite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1)),
 }
 
 const aLogin = 'Exactly one of login, email, phone and username.'
 
 export const RegisterBody = Type.Object(
-  {
-    ...login,
-    password: NewPassword,
-    ...about,
-    name: Type.Optional(Text({ maxLength: 100, minLength: 0, examples: ['Ann'] })),
-    surname: Type.Optional(Text({ maxLength: 100, minLength: 0, examples: ['Lee'] })),
-  },
+  { ...login, password: NewPassword, ...about },
   { description: aLogin, examples: [{ login: 'ann@example.org', password: 'correct horse battery' }] },
 )
 export type RegisterBody = Static<typeof RegisterBody>
@@ -52,7 +51,7 @@ export const LoginBody = Type.Object(
 
 export const RefreshBody = Type.Object({
   access_token: Text({ maxLength: 4096, description: 'May have expired' }),
-  refresh_token: Text({ maxLength: 256 }),
+  refresh_token: Text({ maxLength: 4096 }),
 })
 
 export const PasswordBody = Type.Object(

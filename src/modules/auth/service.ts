@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { CountryCode } from 'libphonenumber-js/max'
 import { AppError } from '../../errors.ts'
 import { type LoginInput, readLogin } from './logins.ts'
-import { type Passwords, refuseWeak } from './passwords.ts'
+import { type GivenPassword, type Passwords, refuseWeak } from './passwords.ts'
 import type { RefreshTokens } from './refresh-tokens.ts'
 import type { AuthRepository, NewUser } from './repository.ts'
 
@@ -56,7 +56,7 @@ export function createAuthService(dependencies: Dependencies) {
       about: Omit<NewUser, 'login' | 'password_hash' | 'role'>,
     ): Promise<number> {
       const login = readLogin(input, phoneRegion)
-      refuseWeak(input.password, login)
+      refuseWeak({ path: 'body.password', value: input.password }, login, phoneRegion)
       const password_hash = await passwords.hash(input.password)
       return repository.insertUser({ ...about, login, password_hash })
     },
@@ -68,14 +68,15 @@ export function createAuthService(dependencies: Dependencies) {
       if (!user || !fits || user.blocked) throw new AppError('invalid_credentials')
       const sessionId = randomUUID()
       const refreshToken = refreshTokens.make({ sessionId, generation: 0 })
-      await repository.insertSession({
+      const session = {
         id: sessionId,
         user_id: user.id,
         refresh_hash: refreshTokens.hash(refreshToken),
         expires_at: expiry(),
         user_agent: device.userAgent?.slice(0, 500) ?? null,
         ip: device.ip,
-      })
+      }
+      if (!(await repository.insertSession(session, user.password_hash))) throw new AppError('invalid_credentials')
       return pair(user.id, sessionId, refreshToken)
     },
 
@@ -104,16 +105,15 @@ export function createAuthService(dependencies: Dependencies) {
     logout: (sessionId: string) => repository.deleteSession(sessionId),
 
     /** @throws {AppError} wrong_password, weak_password */
-    async changePassword(user: { id: number; sessionId: string }, oldPassword: string, newPassword: string) {
+    async changePassword(user: { id: number; sessionId: string }, before: GivenPassword, after: GivenPassword) {
       const known = await repository.findPasswordHash(user.id)
-      if (!known || !(await passwords.verify(oldPassword, known.password_hash))) {
+      if (!known || !(await passwords.verify(before.value, known.password_hash))) {
         throw new AppError('wrong_password', {
-          errors: [{ path: 'body.old_password', message: 'is not the present password' }],
+          errors: [{ path: before.path, message: 'is not the present password' }],
         })
       }
-      refuseWeak(newPassword, known.login)
-      await repository.setPassword(user.id, await passwords.hash(newPassword))
-      await repository.deleteOtherSessions(user.id, user.sessionId)
+      refuseWeak(after, known.login, phoneRegion)
+      await repository.replacePassword(user.id, await passwords.hash(after.value), user.sessionId)
     },
 
     /** The first administrator; nothing is done when there is one already. True when one was made. */

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { ClearableText, Id, Nullable, Timestamp } from '../../schemas.ts'
+import { Id, Nullable, Timestamp } from '../../schemas.ts'
 import { about } from '../auth/schemas.ts'
 
 export const Profile = Type.Object(
@@ -37,12 +37,7 @@ export const Profile = Type.Object(
   },
 )
 
-export const ProfileBody = Type.Object(
-  {
-    ...about,
-    favourite_genre: about.favorite_genre,
-    name: Type.Optional(ClearableText({ maxLength: 100, examples: ['Ann'] })),
-    surname: Type.Optional(ClearableText({ maxLength: 100, examples: ['Lee'] })),
-  },
-  { description: 'Only what is named changes; "" or null clears', examples: [{ age: 31, favorite_genre: 1 }] },
-)
+export const ProfileBody = Type.Object(about, {
+  description: 'Only what is named changes; "" or null clears',
+  examples: [{ age: 31, favorite_genre: 1 }],
+})

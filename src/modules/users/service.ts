@@ -34,16 +34,16 @@ export function createUserService({ users }: { users: UserRepository }) {
 
 /** What a client tells about itself, as columns; what it didn't name is left out. */
 function readAbout(input: AboutInput): ProfileChange {
-  const { favorite_genre: american, favourite_genre: british } = input
-  const genre = readInteger('body.favorite_genre', american ?? british, 1, 2_147_483_647)
-  if (american != null && british != null && Number(american) !== Number(british)) {
+  const american = readInteger('body.favorite_genre', input.favorite_genre, 1, 2_147_483_647)
+  const british = readInteger('body.favourite_genre', input.favourite_genre, 1, 2_147_483_647)
+  if (american !== undefined && british !== undefined && american !== british) {
     throw inputFault('body.favourite_genre', 'contradicts favorite_genre')
   }
   const change = {
     age: readInteger('body.age', input.age, 0, 150),
     name: input.name === '' ? null : input.name,
     surname: input.surname === '' ? null : input.surname,
-    favorite_genre: american === undefined && british === undefined ? undefined : (genre ?? null),
+    favorite_genre: american === undefined ? british : american,
   }
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
 }
@@ -59,7 +59,7 @@ function readInteger(path: string, value: Loose, min: number, max: number): numb
 
 /** A normalised login is an e-mail, a phone or a user name: the profile's three members. */
 function splitLogin(login: string): { email: string | null; phone: string | null; username: string | null } {
-  const email = login.includes('@') ? login : null
-  const phone = login.startsWith('+') ? login : null
-  return { email, phone, username: email || phone ? null : login }
+  const none = { email: null, phone: null, username: null }
+  if (login.includes('@')) return { ...none, email: login }
+  return login.startsWith('+') ? { ...none, phone: login } : { ...none, username: login }
 }
