@@ -93,16 +93,27 @@ function text(value: Loose): string | null {
 }
 
 function name(value: Loose): string | null {
-  return text(value)?.replace(/\s+/g, ' ').slice(0, 500) ?? null
+  return line(value, 500)
 }
 
 function texts(values: Loose[] | undefined): string[] {
-  return [...new Set((values ?? []).map(name).filter((value) => value !== null))]
+  return [...new Set((values ?? []).map((value) => line(value, 100)).filter((value) => value !== null))]
+}
+
+/** One line of the length that its column takes; the cut leaves neither half a character nor a space at the end. */
+function line(value: Loose, maxLength: number): string | null {
+  const whole = text(value)?.replace(/\s+/g, ' ')
+  return (
+    whole
+      ?.slice(0, maxLength)
+      .replace(/[\ud800-\udbff]$/, '')
+      .trimEnd() ?? null
+  )
 }
 
 function number(value: Loose): number | null {
-  const clean = text(value)
-  const parsed = clean === null ? Number.NaN : Number(clean.replace(/%$/, ''))
+  const clean = text(text(value)?.replace(/%$/, ''))
+  const parsed = clean === null ? Number.NaN : Number(clean)
   return Number.isFinite(parsed) ? parsed : null
 }
 

@@ -1,4 +1,4 @@
-import { and, desc, eq } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { movieColumns, withGenre } from '../../db/movies.ts'
 import { films } from '../../db/schema/films.ts'
@@ -16,7 +16,8 @@ export function createListRepository(db: Db, table: typeof favourites | typeof w
         .from(table)
         .innerJoin(films, eq(films.id, table.film_id))
         .where(eq(table.user_id, userId))
-        .orderBy(desc(table.created_at), desc(table.film_id))
+        // As the index has it, though neither is ever null: otherwise PostgreSQL sorts the whole list for a page.
+        .orderBy(sql`${table.created_at} desc nulls last`, sql`${table.film_id} desc nulls last`)
       const rows = await (page === undefined ? all : all.limit(pageSize).offset((page - 1) * pageSize))
       return rows.map(withGenre)
     },

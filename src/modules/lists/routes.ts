@@ -72,15 +72,13 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
       },
     },
     (request, reply) => {
-      const ids = Object.values({ a: request.body.kinopoisk_id, b: request.body.id, c: request.body.movie_id })
-      const [id, ...more] = ids.filter((value) => value !== undefined)
-      if (id === undefined || more.length > 0) {
-        throw inputFault(
-          'body.kinopoisk_id',
-          'is required, under exactly one of the names kinopoisk_id, id or movie_id',
-        )
+      const { kinopoisk_id, id, movie_id } = request.body
+      const ids = new Set([kinopoisk_id, id, movie_id].filter((value) => value !== undefined))
+      const [filmId] = ids
+      if (filmId === undefined || ids.size > 1) {
+        throw inputFault('body.kinopoisk_id', 'is required, also as id or movie_id; where several are sent, the same')
       }
-      return add(request.user.id, id, reply)
+      return add(request.user.id, filmId, reply)
     },
   )
   app.post(

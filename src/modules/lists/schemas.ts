@@ -8,7 +8,7 @@ export const ListQuery = Type.Object({
 
 export const AddBody = Type.Object(
   { kinopoisk_id: Type.Optional(Id), id: Type.Optional(Id), movie_id: Type.Optional(Id) },
-  { description: 'The id of the movie under exactly one of the names', examples: [{ kinopoisk_id: 301 }] },
+  { description: 'The id of the movie under any of the names', examples: [{ kinopoisk_id: 301 }] },
 )
 
 export const ItemParams = Type.Object({ id: Id })

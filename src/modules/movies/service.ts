@@ -1,4 +1,4 @@
-import { AppError } from '../../errors.ts'
+import { AppError, inputFault } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { KnownFilm, MovieRepository } from './repository.ts'
@@ -68,8 +68,10 @@ export function createMovieService({ movies, kinopoisk }: Dependencies) {
 function isKinopoiskId(id: number): boolean {
   if (id <= maxKinopoiskId) return true
   if (id >= minOwnId) return false
-  const message = `must be a Kinopoisk id (1 to ${maxKinopoiskId}) or the id of a film made here (from ${minOwnId})`
-  throw new AppError('invalid_input', { detail: `params.id ${message}`, errors: [{ path: 'params.id', message }] })
+  throw inputFault(
+    'id',
+    `must be a Kinopoisk id (1 to ${maxKinopoiskId}) or one of a film made here (from ${minOwnId})`,
+  )
 }
 
 /** ISO times in UTC compare as text. */
