@@ -16,6 +16,15 @@ export default fp(async (app: FastifyInstance, { report }: ErrorsOptions) => {
     sendProblem(error, request, reply)
     if (reply.statusCode === 500) report?.(error, { requestId: request.id })
   })
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  app.addHook('onRequest', async (_request, reply) => {
+    if (!closing) return
+    reply.header('connection', 'close')
+    throw new AppError('shutting_down')
+  })
   app.setNotFoundHandler((request, reply) => sendProblem(notFound(app, request), request, reply))
 })
 
