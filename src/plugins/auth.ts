@@ -27,6 +27,8 @@ declare module 'fastify' {
     accessTokens: AccessTokens
     /** An onRequest hook: a good token of a live session, or 401. */
     authenticate(request: FastifyRequest): Promise<void>
+    /** An onRequest hook behind `authenticate`: an administrator, or 403. */
+    requireAdmin(request: FastifyRequest): Promise<void>
   }
 }
 declare module '@fastify/jwt' {
@@ -50,9 +52,11 @@ export default fp(async (app: FastifyInstance, options: AuthOptions) => {
     algorithms: ['HS256' as const],
     allowedIss: issuer,
     allowedAud: issuer,
-    requiredClaims: ['exp', 'sid'],
+    // A claim that is absent passes the checks above, so all are required.
+    requiredClaims: ['iss', 'aud', 'exp', 'sub', 'sid'],
   }
-  const sign = { algorithm: 'HS256' as const, iss: issuer, aud: issuer, expiresIn: options.ttlMs }
+  // The plugin takes a number as seconds (fast-jwt itself: milliseconds).
+  const sign = { algorithm: 'HS256' as const, iss: issuer, aud: issuer, expiresIn: options.ttlMs / 1000 }
   const [secret = '', ...older] = options.secrets
   await app.register(jwt, { secret, sign, verify })
   for (const [i, secret] of older.entries()) await app.register(jwt, { secret, verify, namespace: `older${i}` })
@@ -78,12 +82,10 @@ export default fp(async (app: FastifyInstance, options: AuthOptions) => {
     if (!user) throw invalidToken()
     request.user = { ...user, sessionId }
   })
+  app.decorate('requireAdmin', async (request) => {
+    if (request.user.role !== 'admin') throw new AppError('forbidden', { detail: 'Only an administrator may do this' })
+  })
 })
-
-/** An onRequest hook behind `authenticate`. */
-export async function requireAdmin(request: FastifyRequest): Promise<void> {
-  if (request.user.role !== 'admin') throw new AppError('forbidden', { detail: 'Only an administrator may do this' })
-}
 
 interface Claims {
   sub: string
