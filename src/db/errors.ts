@@ -39,6 +39,8 @@ const meanings = {
   },
   users_favorite_genre_genres_id_fk: { code: 'genre_not_found', detail: 'favorite_genre is not the id of a genre' },
   // The account was erased while its request ran.
+  favourites_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
+  wishlist_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
   ratings_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
   films_listed_name_key: { code: 'film_exists', detail: 'A film of this name is in the catalogue already' },
   genres_name_key: { code: 'genre_taken', detail: 'There is a genre of this name already' },
