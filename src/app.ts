@@ -30,6 +30,7 @@ import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
 import securityPlugin from './plugins/security.ts'
+import storagePlugin from './plugins/storage.ts'
 import validationPlugin from './plugins/validation.ts'
 
 /** What lies outside of the process: real, or embedded in its place. */
@@ -73,6 +74,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     timeoutMs: config.kinopoisk.timeoutMs,
     ...(edges.clock && { clock: edges.clock }),
   })
+  await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
   const authRepository = createAuthRepository(database.db)
   await app.register(authPlugin, {
     secrets: edges.jwtSecrets,
