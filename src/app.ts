@@ -8,6 +8,9 @@ import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
 import { authRoutes, sessionRoutes } from './modules/auth/routes.ts'
 import { createAuthService } from './modules/auth/service.ts'
+import { createGenreRepository } from './modules/genres/repository.ts'
+import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
+import { createGenreService } from './modules/genres/service.ts'
 import { healthRoutes } from './modules/health/routes.ts'
 import { createListRepository } from './modules/lists/repository.ts'
 import { listRoutes } from './modules/lists/routes.ts'
@@ -98,6 +101,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const users = createUserService({ users: createUserRepository(database.db) })
   const movies = createMovieService({ movies: createMovieRepository(database.db), kinopoisk: app.kinopoisk })
+  const genres = createGenreService({ genres: createGenreRepository(database.db) })
   const list = (table: typeof favourites | typeof wishlist) =>
     createListService({ list: createListRepository(database.db, table), movies })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
@@ -106,12 +110,17 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(authRoutes, { auth, users })
   await app.register(async (secured) => {
     secured.addHook('onRequest', secured.authenticate)
+    await secured.register(genreRoutes, { genres })
     await secured.register(sessionRoutes, { auth })
     await secured.register(userRoutes, { users })
     await secured.register(movieRoutes, { movies })
     await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
     await secured.register(ratingRoutes, { ratings })
+    await secured.register(async (administration) => {
+      administration.addHook('onRequest', administration.requireAdmin)
+      await administration.register(genreAdminRoutes, { genres })
+    })
   })
   return app
 }
