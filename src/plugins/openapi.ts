@@ -12,6 +12,7 @@ const tags = [
   { name: 'lists', description: 'Favourites and wishlist' },
   { name: 'ratings', description: "The user's own scores of films" },
   { name: 'genres', description: 'Genres of the catalogue' },
+  { name: 'directors', description: 'Directors of the catalogue, and their photos' },
   { name: 'service', description: 'Health, metrics and the kinds of problems' },
 ]
 
