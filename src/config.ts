@@ -64,6 +64,12 @@ export function loadConfig(env: Record<string, string | undefined>) {
       accessKeyId: read('S3_ACCESS_KEY_ID', optional(same)),
       secretAccessKey: read('S3_SECRET_ACCESS_KEY', optional(same)),
     },
+    s3Options: {
+      publicEndpoint: read('S3_PUBLIC_ENDPOINT', optional(httpUrlText)),
+      forcePathStyle: read('S3_FORCE_PATH_STYLE', optional(flag(false))),
+      checksums: read('S3_CHECKSUMS', oneOf('when_supported', ['when_supported', 'when_required'] as const)),
+      timeoutMs: read('S3_TIMEOUT', duration('10s')),
+    },
     admin: {
       login: read('ADMIN_LOGIN', optional(same)),
       password: read('ADMIN_PASSWORD', optional(same)),
@@ -92,7 +98,8 @@ function crossFaults(
   if (config.databaseUrl && !hasSecret) faults.push('JWT_SECRET is required with DATABASE_URL')
   if (!config.admin.login !== !config.admin.password) faults.push('ADMIN_LOGIN and ADMIN_PASSWORD go together')
   const s3 = Object.values(config.s3)
-  if (s3.some(Boolean) && !s3.every(Boolean)) faults.push('S3_* are set all five or none')
+  if (s3.some(Boolean) && !s3.every(Boolean))
+    faults.push('S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are set all five or none')
   return faults
 }
 
