@@ -24,7 +24,7 @@ export function isQueryError(error: unknown): boolean {
 /** The name of the constraint that a statement broke, or undefined for any other error. */
 export function violated(error: unknown): string | undefined {
   const { code, constraint_name } = driverError(error)
-  return code?.startsWith('23') ? constraint_name : undefined
+  return String(code).startsWith('23') ? constraint_name : undefined
 }
 
 // SQLSTATE classes 08 (connection), 53 (resources), 57P0x (shutdown), 55000 and 3D000 (the database takes no connections, or
