@@ -15,6 +15,9 @@ import { createListService } from './modules/lists/service.ts'
 import { createMovieRepository } from './modules/movies/repository.ts'
 import { movieRoutes } from './modules/movies/routes.ts'
 import { createMovieService } from './modules/movies/service.ts'
+import { createRatingRepository } from './modules/ratings/repository.ts'
+import { ratingRoutes } from './modules/ratings/routes.ts'
+import { createRatingService } from './modules/ratings/service.ts'
 import { createUserRepository } from './modules/users/repository.ts'
 import { userRoutes } from './modules/users/routes.ts'
 import { createUserService } from './modules/users/service.ts'
@@ -93,6 +96,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   const movies = createMovieService({ movies: createMovieRepository(database.db), kinopoisk: app.kinopoisk })
   const list = (table: typeof favourites | typeof wishlist) =>
     createListService({ list: createListRepository(database.db, table), movies })
+  const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 
   await app.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
   await app.register(authRoutes, { auth, users })
@@ -103,6 +107,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await secured.register(movieRoutes, { movies })
     await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
+    await secured.register(ratingRoutes, { ratings })
   })
   return app
 }

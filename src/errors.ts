@@ -12,6 +12,7 @@ export const errorCodes = {
   not_found: [404, 'Not found'],
   movie_not_found: [404, 'No such movie'],
   film_not_found: [404, 'No such film'],
+  rating_not_found: [404, 'Not rated by this user'],
   genre_not_found: [404, 'No such genre'],
   director_not_found: [404, 'No such director'],
   method_not_allowed: [405, 'Method not allowed'],

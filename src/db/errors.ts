@@ -37,6 +37,8 @@ const meanings = {
     detail: 'Somebody has registered with this login already: log in, or take another',
   },
   users_favorite_genre_genres_id_fk: { code: 'genre_not_found', detail: 'favorite_genre is not the id of a genre' },
+  // The account was erased while its request ran.
+  ratings_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
   films_listed_name_key: { code: 'film_exists', detail: 'A film of this name is in the catalogue already' },
   genres_name_key: { code: 'genre_taken', detail: 'There is a genre of this name already' },
   film_genres_genre_id_genres_id_fk: { code: 'genre_in_use', detail: 'Films have this genre: change them first' },

@@ -10,6 +10,7 @@ const tags = [
   { name: 'users', description: "The user's own profile" },
   { name: 'movies', description: 'Films by Kinopoisk id or own id, and the search' },
   { name: 'lists', description: 'Favourites and wishlist' },
+  { name: 'ratings', description: "The user's own scores of films" },
   { name: 'service', description: 'Health, metrics and the kinds of problems' },
 ]
 

@@ -3,7 +3,11 @@ import { check, index, integer, pgTable, primaryKey, smallint, timestamp } from 
 import { films } from './films.ts'
 import { users } from './users.ts'
 
-/** A user's own score of a film; films.user_rate_sum and user_votes follow it in the same transaction. */
+/**
+ * A user's own score of a film. films.user_rate_sum and user_votes follow by triggers (migration `ratings`), whoever
+ * changes a row and how, a deleted user's cascade included. The order of locks is users, ratings, films by id: a
+ * transaction that changes ratings in several statements must go by film id too, and lock no film before.
+ */
 export const ratings = pgTable(
   'ratings',
   {
@@ -20,6 +24,12 @@ export const ratings = pgTable(
   (table) => [
     primaryKey({ name: 'ratings_pkey', columns: [table.user_id, table.film_id] }),
     index('ratings_film_id_idx').on(table.film_id),
+    // Nulls first, as `order by … desc` has them: with the generator's default, last, the index could not serve it.
+    index('ratings_newest_idx').on(
+      table.user_id,
+      table.updated_at.desc().nullsFirst(),
+      table.film_id.desc().nullsFirst(),
+    ),
     check('ratings_value_check', sql`${table.value} between 1 and 10`),
   ],
 )

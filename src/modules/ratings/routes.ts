@@ -1,0 +1,72 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { NoContent, problems, upstreamProblems } from '../../schemas.ts'
+import { Rating, RatingBody, RatingParams, RatingQuery, Ratings } from './schemas.ts'
+import type { RatingService } from './service.ts'
+
+const tags = ['ratings']
+const url = '/films/:id/rating'
+
+/** The user's own scores. Needs `authenticate` on its scope. */
+export const ratingRoutes: FastifyPluginAsyncTypebox<{ ratings: RatingService }> = async (app, { ratings }) => {
+  app.get(
+    '/ratings',
+    {
+      schema: {
+        tags,
+        operationId: 'listRatings',
+        summary: "The user's scores with their films, newest change first",
+        querystring: RatingQuery,
+        response: { 200: Ratings },
+      },
+    },
+    (request) => ratings.list(request.user.id, request.query.page),
+  )
+  app.get(
+    url,
+    {
+      schema: {
+        tags,
+        operationId: 'getRating',
+        summary: "The user's score of a film",
+        params: RatingParams,
+        response: { 200: Rating, ...problems('film_not_found', 'rating_not_found') },
+      },
+    },
+    (request) => ratings.find(request.user.id, request.params.id),
+  )
+  app.put(
+    url,
+    {
+      schema: {
+        tags,
+        operationId: 'putRating',
+        summary: 'Rate a film from 1 to 10',
+        description: '201 for a first score, 200 when it replaces one. A Kinopoisk film not yet known is looked up.',
+        params: RatingParams,
+        body: RatingBody,
+        response: { 201: Rating, 200: Rating, ...problems('film_not_found', ...upstreamProblems) },
+      },
+    },
+    async (request, reply) => {
+      const { added, rating } = await ratings.put(request.user.id, request.params.id, request.body.value)
+      return reply.code(added ? 201 : 200).send(rating)
+    },
+  )
+  app.delete(
+    url,
+    {
+      schema: {
+        tags,
+        operationId: 'deleteRating',
+        summary: "Remove the user's score of a film",
+        description: '204 also when there was none.',
+        params: RatingParams,
+        response: { 204: NoContent, ...problems('film_not_found') },
+      },
+    },
+    async (request, reply) => {
+      await ratings.remove(request.user.id, request.params.id)
+      return reply.code(204).send(null)
+    },
+  )
+}

@@ -1,0 +1,40 @@
+import { Type } from '@sinclair/typebox'
+import { Id, Nullable, Page, Timestamp } from '../../schemas.ts'
+import { Movie } from '../movies/schemas.ts'
+
+export const RatingParams = Type.Object({ id: Id })
+
+export const RatingQuery = Type.Object({
+  page: Type.Optional({ ...Page, description: 'Pages of 12; all ratings without it' }),
+})
+
+const Value = Type.Integer({ minimum: 1, maximum: 10, examples: [8] })
+
+export const RatingBody = Type.Object({ value: Value }, { examples: [{ value: 8 }] })
+
+const own = {
+  film_id: Id,
+  value: Value,
+  created_at: Timestamp,
+  updated_at: Type.Unsafe<Date>({ ...Timestamp, description: 'When the value last changed' }),
+}
+
+const example = {
+  film_id: 301,
+  value: 8,
+  created_at: '2026-11-20T10:00:00.000Z',
+  updated_at: '2026-11-20T10:00:00.000Z',
+}
+
+export const Rating = Type.Object(
+  {
+    ...own,
+    user_rate: Nullable(Type.Number({ description: "Mean of all users' scores of the film, now" })),
+    user_votes: Type.Integer({ minimum: 0 }),
+  },
+  { examples: [{ ...example, user_rate: 7.67, user_votes: 3 }] },
+)
+
+export const Ratings = Type.Array(Type.Object({ ...own, movie: Movie }), {
+  examples: [[{ ...example, movie: { ...Movie.examples[0], user_rate: 7.67, user_votes: 3 } }]],
+})

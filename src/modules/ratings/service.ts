@@ -1,0 +1,46 @@
+import { AppError } from '../../errors.ts'
+import type { MovieService } from '../movies/service.ts'
+import type { RatingRepository } from './repository.ts'
+
+export type RatingService = ReturnType<typeof createRatingService>
+
+interface Dependencies {
+  ratings: RatingRepository
+  movies: Pick<MovieService, 'findKnown'>
+}
+
+export function createRatingService({ ratings, movies }: Dependencies) {
+  const find = async (userId: number, filmId: number) => (await ratings.find(userId, filmId)) ?? filmNotFound(filmId)
+
+  return {
+    list: ratings.list,
+
+    /** @throws {AppError} film_not_found, rating_not_found */
+    async find(userId: number, filmId: number) {
+      const { value, created_at, updated_at, ...film } = await find(userId, filmId)
+      if (value === null || created_at === null || updated_at === null) {
+        throw new AppError('rating_not_found', { detail: `You have not rated the film with the id ${filmId}` })
+      }
+      return { ...film, value, created_at, updated_at }
+    },
+
+    /** @throws {AppError} film_not_found, or upstream_* when the film is not known and can't be asked about */
+    async put(userId: number, filmId: number, value: number) {
+      await movies.findKnown(filmId).catch((error) => {
+        throw error instanceof AppError && error.code === 'movie_not_found' ? filmNotFound(filmId) : error
+      })
+      const { added, ...own } = await ratings.put(userId, filmId, value)
+      // Read after the change and not with it, so that a film that many rate is locked no longer than need be.
+      return { added, rating: { ...(await find(userId, filmId)), ...own } }
+    },
+
+    /** Removing what was not there is fine. @throws {AppError} film_not_found */
+    async remove(userId: number, filmId: number): Promise<void> {
+      if (!(await ratings.remove(userId, filmId))) await find(userId, filmId)
+    },
+  }
+}
+
+function filmNotFound(id: number): never {
+  throw new AppError('film_not_found', { detail: `There is no film with the id ${id}` })
+}
