@@ -53,6 +53,8 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     ...loggerOptions(config.logLevel, edges.logStream),
     trustProxy: config.trustProxy,
     bodyLimit: 1024 * 1024,
+    // plugins/errors.ts says it, as a problem.
+    return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     frameworkErrors: sendProblem,
     clientErrorHandler: sendRawProblem,

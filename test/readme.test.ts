@@ -18,7 +18,7 @@ describe('the tour in the README', () => {
   afterAll(() => service.close())
 
   test('runs as printed and answers what is printed', async () => {
-    const [, tour = ''] = /## A five-minute tour[^]*?```sh\n([^]*?)```/.exec(readme) ?? []
+    const [, tour = ''] = /## A five-minute tour.*?```sh\n(.*?)```/s.exec(readme) ?? []
     const script = tour.replace('http://localhost:3000', base)
     expect(script).toContain(base)
     const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script])

@@ -33,7 +33,11 @@ export function connect(url: string, options: { max?: number } = {}): Database {
       idle_in_transaction_session_timeout: 15_000,
     },
   })
-  return { db: drizzle(sql), sql, close: () => sql.end({ timeout: 5 }) }
+  return {
+    db: drizzle(sql),
+    sql, // After an outage the driver waits the whole time for connections that are gone.
+    close: () => sql.end({ timeout: 1 }),
+  }
 }
 
 function splitSocket(url: string): { address: string; socket?: { host: string; port: number } } {

@@ -18,10 +18,11 @@ export function violated(error: unknown): string | undefined {
   return code?.startsWith('23') ? constraint_name : undefined
 }
 
-// SQLSTATE classes 08 (connection), 53 (resources), 57P0x (shutdown), 25006 (read-only: a standby), 40 (serialisation,
-// deadlock), 55P03 and 57014 (lock or statement timeout), and the driver's own connection errors.
+// SQLSTATE classes 08 (connection), 53 (resources), 57P0x (shutdown), 55000 and 3D000 (the database takes no connections, or
+// is being renamed), 25006 (read-only: a standby), 40 (serialisation, deadlock), 55P03 and 57014 (lock or statement timeout),
+// and the driver's own connection errors.
 const unavailable =
-  /^(08...|53...|57P0.|57014|55P03|25006|40001|40P01|CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)$/
+  /^(08...|53...|57P0.|57014|55000|3D000|55P03|25006|40001|40P01|CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)$/
 
 /** True when the database could not do it now, though it may later: answered with 503. */
 export function isUnavailable(error: unknown): boolean {
@@ -38,6 +39,8 @@ const meanings = {
   },
   users_favorite_genre_genres_id_fk: { code: 'genre_not_found', detail: 'favorite_genre is not the id of a genre' },
   // The account was erased while its request ran.
+  favourites_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
+  wishlist_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
   ratings_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
   films_listed_name_key: { code: 'film_exists', detail: 'A film of this name is in the catalogue already' },
   genres_name_key: { code: 'genre_taken', detail: 'There is a genre of this name already' },

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -15,6 +16,15 @@ export default fp(async (app: FastifyInstance, { report }: ErrorsOptions) => {
     sendProblem(error, request, reply)
     if (reply.statusCode === 500) report?.(error, { requestId: request.id })
   })
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  app.addHook('onRequest', async (_request, reply) => {
+    if (!closing) return
+    reply.header('connection', 'close')
+    throw new AppError('shutting_down')
+  })
   app.setNotFoundHandler((request, reply) => sendProblem(notFound(app, request), request, reply))
 })
 
@@ -23,6 +33,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const known = toAppError(error as FastifyError)
   const [status, title] = errorCodes[known.code]
   if (status >= 500) request.log.error({ err: error, code: known.code }, 'request failed')
+  // Where the router gives up, no hook has set it.
+  reply.header('x-request-id', request.id)
   return reply
     .code(status)
     .headers(known.headers)
@@ -47,13 +59,18 @@ const rawFaults: Record<string, [ErrorCode, string]> = {
 }
 
 /** For Fastify's `clientErrorHandler`: bytes that are no HTTP, answered on the raw socket. */
-export function sendRawProblem(error: NodeJS.ErrnoException, socket: Socket): void {
+export function sendRawProblem(this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const [code, detail] = rawFaults[error.code ?? ''] ?? ['bad_request', 'This is not HTTP/1.1']
   const [status, title] = errorCodes[code]
-  const body = JSON.stringify({ type: `/problems/${code}`, title, status, detail, code, message: detail })
+  const id = randomUUID()
+  this.log.info({ request_id: id, status, reason: error.code }, 'not HTTP')
+  const type = `/problems/${code}`
+  // There is no path to name: the occurrence itself is named.
+  const instance = `urn:uuid:${id}`
+  const body = JSON.stringify({ type, title, status, detail, instance, code, message: detail, request_id: id })
   socket.end(
-    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\n` +
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\nx-request-id: ${id}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
 }
@@ -64,12 +81,20 @@ function toAppError(error: FastifyError): AppError {
   if (isUnavailable(error)) return new AppError('database_unavailable', { cause: error })
   const broken = meaning(error)
   if (broken) return new AppError(broken.code, { detail: broken.detail })
-  return new AppError(codeOf(error), { cause: error })
+  const [code, detail] = frameworkFaults[error.code] ?? [codeOf(error)]
+  return new AppError(code, { cause: error, ...(detail && { detail }) })
 }
 
-const byFrameworkCode: Record<string, ErrorCode> = {
-  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_json',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
+const frameworkFaults: Record<string, [ErrorCode, string]> = {
+  FST_ERR_BAD_URL: ['bad_request', 'The path has a broken percent-encoding'],
+  FST_ERR_MAX_PARAM_LENGTH: ['bad_request', 'A part of the path is too long'],
+  FST_ERR_CTP_INVALID_JSON_BODY: [
+    'malformed_json',
+    'The body is not JSON, or has a member __proto__ or constructor.prototype',
+  ],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_json', 'The body is empty, though its content type is JSON'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'The body is larger than this address takes'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'This address does not take the content type of the body'],
 }
 
 const byStatus: Record<number, ErrorCode> = {
@@ -83,9 +108,8 @@ const byStatus: Record<number, ErrorCode> = {
 
 function codeOf(error: FastifyError): ErrorCode {
   const status = error.statusCode ?? 500
-  const named =
-    byFrameworkCode[error.code] ?? (error instanceof SyntaxError && status === 400 ? 'malformed_json' : undefined)
-  return named ?? byStatus[status] ?? (status >= 400 && status < 500 ? 'bad_request' : 'internal_error')
+  if (error instanceof SyntaxError && status === 400) return 'malformed_json'
+  return byStatus[status] ?? (status >= 400 && status < 500 ? 'bad_request' : 'internal_error')
 }
 
 function invalidInput(error: FastifyError): AppError {
@@ -108,7 +132,10 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 function notFound(app: FastifyInstance, request: FastifyRequest): AppError {
   const url = request.url.split('?', 1)[0] ?? '/'
   const allowed = methods.filter((method) => app.findRoute({ method, url }) !== null)
-  if (allowed.length === 0) return new AppError('not_found', { detail: 'There is nothing at this address, see /docs' })
+  const method = methods.find((method) => method === request.method)
+  // A route that takes the method has found nothing itself: a file of the documentation, say.
+  if (allowed.length === 0 || (method && allowed.includes(method)))
+    return new AppError('not_found', { detail: 'There is nothing at this address, see /docs' })
   const allow = allowed.join(', ')
   return new AppError('method_not_allowed', { detail: `This address takes ${allow}`, headers: { allow } })
 }

@@ -48,15 +48,12 @@ export default fp(async (app: FastifyInstance) => {
   })
 })
 
-/** Drizzle's message and PostgreSQL's detail hold values of the statement: a login, a hash. They are left out. */
+/** Drizzle's message, and PostgreSQL's detail and class 22 messages hold values of clients: they are left out. */
 function serializeError(error: Error): object {
   const inner = driverError(error)
   if (inner === error && !('query' in error)) return stdSerializers.err(error)
-  return {
-    type: inner.name,
-    message: inner.message,
-    code: inner.code,
-    constraint: inner.constraint_name,
-    stack: inner.stack,
-  }
+  const { code = '', name, constraint_name: constraint, stack } = inner
+  const telling = code.startsWith('22')
+  const message = telling ? 'the statement does not take a value' : inner.message
+  return { type: name, message, code, constraint, stack: telling ? stack?.replace(/^.*\n/, '') : stack }
 }

@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { ErrorCode } from '../errors.ts'
+import { type ErrorCode, errorCodes } from '../errors.ts'
 import { Problem, problems } from '../schemas.ts'
 
 const tags = [
@@ -48,19 +48,23 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
 function addCommonProblems(route: RouteOptions): void {
   const schema: FastifySchema = route.schema ?? {}
   if (schema.hide) return
-  const codes: ErrorCode[] = [
-    'invalid_input',
-    'bad_request',
-    'internal_error',
-    'overloaded',
-    'database_unavailable',
-    'shutting_down',
-  ]
+  const codes: ErrorCode[] = ['invalid_input', 'bad_request', 'internal_error', ...unavailable]
   if (!isPublic(schema)) codes.push('missing_token', 'invalid_token')
-  if (schema.body) codes.push('malformed_json', 'payload_too_large', 'unsupported_media_type')
-  const own = (schema.response ?? {}) as Record<string, unknown>
-  route.schema = { ...schema, response: { ...problems(...codes), ...own } }
+  // Also where no body is needed: one that comes is read.
+  if (route.method !== 'GET' && route.method !== 'HEAD') codes.push(...bodyFaults)
+  const own = (schema.response ?? {}) as Answers
+  const isNew = (code: ErrorCode) => !own[errorCodes[code][0]]?.description?.includes(`\`${code}\``)
+  const common: Answers = problems(...codes.filter(isNew))
+  const described = Object.entries(own).map(([status, answer]) => {
+    const parts = [answer.description ?? schema.summary, common[status]?.description].filter(Boolean)
+    return [status, { ...answer, description: parts.join('. ') }]
+  })
+  route.schema = { ...schema, response: { ...common, ...Object.fromEntries(described) } }
 }
+
+type Answers = Record<string, { description?: string }>
+const unavailable = ['overloaded', 'database_unavailable', 'shutting_down'] as const satisfies ErrorCode[]
+const bodyFaults = ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
 
 function isPublic(schema: FastifySchema): boolean {
   return Array.isArray(schema.security) && schema.security.length === 0

@@ -10,6 +10,11 @@ export default fp(async (app: FastifyInstance, options: { corsOrigins: '*' | str
     if (encoding === undefined && (length === undefined || length === '0')) delete request.headers['content-type']
   })
   if (options.corsOrigins.length === 0) return
+  // An OPTIONS that is no preflight is a method that nothing here takes, as without CORS.
+  app.addHook('onRequest', async (request, reply) => {
+    const { origin, 'access-control-request-method': wanted } = request.headers
+    if (request.method === 'OPTIONS' && !(origin && wanted)) reply.callNotFound()
+  })
   await app.register(cors, {
     origin: options.corsOrigins === '*' ? '*' : [...options.corsOrigins],
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],

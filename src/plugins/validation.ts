@@ -28,6 +28,8 @@ export default fp(async (app: FastifyInstance) => {
     return explain(validate, (data) => readText(properties, data))
   })
   app.addHook('onRoute', closeQuery)
+  // Fastify reads plain text by itself; no route here takes it: 415.
+  app.removeContentTypeParser('text/plain')
 })
 
 /** The ajv function in Fastify's form, with the messages that ajv words poorly put better. */

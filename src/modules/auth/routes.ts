@@ -21,7 +21,7 @@ const under = (path: string) => ({ [`/auth${path}`]: '', [path]: 'Alias' })
 /** Registering, logging in and refreshing: open to everyone. Bodies come as JSON or as a form. */
 export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth, users }) => {
   await app.register(formbody)
-  const open = { tags, security: [] }
+  const open = { tags, security: [], consumes: ['application/json', 'application/x-www-form-urlencoded'] }
 
   for (const [url, suffix] of Object.entries(under('/register'))) {
     app.post(

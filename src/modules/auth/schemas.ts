@@ -49,10 +49,13 @@ export const LoginBody = Type.Object(
   { description: aLogin, examples: [{ login: 'ann@example.org', password: 'correct horse battery' }] },
 )
 
-export const RefreshBody = Type.Object({
-  access_token: Text({ maxLength: 4096, description: 'May have expired' }),
-  refresh_token: Text({ maxLength: 4096 }),
-})
+export const RefreshBody = Type.Object(
+  {
+    access_token: Text({ maxLength: 4096, description: 'May have expired' }),
+    refresh_token: Text({ maxLength: 4096 }),
+  },
+  { examples: [{ access_token: 'eyJhbGciOiJIUzI1NiJ9…', refresh_token: '5e0f6c1e-….0.…' }] },
+)
 
 export const PasswordBody = Type.Object(
   {

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { AppError, errorCodes } from '../../errors.ts'
+import { AppError, type ErrorCode, errorCodes } from '../../errors.ts'
 import { problems } from '../../schemas.ts'
 import { ProblemKind, ProblemParams, Ready } from './schemas.ts'
 
@@ -80,10 +80,15 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { is
     },
     async (request) => {
       const { code } = request.params
+      if (!isErrorCode(code)) throw new AppError('not_found', { detail: 'There is no such error code' })
       const [status, title] = errorCodes[code]
       return { code, status, title }
     },
   )
+}
+
+function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorCodes, text)
 }
 
 function sameText(given: string, wanted: string): boolean {

@@ -3,9 +3,10 @@ import { type ErrorCode, errorCodes } from '../../errors.ts'
 
 export const Ready = Type.Object({ status: Type.Literal('ok') }, { examples: [{ status: 'ok' }] })
 
-const Code = Type.Unsafe<ErrorCode>({ type: 'string', enum: Object.keys(errorCodes), examples: ['movie_not_found'] })
+/** Any text: an unknown code is not found rather than wrong. */
+export const ProblemParams = Type.Object({ code: Type.String({ maxLength: 200, examples: ['movie_not_found'] }) })
 
-export const ProblemParams = Type.Object({ code: Code })
+const Code = Type.Unsafe<ErrorCode>({ type: 'string', enum: Object.keys(errorCodes) })
 
 export const ProblemKind = Type.Object(
   { code: Code, status: Type.Integer(), title: Type.String() },

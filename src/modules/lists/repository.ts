@@ -1,10 +1,9 @@
 import { and, eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { movieColumns, withGenre } from '../../db/movies.ts'
+import { paged } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
 import type { favourites, wishlist } from '../../db/schema/lists.ts'
-
-const pageSize = 12
 
 /** One user list: `table` says which. */
 export function createListRepository(db: Db, table: typeof favourites | typeof wishlist) {
@@ -18,7 +17,8 @@ export function createListRepository(db: Db, table: typeof favourites | typeof w
         .where(eq(table.user_id, userId))
         // As the index has it, though neither is ever null: otherwise PostgreSQL sorts the whole list for a page.
         .orderBy(sql`${table.created_at} desc nulls last`, sql`${table.film_id} desc nulls last`)
-      const rows = await (page === undefined ? all : all.limit(pageSize).offset((page - 1) * pageSize))
+        .$dynamic()
+      const rows = await paged(all, page)
       return rows.map(withGenre)
     },
 
