@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -18,6 +18,8 @@ export const template = 'migrated'
 /** Once per run: a real PostgreSQL with a migrated template, of which every test app gets a clone. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-test-'))
+  // For the account that runs the server when we are root.
+  await chmod(dataDir, 0o711)
   const server = await startPostgres({ dataDir, fsync: false })
   const { sql, close } = connect(server.url, { max: 1 })
   await sql`create database ${sql(template)}`
