@@ -3,9 +3,11 @@ import { instant } from './times.ts'
 /** What is wrong with a row: it is reported, and the other rows go on. */
 export class RowFault extends Error {}
 
+/** As they are, and with the white space that everybody else writes. */
 export function titlesOf(...titles: string[]): string[] {
-  const tidy = titles.map((title) => title.normalize('NFC').replace(/\s+/g, ' ').trim().slice(0, 500))
-  return [...new Set(tidy)].filter((title) => title !== '')
+  const tidy = (title: string) => title.normalize('NFC').replace(/\s+/g, ' ')
+  const all = titles.flatMap((title) => [title, tidy(title)]).map((title) => title.trim().slice(0, 500))
+  return [...new Set(all)].filter((title) => title !== '')
 }
 
 export function readId(text: string, column: string): number | null {

@@ -72,7 +72,7 @@ export function createTransferRepository(db: Db) {
     async add(userId: number, list: 'favorites' | 'wishlist', items: Item[]): Promise<number> {
       const rows = await db.execute(sql`
         insert into ${tables[list]} (user_id, film_id, created_at)
-        select ${userId}, film_id, coalesce(added_at, clock_timestamp()) from ${unnest(items)} order by film_id
+        select ${userId}, film_id, coalesce(added::timestamptz, statement_timestamp()) from ${unnest(items)} order by film_id
         on conflict do nothing returning film_id`)
       return rows.length
     },
@@ -81,8 +81,8 @@ export function createTransferRepository(db: Db) {
     async rate(userId: number, items: Item[]): Promise<{ created: number; updated: number }> {
       const rows = await db.execute<{ added: boolean }>(sql`
         insert into ratings (user_id, film_id, value, created_at, updated_at)
-        select ${userId}, film_id, value, coalesce(added_at, updated_at, clock_timestamp()),
-          coalesce(updated_at, added_at, clock_timestamp())
+        select ${userId}, film_id, value, coalesce(added, updated, statement_timestamp()::text)::timestamptz,
+          coalesce(updated, added, statement_timestamp()::text)::timestamptz
         from ${unnest(items)} order by film_id
         on conflict (user_id, film_id) do update set value = excluded.value, updated_at = excluded.updated_at,
           created_at = least(ratings.created_at, excluded.created_at)
@@ -98,6 +98,6 @@ export type TransferRepository = ReturnType<typeof createTransferRepository>
 
 function unnest(items: Item[]): SQL {
   const column = (name: keyof Item) => sql.param(items.map((item) => item[name]))
-  return sql`unnest(${column('film_id')}::int[], ${column('value')}::smallint[], ${column('added_at')}::timestamptz[],
-    ${column('updated_at')}::timestamptz[]) as item (film_id, value, added_at, updated_at)`
+  return sql`unnest(${column('film_id')}::int[], ${column('value')}::smallint[], ${column('added_at')}::text[],
+    ${column('updated_at')}::text[]) as item (film_id, value, added, updated)`
 }
