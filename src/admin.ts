@@ -8,31 +8,34 @@ import { createPasswords } from './modules/auth/passwords.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
 
 // `npm run admin -- LOGIN`: makes an administrator of an account, or a new account with a random password.
-const [login] = process.argv.slice(2)
-if (!login) {
-  process.stderr.write('Usage: npm run admin -- LOGIN\n')
-  process.exit(1)
-}
-const config = loadConfig(readEnvironment())
-const running = config.databaseUrl ?? (await findPostgres(config.dataDir))
-const embedded = running ? undefined : await startPostgres({ dataDir: config.dataDir })
-const url = running ?? embedded?.url ?? ''
-await migrate(url)
-const { db, close } = connect(url, { max: 1 })
-try {
-  process.stdout.write(`${await makeAdmin(readLogin({ login }, config.phoneRegion))}\n`)
-} catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`)
-  process.exitCode = 1
-} finally {
-  await close()
-  await embedded?.stop()
+run(process.argv.slice(2)).then(
+  (done) => process.stdout.write(`${done}\n`),
+  (error: Error) => {
+    process.stderr.write(`${error.message.replace(/^body\./, '')}\n`)
+    process.exitCode = 1
+  },
+)
+
+async function run([login, ...rest]: string[]): Promise<string> {
+  if (!login || rest.length > 0) throw new Error('Usage: npm run admin -- LOGIN')
+  const config = loadConfig(readEnvironment())
+  const known = readLogin({ login }, config.phoneRegion)
+  const running = config.databaseUrl ?? (await findPostgres(config.dataDir))
+  if (running) return makeAdmin(running, known)
+  const embedded = await startPostgres({ dataDir: config.dataDir })
+  return makeAdmin(embedded.url, known).finally(embedded.stop)
 }
 
-async function makeAdmin(known: string): Promise<string> {
-  const repository = createAuthRepository(db)
-  if (await repository.promote(known)) return `${known} is an administrator now`
-  const password = randomBytes(12).toString('base64url')
-  await repository.upsertAdmin(known, await createPasswords().hash(password))
-  return `${known} was registered as an administrator, password: ${password} (shown only now)`
+async function makeAdmin(url: string, login: string): Promise<string> {
+  await migrate(url)
+  const { db, close } = connect(url, { max: 1 })
+  try {
+    const repository = createAuthRepository(db)
+    if (await repository.promote(login)) return `${login} is an administrator now`
+    const password = randomBytes(12).toString('base64url')
+    await repository.upsertAdmin(login, await createPasswords().hash(password))
+    return `${login} was registered as an administrator, password: ${password} (shown only now)`
+  } finally {
+    await close()
+  }
 }

@@ -8,6 +8,15 @@ import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
 import { authRoutes, sessionRoutes } from './modules/auth/routes.ts'
 import { createAuthService } from './modules/auth/service.ts'
+import { createImages } from './modules/directors/images.ts'
+import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
+import { createPhotoService } from './modules/directors/photo-service.ts'
+import { createDirectorRepository } from './modules/directors/repository.ts'
+import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
+import { createDirectorService } from './modules/directors/service.ts'
+import { createGenreRepository } from './modules/genres/repository.ts'
+import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
+import { createGenreService } from './modules/genres/service.ts'
 import { healthRoutes } from './modules/health/routes.ts'
 import { createMatchingRepository } from './modules/lists/matching-repository.ts'
 import { createListRepository } from './modules/lists/repository.ts'
@@ -34,6 +43,7 @@ import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
 import securityPlugin from './plugins/security.ts'
+import storagePlugin from './plugins/storage.ts'
 import validationPlugin from './plugins/validation.ts'
 
 /** What lies outside of the process: real, or embedded in its place. */
@@ -77,6 +87,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     timeoutMs: config.kinopoisk.timeoutMs,
     ...(edges.clock && { clock: edges.clock }),
   })
+  await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
   const authRepository = createAuthRepository(database.db)
   await app.register(authPlugin, {
     secrets: edges.jwtSecrets,
@@ -100,6 +111,15 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const users = createUserService({ users: createUserRepository(database.db) })
   const movies = createMovieService({ movies: createMovieRepository(database.db), kinopoisk: app.kinopoisk })
+  const genres = createGenreService({ genres: createGenreRepository(database.db) })
+  const directorRepository = createDirectorRepository(database.db)
+  const photos = createPhotoService({
+    directors: directorRepository,
+    storage: app.storage,
+    images: createImages(),
+    leftBehind: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed'),
+  })
+  const directors = createDirectorService({ directors: directorRepository, photos })
   const list = (table: typeof favourites | typeof wishlist) =>
     createListService({ list: createListRepository(database.db, table), movies })
   const transfer = createTransferService({
@@ -115,6 +135,9 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(authRoutes, { auth, users })
   await app.register(async (secured) => {
     secured.addHook('onRequest', secured.authenticate)
+    await secured.register(genreRoutes, { genres })
+    await secured.register(directorRoutes, { directors })
+    await secured.register(photoRoutes, { photos })
     await secured.register(sessionRoutes, { auth })
     await secured.register(userRoutes, { users })
     await secured.register(movieRoutes, { movies })
@@ -122,6 +145,12 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
     await secured.register(transferRoutes, { transfer })
     await secured.register(ratingRoutes, { ratings })
+    await secured.register(async (administration) => {
+      administration.addHook('onRequest', administration.requireAdmin)
+      await administration.register(genreAdminRoutes, { genres })
+      await administration.register(directorAdminRoutes, { directors })
+      await administration.register(photoAdminRoutes, { photos })
+    })
   })
   return app
 }

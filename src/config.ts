@@ -64,6 +64,12 @@ export function loadConfig(env: Record<string, string | undefined>) {
       accessKeyId: read('S3_ACCESS_KEY_ID', optional(same)),
       secretAccessKey: read('S3_SECRET_ACCESS_KEY', optional(same)),
     },
+    s3Options: {
+      publicEndpoint: read('S3_PUBLIC_ENDPOINT', optional(httpUrlText)),
+      forcePathStyle: read('S3_FORCE_PATH_STYLE', optional(flag(false))),
+      checksums: read('S3_CHECKSUMS', oneOf('when_supported', ['when_supported', 'when_required'] as const)),
+      timeoutMs: read('S3_TIMEOUT', duration('10s')),
+    },
     admin: {
       login: read('ADMIN_LOGIN', optional(same)),
       password: read('ADMIN_PASSWORD', optional(same)),
@@ -72,25 +78,28 @@ export function loadConfig(env: Record<string, string | undefined>) {
     corsOrigins: read('CORS_ORIGINS', origins),
     trustProxy: read('TRUST_PROXY', trustProxy),
     metricsToken: read('METRICS_TOKEN', optional(headerValue)),
-    sentryDsn: read('SENTRY_DSN', optional(httpUrlText)),
+    sentryDsn: read('SENTRY_DSN', optional(sentryDsn)),
     logLevel: read('LOG_LEVEL', oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])),
   }
-  faults.push(...crossFaults(config))
+  faults.push(...crossFaults(config, Boolean(env.JWT_SECRET?.trim())))
   if (faults.length > 0) throw new ConfigError(faults)
   return config
 }
 
-function crossFaults(config: {
-  databaseUrl: string | undefined
-  jwtSecrets: string[] | undefined
-  admin: Record<string, string | undefined>
-  s3: Record<string, string | undefined>
-}): string[] {
+function crossFaults(
+  config: {
+    databaseUrl: string | undefined
+    admin: Record<string, string | undefined>
+    s3: Record<string, string | undefined>
+  },
+  hasSecret: boolean,
+): string[] {
   const faults: string[] = []
-  if (config.databaseUrl && !config.jwtSecrets) faults.push('JWT_SECRET is required with DATABASE_URL')
+  if (config.databaseUrl && !hasSecret) faults.push('JWT_SECRET is required with DATABASE_URL')
   if (!config.admin.login !== !config.admin.password) faults.push('ADMIN_LOGIN and ADMIN_PASSWORD go together')
   const s3 = Object.values(config.s3)
-  if (s3.some(Boolean) && !s3.every(Boolean)) faults.push('S3_* are set all five or none')
+  if (s3.some(Boolean) && !s3.every(Boolean))
+    faults.push('S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are set all five or none')
   return faults
 }
 
@@ -137,10 +146,31 @@ function duration(fallback: string): Reader<number> {
 }
 
 function postgresUrl(value: string): string {
-  // Several hosts (postgres://u@a,b/db) are no URL for WHATWG, so only the form is checked here.
-  return /^postgres(ql)?:\/\/[^/\s]*\/[^\s]+$/.test(value)
-    ? value
-    : fail('must be postgres://user:password@host:port/database')
+  // Several hosts (postgres://u@a,b/db) are no URL for WHATWG: each is checked on its own.
+  const [, start = '', hosts = '', end = ''] =
+    /^(postgres(?:ql)?:\/\/(?:[^/\s]*@)?)([^@/\s]*)(\/[^\s]+)$/.exec(value) ?? []
+  const urls = hosts.split(',').map((host) => URL.parse(`${start}${host}${end}`))
+  if (!urls.every((url) => url && isDecodable(url.username + url.password))) {
+    fail('must be postgres://user:password@host:port/database, with special characters percent-encoded')
+  }
+  return value
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** The SDK prints a DSN that it can't read, so it must not see such a one. */
+export function isSentryDsn(value: string): boolean {
+  return /^https?:\/\/[^@/\s]+@[^@/\s]+\/(?:[^\s]*\/)?\d+$/.test(value) && URL.canParse(value)
+}
+
+function sentryDsn(value: string): string {
+  return isSentryDsn(value) ? value : fail('must be the DSN of a Sentry project: https://key@host/number')
 }
 
 function httpUrlText(value: string): string {

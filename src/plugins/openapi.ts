@@ -11,6 +11,8 @@ const tags = [
   { name: 'movies', description: 'Films by Kinopoisk id or own id, and the search' },
   { name: 'lists', description: 'Favourites and wishlist' },
   { name: 'ratings', description: "The user's own scores of films" },
+  { name: 'genres', description: 'Genres of the catalogue' },
+  { name: 'directors', description: 'Directors of the catalogue, and their photos' },
   { name: 'service', description: 'Health, metrics and the kinds of problems' },
 ]
 

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import { inject } from 'vitest'
@@ -16,6 +19,8 @@ export interface TestApp {
   /** The log so far, as text. */
   log(): string
   databaseUrl: string
+  /** DATA_DIR: a folder of its own, gone with it. */
+  dataDir: string
   /** Another process' worth of service on the same database and upstream. */
   replica(): Promise<FastifyInstance>
   close(): Promise<void>
@@ -26,6 +31,7 @@ export const jwtSecret = 'a secret of the tests, of more than 32 bytes'
 /** The real service over a database of its own and a sandbox of its own. `env` is the configuration. */
 export async function testApp(env: Record<string, string> = {}, edges: Partial<Edges> = {}): Promise<TestApp> {
   const url = await cloneDatabase()
+  const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-data-'))
   const calls: SandboxCall[] = []
   const sandbox = await startSandbox({ onCall: (call) => calls.push(call) })
   let log = ''
@@ -33,7 +39,7 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
     log += chunk
   })
   const build = () =>
-    buildApp(loadConfig({ LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
+    buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
       databaseUrl: url,
       jwtSecrets: [jwtSecret],
       kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true },
@@ -50,6 +56,7 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
     calls,
     log: () => log,
     databaseUrl: url,
+    dataDir,
     async replica() {
       const other = await build()
       apps.push(other)
@@ -59,6 +66,7 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
     async close() {
       for (const each of apps) await each.close()
       await sandbox.close()
+      await rm(dataDir, { recursive: true, force: true })
     },
   }
 }
@@ -91,6 +99,17 @@ export async function testUser(
   if (registered.statusCode !== 201) throw new Error(registered.body)
   const tokens = (await app.inject({ method: 'POST', url: '/login', payload: { login, password } })).json()
   return { id: registered.json().id, login, tokens, headers: { authorization: `Bearer ${tokens.access_token}` } }
+}
+
+/** For `testApp({}, { firstAdmin })`. */
+export const firstAdmin = { login: 'admin', password }
+
+/** The first administrator, logged in. */
+export async function testAdmin({ app }: TestApp): Promise<TestUser> {
+  const tokens = (await app.inject({ method: 'POST', url: '/login', payload: firstAdmin })).json()
+  const headers = { authorization: `Bearer ${tokens.access_token}` }
+  const { id } = (await app.inject({ method: 'GET', url: '/user', headers })).json()
+  return { id, login: firstAdmin.login, tokens, headers }
 }
 
 /** Injects as a user: `as(user)({ method, url })`. */

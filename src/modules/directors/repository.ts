@@ -1,4 +1,4 @@
-import { asc, eq } from 'drizzle-orm'
+import { asc, eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { paged } from '../../db/page.ts'
 import { directors } from '../../db/schema/directors.ts'
@@ -32,10 +32,30 @@ export function createDirectorRepository(db: Db) {
       return row
     },
 
-    /** False when there was no such director. */
-    async remove(id: number): Promise<boolean> {
-      const rows = await db.delete(directors).where(eq(directors.id, id)).returning({ id: directors.id })
-      return rows.length > 0
+    /** The removed row, or undefined when there was no such director. */
+    async remove(id: number) {
+      const [row] = await db.delete(directors).where(eq(directors.id, id)).returning(columns)
+      return row
+    },
+
+    /**
+     * Sets the key of the photo; answers with the row and the key that it replaced, undefined for an unknown director.
+     * The row is locked before it is read, so of many at once each is told the key of the one before.
+     */
+    async swapPhoto(id: number, key: string | null) {
+      const before = db
+        .select({ id: directors.id, replaced_key: sql<string | null>`${directors.photo_key}`.as('replaced_key') })
+        .from(directors)
+        .where(eq(directors.id, id))
+        .for('update')
+        .as('before')
+      const [row] = await db
+        .update(directors)
+        .set({ photo_key: key })
+        .from(before)
+        .where(eq(directors.id, before.id))
+        .returning({ ...columns, replaced_key: before.replaced_key })
+      return row
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { NoContent, problems } from '../../schemas.ts'
+import { NoContent, problems, tidyName } from '../../schemas.ts'
 import { Director, DirectorBody, DirectorChange, DirectorParams, Directors, PageQuery } from './schemas.ts'
 import type { DirectorService } from './service.ts'
 
@@ -53,7 +53,7 @@ export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: Directo
     },
     async (request, reply) => {
       const { name, date_of_birth } = request.body
-      const director = await directors.create({ name, ...(date_of_birth !== undefined && { date_of_birth }) })
+      const director = await directors.create({ name: tidyName(name), date_of_birth: date_of_birth || null })
       return reply.code(201).header('location', `/directors/${director.id}`).send(director)
     },
   )
@@ -72,8 +72,8 @@ export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: Directo
     (request) => {
       const { name, date_of_birth } = request.body
       return directors.update(request.params.id, {
-        ...(name !== undefined && { name }),
-        ...(date_of_birth !== undefined && { date_of_birth }),
+        ...(name !== undefined && { name: tidyName(name) }),
+        ...(date_of_birth !== undefined && { date_of_birth: date_of_birth || null }),
       })
     },
   )
@@ -83,7 +83,7 @@ export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: Directo
       schema: {
         tags,
         operationId: 'deleteDirector',
-        summary: 'Remove a director without films',
+        summary: 'Remove a director without films, and the photo',
         params: DirectorParams,
         response: { 204: NoContent, ...problems('forbidden', 'director_not_found', 'director_in_use') },
       },

@@ -1,25 +1,54 @@
-import { AppError } from '../../errors.ts'
+import { AppError, inputFault } from '../../errors.ts'
+import type { PhotoService } from './photo-service.ts'
 import type { DirectorChange, DirectorRepository } from './repository.ts'
 
 export type DirectorService = ReturnType<typeof createDirectorService>
 
-/** Every call throws director_not_found for an unknown id. */
-export function createDirectorService({ directors }: { directors: DirectorRepository }) {
+interface Dependencies {
+  directors: DirectorRepository
+  photos: Pick<PhotoService, 'discard'>
+}
+
+const earliestBirth = '1800-01-01'
+
+/** Calls with an id throw director_not_found for an unknown one. */
+export function createDirectorService({ directors, photos }: Dependencies) {
   return {
     list: async (page?: number) => (await directors.list(page)).map(withPhotoUrl),
-    find: async (id: number) => withPhotoUrl((await directors.find(id)) ?? notFound(id)),
-    create: async (director: DirectorChange & { name: string }) => withPhotoUrl(await directors.insert(director)),
-    update: async (id: number, change: DirectorChange) =>
-      withPhotoUrl((await directors.update(id, change)) ?? notFound(id)),
-    remove: async (id: number) => (await directors.remove(id)) || notFound(id),
+    find: async (id: number) => withPhotoUrl((await directors.find(id)) ?? noDirector(id)),
+    async create(director: DirectorChange & { name: string }) {
+      refuseUnreal(director.date_of_birth)
+      return withPhotoUrl(await directors.insert(director))
+    },
+    async update(id: number, change: DirectorChange) {
+      refuseUnreal(change.date_of_birth)
+      return withPhotoUrl((await directors.update(id, change)) ?? noDirector(id))
+    },
+    async remove(id: number): Promise<void> {
+      const { photo_key } = (await directors.remove(id)) ?? noDirector(id)
+      if (photo_key) await photos.discard(photo_key)
+    },
   }
 }
 
 /** The key of a photo is the storage's business; clients get its address. */
-function withPhotoUrl<T extends { id: number; photo_key: string | null }>({ photo_key, ...director }: T) {
-  return { ...director, photo_url: photo_key && `/directors/${director.id}/photo` }
+export function withPhotoUrl({ id, name, date_of_birth, photo_key }: Row) {
+  return { id, name, date_of_birth, photo_url: photo_key && `/directors/${id}/photo` }
 }
 
-function notFound(id: number): never {
+type Row = NonNullable<Awaited<ReturnType<DirectorRepository['find']>>>
+
+export function noDirector(id: number): never {
   throw new AppError('director_not_found', { detail: `There is no director with the id ${id}` })
+}
+
+/** `day` has the form YYYY-MM-DD. */
+function refuseUnreal(day: string | null | undefined): void {
+  if (!day) return
+  const date = new Date(`${day}T00:00:00Z`)
+  // The 30th of February is read as the 1st or 2nd of March.
+  const isReal = !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day)
+  if (!isReal) throw inputFault('body.date_of_birth', 'is not a day of the calendar')
+  if (day < earliestBirth) throw inputFault('body.date_of_birth', `must not be before ${earliestBirth}`)
+  if (day >= new Date().toISOString().slice(0, 10)) throw inputFault('body.date_of_birth', 'must be in the past')
 }

@@ -1,0 +1,88 @@
+import pLimit from 'p-limit'
+import sharp, { type Sharp } from 'sharp'
+import { AppError, inputFault } from '../../errors.ts'
+
+export interface Image {
+  bytes: Buffer
+  contentType: 'image/jpeg' | 'image/png' | 'image/webp'
+  extension: 'jpg' | 'png' | 'webp'
+}
+
+export type Images = ReturnType<typeof createImages>
+
+// A picture takes a thread of libuv's pool of four and up to 200 MB while it is decoded.
+const atOnce = 2
+const mostPixels = 50_000_000
+const longestSide = 2048
+const secondsToDecode = 20
+
+const kinds = [
+  {
+    contentType: 'image/jpeg',
+    extension: 'jpg',
+    magic: /^\xff\xd8\xff/,
+    encode: (it: Sharp) => it.jpeg({ quality: 85 }),
+  },
+  { contentType: 'image/png', extension: 'png', magic: /^.PNG\r\n.\n/s, encode: (it: Sharp) => it.png() },
+  {
+    contentType: 'image/webp',
+    extension: 'webp',
+    magic: /^RIFF.{4}WEBPVP8[ LX]/s,
+    encode: (it: Sharp) => it.webp({ quality: 85 }),
+  },
+] as const
+
+// Only these three decoders can be reached: whatever else libvips reads (SVG, PDF, TIFF…) is not even looked at.
+sharp.block({ operation: ['VipsForeignLoad'] })
+sharp.unblock({
+  operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'],
+})
+sharp.cache(false)
+sharp.concurrency(1)
+
+/** Makes pictures of strangers harmless, a few at once. */
+export function createImages() {
+  const limit = pLimit(atOnce)
+
+  return {
+    /**
+     * The picture drawn anew in its own format: upright, in sRGB, at most 2048 pixels on a side, the first frame of an
+     * animation, and nothing else of the file: no EXIF, no place, no appended archive.
+     * @throws {AppError} unsupported_media_type, invalid_input (damaged), payload_too_large (pixels)
+     */
+    async redraw(bytes: Buffer): Promise<Image> {
+      const kind = kindOf(bytes)
+      const { contentType, extension } = kind
+      return limit(async () => ({ bytes: await redrawAs(kind, bytes), contentType, extension }))
+    },
+  }
+}
+
+type Kind = (typeof kinds)[number]
+
+function kindOf(bytes: Buffer): Kind {
+  if (bytes.length === 0) throw inputFault('body.photo', 'must not be empty')
+  const start = bytes.subarray(0, 16).toString('latin1')
+  const kind = kinds.find(({ magic }) => magic.test(start))
+  if (kind) return kind
+  throw new AppError('unsupported_media_type', { detail: 'The photo must be a JPEG, PNG or WebP picture' })
+}
+
+async function redrawAs(kind: Kind, bytes: Buffer): Promise<Buffer> {
+  const picture = sharp(bytes, { limitInputPixels: mostPixels, failOn: 'error', animated: false })
+  try {
+    return await kind
+      .encode(
+        picture
+          .autoOrient()
+          .resize({ width: longestSide, height: longestSide, fit: 'inside', withoutEnlargement: true }),
+      )
+      .timeout({ seconds: secondsToDecode })
+      .toBuffer()
+  } catch (error) {
+    if ((error as Error).message.includes('exceeds pixel limit')) {
+      throw new AppError('payload_too_large', { detail: 'The photo has more than 50 megapixels' })
+    }
+    throw inputFault('body.photo', 'is damaged and cannot be read')
+  }
+}

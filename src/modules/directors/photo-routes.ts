@@ -1,0 +1,113 @@
+import multipart from '@fastify/multipart'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { NoContent, problems } from '../../schemas.ts'
+import { readFile } from './form.ts'
+import type { PhotoService } from './photo-service.ts'
+import { Director, DirectorParams, PhotoForm } from './schemas.ts'
+
+const tags = ['directors']
+const Bytes = Type.Unsafe<Buffer>({ type: 'string', format: 'binary' })
+
+/** Reading: on a scope that lets readers of the catalogue in. */
+export const photoRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (app, { photos }) => {
+  app.get(
+    '/directors/:id/photo',
+    {
+      schema: {
+        tags,
+        operationId: 'getDirectorPhoto',
+        summary: "A director's photo",
+        description:
+          'From S3 a redirect to a signed URL, good for 5 minutes; else the picture, with an ETag for If-None-Match.',
+        params: DirectorParams,
+        response: {
+          200: {
+            description: 'The picture',
+            content: {
+              'image/jpeg': { schema: Bytes },
+              'image/png': { schema: Bytes },
+              'image/webp': { schema: Bytes },
+            },
+          },
+          302: Type.Null({ description: 'The picture is at `Location`, for 5 minutes' }),
+          304: Type.Null({ description: 'The picture is the one that the client has' }),
+          ...problems('director_not_found', 'photo_not_found', 'storage_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const method = request.method === 'HEAD' ? 'HEAD' : 'GET'
+      const { key, kept } = await photos.find(request.params.id, method)
+      if ('url' in kept) return reply.header('cache-control', 'no-store').redirect(kept.url)
+      const { stream, size, contentType } = kept
+      const etag = `"${key.replace(/^.*\/|\..*$/g, '')}"`
+      reply.headers({ etag, 'cache-control': 'private, no-cache', 'x-content-type-options': 'nosniff' })
+      if (isKnown(request.headers['if-none-match'], etag)) {
+        stream.destroy()
+        return reply.code(304).send(null)
+      }
+      return reply.headers({ 'content-type': contentType, 'content-length': size }).send(stream as never)
+    },
+  )
+}
+
+/** Writing: on a scope for administrators. */
+export const photoAdminRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (app, { photos }) => {
+  await app.register(uploadRoute, { photos })
+
+  app.delete(
+    '/directors/:id/photo',
+    {
+      schema: {
+        tags,
+        operationId: 'deleteDirectorPhoto',
+        summary: "Remove a director's photo",
+        params: DirectorParams,
+        response: { 204: NoContent, ...problems('forbidden', 'director_not_found', 'photo_not_found') },
+      },
+    },
+    async (request, reply) => {
+      await photos.remove(request.params.id)
+      return reply.code(204).send(null)
+    },
+  )
+}
+
+/** On a scope of its own: here alone a form with a file can be read, and nothing else can. */
+const uploadRoute: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (app, { photos }) => {
+  app.removeAllContentTypeParsers()
+  await app.register(multipart)
+  const { validatorCompiler } = app
+
+  app.put(
+    '/directors/:id/photo',
+    {
+      // The body's schema is documentation: form.ts reads the form, after all that needs no body has been checked.
+      validatorCompiler: (part) =>
+        part.httpPart === 'body' || !validatorCompiler ? () => true : validatorCompiler(part),
+      schema: {
+        tags,
+        operationId: 'setDirectorPhoto',
+        summary: "Set or replace a director's photo",
+        description:
+          'It is drawn anew in its format: upright, at most 2048 pixels on a side, no EXIF, of an animation the first frame.',
+        consumes: ['multipart/form-data'],
+        params: DirectorParams,
+        body: PhotoForm,
+        response: {
+          200: Director,
+          ...problems('invalid_input', 'bad_request', 'forbidden', 'director_not_found', 'payload_too_large'),
+          ...problems('unsupported_media_type', 'storage_unavailable', 'overloaded', 'database_unavailable'),
+        },
+      },
+    },
+    (request) => photos.replace(request.params.id, () => readFile(request, 'photo')),
+  )
+}
+
+/** RFC 9110: the weak comparison with each tag of the list, or any with `*`. */
+function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
+  const known = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
+  return known?.some((tag) => tag === etag || tag === '*') ?? false
+}

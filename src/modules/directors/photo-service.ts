@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto'
+import { AppError } from '../../errors.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Images } from './images.ts'
+import type { DirectorRepository } from './repository.ts'
+import { noDirector, withPhotoUrl } from './service.ts'
+
+interface Dependencies {
+  directors: DirectorRepository
+  storage: Storage
+  images: Images
+  /** Told of an object that no row names and that could not be removed. */
+  leftBehind(error: unknown, key: string): void
+}
+
+// Each holds up to 5 MiB of memory, from its first byte until it is drawn.
+const uploadsAtOnce = 20
+
+export type PhotoService = ReturnType<typeof createPhotoService>
+
+/**
+ * Photos of directors. A row names an object only after it is there, and an object is removed only after no row names
+ * it: whatever fails in between, no photo is lost, and at worst an object is left behind.
+ */
+export function createPhotoService({ directors, storage, images, leftBehind }: Dependencies) {
+  const discard = (key: string) => storage.remove(key).catch((error: unknown) => leftBehind(error, key))
+  const find = async (id: number) => (await directors.find(id)) ?? noDirector(id)
+  const slot = createSlots(uploadsAtOnce)
+
+  return {
+    discard,
+    /** The photo and its key, another for every upload. @throws {AppError} director_not_found, photo_not_found */
+    async find(id: number, method: 'GET' | 'HEAD') {
+      const { photo_key } = await find(id)
+      const kept = photo_key ? await storage.get(photo_key, method) : undefined
+      return photo_key && kept ? { key: photo_key, kept } : noPhoto(id)
+    },
+
+    /**
+     * The director with the new photo. `read` is called after all has been checked that can be without the bytes.
+     * @throws {AppError} director_not_found, overloaded, what `read` throws, what Images throws, storage_unavailable
+     */
+    async replace(id: number, read: () => Promise<Buffer>) {
+      await find(id)
+      const { bytes, contentType, extension } = await slot(async () => images.redraw(await read()))
+      const key = `directors/${randomUUID()}.${extension}`
+      try {
+        await storage.put(key, bytes, contentType)
+        const row = (await directors.swapPhoto(id, key)) ?? noDirector(id)
+        if (row.replaced_key) await discard(row.replaced_key)
+        return withPhotoUrl(row)
+      } catch (error) {
+        // Also when `put` failed: it may have come through though its answer did not. Should the row name the new photo
+        // after all (the database's answer was lost), reading it is a 404 until the upload is repeated, as 503 asks for.
+        await discard(key)
+        throw error
+      }
+    },
+
+    /** @throws {AppError} director_not_found, photo_not_found */
+    async remove(id: number): Promise<void> {
+      const row = (await directors.swapPhoto(id, null)) ?? noDirector(id)
+      await discard(row.replaced_key ?? noPhoto(id))
+    },
+  }
+}
+
+function noPhoto(id: number): never {
+  throw new AppError('photo_not_found', { detail: `The director ${id} has no photo` })
+}
+
+/** Runs work at once while there are free slots, and refuses it when there are none: the wait would be long. */
+function createSlots(count: number) {
+  let taken = 0
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (taken >= count) throw new AppError('overloaded', { detail: 'Too many photos at once, try again shortly' })
+    taken++
+    try {
+      return await work()
+    } finally {
+      taken--
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import type { Readable } from 'node:stream'
+
+/** What is kept under a key: to be sent on from here, or to be fetched by the client from `url`, soon. */
+export type Kept = { stream: Readable; size: number; contentType: string } | { url: string }
+
+/**
+ * Where photos live. Every call throws storage_unavailable when the storage can't do it now.
+ * Keys are made here in the house: lower-case words with `/` between and one extension, which says the content type.
+ */
+export interface Storage {
+  /** The bytes can be fetched by everyone from the moment that this is done, and not before. */
+  put(key: string, bytes: Buffer, contentType: string): Promise<void>
+  /** Undefined when nothing is kept there; a storage that answers with a URL leaves that to the URL. */
+  get(key: string, method: 'GET' | 'HEAD'): Promise<Kept | undefined>
+  /** Also fine when there is nothing. */
+  remove(key: string): Promise<void>
+  close(): Promise<void>
+}

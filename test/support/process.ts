@@ -1,0 +1,158 @@
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type EmbeddedPostgres, startPostgres } from '../../src/embedded/postgres.ts'
+
+export const repository = new URL('../..', import.meta.url).pathname
+export const isRoot = process.getuid?.() === 0
+/** An account with no rights of its own: `nobody`. */
+export const nobody = { uid: 65_534, gid: 65_534 }
+
+/** A process of a test, with what it has printed. */
+export interface Program {
+  child: ChildProcess
+  stdout(): string
+  stderr(): string
+  /** The first match of `pattern` on stdout, as soon as it's there; fails when the process ends without. */
+  printed(pattern: RegExp): Promise<string>
+  /** The exit code, or the signal that ended it. */
+  ended(): Promise<number | NodeJS.Signals | null>
+}
+
+const programs: ChildProcess[] = []
+const servers: EmbeddedPostgres[] = []
+const folders: string[] = []
+
+/** For afterEach: ends whatever the test started, and removes its folders, whatever happened. */
+export async function cleanUp(): Promise<void> {
+  for (const program of programs.splice(0)) program.kill('SIGKILL')
+  for (const server of servers.splice(0)) await server.stop()
+  for (const folder of folders.splice(0)) {
+    for (const pid of serverPids(folder)) kill(pid, 'SIGKILL')
+    const standIn = await realpath(join(folder, 'postgres')).catch(() => folder)
+    for (const each of [standIn, folder]) await rm(each, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** A fresh folder that other accounts may pass through. */
+export async function freshFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'kinoteka-test-'))
+  folders.push(folder)
+  await chmod(folder, 0o711)
+  return folder
+}
+
+/** Removed by cleanUp, with the cluster that it leads to. */
+export function ownFolder(folder: string): string {
+  folders.unshift(folder)
+  return folder
+}
+
+export async function startServer(dataDir: string): Promise<EmbeddedPostgres> {
+  const server = await startPostgres({ dataDir })
+  servers.push(server)
+  return {
+    url: server.url,
+    async stop() {
+      servers.splice(servers.indexOf(server), 1)
+      await server.stop()
+    },
+  }
+}
+
+export function runNode(args: string[], options: SpawnOptions = {}): Program {
+  return runProgram(process.execPath, args, options)
+}
+
+export function runProgram(command: string, args: string[], options: SpawnOptions = {}): Program {
+  const child = spawn(command, args, { env: {}, cwd: repository, ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  programs.push(child)
+  const ending = once(child, 'close')
+  const out = collect(child.stdout)
+  const err = collect(child.stderr)
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+  return {
+    child,
+    stdout: out,
+    stderr: err,
+    async printed(pattern) {
+      await until(() => pattern.test(out()) || hasEnded())
+      const [all, group] = pattern.exec(out()) ?? []
+      if (all === undefined) throw new Error(`It ended without printing ${pattern}:\n${out()}${err()}`)
+      return group ?? all
+    },
+    async ended() {
+      await ending
+      return child.exitCode ?? child.signalCode
+    },
+  }
+}
+
+function collect(stream: NodeJS.ReadableStream | null): () => string {
+  let text = ''
+  stream?.on('data', (chunk) => {
+    text += chunk
+  })
+  return () => text
+}
+
+/** Waits for what must come about; generous, for slow machines. */
+export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 25_000
+  while (!(await check())) {
+    if (Date.now() > deadline) throw new Error(`This did not come about: ${check}`)
+    await sleep(20)
+  }
+}
+
+/** The processes of the PostgreSQL server on `dataDir`, the main one first. */
+export function serverPids(dataDir: string): number[] {
+  const path = join(dataDir, 'postgres')
+  const real = tryOr(() => realpathSync(path), path)
+  const main = pids().find((pid) => commandLine(pid).includes(`\0-D\0${real}\0`))
+  return main === undefined ? [] : [main, ...pids().filter((pid) => parentOf(pid) === main)]
+}
+
+export function kill(pid: number, signal: NodeJS.Signals): void {
+  tryOr(() => process.kill(pid, signal), false)
+}
+
+/** Whom the server's processes run as, each once; a connection that has just ended is left out. */
+export function serverUids(dataDir: string): number[] {
+  const statuses = serverPids(dataDir).map((pid) => tryOr(() => readFileSync(`/proc/${pid}/status`, 'utf8'), ''))
+  return [...new Set(statuses.flatMap((status) => /^Uid:\t(\d+)/m.exec(status)?.slice(1).map(Number) ?? []))]
+}
+
+export function isRunning(pid: number): boolean {
+  return commandLine(pid) !== ''
+}
+
+function pids(): number[] {
+  if (process.platform === 'linux') return readdirSync('/proc').map(Number).filter(Number.isInteger)
+  return execFileSync('ps', ['-Ao', 'pid=']).toString().split('\n').map(Number).filter(Boolean)
+}
+
+function commandLine(pid: number): string {
+  if (process.platform === 'linux') return tryOr(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'), '')
+  const command = tryOr(() => execFileSync('ps', ['-o', 'command=', '-p', String(pid)]).toString(), '')
+  return command.replaceAll(' ', '\0')
+}
+
+function parentOf(pid: number): number {
+  if (process.platform !== 'linux')
+    return Number(tryOr(() => execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)]).toString(), ''))
+  const status = tryOr(() => readFileSync(`/proc/${pid}/status`, 'utf8'), '')
+  return Number(/^PPid:\t(\d+)/m.exec(status)?.[1])
+}
+
+function tryOr<T>(work: () => T, otherwise: T): T {
+  try {
+    return work()
+  } catch {
+    return otherwise
+  }
+}
