@@ -1,21 +1,33 @@
-import type { FastifyRequest } from 'fastify'
-import '@fastify/multipart'
+import type { Readable } from 'node:stream'
 import { AppError, inputFault } from '../../errors.ts'
 
-const maxBytes = 5 * 1024 * 1024
+const limits = { fileSize: 5 * 1024 * 1024, files: 2, fields: 1, parts: 2 }
 // The rest of a refused body is read and dropped, so that the client can read the answer; a longer one is cut off.
 const maxDropped = 64 * 1024 * 1024
+
+/** As much of a request with a multipart form as is needed here. */
+interface FormRequest {
+  raw: Readable
+  parts(options: { limits: typeof limits }): AsyncIterable<FilePart | { type: 'field' }>
+}
+
+interface FilePart {
+  type: 'file'
+  fieldname: string
+  filename: string
+  toBuffer(): Promise<Buffer>
+}
 
 /**
  * The one file of a multipart form, in memory.
  * @throws {AppError} invalid_input unless the form is one file named `file`; payload_too_large above 5 MiB
  */
-export async function readFile(request: FastifyRequest): Promise<{ bytes: Buffer; name: string }> {
+export async function readFile(request: FormRequest): Promise<{ bytes: Buffer; name: string }> {
   try {
     let file: { bytes: Buffer; name: string } | undefined
-    for await (const part of request.parts({ limits: { fileSize: maxBytes, files: 2, fields: 1, parts: 2 } })) {
+    for await (const part of request.parts({ limits })) {
       if (part.type !== 'file' || part.fieldname !== 'file' || file) throw notOneFile()
-      file = { bytes: await part.toBuffer(), name: part.filename ?? '' }
+      file = { bytes: await part.toBuffer(), name: part.filename }
     }
     if (!file) throw notOneFile()
     return file
@@ -25,7 +37,7 @@ export async function readFile(request: FastifyRequest): Promise<{ bytes: Buffer
   }
 }
 
-function dropRest({ raw }: FastifyRequest): void {
+function dropRest({ raw }: FormRequest): void {
   raw.unpipe()
   let dropped = 0
   raw.on('data', (chunk: Buffer) => {
