@@ -76,7 +76,8 @@ describe('The export', () => {
       from unnest(${films}::int[]) id`
     const { body } = await ann.export()
     expect(body).toContain(`,"'=1+1, ""x""\n;",`)
-    expect(body).toContain(",''71,")
+    expect(body).toContain(",'71,")
+    expect(body).toContain(",''=a,")
     await ann.clear()
     expect((await ann.export()).body).toBe(`${header}\r\n`)
     expect(await ann.upload(body, { query: '?dry_run=true' })).toMatchObject({ created: 36, rows: 36, errors: [] })
@@ -473,6 +474,16 @@ describe('An import', () => {
     const reports = await Promise.all(Array.from({ length: 8 }, () => ann.upload(text)))
     expect(reports.reduce((sum, report) => sum + report.created, 0)).toBe(6)
     expect(reports.every((report) => report.created + report.skipped === 6)).toBe(true)
+  })
+
+  test('of too many at once is 503 for some, and the others go on', async () => {
+    const ann = await collector(service)
+    const answers = await Promise.all(Array.from({ length: 30 }, () => ann.send(`${header}\nfavorites,301,,,,,,,,`)))
+    const statuses = new Set(answers.map((answer) => answer.statusCode))
+    expect([...statuses].toSorted()).toEqual([200, 503])
+    const refused = answers.find((answer) => answer.statusCode === 503)
+    if (refused) expectProblem(refused, 503, 'overloaded')
+    expect(await ann.upload(`${header}\nfavorites,301,,,,,,,,`)).toMatchObject({ skipped: 1 })
   })
 
   test('takes 20,000 rows in 5 MiB, and no more', async () => {

@@ -104,12 +104,12 @@ export function writeTable(columns: readonly string[]) {
   return stringify({ header: true, columns: [...columns], record_delimiter: '\r\n', quoted_match: /[\r\n]/ })
 }
 
-/** Text that a spreadsheet would run as a formula gets an apostrophe before it; so does text that begins with one. */
+/** Text that a spreadsheet would run as a formula, or that looks as if it had gone through here, gets an apostrophe. */
 export function neutralise(text: string): string {
-  return /^[=+\-@\t\r']/.test(text) ? `'${text}` : text
+  return /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text
 }
 
 /** The inverse of `neutralise`. */
 export function restore(text: string): string {
-  return /^'[=+\-@\t\r']/.test(text) ? text.slice(1) : text
+  return /^'+[=+\-@\t\r]/.test(text) ? text.slice(1) : text
 }

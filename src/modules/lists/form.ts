@@ -32,12 +32,13 @@ export async function readFile(request: FormRequest): Promise<{ bytes: Buffer; n
     if (!file) throw notOneFile()
     return file
   } catch (error) {
-    dropRest(request)
     throw explain(error)
   }
 }
 
-function dropRest({ raw }: FormRequest): void {
+/** For when the answer is decided: what still comes of the body is read and dropped. */
+export function dropRest({ raw }: Pick<FormRequest, 'raw'>): void {
+  if (raw.readableEnded || raw.destroyed) return
   raw.unpipe()
   let dropped = 0
   raw.on('data', (chunk: Buffer) => {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { inputFault } from '../../errors.ts'
 import { missing, RowFault, readId, readImdbId, readInstant, readScore, readYear, titlesOf } from './cells.ts'
 import { restore, type Table } from './csv.ts'
@@ -118,7 +119,10 @@ const forms = [
 ]
 
 /** @throws {AppError} invalid_input for an unknown header, or where it is not told which list a file is */
-export function readEntries(table: Table, hints: { list?: ListName | undefined; fileName: string }): Reading {
+export async function readEntries(
+  table: Table,
+  hints: { list?: ListName | undefined; fileName: string },
+): Promise<Reading> {
   const columns = table.header.map((name) => name.trim().toLowerCase())
   const format = formats.find(({ needs }) => needs.every((name) => columns.includes(name)))
   if (!format) throw inputFault('body.file', `has an unknown header row; known are ${forms.join(', ')}`)
@@ -126,6 +130,8 @@ export function readEntries(table: Table, hints: { list?: ListName | undefined; 
   const entries: Entry[] = []
   const errors: Fault[] = []
   for (const { row, cells } of table.rows) {
+    // Many rows must not keep the other requests waiting.
+    if (row % 500 === 0) await setImmediate()
     try {
       if (cells.slice(columns.length).some((cell) => cell !== '')) throw new RowFault('has more cells than the header')
       if (cells.some((cell) => cell.includes('\0'))) throw new RowFault('must not contain NUL')

@@ -6,7 +6,8 @@ import { inputFault } from '../../errors.ts'
 import { problems, upstreamProblems } from '../../schemas.ts'
 import { writeTable } from './csv.ts'
 import { columns } from './export.ts'
-import { readFile } from './form.ts'
+import { dropRest, readFile } from './form.ts'
+import { createGate } from './gate.ts'
 import { FileForm, ImportQuery, Report, VotesBody } from './transfer-schemas.ts'
 import type { TransferService } from './transfer-service.ts'
 
@@ -26,8 +27,8 @@ export const transferRoutes: FastifyPluginAsyncTypebox<{ transfer: TransferServi
         operationId: 'exportLists',
         summary: "The user's favorites, wishlist and ratings as CSV",
         description:
-          'A row for each film and list, newest first; times in UTC. A cell of text that begins with `=`, `+`, `-`, `@`, tab, ' +
-          'CR or an apostrophe has an apostrophe before it, against formulas in spreadsheets; the import takes it away.',
+          'A row for each film and list, newest first; times in UTC. A cell of text that begins with `=`, `+`, `-`, `@`, tab ' +
+          'or CR has an apostrophe before it, against formulas in spreadsheets; the import takes it away.',
         response: {
           200: {
             description: 'RFC 4180, UTF-8, with a header row',
@@ -52,6 +53,8 @@ export const transferRoutes: FastifyPluginAsyncTypebox<{ transfer: TransferServi
 const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = async (app, { transfer }) => {
   await app.register(multipart)
   const { validatorCompiler } = app
+  // A file is held in memory; votes are waited for: neither may crowd out the other.
+  const [files, votes] = [createGate(10), createGate(10)]
 
   app.post(
     '/user/lists/import',
@@ -83,12 +86,13 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
     async (request) => {
       const { dry_run: dryRun = false, list } = request.query
       if (request.isMultipart()) {
-        return transfer.importFile(request.user.id, await readFile(request), { list, dryRun })
+        const read = async () => transfer.importFile(request.user.id, await readFile(request), { list, dryRun })
+        return files(read).finally(() => dropRest(request))
       }
       const body = request.body as Static<typeof VotesBody> | undefined
       if (!body) throw inputFault('body', 'must be a form with a file, or JSON with kinopoisk_user_id')
       if (list) throw inputFault('query.list', 'is for files only: votes are ratings')
-      return transfer.importVotes(request.user.id, body.kinopoisk_user_id, dryRun)
+      return votes(() => transfer.importVotes(request.user.id, body.kinopoisk_user_id, dryRun))
     },
   )
 }

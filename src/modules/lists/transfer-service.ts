@@ -102,7 +102,7 @@ export function createTransferService({ transfer, matching, movies, kinopoisk, p
       file: { bytes: Buffer; name: string },
       options: { list?: ListName | undefined; dryRun: boolean },
     ) {
-      const reading = readEntries(await readTable(file.bytes), { list: options.list, fileName: file.name })
+      const reading = await readEntries(await readTable(file.bytes), { list: options.list, fileName: file.name })
       return run(userId, reading, options.dryRun)
     },
 
