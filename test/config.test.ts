@@ -20,6 +20,8 @@ function faultsOf(env: Record<string, string>): string[] {
   return []
 }
 
+const allFive = 'S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are set all five or none'
+
 test('Without any variable the configuration is the documented one', () => {
   expect(loadConfig({})).toEqual({
     host: '127.0.0.1',
@@ -44,6 +46,12 @@ test('Without any variable the configuration is the documented one', () => {
       bucket: undefined,
       accessKeyId: undefined,
       secretAccessKey: undefined,
+    },
+    s3Options: {
+      publicEndpoint: undefined,
+      forcePathStyle: undefined,
+      checksums: 'when_supported',
+      timeoutMs: 10_000,
     },
     admin: { login: undefined, password: undefined },
     publicCatalogue: false,
@@ -193,7 +201,7 @@ test('All faults come in one message, without a value in it', () => {
       '  - JWT_SECRET must be at least 32 bytes (each of a comma-separated list)\n' +
       '  - KINOPOISK_API_KEY must be printable ASCII without spaces\n' +
       '  - ADMIN_LOGIN and ADMIN_PASSWORD go together\n' +
-      '  - S3_* are set all five or none',
+      `  - ${allFive}`,
   )
   expect(load).not.toThrow('hunter2')
 })
@@ -212,7 +220,7 @@ describe('Variables that need each other', () => {
   })
 
   test.each(Object.keys(s3))('S3 without %s is refused', (name) => {
-    expect(faultsOf({ ...s3, [name]: '' })).toEqual(['S3_* are set all five or none'])
+    expect(faultsOf({ ...s3, [name]: '' })).toEqual([allFive])
   })
 
   test('a DATABASE_URL that is wrong is one fault, not also a missing secret', () => {

@@ -32,7 +32,9 @@ const row = async (id: number) => (await asAdmin({ method: 'GET', url: `/directo
 
 /** The files of the folder storage, unfinished ones included. */
 async function files(): Promise<string[]> {
-  const entries = await readdir(join(service.dataDir, 'photos'), { recursive: true, withFileTypes: true })
+  const entries = await readdir(join(service.dataDir, 'photos'), { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  )
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
 }
 

@@ -6,10 +6,19 @@ interface DriverError {
   constraint_name?: string
 }
 
-/** The driver's error inside of what Drizzle wraps around it. */
+/** The driver's error inside of what has been wrapped around it: Drizzle's, and our own. */
 export function driverError(error: unknown): DriverError & Error {
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  let inner = error
+  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause
   return inner as DriverError & Error
+}
+
+/** True for an error of a query, wrapped or not. Its messages may hold values of the statement. */
+export function isQueryError(error: unknown): boolean {
+  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+    if (inner instanceof DrizzleQueryError || 'query' in inner) return true
+  }
+  return false
 }
 
 /** The name of the constraint that a statement broke, or undefined for any other error. */
@@ -26,9 +35,7 @@ const unavailable =
 
 /** True when the database could not do it now, though it may later: answered with 503. */
 export function isUnavailable(error: unknown): boolean {
-  const inner = driverError(error)
-  const fromDriver = error instanceof DrizzleQueryError || (inner instanceof Error && 'query' in inner)
-  return fromDriver && unavailable.test(inner.code ?? '')
+  return isQueryError(error) && unavailable.test(driverError(error).code ?? '')
 }
 
 /** What a broken constraint means to a client: a code of errors.ts, and what to change. */

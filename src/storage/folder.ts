@@ -11,10 +11,9 @@ const abandonedAfterMs = 3_600_000
 
 const contentTypes: Record<string, string> = { jpg: 'image/jpeg', png: 'image/png', webp: 'image/webp' }
 
-/** Files under `folder`, which is made. A file appears whole or not at all, and survives a crash once `put` is done. */
+/** Files under `folder`, which is made with the first one. A file appears whole or not at all, and survives a crash once `put` is done. */
 export async function createFolderStorage(folder: string): Promise<Storage> {
   const root = resolve(folder)
-  await mkdir(root, { recursive: true, mode: 0o700 })
   await removeAbandoned(root)
 
   return {
@@ -82,7 +81,8 @@ async function syncFolder(path: string): Promise<void> {
 
 /** What a killed process left; what is young may be another process's work in hand. */
 async function removeAbandoned(root: string): Promise<void> {
-  for (const name of await readdir(root)) {
+  const names = await readdir(root).catch(() => [])
+  for (const name of names) {
     if (!name.startsWith(unfinished)) continue
     const path = join(root, name)
     const file = await stat(path).catch(() => undefined)

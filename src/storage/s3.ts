@@ -32,7 +32,8 @@ const urlSeconds = 300
 export function createS3Storage(settings: S3Settings): Storage {
   const { bucket: Bucket, endpoint, publicEndpoint = endpoint } = settings
   const client = createClient(settings, endpoint)
-  const signer = createClient(settings, publicEndpoint)
+  // A URL to read by needs no checksums, and some servers refuse such parameters.
+  const signer = createClient({ ...settings, checksums: 'when_required' }, publicEndpoint)
   const calling = async (call: (abortSignal: AbortSignal) => Promise<unknown>): Promise<void> => {
     try {
       await call(AbortSignal.timeout(settings.timeoutMs))
@@ -72,7 +73,6 @@ function createClient(settings: S3Settings, endpoint: string): S3Client {
     credentials: { accessKeyId: settings.accessKeyId, secretAccessKey: settings.secretAccessKey },
     forcePathStyle: settings.forcePathStyle ?? !/\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname),
     requestChecksumCalculation: settings.checksums === 'when_required' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED',
-    // Nothing is read through the client, and a signed URL shall not ask for checksums.
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: attempts,
     requestHandler: {

@@ -1,6 +1,14 @@
-import type { FastifyRequest } from 'fastify'
-import '@fastify/multipart'
+import type { Readable } from 'node:stream'
 import { AppError, inputFault } from '../../errors.ts'
+
+/** A request, as far as it is read here: what @fastify/multipart makes of one. */
+interface FormRequest {
+  raw: Readable
+  isMultipart(): boolean
+  parts(options: { limits: Record<'fileSize' | 'files' | 'fields' | 'parts', number> }): AsyncIterable<Part>
+}
+
+type Part = { type: 'field'; fieldname: string } | { type: 'file'; fieldname: string; toBuffer(): Promise<Buffer> }
 
 const mostBytes = 5 * 1024 * 1024
 // The rest of a refused body is read and dropped, so that the client can read the answer; a longer one is cut off.
@@ -10,7 +18,7 @@ const mostDropped = 64 * 1024 * 1024
  * The bytes of the one file of a multipart form. Nothing is written anywhere, so there is nothing to clean up.
  * @throws {AppError} invalid_input unless the form is one file named `name`; payload_too_large above 5 MiB
  */
-export async function readFile(request: FastifyRequest, name: string): Promise<Buffer> {
+export async function readFile(request: FormRequest, name: string): Promise<Buffer> {
   if (!request.isMultipart()) throw inputFault(`body.${name}`, 'is required, as a file of a multipart form')
   try {
     let bytes: Buffer | undefined
@@ -26,7 +34,7 @@ export async function readFile(request: FastifyRequest, name: string): Promise<B
   }
 }
 
-function dropRest({ raw }: FastifyRequest): void {
+function dropRest({ raw }: FormRequest): void {
   raw.unpipe()
   let dropped = 0
   raw.on('data', (chunk: Buffer) => {

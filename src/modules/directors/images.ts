@@ -10,8 +10,8 @@ export interface Image {
 
 export type Images = ReturnType<typeof createImages>
 
-// A picture takes a thread of libuv's pool of four and up to 200 MB while it is decoded.
-const atOnce = 2
+// A picture takes a thread of libuv's pool of four, and up to 300 MB (a progressive JPEG of 50 megapixels) for a second.
+const atOnce = 1
 const mostPixels = 50_000_000
 const longestSide = 2048
 const secondsToDecode = 20
@@ -40,7 +40,7 @@ sharp.unblock({
 sharp.cache(false)
 sharp.concurrency(1)
 
-/** Makes pictures of strangers harmless, a few at once. */
+/** Makes pictures of strangers harmless, one after the other. */
 export function createImages() {
   const limit = pLimit(atOnce)
 
