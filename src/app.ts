@@ -18,9 +18,13 @@ import { createGenreRepository } from './modules/genres/repository.ts'
 import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
 import { createGenreService } from './modules/genres/service.ts'
 import { healthRoutes } from './modules/health/routes.ts'
+import { createMatchingRepository } from './modules/lists/matching-repository.ts'
 import { createListRepository } from './modules/lists/repository.ts'
 import { listRoutes } from './modules/lists/routes.ts'
 import { createListService } from './modules/lists/service.ts'
+import { createTransferRepository } from './modules/lists/transfer-repository.ts'
+import { transferRoutes } from './modules/lists/transfer-routes.ts'
+import { createTransferService } from './modules/lists/transfer-service.ts'
 import { createMovieRepository } from './modules/movies/repository.ts'
 import { movieRoutes } from './modules/movies/routes.ts'
 import { createMovieService } from './modules/movies/service.ts'
@@ -118,6 +122,13 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   const directors = createDirectorService({ directors: directorRepository, photos })
   const list = (table: typeof favourites | typeof wishlist) =>
     createListService({ list: createListRepository(database.db, table), movies })
+  const transfer = createTransferService({
+    transfer: createTransferRepository(database.db),
+    matching: createMatchingRepository(database.db),
+    movies,
+    kinopoisk: app.kinopoisk,
+    pauseMs: edges.kinopoisk.sandbox ? 0 : 500,
+  })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 
   await app.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
@@ -132,6 +143,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await secured.register(movieRoutes, { movies })
     await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
+    await secured.register(transferRoutes, { transfer })
     await secured.register(ratingRoutes, { ratings })
     await secured.register(async (administration) => {
       administration.addHook('onRequest', administration.requireAdmin)

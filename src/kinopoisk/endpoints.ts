@@ -83,8 +83,25 @@ const SearchAnswer = Type.Object({
 })
 export type SearchAnswer = Static<typeof SearchAnswer>
 
+const Vote = Type.Object({
+  kinopoiskId: Type.Integer(),
+  nameRu: text,
+  nameEn: text,
+  nameOriginal: text,
+  genres,
+  ratingKinopoisk: number,
+  year: number,
+  posterUrl: text,
+  userRating: number,
+})
+export type Vote = Static<typeof Vote>
+
+const VotesAnswer = Type.Object({ total: Type.Integer({ minimum: 0 }), items: Type.Array(Vote) })
+export type VotesAnswer = Static<typeof VotesAnswer>
+
 const filmCheck = TypeCompiler.Compile(FilmAnswer)
 const searchCheck = TypeCompiler.Compile(SearchAnswer)
+const votesCheck = TypeCompiler.Compile(VotesAnswer)
 
 const hour = 3600
 const day = 24 * hour
@@ -109,6 +126,17 @@ export function searchQuestion(keyword: string, page: number): Question<SearchAn
     maxBytes: mebibyte,
     accepts: (value): value is SearchAnswer => searchCheck.Check(value),
     ttlSeconds: (answer) => (answer?.films.length ? day : hour),
+  }
+}
+
+/** GET /api/v1/kp_users/{id}/votes, page 1…100 of 20 votes: some 1500 of the newest can be had. */
+export function votesQuestion(userId: number, page: number): Question<VotesAnswer> {
+  return {
+    endpoint: 'votes',
+    path: `/api/v1/kp_users/${userId}/votes?page=${page}`,
+    maxBytes: mebibyte,
+    accepts: (value): value is VotesAnswer => votesCheck.Check(value),
+    ttlSeconds: () => hour,
   }
 }
 

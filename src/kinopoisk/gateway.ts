@@ -1,8 +1,15 @@
 import type { Db } from '../db/connect.ts'
 import { createAnswerRepository } from './answers.ts'
 import { type Clock, cached, systemClock } from './cache.ts'
-import { filmQuestion, searchQuestion } from './endpoints.ts'
-import { type KinopoiskFilm, type KinopoiskItem, normaliseFilm, normaliseItem } from './normalise.ts'
+import { filmQuestion, searchQuestion, votesQuestion } from './endpoints.ts'
+import {
+  type KinopoiskFilm,
+  type KinopoiskItem,
+  type KinopoiskVote,
+  normaliseFilm,
+  normaliseItem,
+  normaliseVote,
+} from './normalise.ts'
 import { type Answer, compose } from './question.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
 
@@ -20,11 +27,19 @@ export interface SearchResult {
   items: KinopoiskItem[]
 }
 
+export interface VotesPage {
+  total: number
+  pages: number
+  items: KinopoiskVote[]
+}
+
 export interface Gateway {
   /** Null: Kinopoisk knows no such film. Throws upstream_* when it can't be asked and nothing is kept. */
   film(id: number): Promise<Told<KinopoiskFilm | null>>
   /** `page` 1…20, 20 films each. Throws upstream_* when it can't be asked and nothing is kept. */
   search(keyword: string, page: number): Promise<Told<SearchResult>>
+  /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. Throws as the others. */
+  votes(userId: number, page: number): Promise<Told<VotesPage | null>>
   close(): Promise<void>
 }
 
@@ -36,6 +51,8 @@ interface GatewayOptions extends UpstreamOptions {
 
 const pageSize = 20
 const maxPages = 20
+const maxVotePages = 100
+const isFilmId = (id: number) => id >= 1 && id <= 10_000_000
 
 export function createGateway(db: Db, { sandbox, clock = systemClock, ...options }: GatewayOptions): Gateway {
   const upstream = createUpstream(options)
@@ -55,7 +72,7 @@ export function createGateway(db: Db, { sandbox, clock = systemClock, ...options
     },
     async search(keyword, page) {
       const answer = await ask(searchQuestion(searchKey(keyword), page))
-      const items = (answer.value?.films ?? []).filter((film) => film.filmId >= 1 && film.filmId <= 10_000_000)
+      const items = (answer.value?.films ?? []).filter((film) => isFilmId(film.filmId))
       // Upstream's own page count can't be trusted, its total can.
       const total = Math.max(
         answer.value?.searchFilmsCountResult ?? 0,
@@ -63,6 +80,17 @@ export function createGateway(db: Db, { sandbox, clock = systemClock, ...options
       )
       const pages = Math.min(maxPages, Math.ceil(total / pageSize))
       return told(answer, { total, pages, items: items.map(normaliseItem) })
+    },
+    async votes(userId, page) {
+      const answer = await ask(votesQuestion(userId, page))
+      if (!answer.value) return told(answer, null)
+      const { total, items } = answer.value
+      const pages = Math.min(maxVotePages, Math.ceil(total / pageSize))
+      return told(answer, {
+        total,
+        pages,
+        items: items.filter((vote) => isFilmId(vote.kinopoiskId)).map(normaliseVote),
+      })
     },
     close: upstream.close,
   }

@@ -1,8 +1,9 @@
-import type { FilmAnswer, SearchItem } from './endpoints.ts'
+import type { FilmAnswer, SearchItem, Vote } from './endpoints.ts'
 
 /** A film as upstream tells it, typed; null where unknown. `synced_at` is when we asked. */
 export type KinopoiskFilm = ReturnType<typeof normaliseFilm>
 export type KinopoiskItem = ReturnType<typeof normaliseItem>
+export type KinopoiskVote = ReturnType<typeof normaliseVote>
 
 /** Details → typed fields. Times without a zone (lastSync) are read as UTC: upstream doesn't say. */
 export function normaliseFilm(film: FilmAnswer, syncedAt: Date) {
@@ -77,6 +78,22 @@ export function normaliseItem(item: SearchItem) {
     description: text(item.description),
     poster_url: text(item.posterUrl),
     poster_preview_url: text(item.posterUrlPreview),
+  }
+}
+
+/** A user's vote with what it tells of its film; `value` is 1…10, null when upstream has none. */
+export function normaliseVote(vote: Vote) {
+  const value = between(number(vote.userRating), 1, 10)
+  const original = name(vote.nameOriginal) ?? name(vote.nameEn)
+  return {
+    kinopoisk_id: vote.kinopoiskId,
+    title: name(vote.nameRu) ?? original ?? String(vote.kinopoiskId),
+    original_title: original,
+    year: year(vote.year),
+    rating: rating(vote.ratingKinopoisk),
+    genres: texts(vote.genres?.map(({ genre }) => genre)),
+    poster_url: text(vote.posterUrl),
+    value: Number.isInteger(value) ? value : null,
   }
 }
 

@@ -9,7 +9,7 @@ const tags = [
   { name: 'auth', description: 'Accounts: register, log in, refresh, log out' },
   { name: 'users', description: "The user's own profile" },
   { name: 'movies', description: 'Films by Kinopoisk id or own id, and the search' },
-  { name: 'lists', description: 'Favourites and wishlist' },
+  { name: 'lists', description: 'Favourites and wishlist; these and the ratings out and in' },
   { name: 'ratings', description: "The user's own scores of films" },
   { name: 'genres', description: 'Genres of the catalogue' },
   { name: 'directors', description: 'Directors of the catalogue, and their photos' },

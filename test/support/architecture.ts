@@ -25,7 +25,7 @@ interface Rule {
 const db = /^src\/db\//
 const errors = /^src\/errors\.ts$/
 const schemas = /^src\/schemas\.ts$/
-const otherSchemas = /^src\/modules\/\w+\/schemas\.ts$/
+const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
 const otherServices = /^src\/modules\/\w+\/service\.ts$/
 const config = /^src\/config\.ts$/
 const embedded = /^src\/embedded\//
@@ -48,7 +48,7 @@ const rules: Rule[] = [
   { from: embedded, may: () => [embedded] },
   { from: /^src\/plugins\//, may: () => [db, edges, errors, schemas] },
   { from: otherSchemas, may: () => [schemas, errors, otherSchemas] },
-  { from: /^src\/modules\/\w+\/repository\.ts$/, may: () => [db], never: /^(@?fastify|undici)\b/ },
+  { from: /^src\/modules\/\w+\/(?:[\w-]+-)?repository\.ts$/, may: () => [db], never: /^(@?fastify|undici)\b/ },
   {
     from: /^(src\/modules\/\w+\/).*routes\.ts$/,
     may: ([, folder]) => [own(folder), schemas, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],

@@ -72,6 +72,10 @@ export const films = pgTable(
     index('films_name_desc_idx')
       .on(sql`film_sort_name(${table.name}) collate "C" desc`, table.id)
       .where(sql`${table.listed}`),
+    // For the import of lists: by a title in either language, and by the IMDb id. Hashes: text of any length fits.
+    index('films_title_idx').using('hash', sql`film_sort_name(${table.name})`),
+    index('films_original_title_idx').using('hash', sql`film_sort_name(${table.original_name})`),
+    index('films_imdb_id_idx').using('hash', sql`(${table.kinopoisk}->>'imdb_id')`),
     index('films_search_idx').using('gin', sql`film_search_text(${table.name}, ${table.original_name}) gin_trgm_ops`),
   ],
 )

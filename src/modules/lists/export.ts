@@ -1,0 +1,44 @@
+import { neutralise } from './csv.ts'
+import { type ListName, listNames, type Mark, type TransferRepository } from './transfer-repository.ts'
+
+/** The header of our own form. */
+export const columns = [
+  'list',
+  'film_id',
+  'kinopoisk_id',
+  'imdb_id',
+  'title',
+  'original_title',
+  'year',
+  'rating',
+  'added_at',
+  'updated_at',
+] as const
+
+const pageSize = 1000
+
+/** The three lists row by row, read in pages: neither memory nor a connection is held for a slow reader. */
+export async function* exportRows(transfer: TransferRepository, userId: number) {
+  for (const list of listNames) {
+    let after: Mark | undefined
+    do {
+      const page = await transfer.findPage(userId, list, pageSize, after)
+      for (const row of page) yield cellsOf(list, row)
+      after = page.length === pageSize ? page.at(-1) : undefined
+    } while (after)
+  }
+}
+
+type ExportRow = Awaited<ReturnType<TransferRepository['findPage']>>[number]
+
+function cellsOf(list: ListName, row: ExportRow) {
+  const { imdb_id, title, original_title } = row
+  return {
+    ...row,
+    list,
+    kinopoisk_id: row.film_id < 1_000_000_000 ? row.film_id : null,
+    imdb_id: imdb_id && neutralise(imdb_id),
+    title: neutralise(title),
+    original_title: original_title && neutralise(original_title),
+  }
+}

@@ -1,0 +1,102 @@
+import { sql } from 'drizzle-orm'
+import type { Db } from '../../db/connect.ts'
+import { films } from '../../db/schema/films.ts'
+
+export interface Title {
+  title: string
+  year: number | null
+}
+
+export interface Candidate {
+  id: number
+  imdb_id: string | null
+}
+
+/** A film of which no more is known than a vote tells. */
+export interface ToldFilm {
+  kinopoisk_id: number
+  title: string
+  original_title: string | null
+  year: number | null
+  rating: number | null
+  poster_url: string | null
+  genres: string[]
+}
+
+export function createMatchingRepository(db: Db) {
+  return {
+    /** Those of the ids that are films'. */
+    async findIds(ids: number[]): Promise<Set<number>> {
+      const rows = await db
+        .select({ id: films.id })
+        .from(films)
+        .where(sql`${films.id} = any(${sql.param(ids)}::int[])`)
+      return new Set(rows.map((row) => row.id))
+    },
+
+    async findByImdb(imdbIds: string[]): Promise<Candidate[]> {
+      const rows = await db.execute<{ id: number; imdb_id: string }>(sql`
+        select id, kinopoisk->>'imdb_id' as imdb_id from films
+        where kinopoisk->>'imdb_id' = any(${sql.param(imdbIds)}::text[])`)
+      return [...rows]
+    },
+
+    /** The films with exactly the title, in either language, and the year (null: none); `position` tells whose, from 1. */
+    async findByTitle(titles: Title[]): Promise<(Candidate & { position: number })[]> {
+      const wanted = sql`
+        unnest(${sql.param(titles.map(({ title }) => title))}::text[], ${sql.param(titles.map(({ year }) => year))}::int[])
+          with ordinality as wanted (title, year, position)`
+      const found = (column: 'name' | 'original_name') => sql`
+        select position::int as position, id, kinopoisk->>'imdb_id' as imdb_id from ${wanted}
+        join films on film_sort_name(films.${sql.identifier(column)}) = film_sort_name(wanted.title)
+          and films.year is not distinct from wanted.year`
+      const rows = await db.execute<{ position: number; id: number; imdb_id: string | null }>(
+        sql`${found('name')} union ${found('original_name')}`,
+      )
+      return [...rows]
+    },
+
+    /** Makes rows of films that have none yet. Their details stay unasked: `kinopoisk` is null. */
+    async addFilms(told: ToldFilm[]): Promise<void> {
+      const rows = told.map((film) => ({
+        id: film.kinopoisk_id,
+        name: film.title,
+        original_name: film.original_title,
+        year: film.year,
+        rate: film.rating,
+        poster_url: film.poster_url,
+      }))
+      await db.transaction(async (tx) => {
+        // In one order everywhere, so that two transactions can't wait for each other.
+        const sorted = rows.toSorted((a, b) => a.id - b.id)
+        const added = await tx.insert(films).values(sorted).onConflictDoNothing().returning({ id: films.id })
+        const ids = new Set(added.map((film) => film.id))
+        await addGenres(
+          tx,
+          told.filter((film) => ids.has(film.kinopoisk_id)),
+        )
+      })
+    },
+  }
+}
+
+export type MatchingRepository = ReturnType<typeof createMatchingRepository>
+
+async function addGenres(tx: Db, told: ToldFilm[]): Promise<void> {
+  const cells = told.flatMap((film) => film.genres.map((name, position) => ({ id: film.kinopoisk_id, name, position })))
+  if (cells.length === 0) return
+  const column = (name: 'id' | 'name' | 'position') => sql.param(cells.map((cell) => cell[name]))
+  const wanted = sql`
+    unnest(${column('id')}::int[], ${column('name')}::text[], ${column('position')}::int[]) as wanted (id, name, position)`
+  await tx.execute(sql`
+    insert into genres (name)
+    select distinct on (lower(wanted.name)) wanted.name from ${wanted}
+    where not exists (select from genres known where lower(known.name) = lower(wanted.name))
+    order by lower(wanted.name), wanted.name
+    on conflict do nothing`)
+  await tx.execute(sql`
+    insert into film_genres (film_id, genre_id, position)
+    select wanted.id, genres.id, min(wanted.position)
+    from ${wanted} join genres on lower(genres.name) = lower(wanted.name)
+    group by wanted.id, genres.id`)
+}

@@ -1,0 +1,98 @@
+import { Readable } from 'node:stream'
+import multipart from '@fastify/multipart'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type Static, Type } from '@sinclair/typebox'
+import { inputFault } from '../../errors.ts'
+import { problems, upstreamProblems } from '../../schemas.ts'
+import { writeTable } from './csv.ts'
+import { columns } from './export.ts'
+import { dropRest, readFile } from './form.ts'
+import { createGate } from './gate.ts'
+import { FileForm, ImportQuery, Report, VotesBody } from './transfer-schemas.ts'
+import type { TransferService } from './transfer-service.ts'
+
+const tags = ['lists']
+
+const example =
+  `${columns.join(',')}\r\n` +
+  'ratings,301,301,tt0133093,Матрица,The Matrix,1999,9,2026-11-20T10:00:00.000000Z,2026-11-20T10:00:00.000000Z\r\n'
+
+/** A user's lists out and in. Needs `authenticate` on its scope. */
+export const transferRoutes: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = async (app, { transfer }) => {
+  app.get(
+    '/user/lists.csv',
+    {
+      schema: {
+        tags,
+        operationId: 'exportLists',
+        summary: "The user's favorites, wishlist and ratings as CSV",
+        description:
+          'A row for each film and list, newest first; times in UTC. A cell of text that begins with `=`, `+`, `-`, `@`, tab ' +
+          'or CR has an apostrophe before it, against formulas in spreadsheets; the import takes it away.',
+        response: {
+          200: {
+            description: 'RFC 4180, UTF-8, with a header row',
+            content: { 'text/csv': { schema: Type.String({ examples: [example] }) } },
+          },
+        },
+      },
+    },
+    async (request, reply) => {
+      const rows = Readable.from(transfer.export(request.user.id))
+      const csv = writeTable(columns)
+      rows.on('error', (error) => csv.destroy(error)).pipe(csv)
+      csv.on('close', () => rows.destroy())
+      reply.header('content-disposition', 'attachment; filename="lists.csv"').header('cache-control', 'no-store')
+      return reply.type('text/csv; charset=utf-8; header=present').send(csv as never)
+    },
+  )
+  await app.register(importRoute, { transfer })
+}
+
+/** On a scope of its own: here alone a form with a file can be read. */
+const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = async (app, { transfer }) => {
+  await app.register(multipart)
+  const { validatorCompiler } = app
+  // A file is held in memory; votes are waited for: neither may crowd out the other.
+  const [files, votes] = [createGate(10), createGate(10)]
+
+  app.post(
+    '/user/lists/import',
+    {
+      // The schema of the form is for the documentation: form.ts reads it.
+      validatorCompiler: (part) =>
+        !validatorCompiler || (part as { contentType?: string }).contentType === 'multipart/form-data'
+          ? () => true
+          : validatorCompiler(part),
+      schema: {
+        tags,
+        operationId: 'importLists',
+        summary: 'Import lists: our own CSV, files of Letterboxd and IMDb, or the votes of a Kinopoisk user',
+        description:
+          'A film is found by its Kinopoisk id, else by its IMDb id, else by exact title (Russian or original) and year, ' +
+          'never by guess. A row that fits no film or several is reported and nothing is done. The same import again changes ' +
+          'nothing. Of Kinopoisk films not yet known 50 are looked up in an import. A rating in the file replaces another one. ' +
+          'Letterboxd: ratings.csv, diary.csv, watchlist.csv, likes/films.csv. IMDb: ratings, watchlist and lists.',
+        querystring: ImportQuery,
+        body: {
+          content: { 'application/json': { schema: VotesBody }, 'multipart/form-data': { schema: FileForm } },
+        },
+        response: {
+          200: Report,
+          ...problems('unknown_reference', 'payload_too_large', 'unsupported_media_type', ...upstreamProblems),
+        },
+      },
+    },
+    async (request) => {
+      const { dry_run: dryRun = false, list } = request.query
+      if (request.isMultipart()) {
+        const read = async () => transfer.importFile(request.user.id, await readFile(request), { list, dryRun })
+        return files(read).finally(() => dropRest(request))
+      }
+      const body = request.body as Static<typeof VotesBody> | undefined
+      if (!body) throw inputFault('body', 'must be a form with a file, or JSON with kinopoisk_user_id')
+      if (list) throw inputFault('query.list', 'is for files only: votes are ratings')
+      return votes(() => transfer.importVotes(request.user.id, body.kinopoisk_user_id, dryRun))
+    },
+  )
+}

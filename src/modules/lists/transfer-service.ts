@@ -1,0 +1,125 @@
+import type { Gateway } from '../../kinopoisk/gateway.ts'
+import type { MovieService } from '../movies/service.ts'
+import { readTable } from './csv.ts'
+import { exportRows } from './export.ts'
+import { type Entry, type Fault, type FormatName, readEntries } from './formats.ts'
+import { createLookUps, type LookUps, type Trouble } from './look-ups.ts'
+import { batches, type Match, matchFilms } from './matching.ts'
+import type { MatchingRepository, ToldFilm } from './matching-repository.ts'
+import { type Item, type ListName, listNames, type TransferRepository } from './transfer-repository.ts'
+import { readVotes } from './votes.ts'
+
+export type TransferService = ReturnType<typeof createTransferService>
+
+interface Dependencies {
+  transfer: TransferRepository
+  matching: MatchingRepository
+  movies: Pick<MovieService, 'findKnown'>
+  kinopoisk: Pick<Gateway, 'film' | 'votes'>
+  /** Between two calls for votes. */
+  pauseMs: number
+}
+
+export interface Report {
+  format: FormatName | 'kinopoisk'
+  dry_run: boolean
+  rows: number
+  created: number
+  updated: number
+  skipped: number
+  errors: Fault[]
+  problem: Trouble | null
+}
+
+interface Work {
+  format: Report['format']
+  entries: Entry[]
+  errors: Fault[]
+  rows: number
+  films?: Map<number, ToldFilm>
+  trouble?: Trouble | null
+}
+
+export function createTransferService({ transfer, matching, movies, kinopoisk, pauseMs }: Dependencies) {
+  const lookUp = createLookUps({ movies, kinopoisk })
+
+  /** Votes bring their films along, so nobody has to be asked about them. */
+  function lookUpIn(films: Map<number, ToldFilm> | undefined, dryRun: boolean) {
+    return async (ids: number[]): Promise<LookUps> => {
+      if (!films) return lookUp(ids, dryRun)
+      const told = ids.map((id) => films.get(id)).filter((film) => film !== undefined)
+      if (!dryRun) for (const part of batches(told)) await matching.addFilms(part)
+      return { films: new Set(told.map((film) => film.kinopoisk_id)), unasked: new Map(), trouble: null }
+    }
+  }
+
+  async function run(userId: number, work: Work, dryRun: boolean): Promise<Report> {
+    const { matches, errors, trouble } = await matchFilms(matching, work.entries, lookUpIn(work.films, dryRun))
+    let [created, updated] = [0, 0]
+    for (const list of listNames) {
+      const items = itemsOf(matches, list)
+      for (const part of batches(items)) {
+        const done = await (dryRun ? foresee : apply)(userId, list, part)
+        created += done.created
+        updated += done.updated
+      }
+    }
+    const faults = [...work.errors, ...errors].toSorted((a, b) => a.row - b.row)
+    return {
+      format: work.format,
+      dry_run: dryRun,
+      rows: work.rows,
+      created,
+      updated,
+      skipped: work.rows - faults.length - created - updated,
+      errors: faults,
+      problem: work.trouble ?? trouble,
+    }
+  }
+
+  async function foresee(userId: number, list: ListName, items: Item[]) {
+    const kept = await transfer.findKept(
+      userId,
+      list,
+      items.map((item) => item.film_id),
+    )
+    const created = items.filter((item) => !kept.has(item.film_id)).length
+    const changed = items.filter((item) => kept.has(item.film_id) && kept.get(item.film_id) !== item.value).length
+    return { created, updated: list === 'ratings' ? changed : 0 }
+  }
+
+  async function apply(userId: number, list: ListName, items: Item[]) {
+    if (list === 'ratings') return transfer.rate(userId, items)
+    return { created: await transfer.add(userId, list, items), updated: 0 }
+  }
+
+  return {
+    export: (userId: number) => exportRows(transfer, userId),
+
+    /** @throws {AppError} what csv.ts and formats.ts say of a file that can't be read at all */
+    async importFile(
+      userId: number,
+      file: { bytes: Buffer; name: string },
+      options: { list?: ListName | undefined; dryRun: boolean },
+    ) {
+      const reading = await readEntries(await readTable(file.bytes), { list: options.list, fileName: file.name })
+      return run(userId, reading, options.dryRun)
+    },
+
+    /** @throws {AppError} unknown_reference, or upstream_* when nothing can be had */
+    async importVotes(userId: number, kinopoiskUserId: number, dryRun: boolean) {
+      const votes = await readVotes(kinopoisk, kinopoiskUserId, pauseMs)
+      return run(userId, { format: 'kinopoisk', ...votes }, dryRun)
+    },
+  }
+}
+
+/** A film that a file has several times in a list: its last row counts. */
+function itemsOf(matches: Match[], list: ListName): Item[] {
+  const items = new Map<number, Item>()
+  for (const { entry, film_id } of matches) {
+    const { value, added_at, updated_at } = entry
+    if (entry.list === list) items.set(film_id, { film_id, value, added_at, updated_at })
+  }
+  return [...items.values()].toSorted((a, b) => a.film_id - b.film_id)
+}

@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AppError } from '../../errors.ts'
+import type { Gateway } from '../../kinopoisk/gateway.ts'
+import type { Entry, Fault } from './formats.ts'
+import type { Trouble } from './look-ups.ts'
+import type { ToldFilm } from './matching-repository.ts'
+
+export interface Votes {
+  entries: Entry[]
+  errors: Fault[]
+  films: Map<number, ToldFilm>
+  rows: number
+  trouble: Trouble | null
+}
+
+const maxSeconds = 60
+
+/**
+ * All of a Kinopoisk user's votes that can be had; what came before a failure is kept and told with it. `pauseMs` is
+ * between two calls that upstream answers: it takes two a second.
+ * @throws {AppError} unknown_reference, or upstream_* when not even the first page can be had
+ */
+export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: number, pauseMs: number): Promise<Votes> {
+  const votes: Votes = { entries: [], errors: [], films: new Map(), rows: 0, trouble: null }
+  const started = Date.now()
+  for (let page = 1, pages = 1; page <= pages; page += 1) {
+    try {
+      if (Date.now() - started > maxSeconds * 1000) throw new AppError('upstream_timeout')
+      const told = await kinopoisk.votes(userId, page)
+      if (!told.value && page === 1) throw nobody(userId)
+      pages = told.value?.pages ?? 0
+      for (const vote of told.value?.items ?? []) add(votes, vote)
+      if (page < pages && told.cacheStatus.includes('fwd=')) await sleep(pauseMs)
+    } catch (error) {
+      if (page === 1 || !(error instanceof AppError)) throw error
+      const message = `${error.message}. Pages 1 to ${page - 1} of ${pages} came; the same request later goes on from there`
+      votes.trouble = { code: error.code, message }
+      return votes
+    }
+  }
+  return votes
+}
+
+function add(votes: Votes, { value, ...film }: ToldFilm & { value: number | null }): void {
+  votes.rows += 1
+  const row = votes.rows
+  if (value === null) {
+    votes.errors.push({ row, message: `Kinopoisk tells no score from 1 to 10 of "${film.title.slice(0, 100)}"` })
+    return
+  }
+  votes.films.set(film.kinopoisk_id, film)
+  const { kinopoisk_id, year } = film
+  const none = { own_id: null, imdb_id: null, added_at: null, updated_at: null }
+  votes.entries.push({ ...none, row, list: 'ratings', kinopoisk_id, titles: [film.title], year, value })
+}
+
+function nobody(userId: number): AppError {
+  return new AppError('unknown_reference', { detail: `Kinopoisk knows no user with the id ${userId}` })
+}
