@@ -62,10 +62,20 @@ async function createCluster(link: string, programs: Programs, account: Account 
   if (path !== aside) await symlink(path, aside)
   await mkdir(path, { mode: 0o700 })
   if (account) await chown(path, account.uid, account.gid)
+  await initialise(path, programs, account)
+  await rename(aside, link)
+}
+
+/** The collation is PostgreSQL's own, but pg_trgm asks the C library what a letter is: in its locale C, Cyrillic has none. */
+async function initialise(path: string, programs: Programs, account: Account | undefined): Promise<void> {
   const args = ['--auth-local=trust', '--auth-host=reject', '--encoding=UTF8', '--locale=C', '--no-instructions']
   const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8']
-  await run(programs.initdb, ['-D', path, '-U', user, ...args, ...locale], { ...account, env: childEnv })
-  await rename(aside, link)
+  const initdb = (ctype: string) =>
+    run(programs.initdb, ['-D', path, '-U', user, ...args, ...locale, `--lc-ctype=${ctype}`], {
+      ...account,
+      env: childEnv,
+    })
+  await initdb('C.UTF-8').catch(() => initdb('en_US.UTF-8').catch(() => initdb('C')))
 }
 
 /** What a first start that was killed left aside; its initdb may still run, then the next start removes it. */
