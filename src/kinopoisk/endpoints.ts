@@ -99,8 +99,20 @@ export type Vote = Static<typeof Vote>
 const VotesAnswer = Type.Object({ total: Type.Integer({ minimum: 0 }), items: Type.Array(Vote) })
 export type VotesAnswer = Static<typeof VotesAnswer>
 
+const StaffMember = Type.Object({
+  staffId: Type.Integer(),
+  nameRu: text,
+  nameEn: text,
+  professionKey: text,
+})
+export type StaffMember = Static<typeof StaffMember>
+
+const StaffAnswer = Type.Array(StaffMember)
+export type StaffAnswer = Static<typeof StaffAnswer>
+
 const filmCheck = TypeCompiler.Compile(FilmAnswer)
 const searchCheck = TypeCompiler.Compile(SearchAnswer)
+const staffCheck = TypeCompiler.Compile(StaffAnswer)
 const votesCheck = TypeCompiler.Compile(VotesAnswer)
 
 const hour = 3600
@@ -137,6 +149,17 @@ export function votesQuestion(userId: number, page: number): Question<VotesAnswe
     maxBytes: mebibyte,
     accepts: (value): value is VotesAnswer => votesCheck.Check(value),
     ttlSeconds: () => hour,
+  }
+}
+
+/** GET /api/v1/staff: everyone who made the film, directors first, once for each profession. */
+export function staffQuestion(filmId: number): Question<StaffAnswer> {
+  return {
+    endpoint: 'staff',
+    path: `/api/v1/staff?filmId=${filmId}`,
+    maxBytes: 4 * mebibyte,
+    accepts: (value): value is StaffAnswer => staffCheck.Check(value),
+    ttlSeconds: (staff) => (staff?.length ? 30 * day : day),
   }
 }
 

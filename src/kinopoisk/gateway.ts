@@ -1,13 +1,15 @@
 import type { Db } from '../db/connect.ts'
 import { createAnswerRepository } from './answers.ts'
 import { type Clock, cached, systemClock } from './cache.ts'
-import { filmQuestion, searchQuestion, votesQuestion } from './endpoints.ts'
+import { filmQuestion, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
 import {
   type KinopoiskFilm,
   type KinopoiskItem,
+  type KinopoiskPerson,
   type KinopoiskVote,
   normaliseFilm,
   normaliseItem,
+  normalisePerson,
   normaliseVote,
 } from './normalise.ts'
 import { type Answer, compose } from './question.ts'
@@ -40,6 +42,8 @@ export interface Gateway {
   search(keyword: string, page: number): Promise<Told<SearchResult>>
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. Throws as the others. */
   votes(userId: number, page: number): Promise<Told<VotesPage | null>>
+  /** Who made a film, directors first; nobody when Kinopoisk doesn't know. Throws as the others. */
+  staff(filmId: number): Promise<Told<KinopoiskPerson[]>>
   close(): Promise<void>
 }
 
@@ -91,6 +95,10 @@ export function createGateway(db: Db, { sandbox, clock = systemClock, ...options
         pages,
         items: items.filter((vote) => isFilmId(vote.kinopoiskId)).map(normaliseVote),
       })
+    },
+    async staff(filmId) {
+      const answer = await ask(staffQuestion(filmId))
+      return told(answer, (answer.value ?? []).map(normalisePerson))
     },
     close: upstream.close,
   }

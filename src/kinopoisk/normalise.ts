@@ -1,8 +1,9 @@
-import type { FilmAnswer, SearchItem, Vote } from './endpoints.ts'
+import type { FilmAnswer, SearchItem, StaffMember, Vote } from './endpoints.ts'
 
 /** A film as upstream tells it, typed; null where unknown. `synced_at` is when we asked. */
 export type KinopoiskFilm = ReturnType<typeof normaliseFilm>
 export type KinopoiskItem = ReturnType<typeof normaliseItem>
+export type KinopoiskPerson = ReturnType<typeof normalisePerson>
 export type KinopoiskVote = ReturnType<typeof normaliseVote>
 
 /** Details → typed fields. Times without a zone (lastSync) are read as UTC: upstream doesn't say. */
@@ -94,6 +95,15 @@ export function normaliseVote(vote: Vote) {
     genres: texts(vote.genres?.map(({ genre }) => genre)),
     poster_url: text(vote.posterUrl),
     value: Number.isInteger(value) ? value : null,
+  }
+}
+
+/** One of those who made a film; null names are those that upstream doesn't tell. */
+export function normalisePerson(person: StaffMember) {
+  return {
+    kinopoisk_id: person.staffId,
+    name: line(person.nameRu, 200) ?? line(person.nameEn, 200),
+    profession: text(person.professionKey),
   }
 }
 

@@ -3,7 +3,7 @@
  * it is kept.
  */
 export interface Question<T> {
-  endpoint: 'film' | 'search' | 'votes'
+  endpoint: 'film' | 'search' | 'staff' | 'votes'
   path: string
   maxBytes: number
   /** The schema check. An answer that fails it is never kept and never served. */
