@@ -1,7 +1,8 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
+import { setGenres } from '../../db/film-genres.ts'
 import { movieColumns, withGenre } from '../../db/movies.ts'
-import { filmGenres, films } from '../../db/schema/films.ts'
+import { films } from '../../db/schema/films.ts'
 import { favourites, wishlist } from '../../db/schema/lists.ts'
 
 /** A film that upstream told about. `kinopoisk` is kept as it is; the rest is what the film's own columns take of it. */
@@ -80,21 +81,3 @@ export function createMovieRepository(db: Db) {
 }
 
 export type MovieRepository = ReturnType<typeof createMovieRepository>
-
-/** Names are compared as the database lowers them: JavaScript lowers some letters otherwise. */
-async function setGenres(tx: Db, filmId: number, names: string[]): Promise<void> {
-  await tx.delete(filmGenres).where(eq(filmGenres.film_id, filmId))
-  const wanted = sql`unnest(${sql.param(names)}::text[]) with ordinality as wanted (name, position)`
-  // In one order everywhere, so that two transactions can't wait for each other.
-  await tx.execute(sql`
-    insert into genres (name)
-    select distinct on (lower(wanted.name)) wanted.name from ${wanted}
-    where not exists (select from genres known where lower(known.name) = lower(wanted.name))
-    order by lower(wanted.name), wanted.position
-    on conflict do nothing`)
-  await tx.execute(sql`
-    insert into film_genres (film_id, genre_id, position)
-    select ${filmId}, genres.id, min(wanted.position) - 1
-    from ${wanted} join genres on lower(genres.name) = lower(wanted.name)
-    group by genres.id`)
-}
