@@ -37,15 +37,18 @@ function explain(validate: ValidateFunction, prepare?: (data: Record<string, unk
   return (data: Record<string, unknown>) => {
     prepare?.(data)
     if (validate(data)) return { value: data }
-    for (const error of validate.errors ?? []) {
+    // Which branch of the schema failed is told by the errors inside of it.
+    const errors = (validate.errors ?? []).filter((error) => error.keyword !== 'if')
+    for (const error of errors) {
       if (error.params.format === 'text') error.message = 'must not contain NUL or lone surrogates'
+      if (error.keyword === 'enum') error.message = `must be one of ${error.params.allowedValues.join(', ')}`
       if (error.keyword === 'minLength' && error.params.limit === 1) error.message = 'must not be empty'
       if (error.keyword === 'additionalProperties') {
         const known = Object.keys((error.parentSchema as JsonSchema | undefined)?.properties ?? knownOf(validate))
         error.message = `is not known here; ${known.length ? `known are ${known.join(', ')}` : 'nothing is'}`
       }
     }
-    return { error: Object.assign(validate.errors ?? []) as never }
+    return { error: errors as never }
   }
 }
 
