@@ -14,6 +14,10 @@ import { createPhotoService } from './modules/directors/photo-service.ts'
 import { createDirectorRepository } from './modules/directors/repository.ts'
 import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
 import { createDirectorService } from './modules/directors/service.ts'
+import { createFilmListing } from './modules/films/listing-service.ts'
+import { createFilmRepository } from './modules/films/repository.ts'
+import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
+import { createFilmService } from './modules/films/service.ts'
 import { createGenreRepository } from './modules/genres/repository.ts'
 import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
 import { createGenreService } from './modules/genres/service.ts'
@@ -120,6 +124,14 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     leftBehind: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed'),
   })
   const directors = createDirectorService({ directors: directorRepository, photos })
+  const filmRepository = createFilmRepository(database.db)
+  const films = createFilmService({
+    films: filmRepository,
+    listing: createFilmListing({ films: filmRepository }),
+    movies,
+    kinopoisk: app.kinopoisk,
+    ...(edges.clock && { now: edges.clock.now }),
+  })
   const list = (table: typeof favourites | typeof wishlist) =>
     createListService({ list: createListRepository(database.db, table), movies })
   const transfer = createTransferService({
@@ -135,6 +147,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(authRoutes, { auth, users })
   await app.register(async (secured) => {
     secured.addHook('onRequest', secured.authenticate)
+    await secured.register(filmRoutes, { films })
     await secured.register(genreRoutes, { genres })
     await secured.register(directorRoutes, { directors })
     await secured.register(photoRoutes, { photos })
@@ -147,6 +160,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await secured.register(ratingRoutes, { ratings })
     await secured.register(async (administration) => {
       administration.addHook('onRequest', administration.requireAdmin)
+      await administration.register(filmAdminRoutes, { films })
       await administration.register(genreAdminRoutes, { genres })
       await administration.register(directorAdminRoutes, { directors })
       await administration.register(photoAdminRoutes, { photos })

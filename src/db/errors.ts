@@ -53,6 +53,9 @@ const meanings = {
   genres_name_key: { code: 'genre_taken', detail: 'There is a genre of this name already' },
   film_genres_genre_id_genres_id_fk: { code: 'genre_in_use', detail: 'Films have this genre: change them first' },
   films_director_id_directors_id_fk: { code: 'director_in_use', detail: 'Films have this director: change them first' },
+  // A film can go for good just when somebody keeps it.
+  favourites_film_id_films_id_fk: { code: 'movie_not_found', detail: 'The movie has just been removed' },
+  wishlist_film_id_films_id_fk: { code: 'movie_not_found', detail: 'The movie has just been removed' },
 } as const satisfies Record<string, { code: string; detail: string }>
 
 /** The client's side of a broken constraint, or undefined when the fault is not the client's. */

@@ -40,6 +40,12 @@ export function createMovieService({ movies, kinopoisk }: Dependencies) {
       return { movie, told }
     },
 
+    /** What Kinopoisk tells of a film, as we would store it; null when it knows no such film. Throws upstream_*. */
+    async fetch(id: number): Promise<KnownFilm | null> {
+      const { value } = await kinopoisk.film(id)
+      return value && toFilm(value)
+    },
+
     /** The movie as we know it; upstream is asked only about a film that has no row yet. */
     async findKnown(id: number) {
       const movie = (await movies.find(id)) ?? (isKinopoiskId(id) ? (await sync(id)).movie : undefined)

@@ -1,0 +1,97 @@
+import { type SQL, sql } from 'drizzle-orm'
+
+/** What narrows a listing; genres by id. */
+export interface Filter {
+  genreIds?: number[]
+  minRate?: number
+  directorId?: number
+  yearFrom?: number
+  yearTo?: number
+  match?: Match
+}
+
+/** How a name has to match: `part` of the searched words, `signs` that are in no word, or one of the films `ids`. */
+export type Match = { part: string } | { signs: string } | { ids: number[] }
+
+/** Where a listing goes on: behind the film `id` with the sort key `key`. */
+export interface Position {
+  key: unknown
+  id: unknown
+}
+
+// Each sort has a key without nulls (unknown last, both ways) and an index (key, id): see db/schema/films.ts. So every
+// listing is one range of one index, and a cursor costs the same at any depth.
+const keys = {
+  id: sql`films.id`,
+  rate: sql`coalesce(films.rate, 99)`,
+  '-rate': sql`coalesce(-films.rate, 99)`,
+  year: sql`films.year`,
+  '-year': sql`(-films.year)`,
+  minutes: sql`coalesce(films.minutes::int, 32767)`,
+  '-minutes': sql`coalesce(-films.minutes::int, 32767)`,
+  name: sql`films.sort_name collate "C"`,
+  '-name': sql`films.sort_name collate "C"`,
+} satisfies Record<string, SQL>
+
+export type Sort = keyof typeof keys
+
+export function sortKey(sort: Sort): SQL {
+  return keys[sort]
+}
+
+export function order(sort: Sort): SQL {
+  if (sort === 'id') return keys.id
+  return sort === '-name' ? sql`${keys[sort]} desc, films.id` : sql`${keys[sort]}, films.id`
+}
+
+/**
+ * The films of a listing, those behind `position` if it is given. Conditions on what is sorted by are put on the sort
+ * key, so that one range of its index answers both.
+ */
+export function where(filter: Filter, sort: Sort = 'id', position?: Position): SQL {
+  const conditions = [sql`films.listed`]
+  const { genreIds, minRate, directorId, yearFrom, yearTo, match } = filter
+  if (genreIds) {
+    // Told twice where the sort is by id: these ids too may be read in their order, and then not from the first on.
+    const rest = position && sort === 'id' ? sql` and fg.film_id > ${position.id}` : sql``
+    conditions.push(sql`films.id in (select fg.film_id from film_genres fg where fg.genre_id in ${genreIds}${rest})`)
+  }
+  if (minRate !== undefined) {
+    conditions.push(
+      sort === 'rate' ? sql`${keys.rate} between ${minRate} and 10` : sql`${keys['-rate']} <= ${-minRate}`,
+    )
+  }
+  if (directorId !== undefined) conditions.push(sql`films.director_id = ${directorId}`)
+  if (sort === '-year') {
+    if (yearFrom !== undefined) conditions.push(sql`${keys['-year']} <= ${-yearFrom}`)
+    if (yearTo !== undefined) conditions.push(sql`${keys['-year']} >= ${-yearTo}`)
+  } else {
+    if (yearFrom !== undefined) conditions.push(sql`films.year >= ${yearFrom}`)
+    if (yearTo !== undefined) conditions.push(sql`films.year <= ${yearTo}`)
+  }
+  if (match) conditions.push(matches(match))
+  if (position) conditions.push(behind(sort, position))
+  return sql.join(conditions, sql` and `)
+}
+
+function behind(sort: Sort, { key, id }: Position): SQL {
+  if (sort === 'id') return sql`films.id > ${id}`
+  if (sort === '-name') return sql`${keys[sort]} <= ${key} and (${keys[sort]} < ${key} or films.id > ${id})`
+  return sql`(${keys[sort]}, films.id) > (${key}, ${id})`
+}
+
+/** The pattern of a part: one or two characters have no trigram but at the beginning of a word. */
+export function pattern(part: string): string {
+  return [...part].length < 3 ? `% ${part}%` : `%${part}%`
+}
+
+function matches(match: Match): SQL {
+  if ('part' in match) return sql`films.words like ${pattern(match.part)}`
+  if ('ids' in match) return sql`films.id = any(${sql.param(match.ids)}::int[])`
+  const signs = [...match.signs.replace(/\s/g, '')]
+  const literal = `%${match.signs.replace(/[\\%_]/g, '\\$&')}%`
+  // Found first, as the planner can't tell how rare a sign is.
+  return sql`films.id = any(array(
+    select films.id from films where film_signs(films.name, films.original_name) @> ${sql.param(signs)}::text[]
+    and films.name || ' ' || coalesce(films.original_name, '') like ${literal}))`
+}

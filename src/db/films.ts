@@ -1,0 +1,30 @@
+import { sql } from 'drizzle-orm'
+import { directors } from './schema/directors.ts'
+import { films } from './schema/films.ts'
+
+/** The film vocabulary over a row joined with its director; expressions name their table themselves, as in db/movies.ts. */
+export const filmColumns = {
+  id: films.id,
+  name: films.name,
+  original_name: films.original_name,
+  genres: sql<string[]>`array(select g.name from film_genres fg join genres g on g.id = fg.genre_id
+    where fg.film_id = films.id order by fg.position)`,
+  director_id: films.director_id,
+  director: { id: directors.id, name: directors.name },
+  rate: films.rate,
+  year: films.year,
+  minutes: films.minutes,
+  description: films.description,
+  trailer: films.trailer,
+  poster_url: films.poster_url,
+  kinopoisk_id: sql<number | null>`case when films.id < 1000000000 then films.id end`,
+  user_rate: sql<number | null>`round(films.user_rate_sum::numeric / nullif(films.user_votes, 0), 2)::float8`,
+  user_votes: films.user_votes,
+  created_at: films.created_at,
+  updated_at: films.updated_at,
+}
+
+/** The first genre stands out, for clients that know only one. */
+export function withFirstGenre<T extends { genres: string[] }>(film: T) {
+  return { ...film, genre: film.genres[0] ?? null }
+}

@@ -1,0 +1,106 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { NoContent, problems, upstreamProblems } from '../../schemas.ts'
+import { pageLinks } from './links.ts'
+import { Film, FilmBody, FilmChange, FilmPage, FilmParams, FilmQuery } from './schemas.ts'
+import type { FilmService } from './service.ts'
+
+const tags = ['films']
+
+/** Reading: on a scope that lets readers of the catalogue in. */
+export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = async (app, { films }) => {
+  app.get(
+    '/films',
+    {
+      schema: {
+        tags,
+        operationId: 'listFilms',
+        summary: 'The catalogue: filtered, searched, sorted, page by page',
+        description:
+          'Filters combine. Go on by `page`, or by `cursor` at the same cost however deep; the header Link (RFC 8288) ' +
+          'has the neighbouring pages.',
+        querystring: FilmQuery,
+        response: { 200: FilmPage },
+      },
+    },
+    async (request, reply) => {
+      const found = await films.list(request.query)
+      reply.header('link', pageLinks('/films', request.query, found))
+      return found
+    },
+  )
+  app.get(
+    '/films/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'getFilm',
+        summary: 'A film, of the catalogue or otherwise known',
+        params: FilmParams,
+        response: { 200: Film, ...problems('film_not_found') },
+      },
+    },
+    (request) => films.find(request.params.id),
+  )
+}
+
+/** Writing: on a scope for administrators. */
+export const filmAdminRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = async (app, { films }) => {
+  app.post(
+    '/films',
+    {
+      schema: {
+        tags,
+        operationId: 'createFilm',
+        summary: 'Add a film to the catalogue: of our own, or of Kinopoisk by its id',
+        body: FilmBody,
+        response: {
+          201: Film,
+          ...problems(
+            'forbidden',
+            'film_not_found',
+            'film_exists',
+            'unknown_reference',
+            'film_incomplete',
+            ...upstreamProblems,
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const film = await films.create(request.body)
+      return reply.code(201).header('location', `/films/${film.id}`).send(film)
+    },
+  )
+  app.patch(
+    '/films/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'updateFilm',
+        summary: 'Change a film of the catalogue',
+        params: FilmParams,
+        body: FilmChange,
+        response: { 200: Film, ...problems('forbidden', 'film_not_found', 'film_exists', 'unknown_reference') },
+      },
+    },
+    (request) => films.update(request.params.id, request.body),
+  )
+  app.delete(
+    '/films/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'deleteFilm',
+        summary: 'Take a film out of the catalogue',
+        description:
+          'Whoever keeps it in a list or rated it still sees it. A film of our own that nobody keeps or rated is removed for good.',
+        params: FilmParams,
+        response: { 204: NoContent, ...problems('forbidden', 'film_not_found') },
+      },
+    },
+    async (request, reply) => {
+      await films.remove(request.params.id)
+      return reply.code(204).send(null)
+    },
+  )
+}
