@@ -60,7 +60,7 @@ export const films = pgTable(
     ),
     uniqueIndex('films_listed_name_key').on(sql`lower(${table.name})`).where(sql`${table.listed}`),
     index('films_director_id_idx').on(table.director_id),
-    // One index for each order of the catalogue: (sort key without nulls, id), see modules/films/listing.ts. What
+    // One index for each order of the catalogue: (sort key without nulls, id), see film-listing.ts beside this folder. What
     // follows lets the index alone answer: the column behind an expression, and what is filtered by most.
     index('films_listed_id_idx').on(table.id, table.rate, table.year).where(sql`${table.listed}`),
     index('films_rate_idx')
