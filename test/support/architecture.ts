@@ -25,6 +25,7 @@ interface Rule {
 const db = /^src\/db\//
 const errors = /^src\/errors\.ts$/
 const schemas = /^src\/schemas\.ts$/
+const forms = /^src\/forms\.ts$/
 const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
 const otherServices = /^src\/modules\/\w+\/service\.ts$/
 const config = /^src\/config\.ts$/
@@ -43,6 +44,7 @@ const rules: Rule[] = [
   { from: /^src\/app\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
   { from: /^src\/(config|errors)\.ts$/, may: () => [] },
   { from: schemas, may: () => [errors] },
+  { from: forms, may: () => [errors] },
   { from: db, may: () => [db] },
   { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, errors] },
   { from: embedded, may: () => [embedded] },
@@ -51,7 +53,7 @@ const rules: Rule[] = [
   { from: /^src\/modules\/\w+\/(?:[\w-]+-)?repository\.ts$/, may: () => [db], never: /^(@?fastify|undici)\b/ },
   {
     from: /^(src\/modules\/\w+\/).*routes\.ts$/,
-    may: ([, folder]) => [own(folder), schemas, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
+    may: ([, folder]) => [own(folder), schemas, forms, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
     types: [otherServices, edges],
     never: /^(drizzle-orm|postgres|undici)\b/,
   },

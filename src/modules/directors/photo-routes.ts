@@ -1,8 +1,8 @@
 import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { readFile } from '../../forms.ts'
 import { NoContent, problems } from '../../schemas.ts'
-import { readFile } from './form.ts'
 import type { PhotoService } from './photo-service.ts'
 import { Director, DirectorParams, PhotoForm } from './schemas.ts'
 
@@ -83,7 +83,7 @@ const uploadRoute: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (
   app.put(
     '/directors/:id/photo',
     {
-      // The body's schema is documentation: form.ts reads the form, after all that needs no body has been checked.
+      // The body's schema is documentation: forms.ts reads the form, after all that needs no body has been checked.
       validatorCompiler: (part) =>
         part.httpPart === 'body' || !validatorCompiler ? () => true : validatorCompiler(part),
       schema: {
@@ -102,7 +102,7 @@ const uploadRoute: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (
         },
       },
     },
-    (request) => photos.replace(request.params.id, () => readFile(request, 'photo')),
+    (request) => photos.replace(request.params.id, async () => (await readFile(request, 'photo')).bytes),
   )
 }
 

@@ -42,7 +42,7 @@ export const PageQuery = Type.Object({
   page: Type.Optional({ ...Page, description: 'Pages of 12; everything without it' }),
 })
 
-/** Documentation: the form is read by form.ts. */
+/** Documentation: the form is read by forms.ts. */
 export const PhotoForm = Type.Object(
   {
     photo: Type.Unsafe<Buffer>({

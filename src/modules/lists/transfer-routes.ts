@@ -3,10 +3,10 @@ import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from '@sinclair/typebox'
 import { inputFault } from '../../errors.ts'
+import { dropRest, readFile } from '../../forms.ts'
 import { problems, upstreamProblems } from '../../schemas.ts'
 import { writeTable } from './csv.ts'
 import { columns } from './export.ts'
-import { dropRest, readFile } from './form.ts'
 import { createGate } from './gate.ts'
 import { FileForm, ImportQuery, Report, VotesBody } from './transfer-schemas.ts'
 import type { TransferService } from './transfer-service.ts'
@@ -59,7 +59,7 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
   app.post(
     '/user/lists/import',
     {
-      // The schema of the form is for the documentation: form.ts reads it.
+      // The schema of the form is for the documentation: forms.ts reads it.
       validatorCompiler: (part) =>
         !validatorCompiler || (part as { contentType?: string }).contentType === 'multipart/form-data'
           ? () => true
@@ -86,7 +86,7 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
     async (request) => {
       const { dry_run: dryRun = false, list } = request.query
       if (request.isMultipart()) {
-        const read = async () => transfer.importFile(request.user.id, await readFile(request), { list, dryRun })
+        const read = async () => transfer.importFile(request.user.id, await readFile(request, 'file'), { list, dryRun })
         return files(read).finally(() => dropRest(request))
       }
       const body = request.body as Static<typeof VotesBody> | undefined
