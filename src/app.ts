@@ -8,6 +8,13 @@ import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
 import { authRoutes, sessionRoutes } from './modules/auth/routes.ts'
 import { createAuthService } from './modules/auth/service.ts'
+import { createExportRepository } from './modules/films/csv/export-repository.ts'
+import { filmExportRoutes } from './modules/films/csv/export-routes.ts'
+import { createFilmExport } from './modules/films/csv/export-service.ts'
+import { createGate } from './modules/films/csv/gate.ts'
+import { createImportRepository } from './modules/films/csv/import-repository.ts'
+import { filmImportRoutes } from './modules/films/csv/import-routes.ts'
+import { createFilmImport } from './modules/films/csv/import-service.ts'
 import { healthRoutes } from './modules/health/routes.ts'
 import { createListRepository } from './modules/lists/repository.ts'
 import { listRoutes } from './modules/lists/routes.ts'
@@ -91,6 +98,14 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const users = createUserService({ users: createUserRepository(database.db) })
   const movies = createMovieService({ movies: createMovieRepository(database.db), kinopoisk: app.kinopoisk })
+  const filmExport = createFilmExport({
+    exports: createExportRepository(edges.databaseUrl),
+    gate: createGate({ max: 2, waiting: 20, waitMs: 10_000 }),
+  })
+  const filmImport = createFilmImport({
+    imports: createImportRepository(edges.databaseUrl),
+    ...(edges.clock && { now: edges.clock.now }),
+  })
   const list = (table: typeof favourites | typeof wishlist) =>
     createListService({ list: createListRepository(database.db, table), movies })
 
@@ -100,9 +115,18 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     secured.addHook('onRequest', secured.authenticate)
     await secured.register(sessionRoutes, { auth })
     await secured.register(userRoutes, { users })
+    await secured.register(filmExportRoutes, { filmExport })
     await secured.register(movieRoutes, { movies })
     await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
+  })
+  await app.register(async (administration) => {
+    administration.addHook('onRequest', administration.authenticate)
+    administration.addHook('onRequest', administration.requireAdmin)
+    await administration.register(filmImportRoutes, {
+      filmImport,
+      uploads: createGate({ max: 4, waiting: 0, waitMs: 0 }),
+    })
   })
   return app
 }

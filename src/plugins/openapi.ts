@@ -8,6 +8,7 @@ import { Problem, problems } from '../schemas.ts'
 const tags = [
   { name: 'auth', description: 'Accounts: register, log in, refresh, log out' },
   { name: 'users', description: "The user's own profile" },
+  { name: 'films', description: 'The catalogue: its CSV' },
   { name: 'movies', description: 'Films by Kinopoisk id or own id, and the search' },
   { name: 'lists', description: 'Favourites and wishlist' },
   { name: 'service', description: 'Health, metrics and the kinds of problems' },
