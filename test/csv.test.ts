@@ -5,7 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'csv-parse/sync'
 import type { InjectOptions } from 'fastify'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readAddresses } from '../src/db/address.ts'
 import { connect, type Database } from '../src/db/connect.ts'
+import { isUnavailable } from '../src/db/errors.ts'
+import { openSession } from '../src/db/session.ts'
 import { columns } from '../src/modules/films/csv/format.ts'
 import { as, password, type TestApp, type TestUser, testApp, testUser } from './support/app.ts'
 import { expectProblem } from './support/movies.ts'
@@ -15,9 +18,11 @@ let database: Database
 let user: TestUser
 let admin: ReturnType<typeof as>
 let adminToken: string
+let base: string
 
 beforeAll(async () => {
   service = await testApp({}, { firstAdmin: { login: 'admin', password } })
+  base = await service.app.listen({ port: 0 })
   database = connect(service.databaseUrl, { max: 2 })
   user = await testUser(service.app)
   const tokens = await service.app.inject({ method: 'POST', url: '/login', payload: { login: 'admin', password } })
@@ -185,10 +190,6 @@ describe('the export', () => {
 })
 
 describe('exports of many films', () => {
-  let base: string
-  beforeAll(async () => {
-    base = await service.app.listen({ port: 0 })
-  })
   beforeEach(async () => {
     await database.sql`insert into directors (name) values ('d')`
     await database.sql`insert into genres (name) values ('g')`
@@ -472,6 +473,20 @@ describe('the import', () => {
     expectProblem(await importCsv(`${short}\n`, '?dry=1'), 400, 'invalid_input')
   })
 
+  test('refuses a file of more than 1 GiB before it comes', async () => {
+    const { port } = service.app.server.address() as AddressInfo
+    const headers = {
+      authorization: `Bearer ${adminToken}`,
+      'content-type': 'multipart/form-data; boundary=x',
+      'content-length': 2 ** 31,
+    }
+    const request = httpRequest({ port, host: '127.0.0.1', method: 'POST', path: '/films/import', headers })
+    request.on('error', () => {}).write('--x\r\n')
+    const [response] = await once(request, 'response')
+    expect(response.statusCode).toBe(413)
+    request.destroy()
+  })
+
   test('runs once at a time', async () => {
     await database.sql.begin(async (sql) => {
       await sql`select pg_advisory_xact_lock(7300159)`
@@ -480,6 +495,7 @@ describe('the import', () => {
     const csv = `${short}\n${Array.from({ length: 3000 }, (_, i) => `n${i},g,d,5,2000,90`).join('\n')}`
     const both = await Promise.all([importCsv(csv), importCsv(csv)])
     expect(both.map((response) => response.statusCode).toSorted()).toEqual([200, 409])
+    for (let i = 0; i < 5; i++) expect((await importCsv(csv, '?dry_run')).statusCode).toBe(200)
   })
 
   test('stops when its client goes away, and frees the lock', async () => {
@@ -523,4 +539,39 @@ describe('the import', () => {
     const rest = (await importCsv(`${short}\n${lines}`)).json()
     expect(rest).toMatchObject({ created: 60_000 - taken, skipped: taken, errors_total: 0 })
   }, 90_000)
+})
+
+describe('the address of the database', () => {
+  test('is read as libpq and the pool read it', () => {
+    expect(readAddresses('postgres://u@localhost/db?host=/run/pg')).toEqual([
+      { user: 'u', database: 'db', host: '/run/pg', port: 5432 },
+    ])
+    expect(readAddresses('postgresql://us%40er:p%3Aw@a,b:5433,[::1]:5434/db?sslmode=require')).toEqual(
+      [
+        { host: 'a', port: 5432 },
+        { host: 'b', port: 5433 },
+        { host: '::1', port: 5434 },
+      ].map((host) => ({
+        ...host,
+        user: 'us@er',
+        password: 'p:w',
+        database: 'db',
+        ssl: { rejectUnauthorized: false },
+      })),
+    )
+    expect(readAddresses('postgres://h/db')).toEqual([{ host: 'h', port: 5432, database: 'db', ssl: false }])
+  })
+
+  test('may name several servers: the first that can be reached is taken', async () => {
+    const url = new URL(service.databaseUrl)
+    const socket = url.searchParams.get('host') ?? ''
+    const { user = '' } = readAddresses(service.databaseUrl)[0] ?? {}
+    const several = `postgres://${user}@127.0.0.1:1,${encodeURIComponent(socket)}${url.pathname}`
+    const session = await openSession(several, { statementTimeoutMs: 1000 })
+    expect(await session.query('select 1 as one')).toEqual([{ one: 1 }])
+    session.close()
+    await expect(openSession(`postgres://127.0.0.1:1/db`, { statementTimeoutMs: 1000 })).rejects.toSatisfy(
+      isUnavailable,
+    )
+  })
 })

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openSession, type Session } from '../../../db/session.ts'
 import { createImportSteps } from './apply-repository.ts'
 import type { Column } from './format.ts'
@@ -10,6 +11,7 @@ import { closeStaging, openStaging } from './staging.ts'
 const lockKey = 7_300_159
 // Of the statements that read all of the file and of the catalogue.
 const statementTimeoutMs = 600_000
+const unlockMs = 2_000
 
 /** One import: a session with temporary tables, under a lock that it holds until it is closed. */
 function createImportWork(session: Session, close: () => void) {
@@ -22,6 +24,12 @@ function createImportWork(session: Session, close: () => void) {
     plan: (present: ReadonlySet<Column>, mostErrors: number) => planImport(session, present, mostErrors),
     steps: (present: ReadonlySet<Column>) => createImportSteps(session, present),
     close,
+    /** Closes, with the lock free at once: a session that is only closed holds it until the server has noticed. */
+    async release(): Promise<void> {
+      const unlocked = session.query('select pg_advisory_unlock($1)', [lockKey])
+      await Promise.race([unlocked, sleep(unlockMs, undefined, { ref: false })]).catch(() => {})
+      close()
+    },
   }
 }
 

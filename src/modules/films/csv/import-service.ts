@@ -57,7 +57,7 @@ export function createFilmImport({ imports, changed, now = () => new Date() }: D
         throw signal.aborted ? signal.reason : error
       } finally {
         signal.removeEventListener('abort', work.close)
-        work.close()
+        await work.release()
         if (!dryRun) changed?.()
       }
     },
