@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import { isMigrated } from './db/migrate.ts'
 import { favourites, wishlist } from './db/schema/lists.ts'
+import { createGate } from './gate.ts'
 import type { Clock } from './kinopoisk/cache.ts'
 import { createPasswords } from './modules/auth/passwords.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
@@ -14,6 +15,12 @@ import { createPhotoService } from './modules/directors/photo-service.ts'
 import { createDirectorRepository } from './modules/directors/repository.ts'
 import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
 import { createDirectorService } from './modules/directors/service.ts'
+import { createExportRepository } from './modules/films/csv/export-repository.ts'
+import { filmExportRoutes } from './modules/films/csv/export-routes.ts'
+import { createFilmExport } from './modules/films/csv/export-service.ts'
+import { createImportRepository } from './modules/films/csv/import-repository.ts'
+import { filmImportRoutes } from './modules/films/csv/import-routes.ts'
+import { createFilmImport } from './modules/films/csv/import-service.ts'
 import { createFilmListing } from './modules/films/listing-service.ts'
 import { createFilmRepository } from './modules/films/repository.ts'
 import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
@@ -125,12 +132,23 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const directors = createDirectorService({ directors: directorRepository, photos })
   const filmRepository = createFilmRepository(database.db)
+  const filmListing = createFilmListing({ films: filmRepository })
+  const now = edges.clock && { now: edges.clock.now }
   const films = createFilmService({
     films: filmRepository,
-    listing: createFilmListing({ films: filmRepository }),
+    listing: filmListing,
     movies,
     kinopoisk: app.kinopoisk,
-    ...(edges.clock && { now: edges.clock.now }),
+    ...now,
+  })
+  const filmExport = createFilmExport({
+    exports: createExportRepository(edges.databaseUrl),
+    gate: createGate({ name: 'exports', max: 2, waiting: 20, waitMs: 10_000 }),
+  })
+  const filmImport = createFilmImport({
+    imports: createImportRepository(edges.databaseUrl),
+    changed: filmListing.forget,
+    ...now,
   })
   const list = (table: typeof favourites | typeof wishlist) =>
     createListService({ list: createListRepository(database.db, table), movies })
@@ -153,6 +171,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await secured.register(photoRoutes, { photos })
     await secured.register(sessionRoutes, { auth })
     await secured.register(userRoutes, { users })
+    await secured.register(filmExportRoutes, { filmExport })
     await secured.register(movieRoutes, { movies })
     await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
@@ -164,6 +183,10 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
       await administration.register(genreAdminRoutes, { genres })
       await administration.register(directorAdminRoutes, { directors })
       await administration.register(photoAdminRoutes, { photos })
+      await administration.register(filmImportRoutes, {
+        filmImport,
+        uploads: createGate({ name: 'uploads', max: 4 }),
+      })
     })
   })
   return app

@@ -1,18 +1,32 @@
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { AppError, inputFault } from './errors.ts'
 
 /** A request, as far as it is read here: what @fastify/multipart makes of one. */
 interface FormRequest {
   raw: Readable
+  headers: { 'content-length'?: string | undefined }
   isMultipart(): boolean
   parts(options: { limits: Record<'fileSize' | 'files' | 'fields' | 'parts', number> }): AsyncIterable<Part>
 }
 
 type Part =
   | { type: 'field'; fieldname: string }
-  | { type: 'file'; fieldname: string; filename: string; toBuffer(): Promise<Buffer> }
+  | {
+      type: 'file'
+      fieldname: string
+      filename: string
+      file: Readable & { truncated: boolean }
+      toBuffer(): Promise<Buffer>
+    }
 
-const limits = { fileSize: 5 * 1024 * 1024, files: 2, fields: 1, parts: 2 }
+const mostInMemory = 5 * 1024 * 1024
+const limits = { files: 2, fields: 1, parts: 2 }
+// A client that sends nothing for so long, or isn't done after so long, is cut off.
+const stallMs = 30_000
+const longestMs = 3_600_000
 // The rest of a refused body is read and dropped, so that the client can read the answer; a longer one is cut off.
 const maxDropped = 64 * 1024 * 1024
 
@@ -24,14 +38,46 @@ export async function readFile(request: FormRequest, field: string): Promise<{ b
   if (!request.isMultipart()) throw inputFault(`body.${field}`, 'is required, as a file of a multipart form')
   try {
     let file: { bytes: Buffer; name: string } | undefined
-    for await (const part of request.parts({ limits })) {
+    for await (const part of request.parts({ limits: { ...limits, fileSize: mostInMemory } })) {
       if (part.type !== 'file' || part.fieldname !== field || file) throw notOneFile(field)
       file = { bytes: await part.toBuffer(), name: part.filename }
     }
     return file ?? fail(notOneFile(field))
   } catch (error) {
     dropRest(request)
-    throw explain(error, field)
+    throw explain(error, field, mostInMemory)
+  }
+}
+
+/**
+ * The one file of a multipart form, whole, on disk, where it has no name: it is gone with the handle, or with the process.
+ * That it has come whole before it is used keeps a slow or lost client away from the database. The caller closes it.
+ * @throws {AppError} invalid_input unless the form is one file named `field`; payload_too_large above `limit` bytes
+ */
+export async function receiveFile(request: FormRequest, field: string, limit: number): Promise<FileHandle> {
+  if (!request.isMultipart()) throw inputFault(`body.${field}`, 'is required, as a file of a multipart form')
+  if (Number(request.headers['content-length'] ?? 0) > limit + 64 * 1024) {
+    dropRest(request)
+    throw tooLarge(limit)
+  }
+  const file = await openNameless()
+  const bounds = bound(request)
+  try {
+    let received = false
+    for await (const part of request.parts({ limits: { ...limits, fileSize: limit } })) {
+      if (part.type !== 'file' || part.fieldname !== field || received) throw notOneFile(field)
+      part.file.on('data', bounds.alive)
+      await file.writeFile(part.file)
+      if (part.file.truncated) throw tooLarge(limit)
+      received = true
+    }
+    return received ? file : fail(notOneFile(field))
+  } catch (error) {
+    await file.close()
+    dropRest(request)
+    throw explain(error, field, limit)
+  } finally {
+    bounds.clear()
   }
 }
 
@@ -47,14 +93,40 @@ export function dropRest({ raw }: Pick<FormRequest, 'raw'>): void {
   raw.resume()
 }
 
-function explain(error: unknown, field: string): AppError {
+async function openNameless(): Promise<FileHandle> {
+  const folder = await mkdtemp(join(tmpdir(), 'kinoteka-upload-'))
+  try {
+    return await open(join(folder, 'file'), 'wx+', 0o600)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function bound({ raw }: FormRequest) {
+  const stalled = setTimeout(() => raw.destroy(), stallMs)
+  const overdue = setTimeout(() => raw.destroy(), longestMs)
+  return {
+    alive: () => void stalled.refresh(),
+    clear() {
+      clearTimeout(stalled)
+      clearTimeout(overdue)
+    },
+  }
+}
+
+function explain(error: unknown, field: string, limit: number): AppError {
   if (error instanceof AppError) return error
   const { code } = error as { code?: string }
-  if (code === 'FST_REQ_FILE_TOO_LARGE') {
-    return new AppError('payload_too_large', { detail: 'The file must not be larger than 5 MiB' })
+  if (code === 'FST_REQ_FILE_TOO_LARGE') return tooLarge(limit)
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new AppError('overloaded', { detail: 'There is no room for the file now', cause: error })
   }
   if (code?.startsWith('FST_') && code !== 'FST_MP_PREMATURE_CLOSE') return notOneFile(field)
   return new AppError('bad_request', { detail: 'The multipart form is damaged or ends too early', cause: error })
+}
+
+function tooLarge(limit: number): AppError {
+  return new AppError('payload_too_large', { detail: `The file must not be larger than ${limit / 1024 ** 2} MiB` })
 }
 
 function notOneFile(field: string): AppError {

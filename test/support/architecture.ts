@@ -25,7 +25,7 @@ interface Rule {
 const db = /^src\/db\//
 const errors = /^src\/errors\.ts$/
 const schemas = /^src\/schemas\.ts$/
-const forms = /^src\/forms\.ts$/
+const shared = /^src\/(forms|gate)\.ts$/
 const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
 const otherServices = /^src\/modules\/\w+\/service\.ts$/
 const config = /^src\/config\.ts$/
@@ -44,23 +44,27 @@ const rules: Rule[] = [
   { from: /^src\/app\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
   { from: /^src\/(config|errors)\.ts$/, may: () => [] },
   { from: schemas, may: () => [errors] },
-  { from: forms, may: () => [errors] },
+  { from: shared, may: () => [errors] },
   { from: db, may: () => [db] },
   { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, errors] },
   { from: embedded, may: () => [embedded] },
   { from: /^src\/plugins\//, may: () => [db, edges, errors, schemas] },
   { from: otherSchemas, may: () => [schemas, errors, otherSchemas] },
-  { from: /^src\/modules\/\w+\/(?:[\w-]+-)?repository\.ts$/, may: () => [db], never: /^(@?fastify|undici)\b/ },
+  {
+    from: /^src\/modules\/\w+\/(?:\w+\/)?(?:[\w-]+-)?repository\.ts$/,
+    may: () => [db],
+    never: /^(@?fastify|undici)\b/,
+  },
   {
     from: /^(src\/modules\/\w+\/).*routes\.ts$/,
-    may: ([, folder]) => [own(folder), schemas, forms, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
+    may: ([, folder]) => [own(folder), schemas, shared, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
     types: [otherServices, edges],
     never: /^(drizzle-orm|postgres|undici)\b/,
   },
   {
     from: /^(src\/modules\/\w+\/)/,
-    may: ([, folder]) => [own(folder), errors],
-    types: [otherServices, otherSchemas, edges],
+    may: ([, folder]) => [own(folder), errors, shared],
+    types: [otherServices, otherSchemas, edges, db],
     never: /^(@?fastify|drizzle-orm|postgres|undici)\b/,
   },
 ]

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from '../../errors.ts'
+import { createGate } from '../../gate.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Images } from './images.ts'
 import type { DirectorRepository } from './repository.ts'
@@ -25,7 +26,7 @@ export type PhotoService = ReturnType<typeof createPhotoService>
 export function createPhotoService({ directors, storage, images, leftBehind }: Dependencies) {
   const discard = (key: string) => storage.remove(key).catch((error: unknown) => leftBehind(error, key))
   const find = async (id: number) => (await directors.find(id)) ?? noDirector(id)
-  const slot = createSlots(uploadsAtOnce)
+  const uploads = createGate({ name: 'uploads', max: uploadsAtOnce })
 
   return {
     discard,
@@ -42,7 +43,7 @@ export function createPhotoService({ directors, storage, images, leftBehind }: D
      */
     async replace(id: number, read: () => Promise<Buffer>) {
       await find(id)
-      const { bytes, contentType, extension } = await slot(async () => images.redraw(await read()))
+      const { bytes, contentType, extension } = await uploads.run(async () => images.redraw(await read()))
       const key = `directors/${randomUUID()}.${extension}`
       try {
         await storage.put(key, bytes, contentType)
@@ -67,18 +68,4 @@ export function createPhotoService({ directors, storage, images, leftBehind }: D
 
 function noPhoto(id: number): never {
   throw new AppError('photo_not_found', { detail: `The director ${id} has no photo` })
-}
-
-/** Runs work at once while there are free slots, and refuses it when there are none: the wait would be long. */
-function createSlots(count: number) {
-  let taken = 0
-  return async <T>(work: () => Promise<T>): Promise<T> => {
-    if (taken >= count) throw new AppError('overloaded', { detail: 'Too many photos at once, try again shortly' })
-    taken++
-    try {
-      return await work()
-    } finally {
-      taken--
-    }
-  }
 }

@@ -4,10 +4,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from '@sinclair/typebox'
 import { inputFault } from '../../errors.ts'
 import { dropRest, readFile } from '../../forms.ts'
+import { createGate } from '../../gate.ts'
 import { problems, upstreamProblems } from '../../schemas.ts'
 import { writeTable } from './csv.ts'
 import { columns } from './export.ts'
-import { createGate } from './gate.ts'
 import { FileForm, ImportQuery, Report, VotesBody } from './transfer-schemas.ts'
 import type { TransferService } from './transfer-service.ts'
 
@@ -54,7 +54,8 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
   await app.register(multipart)
   const { validatorCompiler } = app
   // A file is held in memory; votes are waited for: neither may crowd out the other.
-  const [files, votes] = [createGate(10), createGate(10)]
+  const files = createGate({ name: 'imports of files', max: 10 })
+  const votes = createGate({ name: 'imports of votes', max: 10 })
 
   app.post(
     '/user/lists/import',
@@ -87,12 +88,12 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
       const { dry_run: dryRun = false, list } = request.query
       if (request.isMultipart()) {
         const read = async () => transfer.importFile(request.user.id, await readFile(request, 'file'), { list, dryRun })
-        return files(read).finally(() => dropRest(request))
+        return files.run(read).finally(() => dropRest(request))
       }
       const body = request.body as Static<typeof VotesBody> | undefined
       if (!body) throw inputFault('body', 'must be a form with a file, or JSON with kinopoisk_user_id')
       if (list) throw inputFault('query.list', 'is for files only: votes are ratings')
-      return votes(() => transfer.importVotes(request.user.id, body.kinopoisk_user_id, dryRun))
+      return votes.run(() => transfer.importVotes(request.user.id, body.kinopoisk_user_id, dryRun))
     },
   )
 }

@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connect } from '../src/db/connect.ts'
+import { migrate } from '../src/db/migrate.ts'
+import { openSession } from '../src/db/session.ts'
+import { startPostgres } from '../src/embedded/postgres.ts'
+import { createExportRepository } from '../src/modules/films/csv/export-repository.ts'
+
+// node bench/export.ts [films]: the CSV export and import of so many films, beside what COPY alone can do.
+const count = Number(process.argv[2] ?? 1_000_000)
+const port = 3999
+const password = 'correct horse battery staple'
+
+const plainCopy = `copy (select id, name, original_name, director_id, rate, year, minutes, description, trailer, poster_url,
+  user_votes, created_at, updated_at from films where listed order by id) to stdout (format csv)`
+
+const folder = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
+await chmod(folder, 0o711)
+const postgres = await startPostgres({ dataDir: join(folder, 'data'), fsync: false })
+const service = await start()
+try {
+  await fill()
+  print(await limit())
+  print(await limit('the same rows and columns, no genres', plainCopy))
+  print(await limit('the query of the export', ''))
+  const file = join(folder, 'films.csv')
+  for (let i = 0; i < 2; i++) {
+    await measure('export', async () => {
+      const response = await call('/films/export.csv')
+      if (!response.body) throw new Error('no body')
+      await pipeline(Readable.fromWeb(response.body as never), createWriteStream(file))
+      return { bytes: (await stat(file)).size }
+    })
+  }
+  await measure('import of the same', () => importFile(file))
+  await measure('dry run of the same', () => importFile(file, '?dry_run'))
+  await wipe()
+  await measure('import into an empty catalogue', () => importFile(file))
+  const again = join(folder, 'again.csv')
+  await pipeline(Readable.fromWeb((await call('/films/export.csv')).body as never), createWriteStream(again))
+  print({ 'byte for byte': await isSame(file, again) })
+} finally {
+  service.child.kill('SIGTERM')
+  await once(service.child, 'exit')
+  await postgres.stop()
+  await rm(folder, { recursive: true, force: true })
+}
+
+/** The service as a process of its own, so that its memory can be watched. */
+async function start() {
+  await migrate(postgres.url)
+  const child = spawn(process.execPath, ['src/server.ts'], {
+    cwd: new URL('..', import.meta.url),
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...process.env,
+      DATABASE_URL: postgres.url,
+      JWT_SECRET: 'a secret of the bench that has more than 32 bytes',
+      PORT: String(port),
+      ADMIN_LOGIN: 'admin',
+      ADMIN_PASSWORD: password,
+      ACCESS_TTL: '1d',
+      LOG_LEVEL: 'error',
+    },
+  })
+  for (let i = 0; i < 100; i++) {
+    const response = await fetch(`http://127.0.0.1:${port}/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ login: 'admin', password }),
+    }).catch(() => undefined)
+    if (response?.ok) return { child, token: ((await response.json()) as { access_token: string }).access_token }
+    await sleep(200)
+  }
+  throw new Error('the service does not start')
+}
+
+function call(path: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(`http://127.0.0.1:${port}${path}`, { ...init, headers: { authorization: `Bearer ${service.token}` } })
+}
+
+/** By curl: fetch gives up when an answer takes five minutes. */
+async function importFile(file: string, query = ''): Promise<object> {
+  const url = `http://127.0.0.1:${port}/films/import${query}`
+  const child = spawn('curl', ['-s', '-H', `authorization: Bearer ${service.token}`, '-F', `file=@${file}`, url])
+  let out = ''
+  for await (const chunk of child.stdout) out += chunk
+  return JSON.parse(out)
+}
+
+async function fill(): Promise<void> {
+  const { sql, close } = connect(postgres.url, { max: 1 })
+  await sql`set statement_timeout = 0`
+  await sql`insert into genres (name) select 'жанр ' || n from generate_series(1, 30) n`
+  await sql`insert into directors (name) select 'Режиссёр ' || n from generate_series(1, 20000) n`
+  await sql`
+    insert into films (listed, name, original_name, director_id, rate, year, minutes, description, poster_url)
+    select true, 'Фильм номер ' || n, case when n % 3 > 0 then 'Film ' || n end, 1 + n % 20000, (n % 1001) / 100.0,
+      1900 + n % 120, 60 + n % 120,
+      case when n % 2 = 0 then 'Описание фильма, "в кавычках", номер ' || n || repeat(' и так далее', 4) end,
+      'https://posters.example/' || n || '.jpg'
+    from generate_series(1, ${count}::int) n`
+  await sql`insert into film_genres select id, 1 + (id + p * 7) % 30, p from films, generate_series(0, 1) p`
+  await sql`vacuum analyze`
+  await close()
+}
+
+async function wipe(): Promise<void> {
+  const { sql, close } = connect(postgres.url, { max: 1 })
+  await sql`truncate films, film_genres cascade`
+  await sql`vacuum analyze`
+  await close()
+}
+
+/** COPY alone, read as fast as it comes and thrown away; without `text` the export's own. */
+async function limit(name = 'COPY of the table to nowhere', text = 'copy films to stdout (format csv)') {
+  const session = await openSession(postgres.url, { statementTimeoutMs: 0 })
+  const { rows, close } = text
+    ? { rows: session.copyOut(text), close: session.close }
+    : await createExportRepository(postgres.url).open()
+  const start = performance.now()
+  let bytes = 0
+  for await (const chunk of rows) bytes += chunk.length
+  close()
+  session.close()
+  return { name, seconds: seconds(start), bytes }
+}
+
+async function measure(name: string, work: () => Promise<object>): Promise<void> {
+  const before = await rss()
+  let peak = before
+  let done = false
+  const watch = (async () => {
+    while (!done) {
+      peak = Math.max(peak, await rss())
+      await sleep(50)
+    }
+  })()
+  const start = performance.now()
+  const result = await work()
+  const took = seconds(start)
+  done = true
+  await watch
+  print({ name, seconds: took, ...result, rssBeforeMiB: before, rssPeakMiB: peak, rssGrowthMiB: peak - before })
+}
+
+async function rss(): Promise<number> {
+  const status = await readFile(`/proc/${service.child.pid}/status`, 'utf8')
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024)
+}
+
+async function isSame(a: string, b: string): Promise<boolean> {
+  const hash = async (file: string) => {
+    const sum = createHash('sha256')
+    for await (const chunk of createReadStream(file)) sum.update(chunk)
+    return sum.digest('hex')
+  }
+  return (await hash(a)) === (await hash(b))
+}
+
+function seconds(start: number): number {
+  return Math.round((performance.now() - start) / 100) / 10
+}
+
+function print(figures: object): void {
+  process.stdout.write(`${JSON.stringify(figures)}\n`)
+}

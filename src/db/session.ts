@@ -1,0 +1,86 @@
+import type { Readable, Writable } from 'node:stream'
+import pg from 'pg'
+import { from, to } from 'pg-copy-streams'
+import { type Address, readAddresses } from './address.ts'
+
+/**
+ * One connection of its own, outside of the pool: for COPY, which would block whoever shares the connection, and for
+ * temporary tables and locks that live as long as the connection.
+ */
+export interface Session {
+  /** Rows of one statement. Errors of the server carry `code` and `constraint`. */
+  query<T extends object>(text: string, values?: unknown[]): Promise<T[]>
+  /** `COPY … TO STDOUT`; the server is read no faster than the stream. */
+  copyOut(text: string): Readable
+  /** `COPY … FROM STDIN`. */
+  copyIn(text: string): Writable
+  /** Drops the connection, whatever it does: the server rolls back and frees its locks within a second. */
+  close(): void
+}
+
+/** A session on the primary of `url`: the first of its hosts that takes writes. */
+export async function openSession(url: string, options: { statementTimeoutMs: number }): Promise<Session> {
+  const failures: unknown[] = []
+  for (const address of readAddresses(url)) {
+    try {
+      return await open(address, options.statementTimeoutMs)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  throw failures[0]
+}
+
+async function open(address: Address, statementTimeoutMs: number): Promise<Session> {
+  const client = new pg.Client({
+    ...address,
+    application_name: 'kinoteka-csv',
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 15_000,
+  })
+  // Each query is told of a lost connection too; without a listener the process would end.
+  client.on('error', () => {})
+  const run = async (text: string, values: unknown[] = []) => {
+    try {
+      return (await client.query(text, values)).rows
+    } catch (error) {
+      throw markQuery(error, text)
+    }
+  }
+  try {
+    await client.connect().catch((error) => {
+      throw markQuery(error, 'connect')
+    })
+    const [row] = await run('select pg_is_in_recovery() as standby')
+    if (row.standby) throw markQuery(Object.assign(new Error('The server is a standby'), { code: '25006' }), 'connect')
+    // Not every server's system can do it.
+    await run(`set client_connection_check_interval = '1s'`).catch(() => {})
+  } catch (error) {
+    drop(client)
+    throw error
+  }
+  return {
+    query: (text, values) => run(text, values) as Promise<never[]>,
+    copyOut: (text) => marked(client.query(to(text)), text),
+    copyIn: (text) => marked(client.query(from(text)), text),
+    close: () => drop(client),
+  }
+}
+
+/** As postgres.js does: by `query` db/errors.ts knows an error for the database's. */
+function markQuery(error: unknown, query: string): unknown {
+  return error instanceof Error ? Object.assign(error, { query }) : error
+}
+
+function marked<T extends Readable | Writable>(stream: T, text: string): T {
+  stream.prependListener('error', (error) => markQuery(error, text))
+  return stream
+}
+
+function drop(client: pg.Client): void {
+  client.end().catch(() => {})
+  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection
+  stream.destroy()
+}

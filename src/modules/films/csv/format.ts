@@ -1,0 +1,61 @@
+/**
+ * The CSV of the catalogue: RFC 4180 in UTF-8, lines end with CR LF, one header row, films by id.
+ *
+ * - The file begins with a byte order mark, without which Excel reads Cyrillic as another alphabet; `bom=false` leaves it out.
+ * - An empty cell is null. The catalogue has no empty texts: they are written as null.
+ * - `genres`: the names in their order, joined by `|`. In a name `\` is written `\\` and `|` is written `\|`.
+ * - Text cells that a spreadsheet would take for a formula are guarded: a text that begins with any number of `'` (also
+ *   none) followed by one of `= + - @ TAB CR` gets one `'` in front. The import takes one `'` off a text that begins with at
+ *   least one `'` followed by one of those. So each text comes back as it was, `'=` and `''=` included, and `'Round
+ *   Midnight` is never touched. `genres` is joined before it is guarded.
+ * - Times are ISO 8601 in UTC with milliseconds, as in /films; `rate` is without trailing zeros.
+ */
+export const columns = [
+  'id',
+  'name',
+  'original_name',
+  'genre',
+  'genres',
+  'director_id',
+  'director',
+  'rate',
+  'year',
+  'minutes',
+  'description',
+  'trailer',
+  'poster_url',
+  'kinopoisk_id',
+  'user_rate',
+  'user_votes',
+  'created_at',
+  'updated_at',
+] as const
+
+export type Column = (typeof columns)[number]
+
+/** A text cell as it was before `guarded`. */
+export function unguard(text: string): string {
+  return /^'+[=+\-@\t\r]/.test(text) ? text.slice(1) : text
+}
+
+/** SQL: the text `column` as a cell. The regular expression is left to the few texts that begin below `A`. */
+export function guarded(column: string): string {
+  return `case when ascii(${column}) > 64 then ${column}
+    when ${column} ~ '^''*[-=+@\\t\\r]' then '''' || ${column} when ${column} <> '' then ${column} end`
+}
+
+/** SQL: the genre's name `column` inside of a `genres` cell. */
+export function joinable(column: string): string {
+  return `replace(replace(${column}, '\\', '\\\\'), '|', '\\|')`
+}
+
+/** The names of a `genres` cell. A `\` before anything but `\` and `|` stands for itself. */
+export function splitGenres(cell: string): string[] {
+  if (!cell.includes('\\')) return cell.split('|')
+  const names = ['']
+  for (const [part] of cell.matchAll(/\\[\\|]|./gs)) {
+    if (part === '|') names.push('')
+    else names[names.length - 1] += part.length === 2 ? part.slice(1) : part
+  }
+  return names
+}

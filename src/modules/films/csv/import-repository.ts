@@ -1,0 +1,82 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openSession, type Session } from '../../../db/session.ts'
+import { createImportSteps } from './apply-repository.ts'
+import type { Column } from './format.ts'
+import { planImport } from './plan-repository.ts'
+import { closeStaging, openStaging } from './staging.ts'
+
+// Any constant will do, as long as nobody else locks it.
+const lockKey = 7_300_159
+// Of the statements that read all of the file and of the catalogue.
+const statementTimeoutMs = 600_000
+const unlockMs = 2_000
+
+/** One import: a session with temporary tables, under a lock that it holds until it is closed. */
+function createImportWork(session: Session, close: () => void) {
+  return {
+    /** Takes the lines of staging.ts. */
+    async stage(lines: AsyncIterable<string>): Promise<void> {
+      await pipeline(Readable.from(inPieces(lines), { objectMode: false }), await openStaging(session))
+      await closeStaging(session)
+    },
+    plan: (present: ReadonlySet<Column>, mostErrors: number) => planImport(session, present, mostErrors),
+    steps: (present: ReadonlySet<Column>) => createImportSteps(session, present),
+    close,
+    /** Closes, with the lock free at once: a session that is only closed holds it until the server has noticed. */
+    async release(): Promise<void> {
+      const unlocked = session.query('select pg_advisory_unlock($1)', [lockKey])
+      await Promise.race([unlocked, sleep(unlockMs, undefined, { ref: false })]).catch(() => {})
+      close()
+    },
+  }
+}
+
+export type ImportWork = ReturnType<typeof createImportWork>
+
+export function createImportRepository(url: string) {
+  return {
+    /** Undefined while another import has the lock. */
+    async open(): Promise<ImportWork | undefined> {
+      const session = await openSession(url, { statementTimeoutMs })
+      try {
+        const [row] = await session.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [lockKey])
+        if (row?.locked) return createImportWork(session, session.close)
+      } catch (error) {
+        session.close()
+        throw error
+      }
+      session.close()
+      return undefined
+    },
+
+    async isRunning(): Promise<boolean> {
+      const session = await openSession(url, { statementTimeoutMs })
+      try {
+        const rows = await session.query(
+          `select from pg_locks where locktype = 'advisory' and classid = 0 and objid = $1 and objsubid = 1
+            and database = (select oid from pg_database where datname = current_database())`,
+          [lockKey],
+        )
+        return rows.length > 0
+      } finally {
+        session.close()
+      }
+    },
+  }
+}
+
+export type ImportRepository = ReturnType<typeof createImportRepository>
+
+/** A message to the server for each line would cost more than the line. */
+async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  let piece = ''
+  for await (const line of lines) {
+    piece += line
+    if (piece.length < 32_768) continue
+    yield piece
+    piece = ''
+  }
+  if (piece) yield piece
+}

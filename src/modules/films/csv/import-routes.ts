@@ -1,0 +1,98 @@
+import type { FileHandle } from 'node:fs/promises'
+import multipart from '@fastify/multipart'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
+import { AppError } from '../../../errors.ts'
+import { receiveFile } from '../../../forms.ts'
+import type { Gate } from '../../../gate.ts'
+import { problems } from '../../../schemas.ts'
+import type { FilmImport } from './import-service.ts'
+import { ImportForm, ImportQuery, ImportReport } from './schemas.ts'
+
+interface Options {
+  filmImport: FilmImport
+  uploads: Gate
+  /** Bytes of a file. */
+  limit?: number
+}
+
+const mostBytes = 1024 ** 3
+
+/** On a scope for administrators. Here alone a form with a file can be read, and nothing else can. */
+export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
+  app,
+  { filmImport, uploads, limit = mostBytes },
+) => {
+  const closing = new AbortController()
+  app.addHook('preClose', async () => closing.abort(new AppError('shutting_down')))
+  app.removeAllContentTypeParsers()
+  await app.register(multipart)
+  const { validatorCompiler } = app
+
+  app.post(
+    '/films/import',
+    {
+      // The schema of the form is for the documentation: forms.ts reads it.
+      validatorCompiler: (part) =>
+        part.httpPart === 'body' || !validatorCompiler ? () => true : validatorCompiler(part),
+      schema: {
+        tags: ['films'],
+        operationId: 'importFilms',
+        summary: 'Take the films of a CSV into the catalogue',
+        description: [
+          'The columns of the export, in any order; `name`, `genre` or `genres`, `director` or `director_id`, `rate`, `year` and `minutes` must be there.',
+          'A row with an `id` (or `kinopoisk_id`) is about that film, which is made if there is none; a row without is about the listed film of that name, or a new one.',
+          'A column that is not there is left as it is, an empty cell clears. `user_rate` and `user_votes` are ignored; `created_at` and `updated_at` count for films that come into the catalogue.',
+          'A director is who has the `director_id` and the name, else who has the name, else a new one, with that id if it is free.',
+          'A bad row is told and left out. Broken quotes end the reading: what stands before them is taken.',
+        ].join(' '),
+        consumes: ['multipart/form-data'],
+        querystring: ImportQuery,
+        body: ImportForm,
+        response: {
+          200: ImportReport,
+          ...problems('invalid_input', 'bad_request', 'invalid_csv', 'forbidden', 'import_running'),
+          ...problems(
+            'payload_too_large',
+            'unsupported_media_type',
+            'overloaded',
+            'database_unavailable',
+            'shutting_down',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      await filmImport.requireNone()
+      const leave = await uploads.enter()
+      let file: FileHandle | undefined
+      try {
+        const upload = await receiveFile(request, 'file', limit)
+        file = upload
+        const source = {
+          head: () => readHead(upload),
+          bytes: () => upload.createReadStream({ start: 0, autoClose: false }),
+        }
+        const signal = AbortSignal.any([closing.signal, lost(reply)])
+        return await filmImport.run(source, { dryRun: request.query.dry_run ?? false, signal })
+      } finally {
+        await file?.close()
+        leave()
+      }
+    },
+  )
+}
+
+async function readHead(file: FileHandle): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(65_536), 0, 65_536, 0)
+  return buffer.subarray(0, bytesRead)
+}
+
+/** Aborted when the client is gone before it has its answer. */
+function lost(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort(new AppError('bad_request', { detail: 'The client went away' }))
+  })
+  return controller.signal
+}

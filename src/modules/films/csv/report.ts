@@ -1,0 +1,30 @@
+import type { RowError } from './plan-repository.ts'
+
+const mostErrors = 100
+
+/** Counts all errors and keeps the first. */
+export function createReport() {
+  let errors: RowError[] = []
+  let total = 0
+
+  function addErrors(count: number, first: RowError[]): void {
+    total += count
+    errors = [...errors, ...first].sort((a, b) => a.row - b.row).slice(0, mostErrors)
+  }
+
+  return {
+    mostErrors,
+    addErrors,
+    addError(row: number, message: string): void {
+      // Rows mostly come in order: nothing is sorted for those behind the last that is kept.
+      if (errors.length === mostErrors && row > (errors.at(-1)?.row ?? 0)) total++
+      else addErrors(1, [{ row, message }])
+    },
+    end(counts: { created: number; updated: number; skipped: number; dryRun: boolean }) {
+      const { created, updated, skipped, dryRun } = counts
+      return { created, updated, skipped, errors_total: total, errors, dry_run: dryRun }
+    },
+  }
+}
+
+export type Report = ReturnType<typeof createReport>

@@ -1,0 +1,142 @@
+import { oneLine } from '../rules.ts'
+import { type Column, splitGenres, unguard } from './format.ts'
+import type { Header } from './header.ts'
+
+/** A row that is fine by itself. `director_id` 0 and `director` '' say nothing; numbers are as PostgreSQL reads them. */
+export interface FilmRow {
+  id: string | null
+  name: string
+  original_name: string | null
+  genres: string[]
+  director_id: string
+  director: string
+  rate: string | null
+  year: string
+  minutes: string | null
+  description: string | null
+  trailer: string | null
+  poster_url: string | null
+  created_at: string | null
+  updated_at: string | null
+}
+
+const lastKinopoiskId = 10_000_000
+const firstOwnId = 1_000_000_000
+// Ids behind it are left to the database, which would run out of them.
+const lastId = 2_000_000_000
+const yearsAhead = 10
+const wholeTime = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/
+
+/**
+ * Checks rows by themselves. A row without id is held to the rules of POST /films; one with an id may hold what only the
+ * catalogue itself can have got, from Kinopoisk: no rate, no minutes, an early year, longer texts.
+ */
+export function createRowReader(header: Header, now: Date) {
+  const lastYear = now.getUTCFullYear() + yearsAhead
+
+  /** The row, or all that is wrong with it. */
+  return (cells: string[]): FilmRow | { faults: string } => {
+    if (cells.length !== header.size) {
+      return { faults: `the row has ${cells.length} cells and the header ${header.size}` }
+    }
+    const faults: string[] = []
+    const cell = (column: Column) => cells[header.get(column) ?? -1] ?? ''
+    const text = (column: Column, most: number) => {
+      const value = unguard(cell(column))
+      if (value.includes('\0')) faults.push(`${column} must not contain NUL`)
+      if (value.length > most && [...value].length > most) faults.push(`${column} is longer than ${most} characters`)
+      return value
+    }
+    const integer = (column: Column, min: number, max: number): string | null => {
+      const value = cell(column).trim()
+      if (value === '') return null
+      if (/^\d{1,10}$/.test(value) && Number(value) >= min && Number(value) <= max) return value
+      faults.push(`${column} must be an integer from ${min} to ${max}, not ${quote(value)}`)
+      return null
+    }
+    const rate = () => {
+      const value = cell('rate').trim().replace(',', '.')
+      if (value === '') return null
+      if (/^\d{1,2}(\.\d{1,2}0*)?$/.test(value) && Number(value) <= 10) return value
+      faults.push(`rate must be a number from 0 to 10 with at most 2 decimals, not ${quote(value)}`)
+      return null
+    }
+    const time = (column: Column) => {
+      const value = cell(column).trim()
+      if (value === '') return null
+      if (wholeTime.test(value) && isDay(value)) return value
+      faults.push(`${column} must be a time such as 2026-11-20T10:00:00.000Z, not ${quote(value)}`)
+      return null
+    }
+    const need = (value: string | null, column: string) => {
+      if (!value && !faults.some((fault) => fault.startsWith(`${column} `))) faults.push(`${column} is empty`)
+      return value ?? ''
+    }
+
+    const id = readId(integer, faults)
+    const times = id === null ? 1 : 10
+    const row: FilmRow = {
+      id,
+      name: need(oneLine(text('name', 500)), 'name'),
+      original_name: text('original_name', 500 * times) || null,
+      genres: readGenres(text('genre', 100).trim(), text('genres', 20_000), faults),
+      director_id: integer('director_id', 1, lastId) ?? '0',
+      director: text('director', 200).trim(),
+      rate: rate(),
+      year: need(integer('year', id === null ? 1888 : 1800, id === null ? lastYear : 2200), 'year'),
+      minutes: integer('minutes', 1, id === null ? 1440 : 32_767),
+      description: text('description', 10_000 * times) || null,
+      trailer: text('trailer', 2000 * times) || null,
+      poster_url: text('poster_url', 2000 * times) || null,
+      created_at: time('created_at'),
+      updated_at: time('updated_at'),
+    }
+    if (row.director_id === '0') need(row.director, 'director')
+    if (id === null) {
+      need(row.rate, 'rate')
+      need(row.minutes, 'minutes')
+    }
+    return faults.length > 0 ? { faults: faults.join('; ') } : row
+  }
+}
+
+type ReadInteger = (column: Column, min: number, max: number) => string | null
+
+/** `id`, or `kinopoisk_id`, which is the same where both are. */
+function readId(integer: ReadInteger, faults: string[]): string | null {
+  const id = integer('id', 1, lastId)
+  const kinopoiskId = integer('kinopoisk_id', 1, lastKinopoiskId)
+  if (id !== null && Number(id) > lastKinopoiskId && Number(id) < firstOwnId) {
+    faults.push(`id must be a Kinopoisk id (up to ${lastKinopoiskId}) or one of a film made here (from ${firstOwnId})`)
+  }
+  if (id !== null && kinopoiskId !== null && Number(id) !== Number(kinopoiskId)) {
+    faults.push('kinopoisk_id must be the id, or empty for a film made here')
+  }
+  return id ?? kinopoiskId
+}
+
+/** The names without repetition. */
+function readGenres(first: string, joined: string, faults: string[]): string[] {
+  const names = splitGenres(joined)
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+  if (first !== '' && names.length === 0) names.push(first)
+  if (first !== '' && names[0]?.toLowerCase() !== first.toLowerCase()) {
+    faults.push('genre must be the first of genres; leave one of the two empty')
+  }
+  if (names.length === 0 && !faults.some((fault) => fault.startsWith('genre'))) faults.push('genres is empty')
+  if (names.length > 100) faults.push(`genres has ${names.splice(100).length + 100} names, more than 100`)
+  if (names.some((name) => [...name].length > 100)) faults.push('genres has a name of more than 100 characters')
+  const lowered = names.map((name) => name.toLowerCase())
+  return names.filter((_, i) => lowered.indexOf(lowered[i] as string) === i)
+}
+
+/** The 31st of February is read as a day of March. */
+function isDay(time: string): boolean {
+  const read = new Date(time)
+  return !Number.isNaN(read.getTime()) && read.toISOString().startsWith(time.slice(0, 10))
+}
+
+function quote(value: string): string {
+  return JSON.stringify(value.slice(0, 50))
+}

@@ -1,0 +1,577 @@
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parse } from 'csv-parse/sync'
+import type { InjectOptions } from 'fastify'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readAddresses } from '../src/db/address.ts'
+import { connect, type Database } from '../src/db/connect.ts'
+import { isUnavailable } from '../src/db/errors.ts'
+import { openSession } from '../src/db/session.ts'
+import { columns } from '../src/modules/films/csv/format.ts'
+import { as, password, type TestApp, type TestUser, testApp, testUser } from './support/app.ts'
+import { expectProblem } from './support/movies.ts'
+
+let service: TestApp
+let database: Database
+let user: TestUser
+let admin: ReturnType<typeof as>
+let adminToken: string
+let base: string
+
+beforeAll(async () => {
+  service = await testApp({}, { firstAdmin: { login: 'admin', password } })
+  base = await service.app.listen({ port: 0 })
+  database = connect(service.databaseUrl, { max: 2 })
+  user = await testUser(service.app)
+  const tokens = await service.app.inject({ method: 'POST', url: '/login', payload: { login: 'admin', password } })
+  adminToken = tokens.json().access_token
+  admin = as(service.app, { ...user, headers: { authorization: `Bearer ${adminToken}` } })
+})
+afterAll(async () => {
+  await database?.close()
+  await service?.close()
+})
+beforeEach(() => wipe())
+
+async function wipe(): Promise<void> {
+  const { sql } = database
+  await sql`delete from films`
+  await sql`delete from directors`
+  await sql`delete from genres`
+  for (const table of ['films', 'directors', 'genres']) await sql`alter table ${sql(table)} alter id restart`
+}
+
+const short = 'name,genre,director,rate,year,minutes'
+
+function form(content: string | Buffer<ArrayBuffer>, name = 'file'): InjectOptions {
+  const body = new FormData()
+  body.set(name, new File([content], 'films.csv', { type: 'text/csv' }))
+  return { payload: body }
+}
+
+async function importCsv(content: string | Buffer<ArrayBuffer>, query = '') {
+  return admin({ method: 'POST', url: `/films/import${query}`, ...form(content) })
+}
+
+async function exportCsv(query = ''): Promise<string> {
+  const response = await as(service.app, user)({ method: 'GET', url: `/films/export.csv${query}` })
+  expect(response.statusCode).toBe(200)
+  return response.body
+}
+
+function read(csv: string): Record<string, string>[] {
+  return parse(csv, { columns: true, bom: true })
+}
+
+/** A catalogue of what is hard to write into a CSV and to read out of it again. */
+async function insertNasty(): Promise<void> {
+  const { sql } = database
+  await sql`insert into directors (name) values ('Иван, "Грозный"'), ('=director'), ('Тёзка'), ('Тёзка'), ('unused')`
+  await sql`insert into genres (name) values ('драма'), ('a|b'), ('back\\slash'), ('=sum|\\'), ('''+'), ('end\\')`
+  const texts = [
+    'plain',
+    'comma, "quotes" and ""doubled""',
+    'two\nlines',
+    'CR LF\r\nand CR\rand LF\n',
+    '=1+1',
+    '+7',
+    '-1',
+    '@here',
+    '\ttab',
+    '\rcr',
+    "'quoted",
+    "'=formula",
+    "''=formula",
+    "'''+formula",
+    "'",
+    "''",
+    '🎬 эмодзи 👨‍👩‍👧',
+    'Ёлки-палки',
+    '\\.',
+    '\\N',
+    '"',
+    ';',
+    ' spaces ',
+    '',
+    null,
+    'x'.repeat(9000),
+  ]
+  for (const [i, text] of texts.entries()) {
+    const name = text?.trim() && !/[\t\r\n]/.test(text) && text.length < 100 ? `${text.trim()}` : `film ${i}`
+    const [row] = await sql`
+      insert into films (listed, name, original_name, director_id, rate, year, minutes, description, trailer, poster_url,
+        created_at, updated_at)
+      values (true, ${name}, ${text?.slice(0, 500) ?? null}, ${1 + (i % 4)}, ${(i * 1.37) % 10}, ${1900 + i}, ${60 + i}, ${text}, ${text}, ${text},
+        ${`2020-01-01T00:00:00.${100 + i}Z`}, ${`2021-12-31T23:59:59.${100 + i}Z`})
+      returning id`
+    await sql`insert into film_genres (film_id, genre_id, position)
+      select ${row?.id}, 1 + (${i}::int + n * 5) % 6, n from generate_series(0, ${i % 3}::int) n`
+  }
+  await sql`insert into films (id, listed, name, director_id, rate, year, minutes) values
+    (301, true, 'Матрица', 1, null, 1999, null), (302, true, 'Ten', 1, 10, 1874, 2000), (303, false, 'known only', null, 5, null, null)`
+  await sql`insert into film_genres (film_id, genre_id, position) values (301, 1, 0), (302, 2, 0), (302, 1, 1)`
+}
+
+describe('the export', () => {
+  test('is RFC 4180 with the members of /films, by id, and not of films that are only known', async () => {
+    await insertNasty()
+    const csv = await exportCsv()
+    expect(csv.startsWith(`\ufeff${columns.join(',')}\r\n`)).toBe(true)
+    const strict = parse(csv, { columns: true, bom: true, record_delimiter: '\r\n' }) as Record<string, string>[]
+    expect(strict).toHaveLength(28)
+    expect(strict.map((row) => row.id)).toEqual(strict.map((row) => row.id).toSorted((a, b) => Number(a) - Number(b)))
+    expect(strict[0]).toMatchObject({
+      id: '301',
+      name: 'Матрица',
+      genre: 'драма',
+      genres: 'драма',
+      director_id: '1',
+      director: 'Иван, "Грозный"',
+      rate: '',
+      year: '1999',
+      kinopoisk_id: '301',
+      user_rate: '',
+      user_votes: '0',
+    })
+    expect(strict[1]).toMatchObject({ rate: '10', genres: 'a\\|b|драма', genre: 'a|b' })
+    const plain = strict.find((row) => row.name === 'comma, "quotes" and ""doubled""')
+    expect(plain).toMatchObject({
+      rate: '1.37',
+      kinopoisk_id: '',
+      created_at: '2020-01-01T00:00:00.101Z',
+      updated_at: '2021-12-31T23:59:59.101Z',
+    })
+    expect(await exportCsv('?bom=false')).toBe(csv.slice(1))
+  })
+
+  test('leaves no cell that a spreadsheet would take for a formula', async () => {
+    await insertNasty()
+    for (const row of read(await exportCsv())) {
+      for (const cell of Object.values(row)) expect(cell).not.toMatch(/^[=+\-@\t\r]/)
+    }
+    expect(read(await exportCsv()).map((row) => row.description)).toEqual(
+      expect.arrayContaining(["'=1+1", "''=formula", "'quoted", "'", "'\ttab", "'\rcr"]),
+    )
+  })
+
+  test('has the headers of a download, and HEAD has them without one', async () => {
+    const get = await as(service.app, user)({ method: 'GET', url: '/films/export.csv' })
+    expect(get.headers).toMatchObject({
+      'content-type': 'text/csv; charset=utf-8; header=present',
+      'content-disposition': expect.stringMatching(/^attachment; filename="films-\d{4}-\d\d-\d\d\.csv"$/),
+      'cache-control': 'no-store',
+    })
+    expect(get.body).toBe(`\ufeff${columns.join(',')}\r\n`)
+    const head = await as(service.app, user)({ method: 'HEAD', url: '/films/export.csv' })
+    expect(head.statusCode).toBe(200)
+    expect(head.body).toBe('')
+    expect(head.headers['content-type']).toBe(get.headers['content-type'])
+    expect(head.headers['content-length']).toBeUndefined()
+  })
+
+  test('needs a token and knows its parameters', async () => {
+    expectProblem(await service.app.inject({ method: 'GET', url: '/films/export.csv' }), 401, 'missing_token')
+    const wrong = await as(service.app, user)({ method: 'GET', url: '/films/export.csv?limit=5' })
+    expectProblem(wrong, 400, 'invalid_input')
+  })
+
+  test('answers with a problem when it fails before its first byte', async () => {
+    await database.sql`alter table films rename to gone`
+    try {
+      const response = await as(service.app, user)({ method: 'GET', url: '/films/export.csv' })
+      expectProblem(response, 500, 'internal_error')
+      expect(response.headers['content-disposition']).toBeUndefined()
+    } finally {
+      await database.sql`alter table gone rename to films`
+    }
+  })
+})
+
+describe('exports of many films', () => {
+  beforeEach(async () => {
+    await database.sql`insert into directors (name) values ('d')`
+    await database.sql`insert into genres (name) values ('g')`
+    await database.sql`insert into films (listed, name, director_id, rate, year, minutes, description)
+      select true, 'film ' || n, 1, 5, 2000, 90, repeat('описание ', 40) from generate_series(1, 30000) n`
+    await database.sql`insert into film_genres select id, 1, 0 from films`
+  })
+  const get = () => fetch(`${base}/films/export.csv`, { headers: user.headers })
+  const sessions = async () => {
+    const [row] = await database.sql`select count(*)::int as n from pg_stat_activity
+      where application_name = 'kinoteka-csv' and datname = current_database()`
+    return row?.n
+  }
+
+  test('come whole, several at a time, while other requests are answered', async () => {
+    const bodies = Promise.all(Array.from({ length: 5 }, async () => (await get()).text()))
+    for (let i = 0; i < 20; i++) {
+      expect((await as(service.app, user)({ method: 'GET', url: '/user' })).statusCode).toBe(200)
+      expect(await sessions()).toBeLessThanOrEqual(2)
+    }
+    const [first, ...others] = await bodies
+    expect(first?.split('\r\n')).toHaveLength(30_002)
+    for (const other of others) expect(other).toBe(first)
+  })
+
+  test('free their connection when the reader goes away, or takes nothing', async () => {
+    const held = await Promise.all([0, 1].map(() => slowReader()))
+    await expect.poll(sessions).toBe(2)
+    for (const reader of held) reader.destroy()
+    await expect.poll(sessions, { timeout: 10_000 }).toBe(0)
+    const again = await Promise.all([0, 1].map(() => slowReader()))
+    for (const reader of again) reader.destroy()
+    expect((await (await get()).text()).split('\r\n')).toHaveLength(30_002)
+    expect((await (await get()).text()).split('\r\n')).toHaveLength(30_002)
+    await expect.poll(sessions, { timeout: 10_000 }).toBe(0)
+  })
+
+  test('are refused when two run for too long', async () => {
+    const held = await Promise.all([0, 1].map(() => slowReader()))
+    const third = await get()
+    expect(third.status).toBe(503)
+    expect(third.headers.get('retry-after')).toBeTruthy()
+    expect(await third.json()).toMatchObject({ code: 'overloaded' })
+    for (const reader of held) reader.destroy()
+  })
+
+  test('are cut when the database fails under way', async () => {
+    const reader = await slowReader()
+    await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'kinoteka-csv' and datname = current_database()`
+    reader.resume()
+    await expect(once(reader, 'end')).rejects.toThrow()
+  })
+
+  /** Reads the first bytes and no more. */
+  async function slowReader() {
+    const request = httpRequest(`${base}/films/export.csv`, { headers: user.headers })
+    request.end()
+    const [response] = await once(request, 'response')
+    await once(response, 'readable')
+    response.on('error', () => {})
+    return response
+  }
+})
+
+describe('the import', () => {
+  test('brings a wiped catalogue back, byte for byte', async () => {
+    await insertNasty()
+    const before = await exportCsv()
+    await wipe()
+    expect((await importCsv(before)).json()).toEqual({
+      created: 28,
+      updated: 0,
+      skipped: 0,
+      errors_total: 0,
+      errors: [],
+      dry_run: false,
+    })
+    expect(await exportCsv()).toBe(before)
+    // New films and directors get ids behind those of the file.
+    const more = await importCsv(`${short}\nNew,драма,Новый,7,2000,90\n`)
+    expect(more.json()).toMatchObject({ created: 1, errors: [] })
+    expect(read(await exportCsv()).at(-1)).toMatchObject({ id: '1000000026', name: 'New', director_id: '5' })
+  })
+
+  test('of the same file again changes nothing', async () => {
+    await insertNasty()
+    const before = await exportCsv()
+    const marks = () => database.sql`select id, xmin::text from films order by id`
+    const rows = await marks()
+    expect((await importCsv(before)).json()).toMatchObject({ created: 0, updated: 0, skipped: 28, errors_total: 0 })
+    expect(await marks()).toEqual(rows)
+    expect(await exportCsv()).toBe(before)
+  })
+
+  test('takes any order of columns, LF, CR LF, semicolons, a decimal comma, and blank lines', async () => {
+    const csv =
+      '\ufeffYear;NAME;genres;director;minutes;rate\r\n1999;Матрица;драма|Боевик;Лана;136;8,5\r\n;;;;;\r\n\n2003; Он  лайн ;ДРАМА;лана;100;7\n'
+    expect((await importCsv(csv)).json()).toMatchObject({ created: 2, updated: 0, errors: [] })
+    const rows = read(await exportCsv())
+    expect(rows).toMatchObject([
+      { id: '1000000000', name: 'Матрица', rate: '8.5', genres: 'драма|Боевик', director_id: '1' },
+      { id: '1000000001', name: 'Он лайн', genres: 'драма', director: 'Лана', director_id: '1' },
+    ])
+    expect((await importCsv(csv)).json()).toMatchObject({ created: 0, updated: 0, skipped: 2 })
+  })
+
+  test('updates by id and by name, clears empty cells, leaves absent columns', async () => {
+    await importCsv(`${short},description,trailer\nOne,g,d,1,2000,90,text,http://t\nTwo,g,d,2,2000,90,text,http://t\n`)
+    const changed = await importCsv(
+      `${short},id,description\nUno,g|,d,1.5,2000,90,1000000000,\nTWO,h,e,2,2001,90,,new\n`,
+    )
+    expect(changed.json()).toMatchObject({ created: 0, updated: 2, skipped: 0, errors: [] })
+    expect(read(await exportCsv())).toMatchObject([
+      { id: '1000000000', name: 'Uno', genres: 'g\\|', rate: '1.5', description: '', trailer: 'http://t' },
+      { id: '1000000001', name: 'TWO', genres: 'h', director: 'e', year: '2001', description: 'new' },
+    ])
+  })
+
+  test('lists a film that was only known, and makes unknown films under their ids', async () => {
+    await database.sql`insert into films (id, name, description) values (301, 'Matrix', 'told by Kinopoisk')`
+    const csv = `${short},id,kinopoisk_id\nМатрица,g,d,8,1999,136,,301\nOwn,g,d,8,1999,136,1000000500,\nKnown,g,d,,1999,,302,302\n`
+    expect((await importCsv(csv)).json()).toMatchObject({ created: 3, errors: [] })
+    expect(read(await exportCsv())).toMatchObject([
+      { id: '301', name: 'Матрица', description: 'told by Kinopoisk' },
+      { id: '302', rate: '', minutes: '' },
+      { id: '1000000500', kinopoisk_id: '' },
+    ])
+    expect((await importCsv(`${short}\nNext,g,d,8,1999,136\n`)).json()).toMatchObject({ created: 1 })
+    expect(read(await exportCsv()).at(-1)?.id).toBe('1000000501')
+  })
+
+  test('tells each bad row by number and column, and takes the others', async () => {
+    await importCsv(`${short}\nTaken,g,d,1,2000,90\n`)
+    const rows = [
+      'Good,g,d,8,2000,90,,,',
+      ',g,d,8,2000,90,,,',
+      'Bad numbers,g,d,11,1700,0,,,',
+      'Three decimals,g,d,8.123,2000.5,1e2,,,',
+      'No genre,,d,8,2000,90,,,',
+      'No director,g,,8,2000,90,,,',
+      'No numbers,g,d,,,,,,',
+      'Short,g,d',
+      'good,g,d,8,2000,90,,,',
+      'Unknown director,g,,8,2000,90,,77,',
+      'TAKEN,g,d,8,2000,90,1000000077,,',
+      'Id in the gap,g,d,8,2000,90,500000000,,',
+      'Same id,g,d,8,2000,90,5,,',
+      'Same id again,g,d,8,2000,90,5,,',
+      'Bad time,g,d,8,2000,90,,,2020-02-31T00:00:00Z',
+      'Genre twice,g,d,8,2000,90,,,',
+      `${'x'.repeat(501)},g,d,8,2000,90,,,`,
+      'NUL \0,g,d,8,2000,90,,,',
+      'Good too,g,d,8,2000,90,,,',
+    ]
+    const response = await importCsv(`${short},id,director_id,created_at\n${rows.join('\n')}\n`)
+    const { errors, ...counts } = response.json()
+    expect(counts).toEqual({ created: 4, updated: 0, skipped: 0, errors_total: 15, dry_run: false })
+    expect(
+      Object.fromEntries(errors.map((error: { row: number; message: string }) => [error.row, error.message])),
+    ).toEqual({
+      3: 'name is empty',
+      4:
+        'rate must be a number from 0 to 10 with at most 2 decimals, not "11"; year must be an integer from 1888 to ' +
+        `${new Date().getUTCFullYear() + 10}, not "1700"; minutes must be an integer from 1 to 1440, not "0"`,
+      5: expect.stringMatching(/^rate .*; year .*; minutes /),
+      6: 'genres is empty',
+      7: 'director is empty',
+      8: 'year is empty; rate is empty; minutes is empty',
+      9: 'the row has 3 cells and the header 9',
+      10: 'name: the same as in row 2',
+      11: 'director_id: there is no director 77, and director is empty',
+      12: 'name: the film 1000000000 has it',
+      13: expect.stringContaining('id must be a Kinopoisk id'),
+      15: 'id: the same as in row 14',
+      16: expect.stringContaining('created_at must be a time'),
+      18: 'name is longer than 500 characters',
+      19: 'name must not contain NUL',
+    })
+  })
+
+  test('keeps the first 100 errors and counts all', async () => {
+    const csv = `${short}\n${Array.from({ length: 250 }, (_, i) => `n${i},g,d,x,2000,90`).join('\n')}`
+    const report = (await importCsv(csv)).json()
+    expect(report.errors_total).toBe(250)
+    expect(report.errors).toHaveLength(100)
+    expect(report.errors.at(-1).row).toBe(101)
+  })
+
+  test('lets films swap names, and refuses all of a chain that ends at a taken one', async () => {
+    await importCsv(`${short}\nA,g,d,1,2000,90\nB,g,d,1,2000,90\nC,g,d,1,2000,90\nD,g,d,1,2000,90\n`)
+    const csv = `id,${short}\n1000000000,B,g,d,1,2000,90\n1000000001,a,g,d,1,2000,90\n`
+    expect((await importCsv(csv, '?dry_run')).json()).toMatchObject({ updated: 2, errors: [] })
+    expect((await importCsv(csv)).json()).toMatchObject({ updated: 2, errors: [] })
+    expect(read(await exportCsv()).map((row) => row.name)).toEqual(['B', 'a', 'C', 'D'])
+    const chain = `id,${short}\n,New owner of a,g,d,1,2000,90\n1000000001,B,g,d,1,2000,90\n1000000000,C,g,d,1,2000,90\n`
+    expect((await importCsv(chain)).json()).toMatchObject({
+      created: 1,
+      updated: 0,
+      errors: [
+        { row: 3, message: 'name: the film 1000000000 has it' },
+        { row: 4, message: 'name: the film 1000000002 has it' },
+      ],
+    })
+  })
+
+  test('tells namesakes among directors apart, and keeps to known ones', async () => {
+    await database.sql`insert into directors (name) values ('Тёзка'), ('Другой')`
+    const csv = `${short},director_id\nA,g,тёзка,1,2000,90,1\nB,g,Тёзка,1,2000,90,7\nC,g,Тёзка,1,2000,90,\nD,g,Новый,1,2000,90,2\nE,g,,1,2000,90,2\n`
+    expect((await importCsv(csv)).json()).toMatchObject({ created: 5, errors: [] })
+    const rows = read(await exportCsv())
+    expect(rows.map((row) => row.director_id)).toEqual(['1', '7', '1', '8', '2'])
+    expect((await importCsv(csv)).json()).toMatchObject({ created: 0, updated: 0, skipped: 5 })
+  })
+
+  test('tells in a dry run just what it would do, and does nothing', async () => {
+    await insertNasty()
+    const before = await exportCsv()
+    const csv = `${short},id\nNew,new genre,new director,1,2000,90,\nNEW,g,d,1,2000,90,\nРеволюция,драма,d,1,2000,90,301\nbad,g,d,x,2000,90,\n,,,,,,\nFar,g,d,1,2000,90,1000009000\n`
+    const dry = await importCsv(csv, '?dry_run=true')
+    expect(dry.json()).toMatchObject({ created: 2, updated: 1, skipped: 0, errors_total: 2, dry_run: true })
+    expect(await exportCsv()).toBe(before)
+    const [counts] =
+      await database.sql`select (select count(*)::int from directors) as directors, (select count(*)::int from genres) as genres,
+      pg_sequence_last_value('films_id_seq')::int as last`
+    expect(counts).toEqual({ directors: 5, genres: 6, last: 1_000_000_025 })
+    const real = await importCsv(csv)
+    expect(real.json()).toEqual({ ...dry.json(), dry_run: false })
+  })
+
+  test('ends at broken quotes, with what stands before them', async () => {
+    const good = Array.from({ length: 1200 }, (_, i) => `film ${i},g,d,1,2000,90`).join('\n')
+    for (const [broken, told] of [
+      ['"a"b,g,d,1,2000,90\nafter,g,d,1,2000,90\n', /quotes are broken/],
+      ['a "b",g,d,1,2000,90\nafter,g,d,1,2000,90\n', /quotes are broken/],
+      ['"never closed,g,d,1,2000,90\nafter,g,d,1,2000,90\n', /never closed/],
+      [`"${'x'.repeat(2_000_000)}",g,d,1,2000,90\nafter,g,d,1,2000,90\n`, /longer than 1 MiB/],
+    ] as const) {
+      await wipe()
+      const report = (await importCsv(`${short}\n${good}\n${broken}`)).json()
+      expect(report).toMatchObject({ created: 1200, errors_total: 1 })
+      expect(report.errors).toEqual([{ row: 1202, message: expect.stringMatching(told) }])
+    }
+  })
+
+  test('refuses what is no CSV of films', async () => {
+    for (const [content, told] of [
+      ['', /empty/],
+      [Buffer.from('504b0304140000000800', 'hex'), /no text in UTF-8/],
+      [Buffer.from('\ufeffname,genre', 'utf16le'), /no text in UTF-8/],
+      [Buffer.concat([Buffer.from(`${short}\n`), Buffer.from([0xcc, 0xe0, 0xf2, 0x0a])]), /not UTF-8/],
+      ['{"name": "x"}', /unknown column|cannot be read/],
+      [`${short},colour\nx,g,d,1,2000,90,red\n`, /unknown column "colour"; known are id, name/],
+      ['name,genre\nx,g\n', /no column director or director_id, rate, year, minutes; known are/],
+      [`${short},name\n`, /column name twice/],
+      ['"name\n', /cannot be read/],
+    ] as const) {
+      const response = await importCsv(content)
+      expectProblem(response, 400, 'invalid_csv')
+      expect(response.json().detail).toMatch(told)
+    }
+    expect(read(await exportCsv())).toEqual([])
+  })
+
+  test('is for administrators, and takes one file named file of a form', async () => {
+    const others = await as(service.app, user)({ method: 'POST', url: '/films/import', ...form(`${short}\n`) })
+    expectProblem(others, 403, 'forbidden')
+    const nobody = await service.app.inject({ method: 'POST', url: '/films/import', ...form(`${short}\n`) })
+    expectProblem(nobody, 401, 'missing_token')
+    for (const type of ['text/csv', 'application/json', 'application/x-www-form-urlencoded']) {
+      const headers = { 'content-type': type }
+      const response = await admin({ method: 'POST', url: '/films/import', headers, payload: 'x=1' })
+      expectProblem(response, 415, 'unsupported_media_type')
+    }
+    expectProblem(await admin({ method: 'POST', url: '/films/import' }), 400, 'invalid_input')
+    expectProblem(await admin({ method: 'POST', url: '/films/import', ...form(short, 'csv') }), 400, 'invalid_input')
+    const two = new FormData()
+    two.append('file', new File([`${short}\n`], 'a.csv'))
+    two.append('file', new File([`${short}\n`], 'b.csv'))
+    expectProblem(await admin({ method: 'POST', url: '/films/import', payload: two }), 400, 'invalid_input')
+    expectProblem(await importCsv(`${short}\n`, '?dry=1'), 400, 'invalid_input')
+  })
+
+  test('refuses a file of more than 1 GiB before it comes', async () => {
+    const { port } = service.app.server.address() as AddressInfo
+    const headers = {
+      authorization: `Bearer ${adminToken}`,
+      'content-type': 'multipart/form-data; boundary=x',
+      'content-length': 2 ** 31,
+    }
+    const request = httpRequest({ port, host: '127.0.0.1', method: 'POST', path: '/films/import', headers })
+    request.on('error', () => {}).write('--x\r\n')
+    const [response] = await once(request, 'response')
+    expect(response.statusCode).toBe(413)
+    request.destroy()
+  })
+
+  test('runs once at a time', async () => {
+    await database.sql.begin(async (sql) => {
+      await sql`select pg_advisory_xact_lock(7300159)`
+      expectProblem(await importCsv(`${short}\n`), 409, 'import_running')
+    })
+    const csv = `${short}\n${Array.from({ length: 3000 }, (_, i) => `n${i},g,d,5,2000,90`).join('\n')}`
+    const both = await Promise.all([importCsv(csv), importCsv(csv)])
+    expect(both.map((response) => response.statusCode).toSorted()).toEqual([200, 409])
+    for (let i = 0; i < 5; i++) expect((await importCsv(csv, '?dry_run')).statusCode).toBe(200)
+  })
+
+  test('stops when its client goes away, and frees the lock', async () => {
+    const lines = Array.from({ length: 60_000 }, (_, i) => `film ${i},g,d,5,2000,90`).join('\n')
+    const boundary = 'xxxx'
+    const body = `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.csv"\r\n\r\n${short}\n${lines}\r\n--${boundary}--\r\n`
+    const { port } = service.app.server.address() as AddressInfo
+    const post = (length: number) => {
+      const headers = {
+        authorization: `Bearer ${adminToken}`,
+        'content-type': `multipart/form-data; boundary=${boundary}`,
+        'content-length': length,
+      }
+      return httpRequest({ port, host: '127.0.0.1', method: 'POST', path: '/films/import', headers }).on(
+        'error',
+        () => {},
+      )
+    }
+    const running = async () => {
+      const [row] =
+        await database.sql`select exists (select from pg_locks where locktype = 'advisory' and objid = 7300159) as held`
+      return row?.held
+    }
+    const count = async () => (await database.sql`select count(*)::int as n from films`)[0]?.n
+
+    // While it sends.
+    const sending = post(Buffer.byteLength(body))
+    sending.write(body.slice(0, 500_000))
+    await sleep(200)
+    sending.destroy()
+    // While it waits for the answer.
+    const waiting = post(Buffer.byteLength(body))
+    waiting.end(body)
+    await expect.poll(count, { timeout: 20_000, interval: 20 }).toBeGreaterThan(0)
+    waiting.destroy()
+    await expect.poll(running, { timeout: 10_000 }).toBe(false)
+    const taken = await count()
+    expect(taken).toBeLessThan(60_000)
+    await sleep(300)
+    expect(await count()).toBe(taken)
+    const rest = (await importCsv(`${short}\n${lines}`)).json()
+    expect(rest).toMatchObject({ created: 60_000 - taken, skipped: taken, errors_total: 0 })
+  }, 90_000)
+})
+
+describe('the address of the database', () => {
+  test('is read as libpq and the pool read it', () => {
+    expect(readAddresses('postgres://u@localhost/db?host=/run/pg')).toEqual([
+      { user: 'u', database: 'db', host: '/run/pg', port: 5432 },
+    ])
+    expect(readAddresses('postgresql://us%40er:p%3Aw@a,b:5433,[::1]:5434/db?sslmode=require')).toEqual(
+      [
+        { host: 'a', port: 5432 },
+        { host: 'b', port: 5433 },
+        { host: '::1', port: 5434 },
+      ].map((host) => ({
+        ...host,
+        user: 'us@er',
+        password: 'p:w',
+        database: 'db',
+        ssl: { rejectUnauthorized: false },
+      })),
+    )
+    expect(readAddresses('postgres://h/db')).toEqual([{ host: 'h', port: 5432, database: 'db', ssl: false }])
+  })
+
+  test('may name several servers: the first that can be reached is taken', async () => {
+    const url = new URL(service.databaseUrl)
+    const socket = url.searchParams.get('host') ?? ''
+    const { user = '' } = readAddresses(service.databaseUrl)[0] ?? {}
+    const several = `postgres://${user}@127.0.0.1:1,${encodeURIComponent(socket)}${url.pathname}`
+    const session = await openSession(several, { statementTimeoutMs: 1000 })
+    expect(await session.query('select 1 as one')).toEqual([{ one: 1 }])
+    session.close()
+    await expect(openSession(`postgres://127.0.0.1:1/db`, { statementTimeoutMs: 1000 })).rejects.toSatisfy(
+      isUnavailable,
+    )
+  })
+})
