@@ -81,6 +81,8 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     // plugins/errors.ts says it, as a problem.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
+    http: { requireHostHeader: false },
     frameworkErrors: sendProblem,
     clientErrorHandler: sendRawProblem,
   })

@@ -22,7 +22,7 @@ export function Text(options: { minLength?: number; maxLength: number; examples?
 }
 
 /** Text that a client may clear with `""` or null. */
-export function ClearableText(options: { maxLength: number; examples?: string[] }) {
+export function ClearableText(options: { maxLength: number; examples?: string[]; description?: string }) {
   return Nullable(Text({ ...options, minLength: 0 }))
 }
 
@@ -30,6 +30,9 @@ export function ClearableText(options: { maxLength: number; examples?: string[] 
 export function tidyName(name: string): string {
   return name.normalize('NFC').replace(/\s+/g, ' ').trim()
 }
+
+/** The pattern of a number as text, or of nothing. */
+export const wholeNumber = '^\\s*\\d*\\s*$'
 
 /** `page` of a listing with pages of 12 (or as the route says), from 1. */
 export const Page = Type.Integer({ minimum: 1, maximum: 1_000_000, examples: [1] })

@@ -262,6 +262,12 @@ describe('registering', () => {
 })
 
 describe('logging in', () => {
+  test('takes null for the names that are not used', async () => {
+    const { login } = await newUser()
+    const answer = await post('/login', { login: null, email: null, phone: null, username: login, password })
+    expect(answer.statusCode).toBe(200)
+  })
+
   const ways = ['/auth/login', '/login', '/login/', '/auth/login/'].flatMap((url) =>
     ['login', 'email', 'phone', 'username'].map((name) => [url, name] as const),
   )
@@ -695,6 +701,31 @@ describe('changing the password', () => {
     expectProblem(answer, 500, 'internal_error')
     expect((await logIn(login)).statusCode).toBe(200)
     expect(await database.sql`select 1 from sessions where user_id = ${id}`).toHaveLength(3)
+  })
+
+  test('of two changes at once by two sessions one wins, and its session lives', async () => {
+    const { tokens, login } = await newUser()
+    const other: Tokens = (await logIn(login)).json()
+    const wishes = [
+      { tokens, new_password: `${next} of one` },
+      { tokens: other, new_password: `${next} of the other` },
+    ]
+    const answers = await Promise.all(
+      wishes.map((wish) => changePassword(wish.tokens, { old_password: password, new_password: wish.new_password })),
+    )
+    const winner = wishes[answers.findIndex((answer) => answer.statusCode === 204)]
+    expect(answers.filter((answer) => answer.statusCode === 204)).toHaveLength(1)
+    expect((await logIn(login, winner?.new_password)).statusCode).toBe(200)
+    expect((await profile(winner?.tokens ?? tokens)).statusCode).toBe(200)
+  })
+
+  test('of nothing but spaces is too weak, and one in another Unicode form is the same', async () => {
+    const { tokens, login } = await newUser()
+    const blank = { old_password: password, new_password: ' '.repeat(12) }
+    expectProblem(await changePassword(tokens, blank), 400, 'weak_password')
+    const composed = 'crème brûlée 42'.normalize('NFC')
+    await changePassword(tokens, { old_password: password, new_password: composed })
+    expect((await logIn(login, composed.normalize('NFD'))).statusCode).toBe(200)
   })
 
   test('needs a token', async () => {

@@ -257,6 +257,23 @@ describe('Bytes that are no request', () => {
     expect((await speak(address, `${livez}x-large: ${'a'.repeat(15_000)}\r\n\r\n`)).status).toBe(200)
   })
 
+  test('a request without Host is a problem, and an unknown expectation is passed over', async () => {
+    const hostless = await speak(address, 'GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n')
+    expect(hostless.status).toBe(400)
+    expect(JSON.parse(hostless.body)).toMatchObject({
+      code: 'bad_request',
+      request_id: hostless.headers['x-request-id'],
+    })
+    expect((await speak(address, `${livez}expect: miracles\r\n\r\n`)).status).toBe(200)
+  })
+
+  test('of many faults only the first are told', async () => {
+    const query = Array.from({ length: 500 }, (_, i) => `q${i}`).join('&')
+    const answer = await service.app.inject({ url: `/livez?${query}` })
+    expect(answer.statusCode).toBe(400)
+    expect(answer.json().errors).toHaveLength(20)
+  })
+
   test('the log tells of them by the id that the answer names', async () => {
     const answer = await speak(address, 'garbage\r\n\r\n')
     await expect.poll(service.log).toContain(answer.headers['x-request-id'])

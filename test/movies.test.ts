@@ -480,3 +480,15 @@ describe('GET /movies/search', () => {
     expect(service.calls.length - before).toBeLessThanOrEqual(1)
   })
 })
+
+describe('a film whose answer is gone, with upstream down', () => {
+  test('is served as it was stored, and the headers say so', async () => {
+    await get('/movies/447301')
+    await service.app.database.sql`delete from kinopoisk_answers where path = '/api/v2.2/films/447301'`
+    service.sandbox.fail(500)
+    const response = await get('/movies/447301')
+    expect(response.statusCode).toBe(200)
+    expect(response.headers['cache-status']).toMatch(/^kinoteka; hit; .*detail="sandbox upstream_unavailable"$/)
+    expect(Number(response.headers.age)).toBeGreaterThanOrEqual(0)
+  })
+})

@@ -22,8 +22,8 @@ export function cached(answers: AnswerRepository, clock: Clock = systemClock): L
     try {
       const answer = await ask(question)
       const expiresAt = expiry(question, answer, clock)
-      await answers.save(question.path, { text: answer.text, fetchedAt: clock.now(), expiresAt })
-      return { ...answer, fetchedAt: clock.now(), expiresAt, via: old ? 'expired' : 'miss' }
+      await answers.save(question.path, { ...answer, expiresAt })
+      return { ...answer, expiresAt, via: old ? 'expired' : 'miss' }
     } catch (error) {
       if (!old || !(error instanceof AppError)) throw error
       return { ...old, via: 'stale', reason: error.code }
@@ -33,5 +33,5 @@ export function cached(answers: AnswerRepository, clock: Clock = systemClock): L
 
 function expiry<T>(question: Question<T>, answer: Answer<T>, clock: Clock): Date {
   const jitter = 0.9 + 0.2 * clock.random()
-  return new Date(clock.now().getTime() + question.ttlSeconds(answer.value) * 1000 * jitter)
+  return new Date(answer.fetchedAt.getTime() + question.ttlSeconds(answer.value) * 1000 * jitter)
 }

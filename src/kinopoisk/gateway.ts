@@ -44,6 +44,8 @@ export interface Gateway {
   votes(userId: number, page: number): Promise<Told<VotesPage | null>>
   /** Who made a film, directors first; nobody when Kinopoisk doesn't know. Throws as the others. */
   staff(filmId: number): Promise<Told<KinopoiskPerson[]>>
+  /** How to tell of a film that is served as it was stored at `syncedAt`, because upstream could not be asked. */
+  stale(syncedAt: Date | undefined, reason: string): Told<null>
   close(): Promise<void>
 }
 
@@ -59,7 +61,7 @@ const maxVotePages = 100
 const isFilmId = (id: number) => id >= 1 && id <= 10_000_000
 
 export function createGateway(db: Db, { sandbox, clock = systemClock, ...options }: GatewayOptions): Gateway {
-  const upstream = createUpstream(options)
+  const upstream = createUpstream(options, clock)
   const ask = compose(upstream.ask, [cached(createAnswerRepository(db), clock)])
 
   const told = <T, V>(answer: Answer<T>, value: V): Told<V> => ({
@@ -99,6 +101,10 @@ export function createGateway(db: Db, { sandbox, clock = systemClock, ...options
     async staff(filmId) {
       const answer = await ask(staffQuestion(filmId))
       return told(answer, (answer.value ?? []).map(normalisePerson))
+    },
+    stale: (syncedAt, reason) => {
+      const answer = { value: null, text: null, fetchedAt: syncedAt ?? clock.now(), via: 'stale' as const, reason }
+      return told(answer, null)
     },
     close: upstream.close,
   }

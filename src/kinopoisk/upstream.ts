@@ -1,6 +1,7 @@
 import { errors, Pool } from 'undici'
 import { AppError, type ErrorCode } from '../errors.ts'
-import type { Answer, Ask } from './question.ts'
+import type { Clock } from './cache.ts'
+import type { Ask } from './question.ts'
 
 export interface UpstreamOptions {
   url: string
@@ -10,7 +11,7 @@ export interface UpstreamOptions {
 }
 
 /** Asks upstream over HTTP: no retry, no redirect followed, at most the question's maxBytes read. */
-export function createUpstream(options: UpstreamOptions): { ask: Ask; close(): Promise<void> } {
+export function createUpstream(options: UpstreamOptions, clock: Clock): { ask: Ask; close(): Promise<void> } {
   const base = new URL(options.url)
   const pool = new Pool(base.origin, { connections: 10, connect: { timeout: options.timeoutMs } })
   const prefix = base.pathname.replace(/\/$/, '')
@@ -24,9 +25,12 @@ export function createUpstream(options: UpstreamOptions): { ask: Ask; close(): P
         headers: answered,
         body,
       } = await pool.request({ method: 'GET', path: prefix + question.path, headers, signal })
-      if (statusCode === 200) return answer(await readText(body, question.maxBytes), question.accepts)
+      if (statusCode === 200) {
+        const text = await readText(body, question.maxBytes)
+        return { value: read(text, question.accepts), text, fetchedAt: clock.now(), via: 'miss' }
+      }
       await body.dump({ limit: 16_384, signal })
-      if (statusCode === 404) return { value: null, text: null, fetchedAt: new Date(), via: 'miss' }
+      if (statusCode === 404) return { value: null, text: null, fetchedAt: clock.now(), via: 'miss' }
       throw refusal(statusCode, answered['retry-after'])
     } catch (error) {
       throw error instanceof AppError ? error : failure(error, signal)
@@ -47,10 +51,10 @@ async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function answer<T>(text: string, accepts: (value: unknown) => value is T): Answer<T> {
+function read<T>(text: string, accepts: (value: unknown) => value is T): T {
   const value = parse(text)
   if (!accepts(value)) throw badResponse('of an unknown shape')
-  return { value, text, fetchedAt: new Date(), via: 'miss' }
+  return value
 }
 
 function parse(text: string): unknown {

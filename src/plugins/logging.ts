@@ -4,7 +4,7 @@ import { LogController } from 'fastify'
 import fp from 'fastify-plugin'
 import { type LoggerOptions, pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
-import { driverError, isQueryError } from '../db/errors.ts'
+import { isQueryError, withoutValues } from '../db/errors.ts'
 
 const requestIdForm = /^[A-Za-z0-9._:-]{1,128}$/
 
@@ -48,10 +48,6 @@ export default fp(async (app: FastifyInstance) => {
   })
 })
 
-/** Drizzle's message, and PostgreSQL's detail and class 22 messages hold values of clients: they are left out. */
 function serializeError(error: Error): object {
-  if (!isQueryError(error)) return stdSerializers.err(error)
-  const { name: type, message, code, constraint_name: constraint, stack } = driverError(error)
-  if (!code?.startsWith('22')) return { type, message, code, constraint, stack }
-  return { type, message: 'a value does not fit', code, stack: stack?.replace(/^.*\n/, '') }
+  return isQueryError(error) ? withoutValues(error) : stdSerializers.err(error)
 }

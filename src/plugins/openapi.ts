@@ -27,7 +27,9 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
       info: {
         title: 'Kinoteka',
         version: options.version,
-        description: 'A film catalogue, personal lists and a quota-wise gateway to the unofficial Kinopoisk API.',
+        description:
+          'A film catalogue, personal lists and a quota-wise gateway to the unofficial Kinopoisk API. Every address answers ' +
+          '405 with `Allow` to a method that it does not take, and 431 to headers above 16 KiB, as problems too.',
       },
       servers: [{ url: '/' }],
       tags,
@@ -45,7 +47,11 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
     routePrefix: '/docs',
     uiConfig: { persistAuthorization: true, docExpansion: 'list', tryItOutEnabled: true },
   })
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  app.get(
+    '/openapi.json',
+    { schema: { hide: true, querystring: { type: 'object', additionalProperties: false } } },
+    () => app.swagger(),
+  )
 })
 
 function addCommonProblems(route: RouteOptions): void {

@@ -3,6 +3,7 @@ import formats from 'ajv-formats'
 import keywords from 'ajv-keywords'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { wholeNumber } from '../schemas.ts'
 
 type JsonSchema = {
   type?: string
@@ -41,6 +42,8 @@ function explain(validate: ValidateFunction, prepare?: (data: Record<string, unk
     const errors = (validate.errors ?? []).filter((error) => error.keyword !== 'if')
     for (const error of errors) {
       if (error.params.format === 'text') error.message = 'must not contain NUL or lone surrogates'
+      if (error.keyword === 'type') error.message = `must be ${[error.params.type].flat().join(' or ')}`
+      if (error.params.pattern === wholeNumber) error.message = 'must be a whole number'
       if (error.keyword === 'enum') error.message = `must be one of ${error.params.allowedValues.join(', ')}`
       if (error.keyword === 'minLength' && error.params.limit === 1) error.message = 'must not be empty'
       if (error.keyword === 'additionalProperties') {

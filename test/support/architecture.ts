@@ -37,7 +37,7 @@ const own = (folder = '') => new RegExp(`^${folder}`)
 const rules: Rule[] = [
   {
     from: /^src\/server\.ts$/,
-    may: () => [/^src\/(app|instrument)\.ts$/, config, /^src\/db\/migrate\.ts$/, embedded],
+    may: () => [/^src\/(app|instrument)\.ts$/, config, /^src\/db\/(migrate|errors)\.ts$/, embedded],
   },
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
   { from: /^src\/instrument\.ts$/, may: () => [config] },
@@ -51,8 +51,14 @@ const rules: Rule[] = [
   { from: /^src\/plugins\//, may: () => [db, edges, errors, schemas] },
   { from: otherSchemas, may: () => [schemas, errors, otherSchemas] },
   {
-    from: /^src\/modules\/\w+\/(?:\w+\/)?(?:[\w-]+-)?repository\.ts$/,
+    from: /^src\/modules\/\w+\/(?:[\w-]+-)?repository\.ts$/,
     may: () => [db],
+    never: /^(@?fastify|undici)\b/,
+  },
+  // A part of a module with a folder of its own: its repositories share the folder.
+  {
+    from: /^(src\/modules\/\w+\/\w+\/)(?:[\w-]+-)?repository\.ts$/,
+    may: ([, folder]) => [db, own(folder)],
     never: /^(@?fastify|undici)\b/,
   },
   {

@@ -3,7 +3,7 @@ import { inputFault } from '../../errors.ts'
 
 /** The names under which a client may send its login; all mean the same. */
 export const loginNames = ['login', 'email', 'phone', 'username'] as const
-export type LoginInput = { [name in (typeof loginNames)[number]]?: string | undefined }
+export type LoginInput = { [name in (typeof loginNames)[number]]?: string | null | undefined }
 
 /**
  * One form for each login: an e-mail in lower case, a phone as E.164, or a user name in lower case.

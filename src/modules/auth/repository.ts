@@ -117,11 +117,20 @@ export function createAuthRepository(db: Db) {
       await db.delete(sessions).where(sql`${sessions.expires_at} <= now()`)
     },
 
-    /** A new password, and the end of all sessions but the one named. */
-    async replacePassword(userId: number, passwordHash: string, sessionId: string): Promise<void> {
-      await db.transaction(async (tx) => {
-        await tx.update(users).set({ password_hash: passwordHash, updated_at: sql`now()` }).where(eq(users.id, userId))
-        await tx.delete(sessions).where(and(eq(sessions.user_id, userId), ne(sessions.id, sessionId)))
+    /**
+     * A new password, and the end of all sessions but the one named. False, and nothing done, when the password is not
+     * `from` any more or the session has ended: hashing takes its time.
+     */
+    async replacePassword(user: { id: number; sessionId: string }, from: string, to: string): Promise<boolean> {
+      return db.transaction(async (tx) => {
+        const own = tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, user.sessionId))
+        const [row] = await tx
+          .update(users)
+          .set({ password_hash: to, updated_at: sql`now()` })
+          .where(and(eq(users.id, user.id), eq(users.password_hash, from), exists(own)))
+          .returning({ id: users.id })
+        if (row) await tx.delete(sessions).where(and(eq(sessions.user_id, user.id), ne(sessions.id, user.sessionId)))
+        return row !== undefined
       })
     },
 
@@ -147,7 +156,7 @@ export function createAuthRepository(db: Db) {
     async promote(login: string): Promise<boolean> {
       const rows = await db
         .update(users)
-        .set({ role: 'admin' })
+        .set({ role: 'admin', blocked: false, updated_at: sql`now()` })
         .where(eq(users.login, login))
         .returning({ id: users.id })
       return rows.length > 0

@@ -15,13 +15,14 @@ interface Options {
 }
 
 const tags = ['auth']
+const consumes = ['application/json', 'application/x-www-form-urlencoded']
 /** Each call under its two addresses, with an operationId of its own. */
 const under = (path: string) => ({ [`/auth${path}`]: '', [path]: 'Alias' })
 
 /** Registering, logging in and refreshing: open to everyone. Bodies come as JSON or as a form. */
 export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth, users }) => {
   await app.register(formbody)
-  const open = { tags, security: [], consumes: ['application/json', 'application/x-www-form-urlencoded'] }
+  const open = { tags, security: [], consumes }
 
   for (const [url, suffix] of Object.entries(under('/register'))) {
     app.post(
@@ -112,6 +113,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Pick<Options, 'auth'>> = a
     {
       schema: {
         tags,
+        consumes,
         operationId: 'changePassword',
         summary: 'Change the password; all other sessions end',
         body: PasswordBody,

@@ -1,14 +1,14 @@
-import { type Static, Type } from '@sinclair/typebox'
-import { ClearableText, Text } from '../../schemas.ts'
+import { Type } from '@sinclair/typebox'
+import { ClearableText, Text, wholeNumber } from '../../schemas.ts'
 
-// An empty one counts as missing.
+// An empty one, or null, counts as missing.
 const login = {
   login: Type.Optional(
-    Text({ minLength: 0, maxLength: 254, description: 'Phone, e-mail or user name', examples: ['ann@example.org'] }),
+    ClearableText({ maxLength: 254, description: 'Phone, e-mail or user name', examples: ['ann@example.org'] }),
   ),
-  email: Type.Optional(Text({ minLength: 0, maxLength: 254, examples: ['ann@example.org'] })),
-  phone: Type.Optional(Text({ minLength: 0, maxLength: 32, examples: ['+380501234567'] })),
-  username: Type.Optional(Text({ minLength: 0, maxLength: 254, examples: ['ann'] })),
+  email: Type.Optional(ClearableText({ maxLength: 254, examples: ['ann@example.org'] })),
+  phone: Type.Optional(ClearableText({ maxLength: 32, examples: ['+380501234567'] })),
+  username: Type.Optional(ClearableText({ maxLength: 254, examples: ['ann'] })),
 }
 
 // Never trimmed: spaces belong to a password.
@@ -22,7 +22,7 @@ export function LooseInteger(minimum: number, maximum: number, example: number) 
     minimum,
     maximum,
     maxLength: 11,
-    pattern: '^\\s*\\d*\\s*$',
+    pattern: wholeNumber,
     examples: [example],
   })
 }
@@ -42,7 +42,6 @@ export const RegisterBody = Type.Object(
   { ...login, password: NewPassword, ...about },
   { description: aLogin, examples: [{ login: 'ann@example.org', password: 'correct horse battery' }] },
 )
-export type RegisterBody = Static<typeof RegisterBody>
 
 export const LoginBody = Type.Object(
   { ...login, password: Password },

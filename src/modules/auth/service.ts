@@ -35,6 +35,7 @@ export interface Device {
 }
 
 // How long the direct parent of a refresh token still gets its child: for two tabs, or an answer that was lost.
+// The contract's figure; others give 5 to 60 s.
 const graceSeconds = 10
 
 export type AuthService = ReturnType<typeof createAuthService>
@@ -107,22 +108,25 @@ export function createAuthService(dependencies: Dependencies) {
     /** @throws {AppError} wrong_password, weak_password */
     async changePassword(user: { id: number; sessionId: string }, before: GivenPassword, after: GivenPassword) {
       const known = await repository.findPasswordHash(user.id)
-      if (!known || !(await passwords.verify(before.value, known.password_hash))) {
-        throw new AppError('wrong_password', {
-          errors: [{ path: before.path, message: 'is not the present password' }],
-        })
-      }
+      if (!known || !(await passwords.verify(before.value, known.password_hash))) throw wrongPassword(before)
       refuseWeak(after, known.login, phoneRegion)
-      await repository.replacePassword(user.id, await passwords.hash(after.value), user.sessionId)
+      const hash = await passwords.hash(after.value)
+      if (!(await repository.replacePassword(user, known.password_hash, hash))) throw wrongPassword(before)
     },
 
     /** The first administrator; nothing is done when there is one already. True when one was made. */
     async ensureAdmin(login: string, password: string): Promise<boolean> {
       if (await repository.hasAdmin()) return false
-      await repository.upsertAdmin(readLogin({ login }, phoneRegion), await passwords.hash(password))
+      const known = readLogin({ login }, phoneRegion)
+      refuseWeak({ path: 'ADMIN_PASSWORD', value: password }, known, phoneRegion)
+      await repository.upsertAdmin(known, await passwords.hash(password))
       return true
     },
   }
+}
+
+function wrongPassword({ path }: GivenPassword): AppError {
+  return new AppError('wrong_password', { errors: [{ path, message: 'is not the present password' }] })
 }
 
 function badRefreshToken(): AppError {

@@ -59,7 +59,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { is
       },
     },
     async (request, reply) => {
-      if (metricsToken && !sameText(request.headers.authorization ?? '', `Bearer ${metricsToken}`)) {
+      if (metricsToken && !sameText(request.headers.authorization?.replace(/^Bearer +/i, '') ?? '', metricsToken)) {
         throw new AppError('missing_token', { detail: 'The metrics need the bearer token METRICS_TOKEN' })
       }
       return reply.type(app.metrics.contentType).send(await app.metrics.metrics())

@@ -73,7 +73,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     },
     (request, reply) => {
       const { kinopoisk_id, id, movie_id } = request.body
-      const ids = new Set([kinopoisk_id, id, movie_id].filter((value) => value !== undefined))
+      const ids = new Set([kinopoisk_id, id, movie_id].filter((each) => each != null))
       const [filmId] = ids
       if (filmId === undefined || ids.size > 1) {
         throw inputFault('body.kinopoisk_id', 'is required, also as id or movie_id; where several are sent, the same')

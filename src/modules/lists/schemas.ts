@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Page } from '../../schemas.ts'
+import { Id, Nullable, Page } from '../../schemas.ts'
 import { Movie } from '../movies/schemas.ts'
 
 export const ListQuery = Type.Object({
@@ -7,7 +7,11 @@ export const ListQuery = Type.Object({
 })
 
 export const AddBody = Type.Object(
-  { kinopoisk_id: Type.Optional(Id), id: Type.Optional(Id), movie_id: Type.Optional(Id) },
+  {
+    kinopoisk_id: Type.Optional(Nullable(Id)),
+    id: Type.Optional(Nullable(Id)),
+    movie_id: Type.Optional(Nullable(Id)),
+  },
   { description: 'The id of the movie under any of the names', examples: [{ kinopoisk_id: 301 }] },
 )
 

@@ -10,7 +10,7 @@ export type MovieService = ReturnType<typeof createMovieService>
 
 interface Dependencies {
   movies: MovieRepository
-  kinopoisk: Pick<Gateway, 'film' | 'search'>
+  kinopoisk: Pick<Gateway, 'film' | 'search' | 'stale'>
 }
 
 export function createMovieService({ movies, kinopoisk }: Dependencies) {
@@ -31,9 +31,9 @@ export function createMovieService({ movies, kinopoisk }: Dependencies) {
     async find(id: number) {
       const { movie, told } = isKinopoiskId(id)
         ? await sync(id).catch(async (error) => {
-            const known = error instanceof AppError ? await movies.find(id) : undefined
-            if (!known) throw error
-            return { movie: known, told: undefined }
+            const movie = error instanceof AppError ? await movies.find(id) : undefined
+            if (!movie) throw error
+            return { movie, told: kinopoisk.stale(syncedAt(movie), error.code) }
           })
         : { movie: await movies.find(id), told: undefined }
       if (!movie) throw movieNotFound(id)
@@ -80,10 +80,15 @@ function isKinopoiskId(id: number): boolean {
   )
 }
 
-/** ISO times in UTC compare as text. */
 function isNewer(told: KinopoiskFilm, known: { kinopoisk: unknown } | undefined): boolean {
-  const stored = known?.kinopoisk as { synced_at: string } | null | undefined
-  return !stored || stored.synced_at < told.synced_at
+  const stored = syncedAt(known)
+  return !stored || stored < new Date(told.synced_at)
+}
+
+/** When upstream last told about the film; undefined for what it never told about. */
+function syncedAt(known: { kinopoisk: unknown } | undefined): Date | undefined {
+  const block = known?.kinopoisk as { synced_at: string } | null | undefined
+  return block ? new Date(block.synced_at) : undefined
 }
 
 function movieNotFound(id: number): AppError {
