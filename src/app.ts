@@ -29,8 +29,10 @@ import { createListService } from './modules/lists/service.ts'
 import { createTransferRepository } from './modules/lists/transfer-repository.ts'
 import { transferRoutes } from './modules/lists/transfer-routes.ts'
 import { createTransferService } from './modules/lists/transfer-service.ts'
+import { movieCatalogueRoutes } from './modules/movies/catalogue-routes.ts'
+import { createMovieCatalogue } from './modules/movies/catalogue-service.ts'
 import { createMovieRepository } from './modules/movies/repository.ts'
-import { movieRoutes } from './modules/movies/routes.ts'
+import { searchRoutes } from './modules/movies/routes.ts'
 import { createMovieService } from './modules/movies/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
@@ -45,7 +47,7 @@ import housekeepingPlugin from './plugins/housekeeping.ts'
 import kinopoiskPlugin from './plugins/kinopoisk.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
-import openapiPlugin from './plugins/openapi.ts'
+import openapiPlugin, { optionalToken } from './plugins/openapi.ts'
 import securityPlugin from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
 import validationPlugin from './plugins/validation.ts'
@@ -114,7 +116,8 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
   })
   const users = createUserService({ users: createUserRepository(database.db) })
-  const movies = createMovieService({ movies: createMovieRepository(database.db), kinopoisk: app.kinopoisk })
+  const movieRepository = createMovieRepository(database.db)
+  const movies = createMovieService({ movies: movieRepository, kinopoisk: app.kinopoisk })
   const genres = createGenreService({ genres: createGenreRepository(database.db) })
   const directorRepository = createDirectorRepository(database.db)
   const photos = createPhotoService({
@@ -125,9 +128,11 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const directors = createDirectorService({ directors: directorRepository, photos })
   const filmRepository = createFilmRepository(database.db)
+  const listing = createFilmListing({ films: filmRepository })
+  const catalogue = createMovieCatalogue({ movies: movieRepository, count: listing.total })
   const films = createFilmService({
     films: filmRepository,
-    listing: createFilmListing({ films: filmRepository }),
+    listing,
     movies,
     kinopoisk: app.kinopoisk,
     ...(edges.clock && { now: edges.clock.now }),
@@ -145,15 +150,20 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
 
   await app.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
   await app.register(authRoutes, { auth, users })
+  await app.register(async (reading) => {
+    if (config.publicCatalogue) reading.security = optionalToken
+    reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)
+    await reading.register(filmRoutes, { films })
+    await reading.register(genreRoutes, { genres })
+    await reading.register(directorRoutes, { directors })
+    await reading.register(photoRoutes, { photos })
+    await reading.register(movieCatalogueRoutes, { movies, catalogue })
+  })
   await app.register(async (secured) => {
     secured.addHook('onRequest', secured.authenticate)
-    await secured.register(filmRoutes, { films })
-    await secured.register(genreRoutes, { genres })
-    await secured.register(directorRoutes, { directors })
-    await secured.register(photoRoutes, { photos })
     await secured.register(sessionRoutes, { auth })
     await secured.register(userRoutes, { users })
-    await secured.register(movieRoutes, { movies })
+    await secured.register(searchRoutes, { movies })
     await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
     await secured.register(transferRoutes, { transfer })

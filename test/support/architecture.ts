@@ -24,6 +24,7 @@ interface Rule {
 
 const db = /^src\/db\//
 const errors = /^src\/errors\.ts$/
+const links = /^src\/links\.ts$/
 const schemas = /^src\/schemas\.ts$/
 const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
 const otherServices = /^src\/modules\/\w+\/service\.ts$/
@@ -41,7 +42,7 @@ const rules: Rule[] = [
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
   { from: /^src\/instrument\.ts$/, may: () => [config] },
   { from: /^src\/app\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
-  { from: /^src\/(config|errors)\.ts$/, may: () => [] },
+  { from: /^src\/(config|errors|links)\.ts$/, may: () => [] },
   { from: schemas, may: () => [errors] },
   { from: db, may: () => [db] },
   { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, errors] },
@@ -51,7 +52,7 @@ const rules: Rule[] = [
   { from: /^src\/modules\/\w+\/(?:[\w-]+-)?repository\.ts$/, may: () => [db], never: /^(@?fastify|undici)\b/ },
   {
     from: /^(src\/modules\/\w+\/).*routes\.ts$/,
-    may: ([, folder]) => [own(folder), schemas, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
+    may: ([, folder]) => [own(folder), schemas, links, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
     types: [otherServices, edges],
     never: /^(drizzle-orm|postgres|undici)\b/,
   },
