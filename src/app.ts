@@ -36,8 +36,10 @@ import { createListService } from './modules/lists/service.ts'
 import { createTransferRepository } from './modules/lists/transfer-repository.ts'
 import { transferRoutes } from './modules/lists/transfer-routes.ts'
 import { createTransferService } from './modules/lists/transfer-service.ts'
+import { movieCatalogueRoutes } from './modules/movies/catalogue-routes.ts'
+import { createMovieCatalogue } from './modules/movies/catalogue-service.ts'
 import { createMovieRepository } from './modules/movies/repository.ts'
-import { movieRoutes } from './modules/movies/routes.ts'
+import { searchRoutes } from './modules/movies/routes.ts'
 import { createMovieService } from './modules/movies/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
@@ -52,7 +54,7 @@ import housekeepingPlugin from './plugins/housekeeping.ts'
 import kinopoiskPlugin from './plugins/kinopoisk.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
-import openapiPlugin from './plugins/openapi.ts'
+import openapiPlugin, { optionalToken } from './plugins/openapi.ts'
 import securityPlugin from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
 import validationPlugin from './plugins/validation.ts'
@@ -123,7 +125,8 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
   })
   const users = createUserService({ users: createUserRepository(database.db) })
-  const movies = createMovieService({ movies: createMovieRepository(database.db), kinopoisk: app.kinopoisk })
+  const movieRepository = createMovieRepository(database.db)
+  const movies = createMovieService({ movies: movieRepository, kinopoisk: app.kinopoisk })
   const genres = createGenreService({ genres: createGenreRepository(database.db) })
   const directorRepository = createDirectorRepository(database.db)
   const photos = createPhotoService({
@@ -134,11 +137,12 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const directors = createDirectorService({ directors: directorRepository, photos })
   const filmRepository = createFilmRepository(database.db)
-  const filmListing = createFilmListing({ films: filmRepository })
+  const listing = createFilmListing({ films: filmRepository })
+  const catalogue = createMovieCatalogue({ movies: movieRepository, count: listing.total })
   const now = edges.clock && { now: edges.clock.now }
   const films = createFilmService({
     films: filmRepository,
-    listing: filmListing,
+    listing,
     movies,
     kinopoisk: app.kinopoisk,
     ...now,
@@ -149,7 +153,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const filmImport = createFilmImport({
     imports: createImportRepository(edges.databaseUrl),
-    changed: filmListing.forget,
+    changed: listing.forget,
     ...now,
   })
   const list = (table: typeof favourites | typeof wishlist) =>
@@ -165,16 +169,21 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
 
   await app.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
   await app.register(authRoutes, { auth, users })
+  await app.register(async (reading) => {
+    if (config.publicCatalogue) reading.security = optionalToken
+    reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)
+    await reading.register(filmRoutes, { films })
+    await reading.register(genreRoutes, { genres })
+    await reading.register(directorRoutes, { directors })
+    await reading.register(photoRoutes, { photos })
+    await reading.register(movieCatalogueRoutes, { movies, catalogue })
+    await reading.register(filmExportRoutes, { filmExport })
+  })
   await app.register(async (secured) => {
     secured.addHook('onRequest', secured.authenticate)
-    await secured.register(filmRoutes, { films })
-    await secured.register(genreRoutes, { genres })
-    await secured.register(directorRoutes, { directors })
-    await secured.register(photoRoutes, { photos })
     await secured.register(sessionRoutes, { auth })
     await secured.register(userRoutes, { users })
-    await secured.register(filmExportRoutes, { filmExport })
-    await secured.register(movieRoutes, { movies })
+    await secured.register(searchRoutes, { movies })
     await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
     await secured.register(transferRoutes, { transfer })

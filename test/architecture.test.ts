@@ -20,6 +20,7 @@ describe('The checker sees', () => {
   test.each([
     ['src/config.ts', 'src/errors.ts', "import { AppError } from './errors.ts'"],
     ['src/errors.ts', 'src/db/errors.ts', "import { violated } from './db/errors.ts'"],
+    ['src/links.ts', 'src/schemas.ts', "import { Page } from './schemas.ts'"],
     ['src/schemas.ts', 'src/modules/auth/schemas.ts', "import { Token } from './modules/auth/schemas.ts'"],
     ['src/server.ts', 'src/db/connect.ts', "import { connect } from './db/connect.ts'"],
     ['src/admin.ts', 'src/app.ts', "import { buildApp } from './app.ts'"],
@@ -41,6 +42,7 @@ describe('The checker sees', () => {
     ['src/modules/films/repository.ts', 'src/errors.ts', "import { AppError } from '../../errors.ts'"],
     ['src/modules/films/repository.ts', 'src/modules/films/schemas.ts', "import { Film } from './schemas.ts'"],
     ['src/modules/films/repository.ts', 'fastify', "import Fastify from 'fastify'"],
+    ['src/modules/films/service.ts', 'src/links.ts', "import { pageLinks } from '../../links.ts'"],
     ['src/modules/films/service.ts', 'src/db/connect.ts', "import { connect } from '../../db/connect.ts'"],
     ['src/modules/films/service.ts', 'drizzle-orm', "import { eq } from 'drizzle-orm'"],
     ['src/modules/films/service.ts', 'fastify', "import { FastifyRequest } from 'fastify'"],
@@ -104,6 +106,7 @@ describe('The checker lets pass', () => {
     ['src/modules/movies/service.ts', "import type { Gateway } from '../../kinopoisk/gateway.ts'"],
     ['src/modules/lists/schemas.ts', "import { Movie } from '../movies/schemas.ts'"],
     ['src/modules/films/repository.ts', "import { eq } from 'drizzle-orm'\nimport { x } from '../../db/movies.ts'"],
+    ['src/modules/movies/routes.ts', "import { pageLinks } from '../../links.ts'"],
     ['src/modules/films/routes.ts', "import formbody from '@fastify/formbody'\nimport { x } from './csv.ts'"],
     ['src/db/page.ts', "// import { buildApp } from '../app.ts'\n/* value as any */\nconst text = ': any'"],
     ['src/db/page.ts', 'const any = 1 // any, or none: any\nif (list.some((company) => company)) x()'],

@@ -27,6 +27,8 @@ declare module 'fastify' {
     accessTokens: AccessTokens
     /** An onRequest hook: a good token of a live session, or 401. */
     authenticate(request: FastifyRequest): Promise<void>
+    /** An onRequest hook: a good token of a live session, or nobody; see `viewerOf`. */
+    identify(request: FastifyRequest): Promise<void>
     /** An onRequest hook behind `authenticate`: an administrator, or 403. */
     requireAdmin(request: FastifyRequest): Promise<void>
   }
@@ -82,10 +84,21 @@ export default fp(async (app: FastifyInstance, options: AuthOptions) => {
     if (!user) throw invalidToken()
     request.user = { ...user, sessionId }
   })
+  app.decorate('identify', async (request) => {
+    await app.authenticate(request).catch((error) => {
+      // Only a token can be left aside, not that it can't be checked now.
+      if (!(error instanceof AppError) || error.statusCode !== 401) throw error
+    })
+  })
   app.decorate('requireAdmin', async (request) => {
     if (request.user.role !== 'admin') throw new AppError('forbidden', { detail: 'Only an administrator may do this' })
   })
 })
+
+/** Who asks, on a scope with `identify`: null for everybody without a good token. */
+export function viewerOf(request: FastifyRequest): CurrentUser | null {
+  return request.user ?? null
+}
 
 interface Claims {
   sub: string

@@ -17,10 +17,22 @@ const tags = [
   { name: 'service', description: 'Health, metrics and the kinds of problems' },
 ]
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Of a scope: what its operations need by the document, where they don't say so themselves. */
+    security: readonly Record<string, string[]>[]
+  }
+}
+
+const token = [{ bearer: [] }, { password: [] }]
+/** For `security` of a scope that takes tokens and does without. */
+export const optionalToken = [{}, ...token]
+
 /** The OpenAPI 3.1 document out of the routes' schemas, at /openapi.json, and Swagger UI at /docs. */
 export default fp(async (app: FastifyInstance, options: { version: string }) => {
   app.addSchema(Problem)
-  app.addHook('onRoute', addCommonProblems)
+  app.decorate('security', token)
+  app.addHook('onRoute', describe)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -39,7 +51,7 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
           password: { type: 'oauth2', flows: { password: { tokenUrl: '/auth/login', scopes: {} } } },
         },
       },
-      security: [{ bearer: [] }, { password: [] }],
+      security: token,
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
   })
@@ -54,11 +66,12 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
   )
 })
 
-function addCommonProblems(route: RouteOptions): void {
-  const schema: FastifySchema = route.schema ?? {}
-  if (schema.hide) return
+function describe(this: FastifyInstance, route: RouteOptions): void {
+  if (route.schema?.hide) return
+  const schema: FastifySchema =
+    this.security === token ? { ...route.schema } : { security: this.security, ...route.schema }
   const codes: ErrorCode[] = ['invalid_input', 'bad_request', 'internal_error', ...unavailable]
-  if (!isPublic(schema)) codes.push('missing_token', 'invalid_token')
+  if (!isOpen(schema)) codes.push('missing_token', 'invalid_token')
   // Also where no body is needed: one that comes is read.
   if (route.method !== 'GET' && route.method !== 'HEAD') codes.push(...bodyFaults)
   const own = (schema.response ?? {}) as Answers
@@ -75,6 +88,6 @@ type Answers = Record<string, { description?: string }>
 const unavailable = ['overloaded', 'database_unavailable', 'shutting_down'] as const satisfies ErrorCode[]
 const bodyFaults = ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
 
-function isPublic(schema: FastifySchema): boolean {
-  return Array.isArray(schema.security) && schema.security.length === 0
+function isOpen({ security }: FastifySchema): boolean {
+  return security !== undefined && (security.length === 0 || security.some((needs) => Object.keys(needs).length === 0))
 }

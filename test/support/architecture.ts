@@ -24,6 +24,7 @@ interface Rule {
 
 const db = /^src\/db\//
 const errors = /^src\/errors\.ts$/
+const links = /^src\/links\.ts$/
 const schemas = /^src\/schemas\.ts$/
 const shared = /^src\/(forms|gate)\.ts$/
 const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
@@ -42,7 +43,7 @@ const rules: Rule[] = [
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
   { from: /^src\/instrument\.ts$/, may: () => [config] },
   { from: /^src\/app\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
-  { from: /^src\/(config|errors)\.ts$/, may: () => [] },
+  { from: /^src\/(config|errors|links)\.ts$/, may: () => [] },
   { from: schemas, may: () => [errors] },
   { from: shared, may: () => [errors] },
   { from: db, may: () => [db] },
@@ -63,7 +64,7 @@ const rules: Rule[] = [
   },
   {
     from: /^(src\/modules\/\w+\/).*routes\.ts$/,
-    may: ([, folder]) => [own(folder), schemas, shared, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
+    may: ([, folder]) => [own(folder), schemas, shared, links, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
     types: [otherServices, edges],
     never: /^(drizzle-orm|postgres|undici)\b/,
   },

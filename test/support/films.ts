@@ -28,8 +28,8 @@ export interface Catalogue extends TestApp {
 }
 
 /** A service with an administrator, a reader and one director. */
-export async function catalogue(edges: Partial<Edges> = {}): Promise<Catalogue> {
-  const service = await testApp({}, { firstAdmin, ...edges })
+export async function catalogue(edges: Partial<Edges> = {}, env: Record<string, string> = {}): Promise<Catalogue> {
+  const service = await testApp(env, { firstAdmin, ...edges })
   const admin = as(service.app, await testAdmin(service))
   const reader = as(service.app, await testUser(service.app))
   const post = (url: string, payload: object) => admin({ method: 'POST', url, payload })

@@ -34,7 +34,12 @@ export function createFilmListing({ films }: { films: FilmRepository }) {
     }
   }
 
+  const countFilms = (filter: Filter, named: string) => totals.get(named, () => inTurn(() => films.count(filter)))
+
   return {
+    /** How many films the catalogue has. */
+    total: () => countFilms({}, '{}'),
+
     /** @throws {AppError} invalid_input for a cursor that is not of this listing, or comes with a page */
     async list(query: FilmQuery) {
       const { limit = 20, sort = 'id', cursor, page = 1 } = query
@@ -45,7 +50,7 @@ export function createFilmListing({ films }: { films: FilmRepository }) {
       const named = JSON.stringify({ ...filter, match: query.q })
       const position = cursor === undefined ? undefined : readCursor(cursor, `${sort} ${named}`, sort)
       const offset = (page - 1) * limit
-      const count = () => totals.get(named, () => inTurn(() => films.count(filter)))
+      const count = () => countFilms(filter, named)
       const answer = (items: Row[], total: number, nextCursor: string | null = null) => ({
         items,
         total,

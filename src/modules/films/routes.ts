@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { pageLinks } from '../../links.ts'
 import { NoContent, problems, upstreamProblems } from '../../schemas.ts'
-import { pageLinks } from './links.ts'
 import { Film, FilmBody, FilmChange, FilmPage, FilmParams, FilmQuery } from './schemas.ts'
 import type { FilmService } from './service.ts'
 

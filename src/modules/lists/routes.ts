@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { inputFault } from '../../errors.ts'
 import { NoContent, problems, upstreamProblems } from '../../schemas.ts'
-import { Movie } from '../movies/schemas.ts'
-import { AddBody, ItemParams, ListQuery, Movies } from './schemas.ts'
+import { Movie, Movies } from '../movies/schemas.ts'
+import { AddBody, ItemParams, ListQuery } from './schemas.ts'
 import type { ListService } from './service.ts'
 
 interface Options {

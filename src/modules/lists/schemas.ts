@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox'
 import { Id, Nullable, Page } from '../../schemas.ts'
-import { Movie } from '../movies/schemas.ts'
 
 export const ListQuery = Type.Object({
   page: Type.Optional({ ...Page, description: 'Pages of 12; all movies without it' }),
@@ -16,5 +15,3 @@ export const AddBody = Type.Object(
 )
 
 export const ItemParams = Type.Object({ id: Id })
-
-export const Movies = Type.Array(Movie)

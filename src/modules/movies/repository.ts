@@ -2,8 +2,28 @@ import { eq, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { setGenres } from '../../db/film-genres.ts'
 import { movieColumns, withGenre } from '../../db/movies.ts'
+import { pageSize } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
 import { favourites, wishlist } from '../../db/schema/lists.ts'
+
+export { pageSize }
+
+/** Of the catalogue: by id, or newest year first, then id descending. Each is a range of one index. */
+export type Order = 'id' | 'new'
+
+interface Position {
+  id: number
+  year: number | null
+}
+
+const keys = { id: sql`films.id`, new: sql`films.year desc, films.id desc` }
+const behind = {
+  id: sql`films.id > ${sql.placeholder('id')}`,
+  new: sql`(films.year, films.id) < (${sql.placeholder('year')}, ${sql.placeholder('id')})`,
+}
+/** Before every film there can be. */
+const starts = { id: { id: 0, year: 0 }, new: { id: 2_147_483_647, year: 32_767 } }
+const batchSize = 200
 
 /** A film that upstream told about. `kinopoisk` is kept as it is; the rest is what the film's own columns take of it. */
 export interface KnownFilm {
@@ -26,10 +46,37 @@ export function createMovieRepository(db: Db) {
     .from(films)
     .where(eq(films.id, sql.placeholder('id')))
     .prepare('movie_by_id')
+  const listedById = db
+    .select(movieColumns)
+    .from(films)
+    .where(sql`${eq(films.id, sql.placeholder('id'))} and films.listed`)
+    .prepare('listed_movie_by_id')
+  const batches = { id: prepareBatch(db, 'id'), new: prepareBatch(db, 'new') }
   return {
     async find(id: number) {
       const [row] = await byId.execute({ id })
       return row && withGenre(row)
+    },
+
+    /** The same of a film in the catalogue only. */
+    async findListed(id: number) {
+      const [row] = await listedById.execute({ id })
+      return row && withGenre(row)
+    },
+
+    /** A page of the catalogue, from 1. */
+    async listPage(order: Order, page: number) {
+      // The ids first: what is skipped are entries of the index, and not films.
+      const ids = sql`select films.id from films where films.listed order by ${keys[order]}
+        limit ${pageSize} offset ${(page - 1) * pageSize}`
+      const rows = await db.select(movieColumns).from(films).where(sql`films.id in (${ids})`).orderBy(keys[order])
+      return rows.map(withGenre)
+    },
+
+    /** Some hundreds of the catalogue's movies behind one of them, or from the first on; none at the end. */
+    async listBehind(order: Order, position: Position = starts[order]) {
+      const rows = await batches[order].execute({ id: position.id, year: position.year })
+      return rows.map(withGenre)
     },
 
     /**
@@ -81,3 +128,13 @@ export function createMovieRepository(db: Db) {
 }
 
 export type MovieRepository = ReturnType<typeof createMovieRepository>
+
+function prepareBatch(db: Db, order: Order) {
+  return db
+    .select(movieColumns)
+    .from(films)
+    .where(sql`films.listed and ${behind[order]}`)
+    .orderBy(keys[order])
+    .limit(batchSize)
+    .prepare(`movies_by_${order}`)
+}

@@ -40,6 +40,12 @@ export function createMovieService({ movies, kinopoisk }: Dependencies) {
       return { movie, told }
     },
 
+    /** The movie of the catalogue as we know it, for whom upstream is never asked; undefined when it isn't there. */
+    async findListed(id: number) {
+      isKinopoiskId(id)
+      return movies.findListed(id)
+    },
+
     /** What Kinopoisk tells of a film, as we would store it; null when it knows no such film. Throws upstream_*. */
     async fetch(id: number): Promise<KnownFilm | null> {
       const { value } = await kinopoisk.film(id)

@@ -1,0 +1,79 @@
+import { Readable } from 'node:stream'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { pageLinks } from '../../links.ts'
+import { viewerOf } from '../../plugins/auth.ts'
+import { problems, upstreamProblems } from '../../schemas.ts'
+import { arrayText } from './array-text.ts'
+import { tell } from './cache-status.ts'
+import type { MovieCatalogue } from './catalogue-service.ts'
+import { CatalogueQuery, Movie, MovieParams, Movies } from './schemas.ts'
+import type { MovieService } from './service.ts'
+
+interface Options {
+  movies: MovieService
+  catalogue: MovieCatalogue
+}
+
+const tags = ['movies']
+
+/** Reading: on a scope that lets readers of the catalogue in, `authenticate` or `identify`. */
+export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { movies, catalogue }) => {
+  app.get(
+    '/movies',
+    {
+      schema: {
+        tags,
+        operationId: 'listMovies',
+        summary: 'The movies of the catalogue, by id or newest first',
+        description:
+          'Without `page` all of them, streamed. With it 12, the number of all in the header X-Total-Count, and the ' +
+          'neighbouring pages in the header Link (RFC 8288).',
+        querystring: CatalogueQuery,
+        response: { 200: Movies },
+      },
+    },
+    async (request, reply) => {
+      const { page, status, state } = request.query
+      const order = (status ?? state) === undefined ? 'id' : 'new'
+      if (page !== undefined) {
+        const found = await catalogue.page(order, page)
+        reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
+        return found.movies
+      }
+      const batches = await catalogue.all(order)
+      const serialise = reply.compileSerializationSchema(Movie)
+      // Whoever asks for the head alone must not make us read the rest.
+      const text = request.method === 'HEAD' ? [] : arrayText(batches, serialise)
+      return reply.type('application/json; charset=utf-8').send(Readable.from(text) as never)
+    },
+  )
+
+  app.get(
+    '/movies/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'getMovie',
+        summary: 'A movie by its Kinopoisk id or own id',
+        description:
+          'Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one.',
+        params: MovieParams,
+        response: {
+          200: Movie,
+          ...problems('missing_token', 'invalid_token', 'movie_not_found', ...upstreamProblems),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      if (!viewerOf(request)) {
+        const listed = await movies.findListed(id)
+        if (listed) return listed
+        await app.authenticate(request)
+      }
+      const { movie, told } = await movies.find(id)
+      if (told) tell(reply, told)
+      return movie
+    },
+  )
+}
