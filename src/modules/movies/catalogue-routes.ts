@@ -5,8 +5,9 @@ import { viewerOf } from '../../plugins/auth.ts'
 import { problems, upstreamProblems } from '../../schemas.ts'
 import { arrayText } from './array-text.ts'
 import { tell } from './cache-status.ts'
+import { CatalogueQuery } from './catalogue-schemas.ts'
 import type { MovieCatalogue } from './catalogue-service.ts'
-import { CatalogueQuery, Movie, MovieParams, Movies } from './schemas.ts'
+import { Movie, MovieParams, Movies } from './schemas.ts'
 import type { MovieService } from './service.ts'
 
 interface Options {
