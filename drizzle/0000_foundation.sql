@@ -1,3 +1,13 @@
+CREATE EXTENSION IF NOT EXISTS pg_trgm;--> statement-breakpoint
+-- A film's name as it is sorted: in one case, ё as е. With the collation "C" that is the order of the alphabet.
+CREATE FUNCTION film_sort_name(name text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN replace(lower(name), 'ё', 'е');--> statement-breakpoint
+-- What a film is searched by: its words in one case, ё as е, with one space before, between and behind them.
+CREATE FUNCTION film_words(name text, original_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN ' ' || btrim(regexp_replace(replace(lower(normalize(name || ' ' || coalesce(original_name, ''))), 'ё', 'е'), '[^[:alnum:]]+', ' ', 'g')) || ' ';--> statement-breakpoint
+-- The characters of a film's names that are in no word, for who searches for them alone.
+CREATE FUNCTION film_signs(name text, original_name text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN string_to_array(regexp_replace(name || ' ' || coalesce(original_name, ''), '[[:alnum:][:space:]]+', '', 'g'), NULL);--> statement-breakpoint
 CREATE TABLE "directors" (
 	"id" integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "directors_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 2147483647 START WITH 1 CACHE 1),
 	"name" text NOT NULL,
@@ -22,6 +32,8 @@ CREATE TABLE "films" (
 	"listed" boolean DEFAULT false NOT NULL,
 	"name" text NOT NULL,
 	"original_name" text,
+	"sort_name" text GENERATED ALWAYS AS (film_sort_name(name)) STORED NOT NULL,
+	"words" text GENERATED ALWAYS AS (film_words(name, original_name)) STORED NOT NULL,
 	"director_id" integer,
 	"rate" numeric(4, 2),
 	"year" smallint,
@@ -143,6 +155,20 @@ ALTER TABLE "users" ADD CONSTRAINT "users_favorite_genre_genres_id_fk" FOREIGN K
 CREATE INDEX "film_genres_genre_id_idx" ON "film_genres" USING btree ("genre_id","film_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "films_listed_name_key" ON "films" USING btree (lower("name")) WHERE "films"."listed";--> statement-breakpoint
 CREATE INDEX "films_director_id_idx" ON "films" USING btree ("director_id");--> statement-breakpoint
+CREATE INDEX "films_listed_id_idx" ON "films" USING btree ("id","rate","year") WHERE "films"."listed";--> statement-breakpoint
+CREATE INDEX "films_rate_idx" ON "films" USING btree (coalesce("rate", 99),"id","rate","year") WHERE "films"."listed";--> statement-breakpoint
+CREATE INDEX "films_rate_desc_idx" ON "films" USING btree (coalesce(-"rate", 99),"id","rate","year") WHERE "films"."listed";--> statement-breakpoint
+CREATE INDEX "films_year_idx" ON "films" USING btree ("year","id","rate") WHERE "films"."listed";--> statement-breakpoint
+CREATE INDEX "films_year_desc_idx" ON "films" USING btree ((-"year"),"id","rate","year") WHERE "films"."listed";--> statement-breakpoint
+CREATE INDEX "films_minutes_idx" ON "films" USING btree (coalesce("minutes"::int, 32767),"id","rate","year","minutes") WHERE "films"."listed";--> statement-breakpoint
+CREATE INDEX "films_minutes_desc_idx" ON "films" USING btree (coalesce(-"minutes"::int, 32767),"id","rate","year","minutes") WHERE "films"."listed";--> statement-breakpoint
+CREATE INDEX "films_name_idx" ON "films" USING btree ("sort_name" collate "C","id","rate","year") WHERE "films"."listed";--> statement-breakpoint
+CREATE INDEX "films_name_desc_idx" ON "films" USING btree ("sort_name" collate "C" desc,"id","rate","year") WHERE "films"."listed";--> statement-breakpoint
+CREATE INDEX "films_title_idx" ON "films" USING hash (film_sort_name("name"));--> statement-breakpoint
+CREATE INDEX "films_original_title_idx" ON "films" USING hash (film_sort_name("original_name"));--> statement-breakpoint
+CREATE INDEX "films_imdb_id_idx" ON "films" USING hash (("kinopoisk"->>'imdb_id'));--> statement-breakpoint
+CREATE INDEX "films_words_idx" ON "films" USING gin ("words" gin_trgm_ops);--> statement-breakpoint
+CREATE INDEX "films_signs_idx" ON "films" USING gin (film_signs("name", "original_name"));--> statement-breakpoint
 CREATE UNIQUE INDEX "genres_name_key" ON "genres" USING btree (lower("name"));--> statement-breakpoint
 CREATE INDEX "kinopoisk_answers_expires_at_idx" ON "kinopoisk_answers" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "favourites_newest_idx" ON "favourites" USING btree ("user_id","created_at" DESC NULLS LAST,"film_id" DESC NULLS LAST);--> statement-breakpoint
@@ -150,5 +176,40 @@ CREATE INDEX "favourites_film_id_idx" ON "favourites" USING btree ("film_id");--
 CREATE INDEX "wishlist_newest_idx" ON "wishlist" USING btree ("user_id","created_at" DESC NULLS LAST,"film_id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "wishlist_film_id_idx" ON "wishlist" USING btree ("film_id");--> statement-breakpoint
 CREATE INDEX "ratings_film_id_idx" ON "ratings" USING btree ("film_id");--> statement-breakpoint
+CREATE INDEX "ratings_newest_idx" ON "ratings" USING btree ("user_id","updated_at" DESC NULLS FIRST,"film_id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "sessions_user_id_idx" ON "sessions" USING btree ("user_id");--> statement-breakpoint
-CREATE INDEX "sessions_expires_at_idx" ON "sessions" USING btree ("expires_at");
+CREATE INDEX "sessions_expires_at_idx" ON "sessions" USING btree ("expires_at");--> statement-breakpoint
+-- films.user_rate_sum and user_votes follow every change of ratings, whoever makes it: a deleted user's cascade included.
+-- By statement and in the order of the films' ids, so that two that change many ratings can't wait for each other; one
+-- film at a time, so that the plan is always a look-up by key. The difference is added to what is there once the film is
+-- locked, so nothing is lost.
+CREATE FUNCTION ratings_to_films() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	changes refcursor;
+	change record;
+BEGIN
+	CASE TG_OP
+		WHEN 'INSERT' THEN OPEN changes FOR
+			SELECT film_id, sum(value) AS rate, count(*) AS votes FROM added GROUP BY film_id ORDER BY film_id;
+		WHEN 'DELETE' THEN OPEN changes FOR
+			SELECT film_id, -sum(value) AS rate, -count(*) AS votes FROM removed GROUP BY film_id ORDER BY film_id;
+		WHEN 'UPDATE' THEN OPEN changes FOR
+			SELECT film_id, sum(value) AS rate, sum(vote) AS votes
+			FROM (SELECT film_id, value, 1 AS vote FROM added UNION ALL SELECT film_id, -value, -1 FROM removed) AS moved
+			GROUP BY film_id HAVING sum(value) <> 0 OR sum(vote) <> 0 ORDER BY film_id;
+	END CASE;
+	LOOP
+		FETCH changes INTO change;
+		EXIT WHEN NOT FOUND;
+		UPDATE films SET user_rate_sum = user_rate_sum + change.rate, user_votes = user_votes + change.votes
+		WHERE id = change.film_id;
+	END LOOP;
+	CLOSE changes;
+	RETURN NULL;
+END $$;--> statement-breakpoint
+CREATE TRIGGER ratings_added AFTER INSERT ON ratings
+	REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ratings_to_films();--> statement-breakpoint
+CREATE TRIGGER ratings_changed AFTER UPDATE ON ratings
+	REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ratings_to_films();--> statement-breakpoint
+CREATE TRIGGER ratings_removed AFTER DELETE ON ratings
+	REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION ratings_to_films();

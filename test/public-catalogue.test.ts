@@ -12,6 +12,7 @@ const open = [
   'GET /directors/{id}',
   'GET /directors/{id}/photo',
   'GET /films',
+  'GET /films/export.csv',
   'GET /films/{id}',
   'GET /genres',
   'GET /genres/{id}',
