@@ -1,14 +1,20 @@
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/max'
 
 export type Config = ReturnType<typeof loadConfig>
 
-/** The process environment, on top of the `.env` file of the working directory where there is one. */
+/**
+ * The process environment, on top of the `.env` file of the working directory where there is one.
+ * @throws {ConfigError} when there is one that can't be read
+ */
 export function readEnvironment(): NodeJS.ProcessEnv {
   try {
+    readFileSync('.env') // Node takes a file that it may not read for one that isn't there.
     process.loadEnvFile()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT') throw new ConfigError([`.env cannot be read (${code})`])
   }
   return process.env
 }
@@ -32,9 +38,10 @@ type Reader<T> = (text: string | undefined) => T
  */
 export function loadConfig(env: Record<string, string | undefined>) {
   const faults: string[] = []
-  const read = <T>(name: string, reader: Reader<T>): T => {
+  const isSet = (name: string) => Boolean(env[name]?.trim())
+  const read = <T>(name: string, reader: Reader<T>, value = env[name]?.trim()): T => {
     try {
-      return reader(env[name]?.trim() || undefined)
+      return reader(isSet(name) ? value : undefined)
     } catch (error) {
       faults.push(`${name} ${(error as Error).message}`)
       return undefined as T
@@ -47,32 +54,33 @@ export function loadConfig(env: Record<string, string | undefined>) {
     databaseUrl: read('DATABASE_URL', optional(postgresUrl)),
     databaseReadUrl: read('DATABASE_READ_URL', optional(postgresUrl)),
     jwtSecrets: read('JWT_SECRET', optional(secrets)),
-    accessTtlMs: read('ACCESS_TTL', duration('15m')),
-    refreshTtlMs: read('REFRESH_TTL', duration('30d')),
+    accessTtlMs: read('ACCESS_TTL', duration('15m', '1s', '30d')),
+    refreshTtlMs: read('REFRESH_TTL', duration('30d', '1m', '400d')),
     phoneRegion: read('DEFAULT_PHONE_REGION', region('UA')),
     kinopoisk: {
       url: read('KINOPOISK_URL', httpUrl('https://kinopoiskapiunofficial.tech')),
       apiKey: read('KINOPOISK_API_KEY', optional(headerValue)),
       dailyQuota: read('KINOPOISK_DAILY_QUOTA', integer(500, -1, 100_000_000)),
       resetTz: read('KINOPOISK_QUOTA_RESET_TZ', timeZone('Europe/Moscow')),
-      timeoutMs: read('KINOPOISK_TIMEOUT', duration('5s')),
+      timeoutMs: read('KINOPOISK_TIMEOUT', duration('5s', '100ms', '10m')),
     },
     s3: {
-      endpoint: read('S3_ENDPOINT', optional(httpUrlText)),
-      region: read('S3_REGION', optional(same)),
-      bucket: read('S3_BUCKET', optional(same)),
-      accessKeyId: read('S3_ACCESS_KEY_ID', optional(same)),
-      secretAccessKey: read('S3_SECRET_ACCESS_KEY', optional(same)),
+      endpoint: read('S3_ENDPOINT', optional(httpUrl(''))),
+      region: read('S3_REGION', optional(text(''))),
+      bucket: read('S3_BUCKET', optional(text(''))),
+      accessKeyId: read('S3_ACCESS_KEY_ID', optional(text(''))),
+      secretAccessKey: read('S3_SECRET_ACCESS_KEY', optional(text(''))),
     },
     s3Options: {
-      publicEndpoint: read('S3_PUBLIC_ENDPOINT', optional(httpUrlText)),
+      publicEndpoint: read('S3_PUBLIC_ENDPOINT', optional(httpUrl(''))),
       forcePathStyle: read('S3_FORCE_PATH_STYLE', optional(flag(false))),
       checksums: read('S3_CHECKSUMS', oneOf('when_supported', ['when_supported', 'when_required'] as const)),
-      timeoutMs: read('S3_TIMEOUT', duration('10s')),
+      timeoutMs: read('S3_TIMEOUT', duration('10s', '100ms', '10m')),
     },
     admin: {
-      login: read('ADMIN_LOGIN', optional(same)),
-      password: read('ADMIN_PASSWORD', optional(same)),
+      login: read('ADMIN_LOGIN', optional(sized(3, 254))),
+      // Not trimmed, as no password is: spaces at its ends belong to it.
+      password: read('ADMIN_PASSWORD', optional(sized(8, 128)), env.ADMIN_PASSWORD),
     },
     publicCatalogue: read('PUBLIC_CATALOGUE', flag(false)),
     corsOrigins: read('CORS_ORIGINS', origins),
@@ -81,24 +89,18 @@ export function loadConfig(env: Record<string, string | undefined>) {
     sentryDsn: read('SENTRY_DSN', optional(sentryDsn)),
     logLevel: read('LOG_LEVEL', oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])),
   }
-  faults.push(...crossFaults(config, Boolean(env.JWT_SECRET?.trim())))
+  faults.push(...crossFaults(config.databaseUrl, isSet))
   if (faults.length > 0) throw new ConfigError(faults)
   return config
 }
 
-function crossFaults(
-  config: {
-    databaseUrl: string | undefined
-    admin: Record<string, string | undefined>
-    s3: Record<string, string | undefined>
-  },
-  hasSecret: boolean,
-): string[] {
+/** By what is set rather than by what was read: a value that is wrong is one fault, not also a missing one. */
+function crossFaults(databaseUrl: string | undefined, isSet: (name: string) => boolean): string[] {
   const faults: string[] = []
-  if (config.databaseUrl && !hasSecret) faults.push('JWT_SECRET is required with DATABASE_URL')
-  if (!config.admin.login !== !config.admin.password) faults.push('ADMIN_LOGIN and ADMIN_PASSWORD go together')
-  const s3 = Object.values(config.s3)
-  if (s3.some(Boolean) && !s3.every(Boolean))
+  if (databaseUrl && !isSet('JWT_SECRET')) faults.push('JWT_SECRET is required with DATABASE_URL')
+  if (isSet('ADMIN_LOGIN') !== isSet('ADMIN_PASSWORD')) faults.push('ADMIN_LOGIN and ADMIN_PASSWORD go together')
+  const s3 = ['S3_ENDPOINT', 'S3_REGION', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'].map(isSet)
+  if (s3.includes(true) && s3.includes(false))
     faults.push('S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are set all five or none')
   return faults
 }
@@ -107,8 +109,11 @@ function optional<T>(reader: (text: string) => T): Reader<T | undefined> {
   return (value) => (value === undefined ? undefined : reader(value))
 }
 
-function same(value: string): string {
-  return value
+function sized(min: number, max: number): (value: string) => string {
+  return (value) => {
+    const { length } = [...value]
+    return length >= min && length <= max ? value : fail(`must be ${min} to ${max} characters long`)
+  }
 }
 
 function text(fallback: string): Reader<string> {
@@ -136,13 +141,18 @@ function oneOf<T extends string>(fallback: T, allowed: readonly T[]): Reader<T> 
 
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-function duration(fallback: string): Reader<number> {
+/** In milliseconds. */
+function duration(fallback: string, min: string, max: string): Reader<number> {
   return (value = fallback) => {
-    const [, amount, unit] =
-      /^(\d{1,6})(ms|s|m|h|d)$/.exec(value) ?? fail('must be a duration such as 500ms, 5s, 15m, 12h or 30d')
-    const ms = Number(amount) * unitMs[unit as keyof typeof unitMs]
-    return ms > 0 ? ms : fail('must be more than 0')
+    const ms = milliseconds(value)
+    if (ms >= milliseconds(min) && ms <= milliseconds(max)) return ms
+    fail(`must be a duration such as 500ms, 5s, 15m, 12h or 30d, from ${min} to ${max}`)
   }
+}
+
+function milliseconds(text: string): number {
+  const [, amount, unit] = /^(\d{1,6})(ms|s|m|h|d)$/.exec(text) ?? []
+  return Number(amount) * unitMs[unit as keyof typeof unitMs]
 }
 
 function postgresUrl(value: string): string {
@@ -171,10 +181,6 @@ export function isSentryDsn(value: string): boolean {
 
 function sentryDsn(value: string): string {
   return isSentryDsn(value) ? value : fail('must be the DSN of a Sentry project: https://key@host/number')
-}
-
-function httpUrlText(value: string): string {
-  return httpUrl('')(value)
 }
 
 function httpUrl(fallback: string): Reader<string> {
@@ -223,11 +229,16 @@ function origins(value: string | undefined): '*' | string[] {
 function trustProxy(value: string | undefined): boolean | string {
   if (value === undefined || value === 'false') return false
   if (value === 'true') return true
-  const named = ['loopback', 'linklocal', 'uniquelocal']
-  const isAddress = (item: string) => named.includes(item) || isIP(item.replace(/\/\d{1,3}$/, '')) !== 0
-  return value.split(',').every((item) => isAddress(item.trim()))
+  return value.split(',').every((item) => isProxy(item.trim()))
     ? value
-    : fail('must be true, false or the addresses of the proxies')
+    : fail('must be true, false or the addresses of the proxies or of their networks')
+}
+
+function isProxy(item: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(item)) return true
+  const [, address = '', bits = '1'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(item) ?? []
+  const most = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0
+  return Number(bits) >= 1 && Number(bits) <= most
 }
 
 function fail(expected: string): never {

@@ -3,7 +3,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { isSentryDsn, readEnvironment } from './config.ts'
 
 // Loaded by `node --import` before all else, as Sentry asks. Without SENTRY_DSN the SDK is not even loaded.
-const dsn = readEnvironment().SENTRY_DSN?.trim() ?? ''
+const dsn = sentryDsn()
 const sentry = isSentryDsn(dsn) ? await import('@sentry/node') : undefined
 sentry?.init({
   dsn,
@@ -26,6 +26,15 @@ export function report(error: unknown, context: { requestId: string }): void {
 
 export async function flushReports(): Promise<void> {
   await sentry?.close(2000)
+}
+
+/** Empty where the environment can't be read: server.ts reads it too, and says so. */
+function sentryDsn(): string {
+  try {
+    return readEnvironment().SENTRY_DSN?.trim() ?? ''
+  } catch {
+    return ''
+  }
 }
 
 /** Drizzle's message ends with the statement's parameters: a login, a hash. */

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp, type Edges } from './app.ts'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config.ts'
+import { isQueryError, withoutValues } from './db/errors.ts'
 import { migrate } from './db/migrate.ts'
 import { startSandbox } from './embedded/kinopoisk/server.ts'
 import { startPostgres } from './embedded/postgres.ts'
@@ -21,7 +22,7 @@ const started = start().catch(async (error) => {
 })
 
 closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
-  if (err) process.stderr.write(`${err.stack}\n`)
+  if (err) process.stderr.write(`${trace(err)}\n`)
   await started // a signal during the start: only what has started can be stopped
   await stopAll()
 })
@@ -34,7 +35,7 @@ async function start(): Promise<void> {
   const config = loadConfig(readEnvironment())
   const edges = await openEdges(config)
   await migrate(edges.databaseUrl).catch((error) => {
-    throw new Error(`The database cannot be reached or migrated: ${reason(error)}`, { cause: error })
+    throw new Error(`The database cannot be reached or migrated: ${reason(error)}`)
   })
   const app = await buildApp(config, edges)
   stops.push(() => drain(app))
@@ -94,13 +95,22 @@ function firstAdmin({ admin, databaseUrl }: Config): Edges['firstAdmin'] {
 /** What the operator can act on; the stack only for what nobody foresaw. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return error.message
-  const { code, message, stack } = error as NodeJS.ErrnoException
+  const { code, message } = isQueryError(error) ? withoutValues(error) : (error as NodeJS.ErrnoException)
+  // The first administrator's login is read as one from a request is.
+  if (code === 'invalid_input') return new ConfigError([message.replace(/^body\.login/, 'ADMIN_LOGIN')]).message
   if (code === 'EADDRINUSE') return `${message}: another program listens there, set PORT to another one`
   const foreseen = code !== undefined || (error as Error).name === 'Error'
-  return foreseen ? message : (stack ?? String(error))
+  return foreseen ? message : trace(error)
+}
+
+/** Of an error of a query no value. */
+function trace(error: unknown): string {
+  const { stack } = isQueryError(error) ? withoutValues(error) : (error as Error)
+  return stack ?? String(error)
 }
 
 /** Node's error for a name with several addresses has no message of its own. */
 function reason(error: Error): string {
-  return error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join(', ') : error.message
+  if (error instanceof AggregateError) return error.errors.map((each: Error) => each.message).join(', ')
+  return (isQueryError(error) ? withoutValues(error) : error).message
 }

@@ -44,8 +44,13 @@ describe('npm run admin', () => {
     const headers = { authorization: `Bearer ${login.json().access_token}` }
     expect((await service.app.inject({ url: '/user', headers })).json().role).toBe('admin')
 
+    const { sql } = connect(service.databaseUrl, { max: 1 })
+    await sql`update users set blocked = true, updated_at = '2020-01-01' where login = '+380501234567'`
     expect((await admin(env, '+380501234567')).stdout()).toBe('+380501234567 is an administrator now\n')
     expect((await service.app.inject({ method: 'POST', url: '/login', payload: body })).statusCode).toBe(200)
+    const [row] = await sql`select blocked, updated_at > '2020-01-02' as touched from users where login = ${body.phone}`
+    expect(row).toEqual({ blocked: false, touched: true })
+    await sql.end({ timeout: 0 })
     expect(
       (await service.app.inject({ method: 'POST', url: '/login', payload: { login: 'ann', password } })).statusCode,
     ).toBe(200)

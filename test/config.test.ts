@@ -78,7 +78,12 @@ describe('A good value is taken', () => {
     ['DATABASE_READ_URL', 'postgresql://u@replica/db', { databaseReadUrl: 'postgresql://u@replica/db' }],
     ['JWT_SECRET', `${secret}, ${'y'.repeat(40)}`, { jwtSecrets: [secret, 'y'.repeat(40)] }],
     ['JWT_SECRET', 'ж'.repeat(16), { jwtSecrets: ['ж'.repeat(16)] }],
-    ['ACCESS_TTL', '500ms', { accessTtlMs: 500 }],
+    ['ACCESS_TTL', '1000ms', { accessTtlMs: 1000 }],
+    ['ACCESS_TTL', '30d', { accessTtlMs: 30 * 86_400_000 }],
+    ['REFRESH_TTL', '1m', { refreshTtlMs: 60_000 }],
+    ['REFRESH_TTL', '400d', { refreshTtlMs: 400 * 86_400_000 }],
+    ['KINOPOISK_TIMEOUT', '100ms', { kinopoisk: { timeoutMs: 100 } }],
+    ['S3_TIMEOUT', '10m', { s3Options: { timeoutMs: 600_000 } }],
     ['ACCESS_TTL', '90s', { accessTtlMs: 90_000 }],
     ['REFRESH_TTL', '12h', { refreshTtlMs: 43_200_000 }],
     ['DEFAULT_PHONE_REGION', 'DE', { phoneRegion: 'DE' }],
@@ -99,6 +104,7 @@ describe('A good value is taken', () => {
     ['TRUST_PROXY', 'false', { trustProxy: false }],
     ['TRUST_PROXY', 'loopback', { trustProxy: 'loopback' }],
     ['TRUST_PROXY', '10.0.0.0/8, ::1', { trustProxy: '10.0.0.0/8, ::1' }],
+    ['TRUST_PROXY', '10.1.2.3/32, fd00::/128', { trustProxy: '10.1.2.3/32, fd00::/128' }],
     ['METRICS_TOKEN', 'a-token', { metricsToken: 'a-token' }],
     ['SENTRY_DSN', 'https://key@o1.ingest.example/42', { sentryDsn: 'https://key@o1.ingest.example/42' }],
     ['SENTRY_DSN', 'http://key@127.0.0.1:9000/base/1', { sentryDsn: 'http://key@127.0.0.1:9000/base/1' }],
@@ -128,6 +134,11 @@ describe('A good value is taken', () => {
     })
     expect(config.admin).toEqual({ login: 'root', password: 'a long password' })
   })
+
+  test.each(['8 chars!', ' spaces at both ends ', 'ж'.repeat(128)])('ADMIN_PASSWORD=%j, every letter', (value) => {
+    const config = loadConfig({ ADMIN_LOGIN: ' root ', ADMIN_PASSWORD: value })
+    expect(config.admin).toEqual({ login: 'root', password: value })
+  })
 })
 
 describe('A wrong value is named, and not shown', () => {
@@ -144,6 +155,10 @@ describe('A wrong value is named, and not shown', () => {
     ['ACCESS_TTL', '17'],
     ['ACCESS_TTL', '0s'],
     ['ACCESS_TTL', '1.5h'],
+    ['ACCESS_TTL', '999ms'],
+    ['ACCESS_TTL', '31d'],
+    ['REFRESH_TTL', '59s'],
+    ['REFRESH_TTL', '401d'],
     ['REFRESH_TTL', '30 days'],
     ['DEFAULT_PHONE_REGION', 'Ukraine'],
     ['DEFAULT_PHONE_REGION', 'ua'],
@@ -155,11 +170,19 @@ describe('A wrong value is named, and not shown', () => {
     ['KINOPOISK_DAILY_QUOTA', 'unlimited'],
     ['KINOPOISK_QUOTA_RESET_TZ', 'Moscow/Europe'],
     ['KINOPOISK_TIMEOUT', '5 seconds'],
+    ['KINOPOISK_TIMEOUT', '99ms'],
+    ['KINOPOISK_TIMEOUT', '31d'],
+    ['S3_TIMEOUT', '601s'],
     ['PUBLIC_CATALOGUE', 'yes'],
     ['CORS_ORIGINS', 'hunter2.example'],
     ['CORS_ORIGINS', 'https://films.example/'],
     ['CORS_ORIGINS', 'https://films.example,*'],
     ['TRUST_PROXY', '1'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['TRUST_PROXY', '10.0.0.0/0'],
+    ['TRUST_PROXY', 'loopback, fd00::/129'],
+    ['TRUST_PROXY', '10.0.0.0/8/8'],
+    ['TRUST_PROXY', 'loopback/8'],
     ['TRUST_PROXY', 'loopback, proxy.example'],
     ['METRICS_TOKEN', 'hunter2\nhunter3'],
     ['SENTRY_DSN', 'hunter2'],
@@ -192,6 +215,23 @@ describe('A wrong value is named, and not shown', () => {
   })
 })
 
+test('The bounds of a duration are in its message', () => {
+  expect(faultsOf({ KINOPOISK_TIMEOUT: '30d', ACCESS_TTL: '0s' })).toEqual([
+    'ACCESS_TTL must be a duration such as 500ms, 5s, 15m, 12h or 30d, from 1s to 30d',
+    'KINOPOISK_TIMEOUT must be a duration such as 500ms, 5s, 15m, 12h or 30d, from 100ms to 10m',
+  ])
+})
+
+test.each([
+  ['ab', 'hunter2-hunter2', ['ADMIN_LOGIN must be 3 to 254 characters long']],
+  ['a'.repeat(255), 'hunter2-hunter2', ['ADMIN_LOGIN must be 3 to 254 characters long']],
+  ['root', 'hunter2', ['ADMIN_PASSWORD must be 8 to 128 characters long']],
+  ['root', 'x'.repeat(129), ['ADMIN_PASSWORD must be 8 to 128 characters long']],
+  ['root', ' '.repeat(8), ['ADMIN_LOGIN and ADMIN_PASSWORD go together']],
+])('The administrator %j with %j is refused', (ADMIN_LOGIN, ADMIN_PASSWORD, faults) => {
+  expect(faultsOf({ ADMIN_LOGIN, ADMIN_PASSWORD })).toEqual(faults)
+})
+
 test('All faults come in one message, without a value in it', () => {
   const env = { PORT: 'x', JWT_SECRET: 'hunter2', KINOPOISK_API_KEY: 'hunter2 hunter2', ADMIN_PASSWORD: 'hunter2-x' }
   const load = () => loadConfig({ ...env, S3_SECRET_ACCESS_KEY: 'hunter2' })
@@ -221,6 +261,10 @@ describe('Variables that need each other', () => {
 
   test.each(Object.keys(s3))('S3 without %s is refused', (name) => {
     expect(faultsOf({ ...s3, [name]: '' })).toEqual([allFive])
+  })
+
+  test('an S3_ENDPOINT that is wrong is one fault, not also a missing one', () => {
+    expect(faultsOf({ ...s3, S3_ENDPOINT: 'nonsense' })).toEqual(['S3_ENDPOINT must be an http:// or https:// URL'])
   })
 
   test('a DATABASE_URL that is wrong is one fault, not also a missing secret', () => {

@@ -48,7 +48,7 @@ describe('Migrations', () => {
 
   test('three processes at once apply each of them once', async () => {
     const url = await emptyDatabase()
-    const code = `import { migrate } from '${repository}src/db/migrate.ts'; await migrate('${url}')`
+    const code = `import { migrate } from '${repository}/src/db/migrate.ts'; await migrate('${url}')`
     const replicas = [1, 2, 3].map(() => runNode(['--input-type=module', '-e', code]))
     expect(await Promise.all(replicas.map((replica) => replica.ended()))).toEqual([0, 0, 0])
     await withDatabase(url, async ({ sql }) => {

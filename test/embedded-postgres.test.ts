@@ -15,6 +15,7 @@ import {
   nobody,
   ownFolder,
   type Program,
+  pidsOn,
   repository,
   runNode,
   runProgram,
@@ -58,6 +59,7 @@ function service(dataDir: string, options: ServiceOptions = {}): Program {
 }
 
 const urlOf = (program: Program) => program.printed(/url (\S+)\n/)
+const standIn = '/var/lib/kinoteka'
 const socketDirOf = (url: string) => new URL(url).searchParams.get('host') ?? ''
 const othersMayEnter = (folder: string): boolean =>
   folder === '/' || ((statSync(folder).mode & 1) === 1 && othersMayEnter(dirname(folder)))
@@ -249,13 +251,22 @@ describe('A start on a folder in disorder', () => {
 
   test('sweeps away what a killed first start left half-made', async () => {
     const dataDir = await freshFolder()
-    const left = join(dataDir, 'postgres-01234567-89ab-cdef-0123-456789abcdef')
-    await mkdir(left)
-    await writeFile(join(left, 'PG_VERSION'), '18\n')
+    const id = '01234567-89ab-cdef-0123-456789abcdef'
+    for (const name of [`postgres-new-${id}`, `postgres-${id}`]) {
+      await mkdir(join(dataDir, name))
+      await writeFile(join(dataDir, name, 'PG_VERSION'), '18\n')
+    }
+    const kept = join(await freshFolder(), 'kept')
+    await mkdir(kept)
+    await symlink(kept, join(dataDir, `postgres-new-${id.replace('0', '1')}`))
+    await symlink('nowhere', join(dataDir, `postgres-new-${id.replace('0', '2')}`))
     await writeFile(join(dataDir, 'postgres-notes.txt'), 'mine')
     const { stop } = await startServer(dataDir)
     await stop()
-    expect((await readdir(dataDir)).toSorted()).toEqual(['postgres', 'postgres-notes.txt', 'postgres.log'])
+    const names = ['postgres', `postgres-${id}`, 'postgres-notes.txt', 'postgres.log']
+    expect((await readdir(dataDir)).toSorted()).toEqual(names.toSorted())
+    expect(await readdir(join(dataDir, `postgres-${id}`))).toEqual(['PG_VERSION'])
+    expect(existsSync(kept)).toBe(true)
   })
 
   test('works after a kill in the middle of the first start', async () => {
@@ -320,10 +331,42 @@ describe.runIf(isRoot)('Started by root, the server', () => {
     const { url, stop } = await startServer(dataDir)
     await sqlOn(url)`create table kept as select 1 as id`
     await stop()
-    expect(await readlink(join(dataDir, 'postgres'))).toMatch(/^\/var\/lib\/kinoteka\/postgres-/)
+    expect(await readlink(join(dataDir, 'postgres'))).toMatch(
+      /^\/var\/lib\/kinoteka\/postgres-[\da-f]{8}-[\da-f-]{27}$/,
+    )
     expect((await readdir(dataDir)).toSorted()).toEqual(['postgres', 'postgres.log'])
     const again = await startServer(dataDir)
     expect(await sqlOn(again.url)`select id from kept`).toEqual([{ id: 1 }])
+  })
+
+  test('sweeps away what a killed first start left in the stand-in for such a DATA_DIR', async () => {
+    const closed = join(await freshFolder(), 'closed')
+    await mkdir(join(closed, 'data'), { recursive: true })
+    await chmod(closed, 0o700)
+    const dataDir = ownFolder(join(closed, 'data'))
+    const killed = service(dataDir)
+    const asides = async () => (await readdir(dataDir)).filter((name) => name.startsWith('postgres-new-'))
+    await until(async () => existsSync(join(dataDir, (await asides())[0] ?? 'none yet')))
+    killed.child.kill('SIGKILL')
+    await killed.ended()
+    const left = await readlink(join(dataDir, (await asides())[0] ?? ''))
+    expect(left).toMatch(/^\/var\/lib\/kinoteka\/postgres-new-/)
+    await until(() => pidsOn(left).length === 0)
+
+    const { url } = await startServer(dataDir)
+    expect(existsSync(left)).toBe(false)
+    expect(await asides()).toEqual([])
+    expect(await sqlOn(url)`select 1 as one`).toEqual([{ one: 1 }])
+  })
+
+  test('is refused on the stand-in itself, where the clusters of others lie', async () => {
+    await mkdir(standIn, { recursive: true, mode: 0o711 })
+    const alias = join(await freshFolder(), 'alias')
+    await symlink(standIn, alias)
+    for (const dataDir of [standIn, alias]) {
+      await expect(startServer(dataDir)).rejects.toThrow(/^DATA_DIR must not be \/var\/lib\/kinoteka itself: .*/)
+    }
+    expect(existsSync(join(standIn, 'postgres'))).toBe(false)
   })
 
   test('works for a DATA_DIR that is a link into a folder that only root may enter', async () => {

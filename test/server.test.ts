@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -13,6 +13,8 @@ import { cloneDatabase, password } from './support/app.ts'
 import {
   cleanUp,
   freshFolder,
+  isRoot,
+  nobody,
   type Program,
   repository,
   runNode,
@@ -35,6 +37,7 @@ function startService(env: Record<string, string>, cwd = repository): Program {
   return runNode(entry, { env: { PORT: '0', ...env }, cwd })
 }
 
+const copy = { recursive: true }
 const addressOf = (service: Program) => service.printed(/listening at (http:\/\/[^"]+)"/)
 
 async function stopped(service: Program): Promise<number | NodeJS.Signals | null> {
@@ -101,6 +104,18 @@ describe('The service with nothing configured', () => {
     expect(await profile(await addressOf(second), token)).toMatchObject({ login: 'admin', role: 'admin' })
     expect(second.stdout()).not.toContain('First administrator')
     expect(second.stdout()).not.toContain(printed[0]?.[1] ?? 'no password')
+  })
+
+  test('starts from a folder whose name has a space, a percent sign and letters beyond ASCII', async () => {
+    const root = join(await freshFolder(), 'мой кинозал 100%25')
+    await mkdir(root)
+    for (const part of ['package.json', 'src', 'drizzle']) await cp(join(repository, part), join(root, part), copy)
+    await symlink(join(repository, 'node_modules'), join(root, 'node_modules'))
+    const service = runNode(['--import', './src/instrument.ts', 'src/server.ts'], { env: { PORT: '0' }, cwd: root })
+    const address = await addressOf(service)
+    expect((await fetch(`${address}/readyz`)).status).toBe(200)
+    expect(await stopped(service)).toBe(0)
+    expect(await readdir(join(root, '.data'))).toContain('postgres')
   })
 
   test('has every acknowledged account after it was killed', async () => {
@@ -210,6 +225,39 @@ describe('The service on a database of its own', () => {
     expect(service.stderr()).toBe('The database cannot be reached or migrated: database "nothing" does not exist\n')
   })
 
+  test('names ADMIN_LOGIN when no login can be so', async () => {
+    const admin = { ADMIN_LOGIN: 'two words', ADMIN_PASSWORD: password }
+    const service = startService({ DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret, ...admin })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toMatch(/^The configuration is wrong:\n {2}- ADMIN_LOGIN must be an e-mail, .*\n$/)
+  })
+
+  test('ends with what the database says, and no value, when it refuses the administrator', async () => {
+    const DATABASE_URL = await cloneDatabase()
+    await database(DATABASE_URL)`alter table users add constraint closed check (login <> 'chief')`
+    const admin = { ADMIN_LOGIN: 'chief', ADMIN_PASSWORD: password }
+    const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret, ...admin })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toBe('new row for relation "users" violates check constraint "closed"\n')
+    expect(service.stdout()).not.toMatch(/chief|argon2/)
+  })
+
+  test('prints the stack of an error that nobody caught, without the values of a statement', async () => {
+    const DATABASE_URL = await cloneDatabase()
+    const code = `
+      const driver = Object.assign(new Error('deadlock detected'), { code: '40P01', query: 'update users' })
+      const error = new Error('Failed query: update users\\nparams: ann@example.org', { cause: driver })
+      process.once('SIGUSR2', () => { throw error })`
+    const uncaught = `data:text/javascript,${encodeURIComponent(code)}`
+    const entry = ['--import', uncaught, '--import', './src/instrument.ts', 'src/server.ts']
+    const service = runNode(entry, { env: { PORT: '0', DATABASE_URL, JWT_SECRET: jwtSecret } })
+    await addressOf(service)
+    service.child.kill('SIGUSR2')
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toMatch(/^Error: deadlock detected\n {4}at /)
+    expect(service.stdout() + service.stderr()).not.toContain('ann@example')
+  })
+
   test('reports an internal error to Sentry once, by the id of its request and without the login', async () => {
     const bodies: string[] = []
     const sink = createHttpServer(async (request, response) => {
@@ -248,6 +296,26 @@ describe('A wrong configuration', () => {
     )
     expect(service.stdout() + service.stderr()).not.toContain('hunter2')
     expect(await readdir(folder)).toEqual(['.env'])
+  })
+
+  test('is also a .env that is a folder', async () => {
+    const folder = await freshFolder()
+    await mkdir(join(folder, '.env'))
+    const service = startService({}, folder)
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toBe('The configuration is wrong:\n  - .env cannot be read (EISDIR)\n')
+    expect(await readdir(folder)).toEqual(['.env'])
+  })
+
+  test('is also a .env that this account may not read', async () => {
+    const folder = await freshFolder()
+    await writeFile(join(folder, '.env'), 'LOG_LEVEL=hunter2\n', { mode: 0 })
+    const code = `import { readEnvironment } from '${join(repository, 'src/config.ts')}'
+      ${isRoot ? `process.setuid(${nobody.uid})` : ''}
+      try { readEnvironment() } catch (error) { process.stdout.write(error.faults.join()) }`
+    const run = runNode(['--input-type=module', '-e', code], { cwd: folder })
+    expect(await run.ended()).toBe(0)
+    expect(run.stdout()).toBe('.env cannot be read (EACCES)')
   })
 
   test('of Sentry is a fault like another, and the DSN is not printed', async () => {

@@ -21,6 +21,13 @@ export function isQueryError(error: unknown): boolean {
   return false
 }
 
+/** What may be printed of an error of a query: Drizzle's message, and PostgreSQL's detail and class 22 messages hold values. */
+export function withoutValues(error: unknown) {
+  const { name: type, message, code, constraint_name: constraint, stack } = driverError(error)
+  if (!code?.startsWith('22')) return { type, message, code, constraint, stack }
+  return { type, message: 'a value does not fit', code, stack: stack?.replace(/^.*\n/, '') }
+}
+
 /** The name of the constraint that a statement broke, or undefined for any other error. */
 export function violated(error: unknown): string | undefined {
   const { code, constraint_name } = driverError(error)

@@ -1,8 +1,9 @@
+import { join } from 'node:path'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { migrate as run } from 'drizzle-orm/postgres-js/migrator'
 import { connect, type Database } from './connect.ts'
 
-const migrationsFolder = new URL('../../drizzle', import.meta.url).pathname
+const migrationsFolder = join(import.meta.dirname, '../../drizzle')
 // Any constant will do, as long as nobody else locks it: replicas that start together take turns.
 const lockKey = 7_300_157
 const newest = Math.max(...readMigrationFiles({ migrationsFolder }).map((file) => file.folderMillis))

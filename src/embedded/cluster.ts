@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { chown, cp, lstat, mkdir, readdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -39,6 +39,11 @@ export async function makeDataDir(dataDir: string): Promise<void> {
 /** The cluster in `dataDir`/postgres, made there if it's missing. The caller must have locked `dataDir`. */
 export async function openCluster(dataDir: string): Promise<Cluster> {
   const link = join(await realpath(dataDir), 'postgres')
+  if (dirname(link) === (await realpath(standIn).catch(() => standIn))) {
+    throw new Error(
+      `DATA_DIR must not be ${standIn} itself: clusters of other services lie there. Give it a folder in it.`,
+    )
+  }
   const account = isRoot ? ((await ownerOf(link)) ?? (await unprivileged())) : undefined
   const programs = await workingPrograms(account)
   await removeHalfMade(dirname(link))
@@ -54,16 +59,20 @@ export function findCluster(dataDir: string): Promise<string | undefined> {
 
 /** Made aside and moved into place whole: a start that is killed half-way leaves nothing that looks like a cluster. */
 async function createCluster(link: string, programs: Programs, account: Account | undefined): Promise<void> {
-  const name = `postgres-${randomUUID()}`
-  const aside = join(dirname(link), name)
-  const home = (await reachable(dirname(link), account)) ? dirname(link) : standIn
-  await mkdir(home, { recursive: true, mode: 0o711 })
-  const path = join(home, name)
-  if (path !== aside) await symlink(path, aside)
+  const id = randomUUID()
+  const aside = join(dirname(link), `postgres-new-${id}`)
+  const isHere = await reachable(dirname(link), account)
+  const path = isHere ? aside : join(standIn, basename(aside))
+  await mkdir(dirname(path), { recursive: true, mode: 0o711 })
+  if (!isHere) await symlink(path, aside)
   await mkdir(path, { mode: 0o700 })
   if (account) await chown(path, account.uid, account.gid)
   await initialise(path, programs, account)
-  await rename(aside, link)
+  if (isHere) return rename(path, link)
+  const whole = join(standIn, `postgres-${id}`)
+  await rename(path, whole)
+  await symlink(whole, link)
+  await rm(aside)
 }
 
 /** The collation is PostgreSQL's own, but pg_trgm asks the C library what a letter is: in its locale C, Cyrillic has none. */
@@ -78,13 +87,20 @@ async function initialise(path: string, programs: Programs, account: Account | u
   await initdb('C.UTF-8').catch(() => initdb('en_US.UTF-8').catch(() => initdb('C')))
 }
 
-/** What a first start that was killed left aside; its initdb may still run, then the next start removes it. */
+/**
+ * What a first start that was killed left aside; its initdb may still run, then the next start removes it.
+ * In the stand-in only what our own link leads to: another service may be making the rest.
+ */
 async function removeHalfMade(dataDir: string): Promise<void> {
-  const names = (await readdir(dataDir)).filter((name) => /^postgres-[\da-f-]{36}$/.test(name))
-  for (const aside of names.map((name) => join(dataDir, name))) {
-    const path = await realpath(aside).catch(() => aside)
-    for (const each of [path, aside]) await rm(each, { recursive: true, force: true }).catch(() => {})
-  }
+  const names = (await readdir(dataDir)).filter((name) => /^postgres-new-[\da-f-]{36}$/.test(name))
+  for (const name of names) await removeAside(join(dataDir, name)).catch(() => {})
+}
+
+/** The link last: it's how the next start finds what could not be removed. */
+async function removeAside(aside: string): Promise<void> {
+  const path = await realpath(aside).catch(() => aside)
+  if (basename(path) === basename(aside)) await rm(path, { recursive: true, force: true })
+  await rm(aside, { recursive: true, force: true })
 }
 
 async function checkVersion(link: string): Promise<void> {

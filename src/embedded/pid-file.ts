@@ -12,13 +12,14 @@ export interface RunningServer {
 /** Where `startPostgres` puts its socket; a folder of this form is ours to remove. */
 export const socketDirPrefix = '/tmp/kinoteka-'
 
+const socketDirForm = new RegExp(`unix_socket_directories=(${socketDirPrefix}\\w+)`)
 const fastMs = 10_000
 const giveUpMs = 60_000
 
 /** The server that runs on a data folder, if it's one that a service started. */
 export async function findServer(path: string): Promise<RunningServer | undefined> {
   const noted = await readPidFile(path)
-  return noted && (await isOurs(noted)) ? noted : undefined
+  return noted && ours(noted)
 }
 
 /**
@@ -28,25 +29,27 @@ export async function findServer(path: string): Promise<RunningServer | undefine
 export async function clearLeftovers(path: string): Promise<void> {
   const noted = await readPidFile(path)
   if (!noted) return
-  if (await isOurs(noted)) await end(noted)
+  const left = await ours(noted)
+  if (left) await end(left)
   const command = await commandLine(noted.pid)
   if (command?.includes('postgres')) return // started by hand: PostgreSQL will refuse to start beside it
   // Another program that got the same number (usual in containers) would keep PostgreSQL from starting.
   if (command !== undefined) await rm(join(path, 'postmaster.pid'), { force: true })
-  if (noted.socketDir.startsWith(socketDirPrefix)) await rm(noted.socketDir, { recursive: true, force: true })
+  const socketDir = left?.socketDir ?? noted.socketDir
+  if (socketDir.startsWith(socketDirPrefix)) await rm(socketDir, { recursive: true, force: true })
 }
 
-/** postmaster.pid: line 1 the process, line 5 the socket folder. */
+/** postmaster.pid: line 1 the process, line 5 the socket folder, which comes a moment later. */
 async function readPidFile(path: string): Promise<RunningServer | undefined> {
   const lines = (await readFile(join(path, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
   const pid = Number(lines[0])
   return pid > 0 ? { pid, socketDir: lines[4] ?? '' } : undefined
 }
 
-/** The socket folder is new on every start, and in the command line. */
-async function isOurs({ pid, socketDir }: RunningServer): Promise<boolean> {
-  if (!socketDir.startsWith(socketDirPrefix)) return false
-  return ((await commandLine(pid)) ?? '').includes(`unix_socket_directories=${socketDir}`)
+/** The socket folder is new on every start, and in the command line: another program with the same number has another. */
+async function ours({ pid, socketDir: noted }: RunningServer): Promise<RunningServer | undefined> {
+  const [, socketDir] = socketDirForm.exec((await commandLine(pid)) ?? '') ?? []
+  return socketDir && (noted === '' || noted === socketDir) ? { pid, socketDir } : undefined
 }
 
 /** Undefined when there's no such process, empty for one that has ended but was not waited for. */
@@ -61,7 +64,7 @@ function commandLine(pid: number): Promise<string | undefined> {
 /** Fast shutdown (open transactions are rolled back), immediate after 10 s. */
 async function end(server: RunningServer): Promise<void> {
   const start = Date.now()
-  for (let signal: NodeJS.Signals = 'SIGINT'; await isOurs(server); await sleep(50)) {
+  for (let signal: NodeJS.Signals = 'SIGINT'; await ours(server); await sleep(50)) {
     const waited = Date.now() - start
     if (waited > giveUpMs) throw new Error(`PostgreSQL (process ${server.pid}) does not end: end it, then start again`)
     if (waited > fastMs) signal = 'SIGQUIT'

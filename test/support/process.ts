@@ -1,13 +1,13 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, realpathSync } from 'node:fs'
-import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type EmbeddedPostgres, startPostgres } from '../../src/embedded/postgres.ts'
 
-export const repository = new URL('../..', import.meta.url).pathname
+export const repository = join(import.meta.dirname, '../..')
 export const isRoot = process.getuid?.() === 0
 /** An account with no rights of its own: `nobody`. */
 export const nobody = { uid: 65_534, gid: 65_534 }
@@ -32,10 +32,29 @@ export async function cleanUp(): Promise<void> {
   for (const program of programs.splice(0)) program.kill('SIGKILL')
   for (const server of servers.splice(0)) await server.stop()
   for (const folder of folders.splice(0)) {
-    for (const pid of serverPids(folder)) kill(pid, 'SIGKILL')
-    const standIn = await realpath(join(folder, 'postgres')).catch(() => folder)
-    for (const each of [standIn, folder]) await rm(each, { recursive: true, force: true, maxRetries: 5 })
+    for (const each of [...(await standIns(folder)), folder]) {
+      const sockets = endServersIn(each)
+      for (const left of [...sockets, each]) await rm(left, { recursive: true, force: true, maxRetries: 5 })
+    }
   }
+}
+
+/** Where the links of a DATA_DIR lead: its cluster, and one that is half made. */
+async function standIns(dataDir: string): Promise<string[]> {
+  const names = await readdir(dataDir).catch(() => [])
+  const links = names.filter((name) => name.startsWith('postgres')).map((name) => join(dataDir, name))
+  const paths = await Promise.all(links.map((link) => realpath(link).catch(() => link)))
+  return paths.filter((path) => /\/postgres-(new-)?[\da-f-]{36}$/.test(path))
+}
+
+/** Kills every server and initdb whose data lies in `folder`, at any depth. Returns their socket folders. */
+function endServersIn(folder: string): string[] {
+  const path = tryOr(() => realpathSync(folder), folder)
+  const mains = pidsOn(path)
+  const sockets = mains.map((pid) => /unix_socket_directories=(\/tmp\/kinoteka-\w+)/.exec(commandLine(pid))?.[1])
+  const children = pids().filter((pid) => mains.includes(parentOf(pid)))
+  for (const pid of [...mains, ...children]) kill(pid, 'SIGKILL')
+  return sockets.filter((socket) => socket !== undefined)
 }
 
 /** A fresh folder that other accounts may pass through. */
@@ -107,6 +126,11 @@ export async function until(check: () => boolean | Promise<boolean>): Promise<vo
     if (Date.now() > deadline) throw new Error(`This did not come about: ${check}`)
     await sleep(20)
   }
+}
+
+/** Every server and initdb whose data folder's path begins so. */
+export function pidsOn(path: string): number[] {
+  return pids().filter((pid) => commandLine(pid).includes(`\0-D\0${path}`))
 }
 
 /** The processes of the PostgreSQL server on `dataDir`, the main one first. */
