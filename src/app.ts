@@ -14,6 +14,7 @@ import { createPhotoService } from './modules/directors/photo-service.ts'
 import { createDirectorRepository } from './modules/directors/repository.ts'
 import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
 import { createDirectorService } from './modules/directors/service.ts'
+import { createDemoRepository, type DemoFilm } from './modules/films/demo-repository.ts'
 import { createFilmListing } from './modules/films/listing-service.ts'
 import { createFilmRepository } from './modules/films/repository.ts'
 import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
@@ -56,6 +57,8 @@ export interface Edges {
   jwtSecrets: string[]
   kinopoisk: { url: string; apiKey: string; sandbox: boolean }
   version: string
+  /** Listed where no film has ever been. */
+  demoCatalogue?: DemoFilm[] | undefined
   /** Made when there is no administrator yet; `made` is told so. */
   firstAdmin?: { login: string; password: string; made?: () => void } | undefined
   /** Where the log goes; stdout if absent. */
@@ -110,7 +113,11 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     phoneRegion: config.phoneRegion,
   })
   app.addHook('onReady', async () => {
-    const { firstAdmin } = edges
+    const { demoCatalogue = [], firstAdmin } = edges
+    if (await createDemoRepository(database.db).seed(demoCatalogue)) {
+      app.log.info(`a demo catalogue of ${demoCatalogue.length} films was made; DEMO_CATALOGUE=false prevents it`)
+    }
+    // Last: a start that failed behind it would have printed the password for nothing.
     if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
   })
   const users = createUserService({ users: createUserRepository(database.db) })

@@ -74,6 +74,7 @@ export function loadConfig(env: Record<string, string | undefined>) {
       login: read('ADMIN_LOGIN', optional(same)),
       password: read('ADMIN_PASSWORD', optional(same)),
     },
+    demoCatalogue: read('DEMO_CATALOGUE', optional(flag(true))),
     publicCatalogue: read('PUBLIC_CATALOGUE', flag(false)),
     corsOrigins: read('CORS_ORIGINS', origins),
     trustProxy: read('TRUST_PROXY', trustProxy),
@@ -89,6 +90,7 @@ export function loadConfig(env: Record<string, string | undefined>) {
 function crossFaults(
   config: {
     databaseUrl: string | undefined
+    demoCatalogue: boolean | undefined
     admin: Record<string, string | undefined>
     s3: Record<string, string | undefined>
   },
@@ -96,6 +98,8 @@ function crossFaults(
 ): string[] {
   const faults: string[] = []
   if (config.databaseUrl && !hasSecret) faults.push('JWT_SECRET is required with DATABASE_URL')
+  if (config.databaseUrl && config.demoCatalogue)
+    faults.push('DEMO_CATALOGUE must not be true with DATABASE_URL: it is for the embedded database only')
   if (!config.admin.login !== !config.admin.password) faults.push('ADMIN_LOGIN and ADMIN_PASSWORD go together')
   const s3 = Object.values(config.s3)
   if (s3.some(Boolean) && !s3.every(Boolean))
