@@ -21,6 +21,7 @@ import { createFilmExport } from './modules/films/csv/export-service.ts'
 import { createImportRepository } from './modules/films/csv/import-repository.ts'
 import { filmImportRoutes } from './modules/films/csv/import-routes.ts'
 import { createFilmImport } from './modules/films/csv/import-service.ts'
+import { createDemoRepository, type DemoFilm } from './modules/films/demo-repository.ts'
 import { createFilmListing } from './modules/films/listing-service.ts'
 import { createFilmRepository } from './modules/films/repository.ts'
 import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
@@ -65,6 +66,8 @@ export interface Edges {
   jwtSecrets: string[]
   kinopoisk: { url: string; apiKey: string; sandbox: boolean }
   version: string
+  /** Listed where no film has ever been. */
+  demoCatalogue?: DemoFilm[] | undefined
   /** Made when there is no administrator yet; `made` is told so. */
   firstAdmin?: { login: string; password: string; made?: () => void } | undefined
   /** Where the log goes; stdout if absent. */
@@ -121,7 +124,11 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     phoneRegion: config.phoneRegion,
   })
   app.addHook('onReady', async () => {
-    const { firstAdmin } = edges
+    const { demoCatalogue = [], firstAdmin } = edges
+    if (await createDemoRepository(database.db).seed(demoCatalogue)) {
+      app.log.info(`a demo catalogue of ${demoCatalogue.length} films was made; DEMO_CATALOGUE=false prevents it`)
+    }
+    // Last: a start that failed behind it would have printed the password for nothing.
     if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
   })
   const users = createUserService({ users: createUserRepository(database.db) })

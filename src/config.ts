@@ -82,6 +82,7 @@ export function loadConfig(env: Record<string, string | undefined>) {
       // Not trimmed, as no password is: spaces at its ends belong to it.
       password: read('ADMIN_PASSWORD', optional(sized(8, 128)), env.ADMIN_PASSWORD),
     },
+    demoCatalogue: read('DEMO_CATALOGUE', optional(flag(true))),
     publicCatalogue: read('PUBLIC_CATALOGUE', flag(false)),
     corsOrigins: read('CORS_ORIGINS', origins),
     trustProxy: read('TRUST_PROXY', trustProxy),
@@ -89,15 +90,20 @@ export function loadConfig(env: Record<string, string | undefined>) {
     sentryDsn: read('SENTRY_DSN', optional(sentryDsn)),
     logLevel: read('LOG_LEVEL', oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])),
   }
-  faults.push(...crossFaults(config.databaseUrl, isSet))
+  faults.push(...crossFaults(config, isSet))
   if (faults.length > 0) throw new ConfigError(faults)
   return config
 }
 
 /** By what is set rather than by what was read: a value that is wrong is one fault, not also a missing one. */
-function crossFaults(databaseUrl: string | undefined, isSet: (name: string) => boolean): string[] {
+function crossFaults(
+  { databaseUrl, demoCatalogue }: { databaseUrl: string | undefined; demoCatalogue: boolean | undefined },
+  isSet: (name: string) => boolean,
+): string[] {
   const faults: string[] = []
   if (databaseUrl && !isSet('JWT_SECRET')) faults.push('JWT_SECRET is required with DATABASE_URL')
+  if (databaseUrl && demoCatalogue)
+    faults.push('DEMO_CATALOGUE must not be true with DATABASE_URL: it is for the embedded database only')
   if (isSet('ADMIN_LOGIN') !== isSet('ADMIN_PASSWORD')) faults.push('ADMIN_LOGIN and ADMIN_PASSWORD go together')
   const s3 = ['S3_ENDPOINT', 'S3_REGION', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'].map(isSet)
   if (s3.includes(true) && s3.includes(false))

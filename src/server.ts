@@ -6,6 +6,7 @@ import { buildApp, type Edges } from './app.ts'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config.ts'
 import { isQueryError, withoutValues } from './db/errors.ts'
 import { migrate } from './db/migrate.ts'
+import { demoFilms } from './embedded/demo.ts'
 import { startSandbox } from './embedded/kinopoisk/server.ts'
 import { startPostgres } from './embedded/postgres.ts'
 import { keptSecret } from './embedded/secrets.ts'
@@ -57,12 +58,13 @@ async function drain(app: FastifyInstance): Promise<void> {
   await app.close().finally(() => clearInterval(timer))
 }
 
-/** Starts what the configuration leaves to us: PostgreSQL, the sandbox upstream, a secret, an administrator. */
+/** Starts what the configuration leaves to us: PostgreSQL, the sandbox upstream, a secret, a demo catalogue, an administrator. */
 async function openEdges(config: Config): Promise<Edges> {
   return {
     databaseUrl: config.databaseUrl ?? (await embeddedDatabase(config)),
     jwtSecrets: config.jwtSecrets ?? [await keptSecret(config.dataDir)],
     kinopoisk: await openKinopoisk(config),
+    demoCatalogue: await demoCatalogue(config),
     firstAdmin: firstAdmin(config),
     version: packageJson.version,
     report,
@@ -80,6 +82,10 @@ async function openKinopoisk({ kinopoisk }: Config): Promise<Edges['kinopoisk']>
   const sandbox = await startSandbox()
   stops.push(sandbox.close)
   return { url: sandbox.url, apiKey: 'sandbox', sandbox: true }
+}
+
+async function demoCatalogue(config: Config): Promise<Edges['demoCatalogue']> {
+  return config.databaseUrl || config.demoCatalogue === false ? undefined : demoFilms()
 }
 
 function firstAdmin({ admin, databaseUrl }: Config): Edges['firstAdmin'] {

@@ -54,6 +54,7 @@ test('Without any variable the configuration is the documented one', () => {
       timeoutMs: 10_000,
     },
     admin: { login: undefined, password: undefined },
+    demoCatalogue: undefined,
     publicCatalogue: false,
     corsOrigins: [],
     trustProxy: false,
@@ -93,6 +94,8 @@ describe('A good value is taken', () => {
     ['KINOPOISK_DAILY_QUOTA', '0', { kinopoisk: { dailyQuota: 0 } }],
     ['KINOPOISK_QUOTA_RESET_TZ', 'UTC', { kinopoisk: { resetTz: 'UTC' } }],
     ['KINOPOISK_QUOTA_RESET_TZ', 'Asia/Tokyo', { kinopoisk: { resetTz: 'Asia/Tokyo' } }],
+    ['DEMO_CATALOGUE', 'true', { demoCatalogue: true }],
+    ['DEMO_CATALOGUE', 'false', { demoCatalogue: false }],
     ['PUBLIC_CATALOGUE', 'true', { publicCatalogue: true }],
     ['CORS_ORIGINS', '*', { corsOrigins: '*' }],
     [
@@ -173,6 +176,7 @@ describe('A wrong value is named, and not shown', () => {
     ['KINOPOISK_TIMEOUT', '99ms'],
     ['KINOPOISK_TIMEOUT', '31d'],
     ['S3_TIMEOUT', '601s'],
+    ['DEMO_CATALOGUE', 'no'],
     ['PUBLIC_CATALOGUE', 'yes'],
     ['CORS_ORIGINS', 'hunter2.example'],
     ['CORS_ORIGINS', 'https://films.example/'],
@@ -251,6 +255,11 @@ describe('Variables that need each other', () => {
   test.each([
     [{ DATABASE_URL: database }, ['JWT_SECRET is required with DATABASE_URL']],
     [{ DATABASE_URL: database, JWT_SECRET: secret }, []],
+    [{ DATABASE_URL: database, JWT_SECRET: secret, DEMO_CATALOGUE: 'false' }, []],
+    [
+      { DATABASE_URL: database, JWT_SECRET: secret, DEMO_CATALOGUE: 'true' },
+      ['DEMO_CATALOGUE must not be true with DATABASE_URL: it is for the embedded database only'],
+    ],
     [{ JWT_SECRET: secret }, []],
     [{ ADMIN_LOGIN: 'root' }, ['ADMIN_LOGIN and ADMIN_PASSWORD go together']],
     [{ ADMIN_PASSWORD: 'a long password' }, ['ADMIN_LOGIN and ADMIN_PASSWORD go together']],

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadConfig } from '../src/config.ts'
+import { demoFilms } from '../src/embedded/demo.ts'
 import { type TestApp, testApp } from './support/app.ts'
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
@@ -12,7 +13,7 @@ describe('the tour in the README', () => {
   let base: string
 
   beforeAll(async () => {
-    service = await testApp()
+    service = await testApp({}, { demoCatalogue: await demoFilms() })
     base = await service.app.listen({ port: 0 })
   })
   afterAll(() => service.close())

@@ -62,6 +62,11 @@ async function profile(address: string, token: string): Promise<unknown> {
   return answer.json()
 }
 
+async function filmsIn(address: string, token: string): Promise<number> {
+  const answer = await fetch(`${address}/films`, { headers: { authorization: `Bearer ${token}` } })
+  return ((await answer.json()) as { total: number }).total
+}
+
 function database(url: string): Database['sql'] {
   const { sql } = connect(url, { max: 2 })
   closers.push(() => sql.end({ timeout: 0 }))
@@ -95,15 +100,30 @@ describe('The service with nothing configured', () => {
     expect(printed).toHaveLength(1)
     const token = await accessToken(address, 'admin', printed[0]?.[1] ?? '')
     expect(await profile(address, token)).toMatchObject({ login: 'admin', role: 'admin' })
+    expect(first.stdout()).toContain('a demo catalogue of 100 films was made; DEMO_CATALOGUE=false prevents it')
+    expect(await filmsIn(address, token)).toBe(100)
     expect(await stopped(first)).toBe(0)
     expect(first.stderr()).toBe('')
     expect(serverPids(DATA_DIR)).toEqual([])
     expect(JSON.stringify(await readdir(DATA_DIR))).toBe('["jwt-secret","postgres","postgres.log"]')
 
     const second = startService({ DATA_DIR })
-    expect(await profile(await addressOf(second), token)).toMatchObject({ login: 'admin', role: 'admin' })
+    const secondAddress = await addressOf(second)
+    expect(await profile(secondAddress, token)).toMatchObject({ login: 'admin', role: 'admin' })
+    expect(await filmsIn(secondAddress, token)).toBe(100)
+    expect(second.stdout()).not.toContain('demo catalogue')
     expect(second.stdout()).not.toContain('First administrator')
     expect(second.stdout()).not.toContain(printed[0]?.[1] ?? 'no password')
+    // Not left to cleanUp: it looks for a server in the folder itself, and this one is in data/.
+    expect(await stopped(second)).toBe(0)
+  })
+
+  test('has no films with DEMO_CATALOGUE=false', async () => {
+    const admin = { ADMIN_LOGIN: 'chief', ADMIN_PASSWORD: password }
+    const service = startService({ DATA_DIR: await freshFolder(), DEMO_CATALOGUE: 'false', ...admin })
+    const address = await addressOf(service)
+    expect(await filmsIn(address, await accessToken(address, 'chief', password))).toBe(0)
+    expect(service.stdout()).not.toContain('demo catalogue')
   })
 
   test('starts from a folder whose name has a space, a percent sign and letters beyond ASCII', async () => {
@@ -195,13 +215,15 @@ describe('The service with nothing configured', () => {
 })
 
 describe('The service on a database of its own', () => {
-  test('starts no embedded one, prints no password and makes the administrator it was told', async () => {
+  test('starts no embedded one, prints no password, makes no films and makes the administrator it was told', async () => {
     const DATA_DIR = join(await freshFolder(), 'data')
     const admin = { ADMIN_LOGIN: 'chief', ADMIN_PASSWORD: password }
     const service = startService({ DATA_DIR, DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret, ...admin })
     const address = await addressOf(service)
     expect((await fetch(`${address}/readyz`)).status).toBe(200)
-    expect(await profile(address, await accessToken(address, 'chief', password))).toMatchObject({ role: 'admin' })
+    const token = await accessToken(address, 'chief', password)
+    expect(await profile(address, token)).toMatchObject({ role: 'admin' })
+    expect(await filmsIn(address, token)).toBe(0)
     expect(existsSync(DATA_DIR)).toBe(false)
     expect(await stopped(service)).toBe(0)
     expect(service.stdout()).not.toMatch(/First administrator|correct horse/)

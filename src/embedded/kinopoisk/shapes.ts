@@ -89,7 +89,7 @@ function isSerial(film: FilmFact): boolean {
   return film.type !== 'FILM' && film.type !== 'VIDEO'
 }
 
-function posters({ id }: FilmFact) {
+export function posters({ id }: Pick<FilmFact, 'id'>) {
   return { posterUrl: `${SITE}/kp/${id}.jpg`, posterUrlPreview: `${SITE}/kp_small/${id}.jpg` }
 }
 

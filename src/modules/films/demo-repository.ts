@@ -1,0 +1,68 @@
+import { inArray, sql } from 'drizzle-orm'
+import type { Db } from '../../db/connect.ts'
+import { setGenresOf } from '../../db/film-genres.ts'
+import { directors } from '../../db/schema/directors.ts'
+import { films } from '../../db/schema/films.ts'
+
+/** A Kinopoisk film of the demo catalogue. */
+export interface DemoFilm {
+  id: number
+  name: string
+  original_name: string | null
+  year: number
+  minutes: number
+  rate: number
+  description: string | null
+  poster_url: string
+  director: { kinopoisk_id: number; name: string }
+  genres: string[]
+}
+
+export function createDemoRepository(db: Db) {
+  return {
+    /**
+     * Lists `demo`, all or nothing, where no film has ever been; false elsewhere. What was there once is seen without a
+     * mark of its own: a Kinopoisk film that leaves the catalogue stays as a row, and one made here took its id from the
+     * sequence, also if it is gone for good.
+     */
+    async seed(demo: DemoFilm[]): Promise<boolean> {
+      if (demo.length === 0 || (await hasHadFilms(db))) return false
+      return db.transaction(async (tx) => {
+        // Another process may be at it, too, or serve already. In the order in which an import of a film takes them.
+        await tx.execute(sql`lock table directors, films, genres in share row exclusive mode`)
+        if (await hasHadFilms(tx)) return false
+        const directorIds = await keepDirectors(
+          tx,
+          demo.map((film) => film.director),
+        )
+        const rows = demo.map(({ director, genres: _, ...film }) => ({
+          ...film,
+          director_id: directorIds.get(director.kinopoisk_id),
+          listed: true,
+        }))
+        await tx.insert(films).values(rows)
+        await setGenresOf(tx, demo)
+        return true
+      })
+    },
+  }
+}
+
+async function hasHadFilms(db: Db): Promise<boolean> {
+  const [row] = await db.execute<{ found: boolean }>(sql`
+    select exists (select from films)
+      or pg_sequence_last_value(pg_get_serial_sequence('films', 'id')::regclass) is not null as found`)
+  return row?.found === true
+}
+
+/** Their ids by their Kinopoisk ids. Those who were here before stay as they are. */
+async function keepDirectors(tx: Db, named: DemoFilm['director'][]): Promise<Map<number, number>> {
+  const wanted = [...new Map(named.map((director) => [director.kinopoisk_id, director])).values()]
+  await tx.insert(directors).values(wanted).onConflictDoNothing({ target: directors.kinopoisk_id })
+  const ids = wanted.map((director) => director.kinopoisk_id)
+  const rows = await tx
+    .select({ id: directors.id, kinopoisk_id: sql<number>`${directors.kinopoisk_id}` })
+    .from(directors)
+    .where(inArray(directors.kinopoisk_id, ids))
+  return new Map(rows.map((row) => [row.kinopoisk_id, row.id]))
+}
