@@ -1,6 +1,7 @@
 import type { ErrorEvent } from '@sentry/node'
 import packageJson from '../package.json' with { type: 'json' }
-import { isSentryDsn, readEnvironment } from './config.ts'
+import { readEnvironment } from './config.ts'
+import { isSentryDsn } from './config-readers.ts'
 
 // Loaded by `node --import` before all else, as Sentry asks. Without SENTRY_DSN the SDK is not even loaded.
 const dsn = sentryDsn()

@@ -59,7 +59,8 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { is
       },
     },
     async (request, reply) => {
-      if (metricsToken && !sameText(request.headers.authorization?.replace(/^Bearer +/i, '') ?? '', metricsToken)) {
+      const [, token = ''] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? []
+      if (metricsToken && !sameText(token, metricsToken)) {
         throw new AppError('missing_token', { detail: 'The metrics need the bearer token METRICS_TOKEN' })
       }
       return reply.type(app.metrics.contentType).send(await app.metrics.metrics())

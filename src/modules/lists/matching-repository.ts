@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
+import { setGenresOf } from '../../db/film-genres.ts'
 import { films } from '../../db/schema/films.ts'
 
 export interface Title {
@@ -71,9 +72,10 @@ export function createMatchingRepository(db: Db) {
         const sorted = rows.toSorted((a, b) => a.id - b.id)
         const added = await tx.insert(films).values(sorted).onConflictDoNothing().returning({ id: films.id })
         const ids = new Set(added.map((film) => film.id))
-        await addGenres(
+        const fresh = told.filter((film) => ids.has(film.kinopoisk_id))
+        await setGenresOf(
           tx,
-          told.filter((film) => ids.has(film.kinopoisk_id)),
+          fresh.map((film) => ({ id: film.kinopoisk_id, genres: film.genres })),
         )
       })
     },
@@ -81,22 +83,3 @@ export function createMatchingRepository(db: Db) {
 }
 
 export type MatchingRepository = ReturnType<typeof createMatchingRepository>
-
-async function addGenres(tx: Db, told: ToldFilm[]): Promise<void> {
-  const cells = told.flatMap((film) => film.genres.map((name, position) => ({ id: film.kinopoisk_id, name, position })))
-  if (cells.length === 0) return
-  const column = (name: 'id' | 'name' | 'position') => sql.param(cells.map((cell) => cell[name]))
-  const wanted = sql`
-    unnest(${column('id')}::int[], ${column('name')}::text[], ${column('position')}::int[]) as wanted (id, name, position)`
-  await tx.execute(sql`
-    insert into genres (name)
-    select distinct on (lower(wanted.name)) wanted.name from ${wanted}
-    where not exists (select from genres known where lower(known.name) = lower(wanted.name))
-    order by lower(wanted.name), wanted.name
-    on conflict do nothing`)
-  await tx.execute(sql`
-    insert into film_genres (film_id, genre_id, position)
-    select wanted.id, genres.id, min(wanted.position)
-    from ${wanted} join genres on lower(genres.name) = lower(wanted.name)
-    group by wanted.id, genres.id`)
-}

@@ -1,0 +1,145 @@
+import { isIP } from 'node:net'
+import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/max'
+
+/** Reads a variable's text; throws an error that says what was expected. An empty variable counts as absent. */
+export type Reader<T> = (text: string | undefined) => T
+
+export function optional<T>(reader: (text: string) => T): Reader<T | undefined> {
+  return (value) => (value === undefined ? undefined : reader(value))
+}
+
+export function sized(min: number, max: number): (value: string) => string {
+  return (value) => {
+    const { length } = [...value]
+    return length >= min && length <= max ? value : fail(`must be ${min} to ${max} characters long`)
+  }
+}
+
+export function text(fallback: string): Reader<string> {
+  return (value = fallback) => value
+}
+
+export function integer(fallback: number, min: number, max: number): Reader<number> {
+  return (value = String(fallback)) => {
+    const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN
+    if (!(number >= min && number <= max)) fail(`must be an integer from ${min} to ${max}`)
+    return number
+  }
+}
+
+export function flag(fallback: boolean): Reader<boolean> {
+  return (value = String(fallback)) => {
+    if (value !== 'true' && value !== 'false') fail('must be true or false')
+    return value === 'true'
+  }
+}
+
+export function oneOf<T extends string>(fallback: T, allowed: readonly T[]): Reader<T> {
+  return (value = fallback) => allowed.find((item) => item === value) ?? fail(`must be one of ${allowed.join(', ')}`)
+}
+
+const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** In milliseconds. */
+export function duration(fallback: string, min: string, max: string): Reader<number> {
+  return (value = fallback) => {
+    const ms = milliseconds(value)
+    if (ms >= milliseconds(min) && ms <= milliseconds(max)) return ms
+    fail(`must be a duration such as 500ms, 5s, 15m, 12h or 30d, from ${min} to ${max}`)
+  }
+}
+
+function milliseconds(text: string): number {
+  const [, amount, unit] = /^(\d{1,6})(ms|s|m|h|d)$/.exec(text) ?? []
+  return Number(amount) * unitMs[unit as keyof typeof unitMs]
+}
+
+export function postgresUrl(value: string): string {
+  // Several hosts (postgres://u@a,b/db) are no URL for WHATWG: each is checked on its own.
+  const [, start = '', hosts = '', end = ''] =
+    /^(postgres(?:ql)?:\/\/(?:[^/\s]*@)?)([^@/\s]*)(\/[^\s]+)$/.exec(value) ?? []
+  const urls = hosts.split(',').map((host) => URL.parse(`${start}${host}${end}`))
+  if (!urls.every((url) => url && isDecodable(url.username + url.password))) {
+    fail('must be postgres://user:password@host:port/database, with special characters percent-encoded')
+  }
+  return value
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** The SDK prints a DSN that it can't read, so it must not see such a one. */
+export function isSentryDsn(value: string): boolean {
+  return /^https?:\/\/[^@/\s]+@[^@/\s]+\/(?:[^\s]*\/)?\d+$/.test(value) && URL.canParse(value)
+}
+
+export function sentryDsn(value: string): string {
+  return isSentryDsn(value) ? value : fail('must be the DSN of a Sentry project: https://key@host/number')
+}
+
+export function httpUrl(fallback: string): Reader<string> {
+  return (value = fallback) => {
+    if (!/^https?:$/.test(URL.parse(value)?.protocol ?? '')) fail('must be an http:// or https:// URL')
+    return value.replace(/\/+$/, '')
+  }
+}
+
+export function secrets(value: string): string[] {
+  const list = value.split(',').map((secret) => secret.trim())
+  if (list.some((secret) => Buffer.byteLength(secret) < 32))
+    fail('must be at least 32 bytes (each of a comma-separated list)')
+  return list
+}
+
+export function headerValue(value: string): string {
+  return /^[\x21-\x7e]+$/.test(value) ? value : fail('must be printable ASCII without spaces')
+}
+
+export function region(fallback: CountryCode): Reader<CountryCode> {
+  return (value: string = fallback) =>
+    isSupportedCountry(value) ? value : fail('must be a two-letter country code such as UA')
+}
+
+export function timeZone(fallback: string): Reader<string> {
+  return (value = fallback) => {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone
+    } catch {
+      fail('must be a time zone name such as Europe/Moscow')
+    }
+  }
+}
+
+export function origins(value: string | undefined): '*' | string[] {
+  if (value === '*') return '*'
+  const list = value?.split(',').map((origin) => origin.trim()) ?? []
+  if (list.some((origin) => URL.parse(origin)?.origin !== origin)) {
+    fail('must be * or comma-separated origins such as https://films.example')
+  }
+  return list
+}
+
+/** `true`, or the proxies' addresses: a count of hops alone can be forged by a client that connects directly. */
+export function trustProxy(value: string | undefined): boolean | string {
+  if (value === undefined || value === 'false') return false
+  if (value === 'true') return true
+  return value.split(',').every((item) => isProxy(item.trim()))
+    ? value
+    : fail('must be true, false or the addresses of the proxies or of their networks')
+}
+
+function isProxy(item: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(item)) return true
+  const [, address = '', bits = '1'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(item) ?? []
+  const most = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0
+  return Number(bits) >= 1 && Number(bits) <= most
+}
+
+function fail(expected: string): never {
+  throw new Error(expected)
+}
