@@ -26,16 +26,18 @@ export function ClearableText(options: { maxLength: number; examples?: string[];
   return Nullable(Text({ ...options, minLength: 0 }))
 }
 
-/** A name in one spelling: white space of any kind and length becomes one space; Unicode is composed (NFC). */
-export function tidyName(name: string): string {
-  return name.normalize('NFC').replace(/\s+/g, ' ').trim()
-}
-
 /** The pattern of a number as text, or of nothing. */
 export const wholeNumber = '^\\s*\\d*\\s*$'
 
 /** `page` of a listing with pages of 12 (or as the route says), from 1. */
 export const Page = Type.Integer({ minimum: 1, maximum: 1_000_000, examples: [1] })
+
+/** The query of the listings that are bare arrays. */
+export const PageQuery = Type.Object({
+  page: Type.Optional({ ...Page, description: 'Pages of 12; everything without it' }),
+})
+
+export const IdParams = Type.Object({ id: Id })
 
 export const Problem = Type.Object(
   {

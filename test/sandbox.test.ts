@@ -8,6 +8,7 @@ import {
   type SandboxOptions,
   startSandbox,
 } from '../src/embedded/kinopoisk/server.ts'
+import { filmFact } from './support/movies.ts'
 
 type Json = Record<string, unknown>
 interface SearchBody {
@@ -629,27 +630,5 @@ function bodyOf(response: Response) {
 }
 
 function fact(known: Partial<FilmFact>): FilmFact {
-  return {
-    id: 1,
-    imdb_id: null,
-    name_ru: 'Фильм',
-    name_original: null,
-    type: 'FILM',
-    year: null,
-    start_year: null,
-    end_year: null,
-    minutes: null,
-    rating: null,
-    votes: null,
-    rating_imdb: null,
-    votes_imdb: null,
-    await_percent: null,
-    mpaa: null,
-    age_limit: null,
-    countries: [],
-    genres: [],
-    directors: [],
-    description: null,
-    ...known,
-  }
+  return filmFact({ id: 1, ...known })
 }

@@ -2,9 +2,9 @@ import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { readFile } from '../../forms.ts'
-import { NoContent, problems } from '../../schemas.ts'
+import { IdParams, NoContent, problems } from '../../schemas.ts'
 import type { PhotoService } from './photo-service.ts'
-import { Director, DirectorParams, PhotoForm } from './schemas.ts'
+import { Director, PhotoForm } from './schemas.ts'
 
 const tags = ['directors']
 const Bytes = Type.Unsafe<Buffer>({ type: 'string', format: 'binary' })
@@ -20,7 +20,7 @@ export const photoRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = 
         summary: "A director's photo",
         description:
           'From S3 a redirect to a signed URL, good for 5 minutes; else the picture, with an ETag for If-None-Match.',
-        params: DirectorParams,
+        params: IdParams,
         response: {
           200: {
             description: 'The picture',
@@ -63,7 +63,7 @@ export const photoAdminRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService 
         tags,
         operationId: 'deleteDirectorPhoto',
         summary: "Remove a director's photo",
-        params: DirectorParams,
+        params: IdParams,
         response: { 204: NoContent, ...problems('forbidden', 'director_not_found', 'photo_not_found') },
       },
     },
@@ -93,7 +93,7 @@ const uploadRoute: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (
         description:
           'It is drawn anew in its format: upright, at most 2048 pixels on a side, no EXIF, of an animation the first frame.',
         consumes: ['multipart/form-data'],
-        params: DirectorParams,
+        params: IdParams,
         body: PhotoForm,
         response: {
           200: Director,

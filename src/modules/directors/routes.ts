@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { NoContent, problems, tidyName } from '../../schemas.ts'
-import { Director, DirectorBody, DirectorChange, DirectorParams, Directors, PageQuery } from './schemas.ts'
+import { tidyName } from '../../names.ts'
+import { IdParams, NoContent, PageQuery, problems } from '../../schemas.ts'
+import { Director, DirectorBody, DirectorChange, Directors } from './schemas.ts'
 import type { DirectorService } from './service.ts'
 
 const tags = ['directors']
@@ -27,7 +28,7 @@ export const directorRoutes: FastifyPluginAsyncTypebox<{ directors: DirectorServ
         tags,
         operationId: 'getDirector',
         summary: 'A director',
-        params: DirectorParams,
+        params: IdParams,
         response: { 200: Director, ...problems('director_not_found') },
       },
     },
@@ -64,7 +65,7 @@ export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: Directo
         tags,
         operationId: 'updateDirector',
         summary: 'Change a director',
-        params: DirectorParams,
+        params: IdParams,
         body: DirectorChange,
         response: { 200: Director, ...problems('forbidden', 'director_not_found') },
       },
@@ -84,7 +85,7 @@ export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: Directo
         tags,
         operationId: 'deleteDirector',
         summary: 'Remove a director without films, and the photo',
-        params: DirectorParams,
+        params: IdParams,
         response: { 204: NoContent, ...problems('forbidden', 'director_not_found', 'director_in_use') },
       },
     },

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Page, Text } from '../../schemas.ts'
+import { Id, Nullable, Text } from '../../schemas.ts'
 
 // A pattern and not the format `date`, so that "" can clear it; whether it is a day of the past the service checks.
 const BirthDate = Nullable(
@@ -34,12 +34,6 @@ export const DirectorBody = Type.Object(
 export const DirectorChange = Type.Partial(DirectorBody, {
   description: 'Only what is named changes',
   examples: [{ date_of_birth: '1930-05-31' }],
-})
-
-export const DirectorParams = Type.Object({ id: Id })
-
-export const PageQuery = Type.Object({
-  page: Type.Optional({ ...Page, description: 'Pages of 12; everything without it' }),
 })
 
 /** Documentation: the form is read by forms.ts. */

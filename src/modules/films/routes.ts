@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { pageLinks } from '../../links.ts'
-import { NoContent, problems, upstreamProblems } from '../../schemas.ts'
-import { Film, FilmBody, FilmChange, FilmPage, FilmParams, FilmQuery } from './schemas.ts'
+import { IdParams, NoContent, problems, upstreamProblems } from '../../schemas.ts'
+import { Film, FilmBody, FilmChange, FilmPage, FilmQuery } from './schemas.ts'
 import type { FilmService } from './service.ts'
 
 const tags = ['films']
@@ -35,7 +35,7 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
         tags,
         operationId: 'getFilm',
         summary: 'A film, of the catalogue or otherwise known',
-        params: FilmParams,
+        params: IdParams,
         response: { 200: Film, ...problems('film_not_found') },
       },
     },
@@ -78,7 +78,7 @@ export const filmAdminRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> 
         tags,
         operationId: 'updateFilm',
         summary: 'Change a film of the catalogue',
-        params: FilmParams,
+        params: IdParams,
         body: FilmChange,
         response: { 200: Film, ...problems('forbidden', 'film_not_found', 'film_exists', 'unknown_reference') },
       },
@@ -94,7 +94,7 @@ export const filmAdminRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> 
         summary: 'Take a film out of the catalogue',
         description:
           'Whoever keeps it in a list or rated it still sees it. A film of our own that nobody keeps or rated is removed for good.',
-        params: FilmParams,
+        params: IdParams,
         response: { 204: NoContent, ...problems('forbidden', 'film_not_found') },
       },
     },

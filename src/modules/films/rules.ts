@@ -1,4 +1,5 @@
 import { AppError, type InputFault } from '../../errors.ts'
+import { tidyName } from '../../names.ts'
 import type { FilmChange } from './schemas.ts'
 
 const yearsAhead = 10
@@ -7,8 +8,8 @@ const yearsAhead = 10
 export function readFilm(body: FilmChange, now: Date) {
   const { genre, genres } = body
   const film = {
-    ...(body.name !== undefined && { name: oneLine(body.name) }),
-    ...(body.original_name !== undefined && { original_name: oneLine(body.original_name ?? '') || null }),
+    ...(body.name !== undefined && { name: tidyName(body.name) }),
+    ...(body.original_name !== undefined && { original_name: tidyName(body.original_name ?? '') || null }),
     ...(body.director_id !== undefined && { director_id: body.director_id }),
     ...(body.rate !== undefined && { rate: body.rate }),
     ...(body.year !== undefined && { year: body.year }),
@@ -16,18 +17,13 @@ export function readFilm(body: FilmChange, now: Date) {
     ...(body.description !== undefined && { description: body.description || null }),
     ...(body.trailer !== undefined && { trailer: body.trailer || null }),
     ...(body.poster_url !== undefined && { poster_url: body.poster_url || null }),
-    ...((genre !== undefined || genres) && { genres: [...(genre ? [genre] : []), ...(genres ?? [])].map(oneLine) }),
+    ...((genre !== undefined || genres) && { genres: [...(genre ? [genre] : []), ...(genres ?? [])].map(tidyName) }),
   }
   refuse(faults(film, now.getUTCFullYear() + yearsAhead))
   return film
 }
 
 export type FilmInput = ReturnType<typeof readFilm>
-
-/** One name in one form: composed, without white space around it and with single spaces inside. */
-export function oneLine(name: string): string {
-  return name.normalize('NFC').replace(/\s+/g, ' ').trim()
-}
 
 /** What the schema can't say. */
 function faults({ name, original_name, rate, year, genres }: FilmInput, lastYear: number): InputFault[] {

@@ -50,8 +50,6 @@ export const Film = Type.Object(
   },
 )
 
-export const FilmParams = Type.Object({ id: Id })
-
 const sorts = ['id', 'rate', '-rate', 'year', '-year', 'minutes', '-minutes', 'name', '-name'] as const
 export type Sort = (typeof sorts)[number]
 

@@ -1,9 +1,10 @@
 import { AppError } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
+import { tidyName } from '../../names.ts'
 import type { MovieService } from '../movies/service.ts'
 import type { FilmListing } from './listing-service.ts'
 import type { FilmRepository } from './repository.ts'
-import { type FilmInput, oneLine, readFilm } from './rules.ts'
+import { type FilmInput, readFilm } from './rules.ts'
 import type { FilmBody, FilmChange } from './schemas.ts'
 
 export type FilmService = ReturnType<typeof createFilmService>
@@ -34,8 +35,8 @@ export function createFilmService({ films, listing, movies, kinopoisk, now = () 
     const told = await movies.fetch(id)
     if (!told) throw new AppError('film_not_found', { detail: `Kinopoisk knows no film with the id ${id}` })
     const director = given.director_id === undefined ? await findDirector(id) : undefined
-    const genres = given.genres ?? told.genres.map(oneLine)
-    const film = { ...told, ...given, id, name: given.name ?? oneLine(told.name) }
+    const genres = given.genres ?? told.genres.map(tidyName)
+    const film = { ...told, ...given, id, name: given.name ?? tidyName(told.name) }
     const missing = [
       ...(director || film.director_id ? [] : ['director_id']),
       ...(genres.length > 0 ? [] : ['genres']),
@@ -52,7 +53,7 @@ export function createFilmService({ films, listing, movies, kinopoisk, now = () 
   async function findDirector(filmId: number) {
     const { value } = await kinopoisk.staff(filmId)
     for (const { kinopoisk_id, name, profession } of value) {
-      if (profession === 'DIRECTOR' && name !== null && kinopoisk_id > 0) return { kinopoisk_id, name: oneLine(name) }
+      if (profession === 'DIRECTOR' && name !== null && kinopoisk_id > 0) return { kinopoisk_id, name: tidyName(name) }
     }
     return undefined
   }

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { NoContent, problems, tidyName } from '../../schemas.ts'
-import { Genre, GenreBody, GenreParams, Genres, PageQuery } from './schemas.ts'
+import { tidyName } from '../../names.ts'
+import { IdParams, NoContent, PageQuery, problems } from '../../schemas.ts'
+import { Genre, GenreBody, Genres } from './schemas.ts'
 import type { GenreService } from './service.ts'
 
 const tags = ['genres']
@@ -27,7 +28,7 @@ export const genreRoutes: FastifyPluginAsyncTypebox<{ genres: GenreService }> = 
         tags,
         operationId: 'getGenre',
         summary: 'A genre',
-        params: GenreParams,
+        params: IdParams,
         response: { 200: Genre, ...problems('genre_not_found') },
       },
     },
@@ -60,7 +61,7 @@ export const genreAdminRoutes: FastifyPluginAsyncTypebox<{ genres: GenreService 
         tags,
         operationId: 'renameGenre',
         summary: 'Rename a genre',
-        params: GenreParams,
+        params: IdParams,
         body: GenreBody,
         response: { 200: Genre, ...problems('forbidden', 'genre_not_found', 'genre_taken') },
       },
@@ -74,7 +75,7 @@ export const genreAdminRoutes: FastifyPluginAsyncTypebox<{ genres: GenreService 
         tags,
         operationId: 'deleteGenre',
         summary: 'Remove a genre that no film has',
-        params: GenreParams,
+        params: IdParams,
         response: { 204: NoContent, ...problems('forbidden', 'genre_not_found', 'genre_in_use') },
       },
     },

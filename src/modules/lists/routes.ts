@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { inputFault } from '../../errors.ts'
-import { NoContent, problems, upstreamProblems } from '../../schemas.ts'
+import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../schemas.ts'
 import { Movie, Movies } from '../movies/schemas.ts'
-import { AddBody, ItemParams, ListQuery } from './schemas.ts'
+import { AddBody } from './schemas.ts'
 import type { ListService } from './service.ts'
 
 interface Options {
@@ -35,7 +35,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
           tags,
           operationId: `list${name}${suffix}`,
           summary: `The user's ${path}, newest first`,
-          querystring: ListQuery,
+          querystring: PageQuery,
           response: { 200: Movies },
         },
       },
@@ -48,7 +48,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
           tags,
           operationId: `removeFrom${name}${suffix}`,
           summary: `Remove a movie from the user's ${path}`,
-          params: ItemParams,
+          params: IdParams,
           response: { 204: NoContent, ...problems('movie_not_found') },
         },
       },
@@ -89,7 +89,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
         operationId: `addTo${name}Alias`,
         summary: `Add a movie to the user's ${path}`,
         description: '201 when it was added, 200 when it was there already',
-        params: ItemParams,
+        params: IdParams,
         response: added,
       },
     },

@@ -1,9 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Page } from '../../schemas.ts'
-
-export const ListQuery = Type.Object({
-  page: Type.Optional({ ...Page, description: 'Pages of 12; all movies without it' }),
-})
+import { Id, Nullable } from '../../schemas.ts'
 
 export const AddBody = Type.Object(
   {
@@ -13,5 +9,3 @@ export const AddBody = Type.Object(
   },
   { description: 'The id of the movie under any of the names', examples: [{ kinopoisk_id: 301 }] },
 )
-
-export const ItemParams = Type.Object({ id: Id })

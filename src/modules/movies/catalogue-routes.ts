@@ -2,12 +2,12 @@ import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { pageLinks } from '../../links.ts'
 import { viewerOf } from '../../plugins/auth.ts'
-import { problems, upstreamProblems } from '../../schemas.ts'
+import { IdParams, problems, upstreamProblems } from '../../schemas.ts'
 import { arrayText } from './array-text.ts'
 import { tell } from './cache-status.ts'
 import { CatalogueQuery } from './catalogue-schemas.ts'
 import type { MovieCatalogue } from './catalogue-service.ts'
-import { Movie, MovieParams, Movies } from './schemas.ts'
+import { Movie, Movies } from './schemas.ts'
 import type { MovieService } from './service.ts'
 
 interface Options {
@@ -58,7 +58,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         summary: 'A movie by its Kinopoisk id or own id',
         description:
           'Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one.',
-        params: MovieParams,
+        params: IdParams,
         response: {
           200: Movie,
           ...problems('missing_token', 'invalid_token', 'movie_not_found', ...upstreamProblems),

@@ -113,9 +113,6 @@ export const Movie = Type.Object(
 
 export const Movies = Type.Array(Movie)
 
-/** The range between the two kinds of id is refused by the service. */
-export const MovieParams = Type.Object({ id: Id })
-
 export const SearchQuery = Type.Object({
   query: Text({ maxLength: 200, examples: ['матрица'], description: 'A part of a Russian or original title' }),
   page: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 1, examples: [1] })),

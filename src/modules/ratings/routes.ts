@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { NoContent, problems, upstreamProblems } from '../../schemas.ts'
-import { Rating, RatingBody, RatingParams, RatingQuery, Ratings } from './schemas.ts'
+import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../schemas.ts'
+import { Rating, RatingBody, Ratings } from './schemas.ts'
 import type { RatingService } from './service.ts'
 
 const tags = ['ratings']
@@ -15,7 +15,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<{ ratings: RatingService }>
         tags,
         operationId: 'listRatings',
         summary: "The user's scores with their films, newest change first",
-        querystring: RatingQuery,
+        querystring: PageQuery,
         response: { 200: Ratings },
       },
     },
@@ -28,7 +28,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<{ ratings: RatingService }>
         tags,
         operationId: 'getRating',
         summary: "The user's score of a film",
-        params: RatingParams,
+        params: IdParams,
         response: { 200: Rating, ...problems('film_not_found', 'rating_not_found') },
       },
     },
@@ -42,7 +42,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<{ ratings: RatingService }>
         operationId: 'putRating',
         summary: 'Rate a film from 1 to 10',
         description: '201 for a first score, 200 when it replaces one. A Kinopoisk film not yet known is looked up.',
-        params: RatingParams,
+        params: IdParams,
         body: RatingBody,
         response: { 201: Rating, 200: Rating, ...problems('film_not_found', ...upstreamProblems) },
       },
@@ -60,7 +60,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<{ ratings: RatingService }>
         operationId: 'deleteRating',
         summary: "Remove the user's score of a film",
         description: '204 also when there was none.',
-        params: RatingParams,
+        params: IdParams,
         response: { 204: NoContent, ...problems('film_not_found') },
       },
     },

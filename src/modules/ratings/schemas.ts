@@ -1,12 +1,6 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Page, Timestamp } from '../../schemas.ts'
+import { Id, Nullable, Timestamp } from '../../schemas.ts'
 import { Movie } from '../movies/schemas.ts'
-
-export const RatingParams = Type.Object({ id: Id })
-
-export const RatingQuery = Type.Object({
-  page: Type.Optional({ ...Page, description: 'Pages of 12; all ratings without it' }),
-})
 
 const Value = Type.Integer({ minimum: 1, maximum: 10, examples: [8] })
 
