@@ -1,6 +1,8 @@
-import { AppError } from '../errors.ts'
+import { AppError, type ErrorCode } from '../errors.ts'
 import type { AnswerRepository } from './answers.ts'
-import type { Answer, Layer, Question } from './question.ts'
+import { UpstreamFailure } from './failures.ts'
+import type { Meter } from './meter.ts'
+import type { Answer, Call, Endpoint, Layer, Question } from './question.ts'
 
 export interface Clock {
   now(): Date
@@ -10,28 +12,61 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => new Date(), random: Math.random }
 
+interface Options {
+  clock: Clock
+  meter: Pick<Meter, 'refreshes'>
+  /** Takes over an asking that nobody waits for; what it rejects with is left to it. */
+  inBackground(work: Promise<unknown>): void
+}
+
 /**
- * Answers from what is kept while it is true; asks and keeps otherwise. When the asking fails, an expired answer is
- * served rather than none. No connection is held while upstream is waited for.
+ * Answers from what is kept. An expired answer is served at once while one asking renews it (stale-while-revalidate),
+ * and stays when that fails (stale-if-error, RFC 5861). Only what has never been answered is waited for.
  */
-export function cached(answers: AnswerRepository, clock: Clock = systemClock): Layer {
-  return (ask) => async (question) => {
-    const kept = await answers.find(question.path)
-    const old = kept && { ...kept, value: kept.text === null ? null : JSON.parse(kept.text) }
-    if (old && old.expiresAt > clock.now()) return { ...old, via: 'hit' }
-    try {
-      const answer = await ask(question)
-      const expiresAt = expiry(question, answer, clock)
-      await answers.save(question.path, { ...answer, expiresAt })
-      return { ...answer, expiresAt, via: old ? 'expired' : 'miss' }
-    } catch (error) {
-      if (!old || !(error instanceof AppError)) throw error
-      return { ...old, via: 'stale', reason: error.code }
+export function cached(answers: AnswerRepository, { clock, meter, inBackground }: Options): Layer {
+  // Why the endpoint's last renewal failed; what a stale answer tells.
+  const troubles: Partial<Record<Endpoint, ErrorCode>> = {}
+
+  return (ask) => {
+    async function renew<T>(question: Question<T>, call: Call): Promise<void> {
+      try {
+        await ask(question, call)
+        delete troubles[question.endpoint]
+        meter.refreshes.inc({ trigger: 'expired', outcome: 'ok' })
+      } catch (error) {
+        if (error instanceof AppError) troubles[question.endpoint] = error.code
+        const outcome = error instanceof UpstreamFailure ? 'failed' : 'refused'
+        meter.refreshes.inc({ trigger: 'expired', outcome })
+      }
+    }
+
+    return async (question, call) => {
+      const kept = await answers.find(question.path)
+      const old = kept && read(question, kept)
+      if (!old) return ask(question, call)
+      if (old.expiresAt > clock.now()) return { ...old, via: 'hit' }
+      inBackground(renew(question, { ...call, purpose: 'refresh', seen: old.fetchedAt }))
+      return { ...old, via: 'stale', reason: troubles[question.endpoint] ?? 'refreshing' }
     }
   }
 }
 
-function expiry<T>(question: Question<T>, answer: Answer<T>, clock: Clock): Date {
-  const jitter = 0.9 + 0.2 * clock.random()
-  return new Date(answer.fetchedAt.getTime() + question.ttlSeconds(answer.value) * 1000 * jitter)
+/** Keeps every answer, for the time that its question says, a tenth more or less. */
+export function kept(answers: AnswerRepository, clock: Clock): Layer {
+  return (ask) => async (question, call) => {
+    const answer = await ask(question, call)
+    const jitter = 0.9 + 0.2 * clock.random()
+    const expiresAt = new Date(answer.fetchedAt.getTime() + question.ttlSeconds(answer.value) * 1000 * jitter)
+    await answers.save(question.path, { ...answer, expiresAt })
+    return { ...answer, expiresAt, via: call.seen ? 'expired' : 'miss' }
+  }
+}
+
+type Kept = Pick<Answer<unknown>, 'text' | 'fetchedAt'> & { expiresAt: Date }
+
+/** What is kept as an answer; undefined for one that an older version of this service kept and this one can't read. */
+export function read<T>(question: Question<T>, { text, fetchedAt, expiresAt }: Kept) {
+  const value: unknown = text === null ? null : JSON.parse(text)
+  if (value !== null && !question.accepts(value)) return undefined
+  return { value, text, fetchedAt, expiresAt } satisfies Omit<Answer<T>, 'via'>
 }

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { normaliseFilm, normaliseItem } from './normalise.ts'
 import type { Question } from './question.ts'
 
 // Upstream sends numbers as text in one endpoint and as numbers in another, and null, '' or 'null' for the unknown:
@@ -115,6 +116,9 @@ const searchCheck = TypeCompiler.Compile(SearchAnswer)
 const staffCheck = TypeCompiler.Compile(StaffAnswer)
 const votesCheck = TypeCompiler.Compile(VotesAnswer)
 
+/** Upstream's own ids; others can't be asked for. */
+export const isFilmId = (id: number) => id >= 1 && id <= 10_000_000
+
 const hour = 3600
 const day = 24 * hour
 const mebibyte = 1024 * 1024
@@ -127,6 +131,7 @@ export function filmQuestion(id: number): Question<FilmAnswer> {
     maxBytes: mebibyte,
     accepts: (value): value is FilmAnswer => filmCheck.Check(value) && value.kinopoiskId === id,
     ttlSeconds: (film) => (film && isSettled(film) ? 30 * day : day),
+    news: (film, fetchedAt) => ({ film: normaliseFilm(film, fetchedAt) }),
   }
 }
 
@@ -138,6 +143,7 @@ export function searchQuestion(keyword: string, page: number): Question<SearchAn
     maxBytes: mebibyte,
     accepts: (value): value is SearchAnswer => searchCheck.Check(value),
     ttlSeconds: (answer) => (answer?.films.length ? day : hour),
+    news: ({ films }) => ({ items: films.filter((film) => isFilmId(film.filmId)).map(normaliseItem) }),
   }
 }
 

@@ -1,7 +1,15 @@
-import type { Db } from '../db/connect.ts'
+import type { Registry } from 'prom-client'
+import type { Database } from '../db/connect.ts'
+import type { ErrorCode } from '../errors.ts'
 import { createAnswerRepository } from './answers.ts'
-import { type Clock, cached, systemClock } from './cache.ts'
-import { filmQuestion, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
+import { type Clock, cached, kept, systemClock } from './cache.ts'
+import { createCircuits } from './circuits.ts'
+import { filmQuestion, isFilmId, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
+import { joined } from './flights.ts'
+import { leased } from './leased.ts'
+import { createLeaseRepository } from './leases.ts'
+import { createMeter, measured, type Result } from './meter.ts'
+import { createNews, type News } from './news.ts'
 import {
   type KinopoiskFilm,
   type KinopoiskItem,
@@ -12,16 +20,12 @@ import {
   normalisePerson,
   normaliseVote,
 } from './normalise.ts'
-import { type Answer, compose } from './question.ts'
+import { type Answer, type Ask, compose, type Layer, type Purpose, type Question } from './question.ts'
+import { retried } from './retry.ts'
+import { createTeller, type Told } from './told.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
 
-/** A value with how it came: `source` for the body, the other two for the Age and Cache-Status (RFC 9211) headers. */
-export interface Told<T> {
-  value: T
-  source: 'kinopoisk' | 'cache'
-  ageSeconds: number
-  cacheStatus: string
-}
+export type { Told } from './told.ts'
 
 export interface SearchResult {
   total: number
@@ -35,94 +39,137 @@ export interface VotesPage {
   items: KinopoiskVote[]
 }
 
+/** Every call throws upstream_* when upstream can't be asked and nothing is kept. */
 export interface Gateway {
-  /** Null: Kinopoisk knows no such film. Throws upstream_* when it can't be asked and nothing is kept. */
-  film(id: number): Promise<Told<KinopoiskFilm | null>>
-  /** `page` 1…20, 20 films each. Throws upstream_* when it can't be asked and nothing is kept. */
+  /** Null: Kinopoisk knows no such film. */
+  film(id: number, purpose?: Purpose): Promise<Told<KinopoiskFilm | null>>
+  /** The same, asked anew whatever is kept. */
+  refreshFilm(id: number, purpose?: Purpose): Promise<Told<KinopoiskFilm | null>>
+  /** `page` 1…20, 20 films each. */
   search(keyword: string, page: number): Promise<Told<SearchResult>>
-  /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. Throws as the others. */
+  /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
   votes(userId: number, page: number): Promise<Told<VotesPage | null>>
-  /** Who made a film, directors first; nobody when Kinopoisk doesn't know. Throws as the others. */
+  /** Who made a film, directors first; nobody when Kinopoisk doesn't know. */
   staff(filmId: number): Promise<Told<KinopoiskPerson[]>>
-  /** How to tell of a film that is served as it was stored at `syncedAt`, because upstream could not be asked. */
-  stale(syncedAt: Date | undefined, reason: string): Told<null>
+  /**
+   * How to tell of what is served from our own films instead, because of `reason`: a film as it was stored at
+   * `syncedAt`, whole or in part, or films found by our own search (`local`).
+   */
+  instead(result: 'stale' | 'partial' | 'local', syncedAt: Date | undefined, reason: ErrorCode): Told<null>
+  /** `listener` is awaited with all that upstream tells, once for all replicas, before anybody is answered. */
+  onNews(listener: (news: News) => Promise<void>): void
+  start(): Promise<void>
   close(): Promise<void>
 }
 
-interface GatewayOptions extends UpstreamOptions {
+export interface GatewayOptions extends UpstreamOptions {
   /** Upstream is the embedded sandbox: Cache-Status says so. */
   sandbox: boolean
   clock?: Clock
+  registry?: Registry
+  /** Told of what went wrong where nobody waits. */
+  warn?: (error: unknown, message: string) => void
 }
 
 const pageSize = 20
 const maxPages = 20
 const maxVotePages = 100
-const isFilmId = (id: number) => id >= 1 && id <= 10_000_000
 
-export function createGateway(db: Db, { sandbox, clock = systemClock, ...options }: GatewayOptions): Gateway {
+export function createGateway(database: Database, options: GatewayOptions): Gateway {
+  const { sandbox, clock = systemClock, warn = () => {} } = options
+  const meter = createMeter(options.registry)
+  const answers = createAnswerRepository(database.db)
+  const leases = createLeaseRepository(database)
+  const circuits = createCircuits(meter)
+  const news = createNews(warn)
   const upstream = createUpstream(options, clock)
-  const ask = compose(upstream.ask, [cached(createAnswerRepository(db), clock)])
+  const background = new Set<Promise<unknown>>()
+  const inBackground = (work: Promise<unknown>) => {
+    background.add(work)
+    void work.finally(() => background.delete(work))
+  }
+  const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
+  const asking: Layer[] = [
+    joined(meter),
+    circuits.guard,
+    leased({ answers, leases, meter, leaseMs }),
+    news.told,
+    kept(answers, clock),
+    retried(meter, clock),
+    circuits.watch,
+    measured(meter),
+  ]
+  const anew = compose(upstream.ask, asking)
+  const ask = cached(answers, { clock, meter, inBackground })(anew)
+  const told = createTeller(clock, sandbox)
 
-  const told = <T, V>(answer: Answer<T>, value: V): Told<V> => ({
-    value,
-    source: answer.via === 'stale' ? 'cache' : 'kinopoisk',
-    ageSeconds: Math.max(0, Math.round((clock.now().getTime() - answer.fetchedAt.getTime()) / 1000)),
-    cacheStatus: cacheStatus(answer, clock.now(), sandbox),
-  })
+  /** Counts how the question was answered. */
+  async function answer<T>(by: Ask, question: Question<T>, purpose: Purpose, seen?: Date): Promise<Answer<T>> {
+    const count = (result: Result) => meter.results.inc({ endpoint: question.endpoint, result })
+    try {
+      const answer = await by(question, { purpose, deadline: performance.now() + options.timeoutMs, seen })
+      count(resultOf(answer))
+      return answer
+    } catch (error) {
+      count('error')
+      throw error
+    }
+  }
+  const filmTold = (answer: Awaited<ReturnType<typeof askFilm>>) =>
+    told(answer, answer.value && normaliseFilm(answer.value, answer.fetchedAt))
+  const askFilm = (by: Ask, id: number, purpose: Purpose, seen?: Date) => answer(by, filmQuestion(id), purpose, seen)
 
   return {
-    async film(id) {
-      const answer = await ask(filmQuestion(id))
-      return told(answer, answer.value && normaliseFilm(answer.value, answer.fetchedAt))
-    },
+    film: async (id, purpose = 'interactive') => filmTold(await askFilm(ask, id, purpose)),
+    refreshFilm: async (id, purpose = 'interactive') => filmTold(await askFilm(anew, id, purpose, clock.now())),
     async search(keyword, page) {
-      const answer = await ask(searchQuestion(searchKey(keyword), page))
-      const items = (answer.value?.films ?? []).filter((film) => isFilmId(film.filmId))
+      const found = await answer(ask, searchQuestion(searchKey(keyword), page), 'interactive')
+      const items = (found.value?.films ?? []).filter((film) => isFilmId(film.filmId))
       // Upstream's own page count can't be trusted, its total can.
       const total = Math.max(
-        answer.value?.searchFilmsCountResult ?? 0,
+        found.value?.searchFilmsCountResult ?? 0,
         items.length && (page - 1) * pageSize + items.length,
       )
       const pages = Math.min(maxPages, Math.ceil(total / pageSize))
-      return told(answer, { total, pages, items: items.map(normaliseItem) })
+      return told(found, { total, pages, items: items.map(normaliseItem) })
     },
     async votes(userId, page) {
-      const answer = await ask(votesQuestion(userId, page))
-      if (!answer.value) return told(answer, null)
-      const { total, items } = answer.value
+      const found = await answer(ask, votesQuestion(userId, page), 'import')
+      if (!found.value) return told(found, null)
+      const { total, items } = found.value
       const pages = Math.min(maxVotePages, Math.ceil(total / pageSize))
-      return told(answer, {
-        total,
-        pages,
-        items: items.filter((vote) => isFilmId(vote.kinopoiskId)).map(normaliseVote),
-      })
+      return told(found, { total, pages, items: items.filter((vote) => isFilmId(vote.kinopoiskId)).map(normaliseVote) })
     },
     async staff(filmId) {
-      const answer = await ask(staffQuestion(filmId))
-      return told(answer, (answer.value ?? []).map(normalisePerson))
+      const found = await answer(ask, staffQuestion(filmId), 'interactive')
+      return told(found, (found.value ?? []).map(normalisePerson))
     },
-    stale: (syncedAt, reason) => {
-      const answer = { value: null, text: null, fetchedAt: syncedAt ?? clock.now(), via: 'stale' as const, reason }
-      return told(answer, null)
+    instead(result, syncedAt, reason) {
+      meter.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })
+      const fetchedAt = syncedAt ?? clock.now()
+      const stored = told({ value: null, text: null, fetchedAt, via: 'stale', reason }, null)
+      return result === 'local' ? { ...stored, source: 'local' } : stored
     },
-    close: upstream.close,
+    onNews: news.listen,
+    async start() {
+      // Without it the ends of askings are seen a little later.
+      await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
+    },
+    async close() {
+      await upstream.close()
+      await Promise.allSettled(background)
+    },
   }
 }
 
-/** Queries that differ in case, spaces or Unicode form are one question. */
+/** Queries that differ in case, spaces, Unicode form or trailing punctuation are one question. */
 function searchKey(keyword: string): string {
-  return keyword.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase()
+  const key = keyword.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase()
+  return key.replace(/[\s\p{P}]+$/u, '') || key
 }
 
-function cacheStatus(answer: Answer<unknown>, now: Date, sandbox: boolean): string {
-  const ttl = answer.expiresAt ? Math.round((answer.expiresAt.getTime() - now.getTime()) / 1000) : 0
-  const how = {
-    miss: 'fwd=miss; stored',
-    expired: 'fwd=stale; stored',
-    hit: `hit; ttl=${ttl}`,
-    stale: `hit; ttl=${ttl}`,
-  }
-  const details = [sandbox && 'sandbox', answer.reason].filter(Boolean).join(' ')
-  return `kinoteka; ${how[answer.via]}${details && `; detail="${details}"`}`
+function resultOf({ via, value, text }: Answer<unknown>): Result {
+  if (via === 'stale') return 'stale'
+  if (via !== 'hit') return 'miss'
+  return value === null || text === null ? 'negative' : 'hit'
 }

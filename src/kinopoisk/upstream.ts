@@ -1,24 +1,24 @@
 import { errors, Pool } from 'undici'
-import { AppError, type ErrorCode } from '../errors.ts'
 import type { Clock } from './cache.ts'
-import type { Ask } from './question.ts'
+import { failureOf, UpstreamFailure } from './failures.ts'
+import { type Ask, timeLeft } from './question.ts'
 
 export interface UpstreamOptions {
   url: string
   apiKey: string
-  /** For a whole call: connection, headers and body. */
+  /** For a whole asking: what it waits for its turn, connection, headers and body, and one more try. */
   timeoutMs: number
 }
 
-/** Asks upstream over HTTP: no retry, no redirect followed, at most the question's maxBytes read. */
+/** Asks upstream over HTTP until the caller's deadline: no retry, no redirect followed, at most the question's maxBytes read. */
 export function createUpstream(options: UpstreamOptions, clock: Clock): { ask: Ask; close(): Promise<void> } {
   const base = new URL(options.url)
-  const pool = new Pool(base.origin, { connections: 10, connect: { timeout: options.timeoutMs } })
+  const pool = new Pool(base.origin, { connections: 20, connect: { timeout: options.timeoutMs } })
   const prefix = base.pathname.replace(/\/$/, '')
   const headers = { 'x-api-key': options.apiKey, accept: 'application/json' }
 
-  const ask: Ask = async (question) => {
-    const signal = AbortSignal.timeout(options.timeoutMs)
+  const ask: Ask = async (question, call) => {
+    const signal = AbortSignal.timeout(timeLeft(call))
     try {
       const {
         statusCode,
@@ -31,9 +31,9 @@ export function createUpstream(options: UpstreamOptions, clock: Clock): { ask: A
       }
       await body.dump({ limit: 16_384, signal })
       if (statusCode === 404) return { value: null, text: null, fetchedAt: clock.now(), via: 'miss' }
-      throw refusal(statusCode, answered['retry-after'])
+      throw failureOf(statusCode, answered['retry-after'])
     } catch (error) {
-      throw error instanceof AppError ? error : failure(error, signal)
+      throw error instanceof UpstreamFailure ? error : broken(error, signal)
     }
   }
   return { ask, close: () => pool.destroy() }
@@ -65,31 +65,15 @@ function parse(text: string): unknown {
   }
 }
 
-const refusals: Record<number, ErrorCode> = {
-  401: 'upstream_rejected_key',
-  402: 'upstream_quota_exhausted',
-  403: 'upstream_rejected_key',
-  429: 'upstream_rate_limited',
-}
-
-function refusal(status: number, retryAfter: string | string[] | undefined): AppError {
-  const code = refusals[status] ?? (status >= 500 ? 'upstream_unavailable' : 'upstream_bad_response')
-  const seconds = typeof retryAfter === 'string' && /^\d{1,5}$/.test(retryAfter) ? retryAfter : undefined
-  return new AppError(code, {
-    cause: new Error(`upstream answered ${status}`),
-    ...(seconds && { headers: { 'retry-after': seconds } }),
-  })
-}
-
-function failure(error: unknown, signal: AbortSignal): AppError {
+function broken(error: unknown, signal: AbortSignal): UpstreamFailure {
   const timedOut =
     signal.aborted ||
     error instanceof errors.HeadersTimeoutError ||
     error instanceof errors.BodyTimeoutError ||
     error instanceof errors.ConnectTimeoutError
-  return new AppError(timedOut ? 'upstream_timeout' : 'upstream_unavailable', { cause: error })
+  return new UpstreamFailure(timedOut ? 'timeout' : 'connection', error)
 }
 
-function badResponse(what: string): AppError {
-  return new AppError('upstream_bad_response', { cause: new Error(`upstream's answer is ${what}`) })
+function badResponse(what: string): UpstreamFailure {
+  return new UpstreamFailure('bad_response', new Error(`upstream's answer is ${what}`))
 }

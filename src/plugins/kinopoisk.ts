@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { createGateway, type Gateway } from '../kinopoisk/gateway.ts'
+import { createGateway, type Gateway, type GatewayOptions } from '../kinopoisk/gateway.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -8,11 +8,14 @@ declare module 'fastify' {
   }
 }
 
-type Options = Parameters<typeof createGateway>[1]
-
-/** Needs the database plugin. */
-export default fp(async (app: FastifyInstance, options: Options) => {
-  const gateway = createGateway(app.database.db, options)
+/** Needs the database and the metrics plugin. */
+export default fp(async (app: FastifyInstance, options: Omit<GatewayOptions, 'registry' | 'warn'>) => {
+  const gateway = createGateway(app.database, {
+    ...options,
+    registry: app.metrics,
+    warn: (err, message) => app.log.warn({ err }, message),
+  })
   app.decorate('kinopoisk', gateway)
+  app.addHook('onReady', () => gateway.start())
   app.addHook('onClose', () => gateway.close())
 })

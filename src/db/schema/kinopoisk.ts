@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, date, index, integer, pgTable, primaryKey, smallint, text, timestamp } from 'drizzle-orm/pg-core'
+import { check, date, index, integer, pgTable, primaryKey, smallint, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 
 /**
  * Upstream's answers by the question's path, kept past their expiry: an old answer is better than none.
@@ -22,17 +22,72 @@ export const kinopoiskAnswers = pgTable(
   ],
 )
 
-/** Calls spent of a day's quota. `day` is the calendar day in KINOPOISK_QUOTA_RESET_TZ. */
+/** Who is asking upstream about which path. A row whose `failure` is set has ended, and says so to those who waited. */
+export const kinopoiskLeases = pgTable(
+  'kinopoisk_leases',
+  {
+    path: text().primaryKey(),
+    holder: uuid().notNull(),
+    /** By the database's clock. */
+    expires_at: timestamp({ withTimezone: true }).notNull(),
+    failure: text({
+      enum: ['rejected_key', 'quota', 'rate_limited', 'server_error', 'timeout', 'connection', 'bad_response'],
+    }),
+    retry_after: integer(),
+  },
+  (table) => [index('kinopoisk_leases_expires_at_idx').on(table.expires_at)],
+)
+
+/** What is known of an API key's account. `key_hash` tells keys apart and does not tell the key. */
+export const kinopoiskAccounts = pgTable(
+  'kinopoisk_accounts',
+  {
+    key_hash: text().primaryKey(),
+    /** Calls a day that upstream allows, -1 without limit; null until upstream has been asked. */
+    daily_limit: integer(),
+    /** When upstream was last asked about the account, or is being asked. */
+    checked_at: timestamp({ withTimezone: true }),
+    /** Why no call is made until `blocked_until`: the quota is used up (402), or the key rejected (401, 403). */
+    blocked: text({ enum: ['quota', 'key'] }),
+    blocked_at: timestamp({ withTimezone: true }),
+    blocked_until: timestamp({ withTimezone: true }),
+  },
+  (table) => [
+    check('kinopoisk_accounts_daily_limit_check', sql`${table.daily_limit} >= -1`),
+    check(
+      'kinopoisk_accounts_blocked_check',
+      sql`(${table.blocked} is null) = (${table.blocked_until} is null) and (${table.blocked} is null) = (${table.blocked_at} is null)`,
+    ),
+  ],
+)
+
+/**
+ * Calls spent of a day's quota, by purpose. `day` is the calendar day in KINOPOISK_QUOTA_RESET_TZ. `outside` are those
+ * that upstream has counted and we have not made; below 0 when it counts fewer than we made.
+ */
 export const kinopoiskUsage = pgTable(
   'kinopoisk_usage',
   {
+    key_hash: text().notNull(),
     day: date({ mode: 'string' }).notNull(),
-    purpose: text({ enum: ['interactive', 'refresh', 'import'] }).notNull(),
-    calls: integer().notNull().default(0),
+    interactive: integer().notNull().default(0),
+    refresh: integer().notNull().default(0),
+    import: integer().notNull().default(0),
+    outside: integer().notNull().default(0),
   },
   (table) => [
-    primaryKey({ name: 'kinopoisk_usage_pkey', columns: [table.day, table.purpose] }),
-    check('kinopoisk_usage_purpose_check', sql`${table.purpose} in ('interactive', 'refresh', 'import')`),
-    check('kinopoisk_usage_calls_check', sql`${table.calls} >= 0`),
+    primaryKey({ name: 'kinopoisk_usage_pkey', columns: [table.key_hash, table.day] }),
+    check('kinopoisk_usage_calls_check', sql`least(${table.interactive}, ${table.refresh}, ${table.import}) >= 0`),
   ],
 )
+
+/** When the last calls were let through, of each rate limit as many as it allows in a second, the oldest first. */
+export const kinopoiskRates = pgTable('kinopoisk_rates', {
+  key_hash: text().primaryKey(),
+  overall: timestamp({ withTimezone: true }).array().notNull().default([]),
+  search: timestamp({ withTimezone: true }).array().notNull().default([]),
+  votes: timestamp({ withTimezone: true }).array().notNull().default([]),
+  account: timestamp({ withTimezone: true }).array().notNull().default([]),
+  /** Upstream said 429: nothing is let through before. */
+  paused_until: timestamp({ withTimezone: true }),
+})

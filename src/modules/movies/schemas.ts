@@ -144,10 +144,12 @@ export const SearchResult = Type.Object(
     page: Page,
     pages: Type.Integer({ minimum: 0, maximum: 20 }),
     total: Type.Integer({ minimum: 0 }),
-    source: Type.Unsafe<'kinopoisk' | 'cache'>({
+    source: Type.Unsafe<'kinopoisk' | 'cache' | 'local'>({
       type: 'string',
-      enum: ['kinopoisk', 'cache'],
-      description: 'kinopoisk: asked now or fresh in the cache; cache: expired, because Kinopoisk could not be asked',
+      enum: ['kinopoisk', 'cache', 'local'],
+      description:
+        'kinopoisk: asked now or fresh in the cache; cache: an expired answer, because Kinopoisk could not be asked or ' +
+        'is being asked; local: found among the films known here, because Kinopoisk could not be asked',
     }),
     complete: Type.Boolean(),
     items: Type.Array(SearchItem),

@@ -10,7 +10,7 @@ export type MovieService = ReturnType<typeof createMovieService>
 
 interface Dependencies {
   movies: MovieRepository
-  kinopoisk: Pick<Gateway, 'film' | 'search' | 'stale'>
+  kinopoisk: Pick<Gateway, 'film' | 'search' | 'instead'>
 }
 
 export function createMovieService({ movies, kinopoisk }: Dependencies) {
@@ -33,7 +33,7 @@ export function createMovieService({ movies, kinopoisk }: Dependencies) {
         ? await sync(id).catch(async (error) => {
             const movie = error instanceof AppError ? await movies.find(id) : undefined
             if (!movie) throw error
-            return { movie, told: kinopoisk.stale(syncedAt(movie), error.code) }
+            return { movie, told: kinopoisk.instead('stale', syncedAt(movie), error.code) }
           })
         : { movie: await movies.find(id), told: undefined }
       if (!movie) throw movieNotFound(id)

@@ -1,0 +1,84 @@
+import {
+  BrokenCircuitError,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  DelegateBackoff,
+  handleWhen,
+} from 'cockatiel'
+import { refusal, UpstreamFailure } from './failures.ts'
+import type { Meter } from './meter.ts'
+import { type Endpoint, endpoints, type Layer } from './question.ts'
+
+const failuresInARow = 5
+const firstPauseMs = 2_000
+// Upstream's return is seen at the latest then.
+const longestPauseMs = 25_000
+
+export type Circuits = ReturnType<typeof createCircuits>
+
+/**
+ * A circuit for each endpoint: after five failures in a row nothing is asked for a while, then one call tries. What
+ * upstream refuses in order (401, 402, 429) is no failure here.
+ */
+export function createCircuits(meter: Pick<Meter, 'breakerOpen'>) {
+  const circuits = Object.fromEntries(endpoints.map((endpoint) => [endpoint, createCircuit()]))
+  const of = (endpoint: Endpoint) => circuits[endpoint] as Circuit
+  for (const endpoint of endpoints) {
+    const show = () => meter.breakerOpen.set({ breaker: endpoint }, of(endpoint).state() === 'closed' ? 0 : 1)
+    of(endpoint).policy.onStateChange(show)
+    show()
+  }
+
+  /** Refuses at once while the circuit is open, or while another call tries whether it may be closed. */
+  const guard: Layer = (ask) => async (question, call) => {
+    const { state, pauseLeftMs } = of(question.endpoint)
+    if (state() === 'half-open' || pauseLeftMs() > 0) throw refused(pauseLeftMs())
+    return ask(question, call)
+  }
+
+  const watch: Layer = (ask) => async (question, call) => {
+    try {
+      return await of(question.endpoint).policy.execute(() => ask(question, call))
+    } catch (error) {
+      throw error instanceof BrokenCircuitError ? refused(of(question.endpoint).pauseLeftMs()) : error
+    }
+  }
+  return {
+    guard,
+    watch,
+    states: () => Object.fromEntries(endpoints.map((endpoint) => [endpoint, of(endpoint).state()])),
+  }
+}
+
+type Circuit = ReturnType<typeof createCircuit>
+
+function createCircuit() {
+  let until = 0
+  const policy: CircuitBreakerPolicy = circuitBreaker(handleWhen(isFailure), {
+    breaker: new ConsecutiveBreaker(failuresInARow),
+    halfOpenAfter: new DelegateBackoff(({ attempt }) => {
+      const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (attempt - 1))
+      until = Date.now() + pause
+      return pause
+    }),
+  })
+  return {
+    policy,
+    pauseLeftMs: () => (policy.state === CircuitState.Open ? Math.max(0, until - Date.now()) : 0),
+    state: () => {
+      if (policy.state === CircuitState.Closed) return 'closed' as const
+      return policy.state === CircuitState.HalfOpen ? ('half-open' as const) : ('open' as const)
+    },
+  }
+}
+
+function isFailure(error: unknown): boolean {
+  if (!(error instanceof UpstreamFailure)) return false
+  return ['server_error', 'timeout', 'connection', 'bad_response'].includes(error.outcome)
+}
+
+function refused(pauseLeftMs: number) {
+  return refusal('upstream_unavailable', pauseLeftMs / 1000, 'the circuit is open')
+}

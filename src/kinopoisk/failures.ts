@@ -1,0 +1,61 @@
+import { AppError, type ErrorCode } from '../errors.ts'
+
+/** How a call that reached out to upstream ended. */
+export const outcomes = [
+  'ok',
+  'not_found',
+  'rejected_key',
+  'quota',
+  'rate_limited',
+  'server_error',
+  'timeout',
+  'connection',
+  'bad_response',
+] as const
+export type Outcome = (typeof outcomes)[number]
+export type Failed = Exclude<Outcome, 'ok' | 'not_found'>
+
+const codes: Record<Failed, ErrorCode> = {
+  rejected_key: 'upstream_rejected_key',
+  quota: 'upstream_quota_exhausted',
+  rate_limited: 'upstream_rate_limited',
+  server_error: 'upstream_unavailable',
+  timeout: 'upstream_timeout',
+  connection: 'upstream_unavailable',
+  bad_response: 'upstream_bad_response',
+}
+
+/** A call that upstream was really asked and that brought no answer. What we refuse to ask is a plain AppError. */
+export class UpstreamFailure extends AppError {
+  readonly outcome: Failed
+  /** What upstream asked us to wait. */
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(outcome: Failed, cause: unknown, retryAfterSeconds?: number) {
+    super(codes[outcome], {
+      cause,
+      ...(retryAfterSeconds && { headers: { 'retry-after': String(retryAfterSeconds) } }),
+    })
+    this.name = 'UpstreamFailure'
+    this.outcome = outcome
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** Why we don't ask: the code, and after how many seconds it is worth coming again. */
+export function refusal(code: ErrorCode, retryAfterSeconds: number, cause?: string): AppError {
+  const seconds = Math.max(1, Math.ceil(retryAfterSeconds))
+  return new AppError(code, {
+    headers: { 'retry-after': String(seconds) },
+    ...(cause && { cause: new Error(cause) }),
+  })
+}
+
+const statuses: Record<number, Failed> = { 401: 'rejected_key', 402: 'quota', 403: 'rejected_key', 429: 'rate_limited' }
+
+/** The failure that an HTTP status other than 200 and 404 is; `retryAfter` is the header as it came. */
+export function failureOf(status: number, retryAfter: unknown): UpstreamFailure {
+  const outcome = statuses[status] ?? (status >= 500 ? 'server_error' : 'bad_response')
+  const seconds = typeof retryAfter === 'string' && /^\d{1,5}$/.test(retryAfter) ? Number(retryAfter) : undefined
+  return new UpstreamFailure(outcome, new Error(`upstream answered ${status}`), seconds)
+}

@@ -1,0 +1,90 @@
+import { eq, sql } from 'drizzle-orm'
+import type { Database } from '../db/connect.ts'
+import { kinopoiskLeases as leases } from '../db/schema/kinopoisk.ts'
+import type { Failed } from './failures.ts'
+
+const channel = 'kinopoisk_leases'
+
+/**
+ * Who asks upstream about which path, over all replicas: a row with an expiry by the database's clock. The end of an
+ * asking is told by NOTIFY; whoever misses it finds it in the row.
+ */
+export function createLeaseRepository({ db, sql: driver }: Database) {
+  const wakers = new Map<string, Set<() => void>>()
+  const wake = (path: string) => {
+    for (const each of wakers.get(path) ?? []) each()
+  }
+  const expiry = (ms: number) => sql`clock_timestamp() + ${ms} * interval '1 millisecond'`
+  const mine = (path: string, holder: string) => sql`${leases.path} = ${path} and ${leases.holder} = ${holder}`
+
+  return {
+    /** Told of every end from now on. Rejects when the database can't be reached; the driver listens again by itself after. */
+    async listen(): Promise<void> {
+      await driver.listen(channel, wake)
+    },
+
+    /** False while another holds it. */
+    async take(path: string, holder: string, ms: number): Promise<boolean> {
+      const taken = await db
+        .insert(leases)
+        .values({ path, holder, expires_at: expiry(ms) })
+        .onConflictDoUpdate({
+          target: leases.path,
+          set: { holder, expires_at: expiry(ms), failure: null, retry_after: null },
+          setWhere: sql`${leases.expires_at} <= clock_timestamp()`,
+        })
+        .returning({ path: leases.path })
+      return taken.length > 0
+    },
+
+    async extend(path: string, holder: string, ms: number): Promise<void> {
+      await db
+        .update(leases)
+        .set({ expires_at: expiry(ms) })
+        .where(mine(path, holder))
+    },
+
+    async find(path: string) {
+      const [row] = await db
+        .select({
+          holder: leases.holder,
+          failure: leases.failure,
+          retryAfter: leases.retry_after,
+          held: sql<boolean>`${leases.expires_at} > clock_timestamp()`,
+        })
+        .from(leases)
+        .where(eq(leases.path, path))
+      return row
+    },
+
+    /** Ends it; with `failure`, which stays in the row for those who waited. */
+    async release(path: string, holder: string, failure?: { outcome: Failed; retryAfter: number | null }) {
+      const end = failure
+        ? sql`update ${leases} set expires_at = clock_timestamp(), failure = ${failure.outcome},
+            retry_after = ${failure.retryAfter} where ${mine(path, holder)} returning path`
+        : sql`delete from ${leases} where ${mine(path, holder)} returning path`
+      await db.execute(sql`with ended as (${end}) select pg_notify(${channel}, path) from ended`)
+    },
+
+    async deleteExpired(): Promise<void> {
+      await db.delete(leases).where(sql`${leases.expires_at} < clock_timestamp() - interval '1 minute'`)
+    },
+
+    /** Resolves when the path's asking is told to have ended, or after `ms`. */
+    untilReleased(path: string, ms: number): Promise<void> {
+      return new Promise((resolve) => {
+        const waiting = wakers.get(path) ?? new Set()
+        const done = () => {
+          clearTimeout(timer)
+          waiting.delete(done)
+          if (waiting.size === 0) wakers.delete(path)
+          resolve()
+        }
+        const timer = setTimeout(done, ms)
+        wakers.set(path, waiting.add(done))
+      })
+    },
+  }
+}
+
+export type LeaseRepository = ReturnType<typeof createLeaseRepository>

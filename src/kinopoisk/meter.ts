@@ -1,0 +1,99 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { outcomes, UpstreamFailure } from './failures.ts'
+import { endpoints, type Layer, purposes } from './question.ts'
+
+/** How a caller's question was answered. */
+export const results = ['hit', 'stale', 'miss', 'negative', 'local', 'partial', 'error'] as const
+export type Result = (typeof results)[number]
+
+export type Meter = ReturnType<typeof createMeter>
+
+/** The gateway's metrics. Every series that can be named is there from the start, at 0. */
+export function createMeter(registry = new Registry()) {
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labels: Record<L, readonly string[]>) => {
+    const made = new Counter({ name, help, labelNames: Object.keys(labels) as L[], registers })
+    for (const combination of combinations(labels)) made.inc(combination as never, 0)
+    return made
+  }
+  const asked = endpoints.filter((endpoint) => endpoint !== 'account')
+  return {
+    requests: counter('kinopoisk_requests_total', 'Calls of upstream, by how they ended', {
+      endpoint: endpoints,
+      outcome: outcomes,
+    }),
+    duration: new Histogram({
+      name: 'kinopoisk_request_duration_seconds',
+      help: 'Time of a call of upstream',
+      labelNames: ['endpoint'],
+      buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    /** `local` and `partial` are those errors where our own films answered. */
+    results: counter('kinopoisk_cache_results_total', 'Questions to the gateway, by how they were answered', {
+      endpoint: asked,
+      result: results,
+    }),
+    retries: counter('kinopoisk_retries_total', 'Calls of upstream tried once more', { endpoint: endpoints }),
+    joined: counter('kinopoisk_flights_joined_total', "Questions answered by another caller's asking", {
+      endpoint: endpoints,
+      scope: ['process', 'replica'],
+    }),
+    refreshes: counter('kinopoisk_refreshes_total', 'Answers asked for anew, nobody waiting', {
+      trigger: ['expired', 'scheduled'],
+      outcome: ['ok', 'failed', 'refused'],
+    }),
+    queueWait: new Histogram({
+      name: 'kinopoisk_queue_wait_seconds',
+      help: 'Time a call of upstream waited for its turn under the rate limits',
+      labelNames: ['endpoint'],
+      buckets: [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    }),
+    queueRefused: counter('kinopoisk_queue_refused_total', 'Calls not made because their turn would come too late', {
+      endpoint: endpoints,
+    }),
+    quotaRefused: counter('kinopoisk_quota_refused_total', 'Calls not made because the quota did not allow them', {
+      purpose: purposes,
+    }),
+    breakerOpen: new Gauge({
+      name: 'kinopoisk_breaker_open',
+      help: '1 while calls are not made: the circuit of an endpoint, the quota, or the rejected key',
+      labelNames: ['breaker'],
+      registers,
+    }),
+    quotaLimit: new Gauge({ name: 'kinopoisk_quota_limit', help: 'Calls a day; -1 is no limit', registers }),
+    quotaLeft: new Gauge({ name: 'kinopoisk_quota_left', help: 'Calls left today; -1 is no limit', registers }),
+    quotaSpent: new Gauge({
+      name: 'kinopoisk_quota_spent',
+      help: 'Calls of today, by purpose; outside: made by others with the same key',
+      labelNames: ['purpose'],
+      registers,
+    }),
+  }
+}
+
+/** Counts and times the calls of upstream. */
+export function measured(meter: Pick<Meter, 'requests' | 'duration'>): Layer {
+  return (ask) => async (question, call) => {
+    const { endpoint } = question
+    const end = meter.duration.startTimer({ endpoint })
+    try {
+      const answer = await ask(question, call)
+      meter.requests.inc({ endpoint, outcome: answer.value === null ? 'not_found' : 'ok' })
+      return answer
+    } catch (error) {
+      if (error instanceof UpstreamFailure) meter.requests.inc({ endpoint, outcome: error.outcome })
+      throw error
+    } finally {
+      end()
+    }
+  }
+}
+
+function combinations(labels: Record<string, readonly string[]>): Record<string, string>[] {
+  return Object.entries(labels).reduce<Record<string, string>[]>(
+    (made, [label, values]) => made.flatMap((one) => values.map((value) => ({ ...one, [label]: value }))),
+    [{}],
+  )
+}

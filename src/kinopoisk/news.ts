@@ -1,0 +1,29 @@
+import type { KinopoiskFilm, KinopoiskItem } from './normalise.ts'
+import type { Layer } from './question.ts'
+
+/** What upstream has just told. */
+export interface News {
+  /** In full. */
+  film?: KinopoiskFilm
+  /** As a search tells of them. */
+  items?: KinopoiskItem[]
+}
+
+type Listener = (news: News) => Promise<void>
+
+/** Tells of every new answer; a listener that fails is told of and does not spoil the answer. */
+export function createNews(warn: (error: unknown, message: string) => void) {
+  let listener: Listener = async () => {}
+  const told: Layer = (ask) => async (question, call) => {
+    const answer = await ask(question, call)
+    const news = answer.value === null ? undefined : question.news?.(answer.value, answer.fetchedAt)
+    if (news) await listener(news).catch((error) => warn(error, 'what Kinopoisk told could not be stored'))
+    return answer
+  }
+  return {
+    told,
+    listen(by: Listener) {
+      listener = by
+    },
+  }
+}
