@@ -103,6 +103,8 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(kinopoiskPlugin, {
     ...edges.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,
+    dailyQuota: config.kinopoisk.dailyQuota,
+    resetTz: config.kinopoisk.resetTz,
     ...(edges.clock && { clock: edges.clock }),
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
@@ -170,7 +172,6 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     matching: createMatchingRepository(database.db),
     movies,
     kinopoisk: app.kinopoisk,
-    pauseMs: edges.kinopoisk.sandbox ? 0 : 500,
   })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 

@@ -111,10 +111,19 @@ export type StaffMember = Static<typeof StaffMember>
 const StaffAnswer = Type.Array(StaffMember)
 export type StaffAnswer = Static<typeof StaffAnswer>
 
+const Quota = Type.Object({
+  /** -1: no limit. */
+  value: Type.Integer({ minimum: -1, maximum: 2_147_483_647 }),
+  used: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
+})
+const AccountAnswer = Type.Object({ dailyQuota: Quota, totalQuota: Quota })
+export type AccountAnswer = Static<typeof AccountAnswer>
+
 const filmCheck = TypeCompiler.Compile(FilmAnswer)
 const searchCheck = TypeCompiler.Compile(SearchAnswer)
 const staffCheck = TypeCompiler.Compile(StaffAnswer)
 const votesCheck = TypeCompiler.Compile(VotesAnswer)
+const accountCheck = TypeCompiler.Compile(AccountAnswer)
 
 /** Upstream's own ids; others can't be asked for. */
 export const isFilmId = (id: number) => id >= 1 && id <= 10_000_000
@@ -166,6 +175,17 @@ export function staffQuestion(filmId: number): Question<StaffAnswer> {
     maxBytes: 4 * mebibyte,
     accepts: (value): value is StaffAnswer => staffCheck.Check(value),
     ttlSeconds: (staff) => (staff?.length ? 30 * day : day),
+  }
+}
+
+/** GET /api/v1/api_keys/{key}. The key stands in the path, which must neither be logged nor kept. */
+export function accountQuestion(apiKey: string): Question<AccountAnswer> {
+  return {
+    endpoint: 'account',
+    path: `/api/v1/api_keys/${encodeURIComponent(apiKey)}`,
+    maxBytes: 16_384,
+    accepts: (value): value is AccountAnswer => accountCheck.Check(value),
+    ttlSeconds: () => 0,
   }
 }
 

@@ -1,13 +1,17 @@
 import type { Registry } from 'prom-client'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
+import { createAccount } from './account.ts'
+import { createAccountRepository } from './accounts.ts'
 import { createAnswerRepository } from './answers.ts'
 import { type Clock, cached, kept, systemClock } from './cache.ts'
 import { createCircuits } from './circuits.ts'
-import { filmQuestion, isFilmId, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
+import { accountQuestion, filmQuestion, isFilmId, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
 import { joined } from './flights.ts'
 import { leased } from './leased.ts'
 import { createLeaseRepository } from './leases.ts'
+import { createLedger, hashKey } from './ledger.ts'
+import { createLimiter } from './limiter.ts'
 import { createMeter, measured, type Result } from './meter.ts'
 import { createNews, type News } from './news.ts'
 import {
@@ -21,11 +25,15 @@ import {
   normaliseVote,
 } from './normalise.ts'
 import { type Answer, type Ask, compose, type Layer, type Purpose, type Question } from './question.ts'
+import { createQuota } from './quota.ts'
+import { createRateRepository } from './rates.ts'
 import { retried } from './retry.ts'
 import { createTeller, type Told } from './told.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
+import { createUsage, type Usage } from './usage.ts'
 
 export type { Told } from './told.ts'
+export type { Usage } from './usage.ts'
 
 export interface SearchResult {
   total: number
@@ -58,6 +66,7 @@ export interface Gateway {
   instead(result: 'stale' | 'partial' | 'local', syncedAt: Date | undefined, reason: ErrorCode): Told<null>
   /** `listener` is awaited with all that upstream tells, once for all replicas, before anybody is answered. */
   onNews(listener: (news: News) => Promise<void>): void
+  usage(): Promise<Usage>
   start(): Promise<void>
   close(): Promise<void>
 }
@@ -65,6 +74,10 @@ export interface Gateway {
 export interface GatewayOptions extends UpstreamOptions {
   /** Upstream is the embedded sandbox: Cache-Status says so. */
   sandbox: boolean
+  /** Calls a day, -1 without limit; undefined: what upstream tells. */
+  dailyQuota: number | undefined
+  /** The time zone whose midnight ends the quota's day. */
+  resetTz: string
   clock?: Clock
   registry?: Registry
   /** Told of what went wrong where nobody waits. */
@@ -74,6 +87,8 @@ export interface GatewayOptions extends UpstreamOptions {
 const pageSize = 20
 const maxPages = 20
 const maxVotePages = 100
+// Many pages of an import wait for turns under a low rate; an answer takes no longer than of any other call.
+const votesWaitMs = 60_000
 
 export function createGateway(database: Database, options: GatewayOptions): Gateway {
   const { sandbox, clock = systemClock, warn = () => {} } = options
@@ -89,25 +104,50 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     void work.finally(() => background.delete(work))
   }
   const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
+  const key = { keyHash: hashKey(options.apiKey), resetTz: options.resetTz }
+  const ledger = createLedger(database.db, { ...key, configured: options.dailyQuota })
+  const accounts = createAccountRepository(database.db, key)
+  const quota = createQuota({ ledger, accounts, meter, warn })
+  const limiter = createLimiter(createRateRepository(database.db, key.keyHash), meter)
+  const usage = createUsage({ look: quota.look, meter })
   const asking: Layer[] = [
     joined(meter),
     circuits.guard,
+    quota.guard,
+    limiter.guard,
     leased({ answers, leases, meter, leaseMs }),
     news.told,
     kept(answers, clock),
     retried(meter, clock),
     circuits.watch,
+    quota.paid,
+    limiter.limited,
     measured(meter),
   ]
   const anew = compose(upstream.ask, asking)
   const ask = cached(answers, { clock, meter, inBackground })(anew)
+  const account = createAccount({
+    ask: compose(upstream.ask, [limiter.limited, measured(meter)]),
+    question: accountQuestion(options.apiKey),
+    accounts,
+    ledger,
+    quota,
+    timeoutMs: options.timeoutMs,
+    warn,
+  })
   const told = createTeller(clock, sandbox)
 
   /** Counts how the question was answered. */
-  async function answer<T>(by: Ask, question: Question<T>, purpose: Purpose, seen?: Date): Promise<Answer<T>> {
+  async function answer<T>(
+    by: Ask,
+    question: Question<T>,
+    purpose: Purpose,
+    seen?: Date,
+    waitMs = options.timeoutMs,
+  ): Promise<Answer<T>> {
     const count = (result: Result) => meter.results.inc({ endpoint: question.endpoint, result })
     try {
-      const answer = await by(question, { purpose, deadline: performance.now() + options.timeoutMs, seen })
+      const answer = await by(question, { purpose, deadline: performance.now() + waitMs, seen })
       count(resultOf(answer))
       return answer
     } catch (error) {
@@ -134,7 +174,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       return told(found, { total, pages, items: items.map(normaliseItem) })
     },
     async votes(userId, page) {
-      const found = await answer(ask, votesQuestion(userId, page), 'import')
+      const found = await answer(ask, votesQuestion(userId, page), 'import', undefined, votesWaitMs)
       if (!found.value) return told(found, null)
       const { total, items } = found.value
       const pages = Math.min(maxVotePages, Math.ceil(total / pageSize))
@@ -151,11 +191,14 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       return result === 'local' ? { ...stored, source: 'local' } : stored
     },
     onNews: news.listen,
+    usage,
     async start() {
       // Without it the ends of askings are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
+      inBackground(account.start())
     },
     async close() {
+      account.close()
       await upstream.close()
       await Promise.allSettled(background)
     },
