@@ -143,6 +143,7 @@ export function searchQuestion(keyword: string, page: number): Question<SearchAn
     maxBytes: mebibyte,
     accepts: (value): value is SearchAnswer => searchCheck.Check(value),
     ttlSeconds: (answer) => (answer?.films.length ? day : hour),
+    isEmpty: ({ films }) => films.length === 0,
     news: ({ films }) => ({ items: films.filter((film) => isFilmId(film.filmId)).map(normaliseItem) }),
   }
 }

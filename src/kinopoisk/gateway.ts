@@ -83,11 +83,12 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const circuits = createCircuits(meter)
   const news = createNews(warn)
   const upstream = createUpstream(options, clock)
-  const background = new Set<Promise<unknown>>()
-  const inBackground = (work: Promise<unknown>) => {
+  const background = new Set<Promise<void>>()
+  const inBackground = (work: Promise<void>) => {
     background.add(work)
     void work.finally(() => background.delete(work))
   }
+  const unforeseen = (error: unknown) => warn(error, 'an answer could not be renewed')
   const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
   const asking: Layer[] = [
     joined(meter),
@@ -100,7 +101,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     measured(meter),
   ]
   const anew = compose(upstream.ask, asking)
-  const ask = cached(answers, { clock, meter, inBackground })(anew)
+  const ask = cached(answers, { clock, meter, inBackground, unforeseen })(anew)
   const told = createTeller(clock, sandbox)
 
   /** Counts how the question was answered. */
