@@ -123,11 +123,13 @@ const hour = 3600
 const day = 24 * hour
 const mebibyte = 1024 * 1024
 
+export const filmPath = (id: number | string) => `/api/v2.2/films/${id}`
+
 /** GET /api/v2.2/films/{id}, id 1…10 000 000. */
 export function filmQuestion(id: number): Question<FilmAnswer> {
   return {
     endpoint: 'film',
-    path: `/api/v2.2/films/${id}`,
+    path: filmPath(id),
     maxBytes: mebibyte,
     accepts: (value): value is FilmAnswer => filmCheck.Check(value) && value.kinopoiskId === id,
     ttlSeconds: (film) => (film && isSettled(film) ? 30 * day : day),

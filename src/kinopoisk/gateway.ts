@@ -21,6 +21,7 @@ import {
   normaliseVote,
 } from './normalise.ts'
 import { type Answer, type Ask, compose, type Layer, type Purpose, type Question } from './question.ts'
+import { createRenewals } from './renewals.ts'
 import { retried } from './retry.ts'
 import { createTeller, type Told } from './told.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
@@ -67,6 +68,8 @@ export interface GatewayOptions extends UpstreamOptions {
   sandbox: boolean
   clock?: Clock
   registry?: Registry
+  /** How often a favourite may be renewed unasked, in ms. */
+  renewalMs?: number
   /** Told of what went wrong where nobody waits. */
   warn?: (error: unknown, message: string) => void
 }
@@ -76,7 +79,7 @@ const maxPages = 20
 const maxVotePages = 100
 
 export function createGateway(database: Database, options: GatewayOptions): Gateway {
-  const { sandbox, clock = systemClock, warn = () => {} } = options
+  const { sandbox, clock = systemClock, warn = () => {}, renewalMs = 60_000 } = options
   const meter = createMeter(options.registry)
   const answers = createAnswerRepository(database.db)
   const leases = createLeaseRepository(database)
@@ -120,6 +123,14 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     told(answer, answer.value && normaliseFilm(answer.value, answer.fetchedAt))
   const askFilm = (by: Ask, id: number, purpose: Purpose, seen?: Date) => answer(by, filmQuestion(id), purpose, seen)
 
+  const renewNext = createRenewals({
+    db: database.db,
+    meter,
+    now: clock.now,
+    renew: (id) => askFilm(anew, id, 'refresh', clock.now()),
+  })
+  const renewals = setInterval(() => inBackground(renewNext().catch(unforeseen)), renewalMs).unref()
+
   return {
     film: async (id, purpose = 'interactive') => filmTold(await askFilm(ask, id, purpose)),
     refreshFilm: async (id, purpose = 'interactive') => filmTold(await askFilm(anew, id, purpose, clock.now())),
@@ -157,6 +168,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
     },
     async close() {
+      clearInterval(renewals)
       await upstream.close()
       await Promise.allSettled(background)
     },
