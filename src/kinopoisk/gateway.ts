@@ -60,6 +60,8 @@ export interface Gateway {
   /** `listener` is awaited with all that upstream tells, once for all replicas, before anybody is answered. */
   onNews(listener: (news: News) => Promise<void>): void
   start(): Promise<void>
+  /** Removes what is of no use any more; now and then. */
+  tidy(): Promise<void>
   close(): Promise<void>
 }
 
@@ -167,6 +169,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       // Without it the ends of askings are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
     },
+    tidy: leases.deleteExpired,
     async close() {
       clearInterval(renewals)
       await upstream.close()

@@ -22,7 +22,7 @@ export interface TestApp {
   /** DATA_DIR: a folder of its own, gone with it. */
   dataDir: string
   /** Another process' worth of service on the same database and upstream. */
-  replica(): Promise<FastifyInstance>
+  replica(edges?: Partial<Edges>): Promise<FastifyInstance>
   close(): Promise<void>
 }
 
@@ -38,7 +38,7 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
   const logStream = new PassThrough().on('data', (chunk) => {
     log += chunk
   })
-  const build = () =>
+  const build = (own: Partial<Edges> = {}) =>
     buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
       databaseUrl: url,
       jwtSecrets: [jwtSecret],
@@ -46,6 +46,7 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
       version: '0.0.0-test',
       logStream,
       ...edges,
+      ...own,
     })
   const apps = [await build()]
   const app = apps[0] as FastifyInstance
@@ -57,8 +58,8 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
     log: () => log,
     databaseUrl: url,
     dataDir,
-    async replica() {
-      const other = await build()
+    async replica(own) {
+      const other = await build(own)
       apps.push(other)
       await other.ready()
       return other
