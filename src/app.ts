@@ -64,7 +64,7 @@ import validationPlugin from './plugins/validation.ts'
 export interface Edges {
   databaseUrl: string
   jwtSecrets: string[]
-  kinopoisk: { url: string; apiKey: string; sandbox: boolean }
+  kinopoisk: { url: string; apiKey: string; sandbox: boolean; renewalMs?: number }
   version: string
   /** Listed where no film has ever been. */
   demoCatalogue?: DemoFilm[] | undefined
@@ -114,7 +114,9 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     ttlMs: config.accessTtlMs,
     findSession: authRepository.findLiveSession,
   })
-  await app.register(housekeepingPlugin, { tasks: { sessions: authRepository.deleteExpiredSessions } })
+  await app.register(housekeepingPlugin, {
+    tasks: { sessions: authRepository.deleteExpiredSessions, leases: app.kinopoisk.tidy },
+  })
 
   const auth = createAuthService({
     repository: authRepository,

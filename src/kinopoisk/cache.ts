@@ -15,15 +15,18 @@ export const systemClock: Clock = { now: () => new Date(), random: Math.random }
 interface Options {
   clock: Clock
   meter: Pick<Meter, 'refreshes'>
-  /** Takes over an asking that nobody waits for; what it rejects with is left to it. */
-  inBackground(work: Promise<unknown>): void
+  /** Takes over an asking that nobody waits for; it never rejects. */
+  inBackground(work: Promise<void>): void
+  /** Told of an error in the background that is none of upstream's. */
+  unforeseen(error: unknown): void
 }
 
 /**
  * Answers from what is kept. An expired answer is served at once while one asking renews it (stale-while-revalidate),
- * and stays when that fails (stale-if-error, RFC 5861). Only what has never been answered is waited for.
+ * and stays when that fails (stale-if-error, RFC 5861). Waited for is only what has never been answered, and an expired
+ * "there is nothing", which may be the very thing that has changed.
  */
-export function cached(answers: AnswerRepository, { clock, meter, inBackground }: Options): Layer {
+export function cached(answers: AnswerRepository, { clock, meter, inBackground, unforeseen }: Options): Layer {
   // Why the endpoint's last renewal failed; what a stale answer tells.
   const troubles: Partial<Record<Endpoint, ErrorCode>> = {}
 
@@ -35,6 +38,7 @@ export function cached(answers: AnswerRepository, { clock, meter, inBackground }
         meter.refreshes.inc({ trigger: 'expired', outcome: 'ok' })
       } catch (error) {
         if (error instanceof AppError) troubles[question.endpoint] = error.code
+        else unforeseen(error)
         const outcome = error instanceof UpstreamFailure ? 'failed' : 'refused'
         meter.refreshes.inc({ trigger: 'expired', outcome })
       }
@@ -45,7 +49,14 @@ export function cached(answers: AnswerRepository, { clock, meter, inBackground }
       const old = kept && read(question, kept)
       if (!old) return ask(question, call)
       if (old.expiresAt > clock.now()) return { ...old, via: 'hit' }
-      inBackground(renew(question, { ...call, purpose: 'refresh', seen: old.fetchedAt }))
+      const behind = { ...call, seen: old.fetchedAt }
+      if (old.value === null || question.isEmpty?.(old.value)) {
+        return ask(question, behind).catch((error) => {
+          if (error instanceof AppError) return { ...old, via: 'stale', reason: error.code }
+          throw error
+        })
+      }
+      inBackground(renew(question, { ...behind, purpose: 'refresh' }))
       return { ...old, via: 'stale', reason: troubles[question.endpoint] ?? 'refreshing' }
     }
   }

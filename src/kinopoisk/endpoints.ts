@@ -132,11 +132,19 @@ const hour = 3600
 const day = 24 * hour
 const mebibyte = 1024 * 1024
 
+/** How the paths of each endpoint begin. */
+export const paths = {
+  film: '/api/v2.2/films/',
+  search: '/api/v2.1/films/search-by-keyword?',
+  staff: '/api/v1/staff?',
+  votes: '/api/v1/kp_users/',
+}
+
 /** GET /api/v2.2/films/{id}, id 1…10 000 000. */
 export function filmQuestion(id: number): Question<FilmAnswer> {
   return {
     endpoint: 'film',
-    path: `/api/v2.2/films/${id}`,
+    path: `${paths.film}${id}`,
     maxBytes: mebibyte,
     accepts: (value): value is FilmAnswer => filmCheck.Check(value) && value.kinopoiskId === id,
     ttlSeconds: (film) => (film && isSettled(film) ? 30 * day : day),
@@ -148,10 +156,11 @@ export function filmQuestion(id: number): Question<FilmAnswer> {
 export function searchQuestion(keyword: string, page: number): Question<SearchAnswer> {
   return {
     endpoint: 'search',
-    path: `/api/v2.1/films/search-by-keyword?${new URLSearchParams({ keyword, page: String(page) })}`,
+    path: `${paths.search}${new URLSearchParams({ keyword, page: String(page) })}`,
     maxBytes: mebibyte,
     accepts: (value): value is SearchAnswer => searchCheck.Check(value),
     ttlSeconds: (answer) => (answer?.films.length ? day : hour),
+    isEmpty: ({ films }) => films.length === 0,
     news: ({ films }) => ({ items: films.filter((film) => isFilmId(film.filmId)).map(normaliseItem) }),
   }
 }
@@ -160,7 +169,7 @@ export function searchQuestion(keyword: string, page: number): Question<SearchAn
 export function votesQuestion(userId: number, page: number): Question<VotesAnswer> {
   return {
     endpoint: 'votes',
-    path: `/api/v1/kp_users/${userId}/votes?page=${page}`,
+    path: `${paths.votes}${userId}/votes?page=${page}`,
     maxBytes: mebibyte,
     accepts: (value): value is VotesAnswer => votesCheck.Check(value),
     ttlSeconds: () => hour,
@@ -171,7 +180,7 @@ export function votesQuestion(userId: number, page: number): Question<VotesAnswe
 export function staffQuestion(filmId: number): Question<StaffAnswer> {
   return {
     endpoint: 'staff',
-    path: `/api/v1/staff?filmId=${filmId}`,
+    path: `${paths.staff}filmId=${filmId}`,
     maxBytes: 4 * mebibyte,
     accepts: (value): value is StaffAnswer => staffCheck.Check(value),
     ttlSeconds: (staff) => (staff?.length ? 30 * day : day),

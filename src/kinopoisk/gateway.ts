@@ -1,17 +1,14 @@
 import type { Registry } from 'prom-client'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
-import { createAccount } from './account.ts'
-import { createAccountRepository } from './accounts.ts'
 import { createAnswerRepository } from './answers.ts'
+import { type BudgetOptions, createBudget } from './budget.ts'
 import { type Clock, cached, kept, systemClock } from './cache.ts'
 import { createCircuits } from './circuits.ts'
-import { accountQuestion, filmQuestion, isFilmId, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
+import { filmQuestion, isFilmId, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
 import { joined } from './flights.ts'
 import { leased } from './leased.ts'
 import { createLeaseRepository } from './leases.ts'
-import { createLedger, hashKey } from './ledger.ts'
-import { createLimiter } from './limiter.ts'
 import { createMeter, measured, type Result } from './meter.ts'
 import { createNews, type News } from './news.ts'
 import {
@@ -25,8 +22,7 @@ import {
   normaliseVote,
 } from './normalise.ts'
 import { type Answer, type Ask, compose, type Layer, type Purpose, type Question } from './question.ts'
-import { createQuota } from './quota.ts'
-import { createRateRepository } from './rates.ts'
+import { createRenewals } from './renewals.ts'
 import { retried } from './retry.ts'
 import { createTeller, type Told } from './told.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
@@ -68,18 +64,18 @@ export interface Gateway {
   onNews(listener: (news: News) => Promise<void>): void
   usage(): Promise<Usage>
   start(): Promise<void>
+  /** Removes what is of no use any more; now and then. */
+  tidy(): Promise<void>
   close(): Promise<void>
 }
 
-export interface GatewayOptions extends UpstreamOptions {
+export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   /** Upstream is the embedded sandbox: Cache-Status says so. */
   sandbox: boolean
-  /** Calls a day, -1 without limit; undefined: what upstream tells. */
-  dailyQuota: number | undefined
-  /** The time zone whose midnight ends the quota's day. */
-  resetTz: string
   clock?: Clock
   registry?: Registry
+  /** How often a favourite may be renewed unasked, in ms. */
+  renewalMs?: number
   /** Told of what went wrong where nobody waits. */
   warn?: (error: unknown, message: string) => void
 }
@@ -91,50 +87,35 @@ const maxVotePages = 100
 const votesWaitMs = 60_000
 
 export function createGateway(database: Database, options: GatewayOptions): Gateway {
-  const { sandbox, clock = systemClock, warn = () => {} } = options
+  const { sandbox, clock = systemClock, warn = () => {}, renewalMs = 60_000 } = options
   const meter = createMeter(options.registry)
   const answers = createAnswerRepository(database.db)
   const leases = createLeaseRepository(database)
   const circuits = createCircuits(meter)
   const news = createNews(warn)
   const upstream = createUpstream(options, clock)
-  const background = new Set<Promise<unknown>>()
-  const inBackground = (work: Promise<unknown>) => {
+  const background = new Set<Promise<void>>()
+  const inBackground = (work: Promise<void>) => {
     background.add(work)
     void work.finally(() => background.delete(work))
   }
+  const unforeseen = (error: unknown) => warn(error, 'an answer could not be renewed')
   const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
-  const key = { keyHash: hashKey(options.apiKey), resetTz: options.resetTz }
-  const ledger = createLedger(database.db, { ...key, configured: options.dailyQuota })
-  const accounts = createAccountRepository(database.db, key)
-  const quota = createQuota({ ledger, accounts, meter, warn })
-  const limiter = createLimiter(createRateRepository(database.db, key.keyHash), meter)
-  const usage = createUsage({ look: quota.look, meter })
+  const budget = createBudget(options, { db: database.db, ask: upstream.ask, meter, warn })
   const asking: Layer[] = [
     joined(meter),
     circuits.guard,
-    quota.guard,
-    limiter.guard,
+    ...budget.guards,
     leased({ answers, leases, meter, leaseMs }),
     news.told,
     kept(answers, clock),
     retried(meter, clock),
     circuits.watch,
-    quota.paid,
-    limiter.limited,
+    ...budget.layers,
     measured(meter),
   ]
   const anew = compose(upstream.ask, asking)
-  const ask = cached(answers, { clock, meter, inBackground })(anew)
-  const account = createAccount({
-    ask: compose(upstream.ask, [limiter.limited, measured(meter)]),
-    question: accountQuestion(options.apiKey),
-    accounts,
-    ledger,
-    quota,
-    timeoutMs: options.timeoutMs,
-    warn,
-  })
+  const ask = cached(answers, { clock, meter, inBackground, unforeseen })(anew)
   const told = createTeller(clock, sandbox)
 
   /** Counts how the question was answered. */
@@ -158,6 +139,14 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const filmTold = (answer: Awaited<ReturnType<typeof askFilm>>) =>
     told(answer, answer.value && normaliseFilm(answer.value, answer.fetchedAt))
   const askFilm = (by: Ask, id: number, purpose: Purpose, seen?: Date) => answer(by, filmQuestion(id), purpose, seen)
+
+  const renewNext = createRenewals({
+    db: database.db,
+    meter,
+    now: clock.now,
+    renew: (id) => askFilm(anew, id, 'refresh', clock.now()),
+  })
+  const renewals = setInterval(() => inBackground(renewNext().catch(unforeseen)), renewalMs).unref()
 
   return {
     film: async (id, purpose = 'interactive') => filmTold(await askFilm(ask, id, purpose)),
@@ -191,14 +180,16 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       return result === 'local' ? { ...stored, source: 'local' } : stored
     },
     onNews: news.listen,
-    usage,
+    usage: budget.usage,
     async start() {
       // Without it the ends of askings are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
-      inBackground(account.start())
+      inBackground(budget.start())
     },
+    tidy: leases.deleteExpired,
     async close() {
-      account.close()
+      budget.close()
+      clearInterval(renewals)
       await upstream.close()
       await Promise.allSettled(background)
     },

@@ -13,6 +13,8 @@ export interface Question<T> {
   accepts(value: unknown): value is T
   /** How long an answer stays true; null is upstream's 404. */
   ttlSeconds(value: T | null): number
+  /** An answer that says there is nothing; absent: none but the 404 does. */
+  isEmpty?(value: T): boolean
   /** What of a new answer is worth being told about. */
   news?(value: T, fetchedAt: Date): News | undefined
 }

@@ -1,0 +1,53 @@
+import { sql } from 'drizzle-orm'
+import type { Db } from '../db/connect.ts'
+import { kinopoiskAnswers as answers } from '../db/schema/kinopoisk.ts'
+import { favourites } from '../db/schema/lists.ts'
+import { AppError } from '../errors.ts'
+import { paths } from './endpoints.ts'
+import { UpstreamFailure } from './failures.ts'
+import type { Meter } from './meter.ts'
+
+interface Options {
+  db: Db
+  meter: Pick<Meter, 'refreshes'>
+  now(): Date
+  /** Asks for the film's details anew, paid by the refresh share. */
+  renew(filmId: number): Promise<unknown>
+}
+
+const candidates = 20
+const pauseAfterFailureMs = 3_600_000
+
+/** Renews the details of favourites one at a time: those that nothing is kept of first, then the longest unasked of the expired. */
+export function createRenewals({ db, meter, now, renew }: Options) {
+  // A film that upstream fails on must not keep the others waiting.
+  const failed = new Map<number, number>()
+
+  async function findDue(): Promise<number | undefined> {
+    for (const [id, at] of failed) if (at + pauseAfterFailureMs < now().getTime()) failed.delete(id)
+    const path = sql`${paths.film} || kept.film_id`
+    const rows = await db.execute<{ film_id: number }>(sql`
+      select kept.film_id
+      from (select distinct film_id from ${favourites} where film_id <= 10000000) as kept
+      left join ${answers} on ${answers.path} = ${path}
+      where ${answers.expires_at} is null or ${answers.expires_at} < ${now().toISOString()}
+      order by ${answers.fetched_at} nulls first, kept.film_id
+      limit ${candidates + failed.size}`)
+    return rows.map((row) => row.film_id).find((id) => !failed.has(id))
+  }
+
+  /** One film, if one is due. Never rejects for what upstream does. */
+  return async function renewNext(): Promise<void> {
+    const id = await findDue()
+    if (id === undefined) return
+    try {
+      await renew(id)
+      meter.refreshes.inc({ trigger: 'scheduled', outcome: 'ok' })
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      if (error instanceof UpstreamFailure) failed.set(id, now().getTime())
+      const outcome = error instanceof UpstreamFailure ? 'failed' : 'refused'
+      meter.refreshes.inc({ trigger: 'scheduled', outcome })
+    }
+  }
+}
