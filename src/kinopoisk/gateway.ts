@@ -26,7 +26,7 @@ import { createRenewals } from './renewals.ts'
 import { retried } from './retry.ts'
 import { createTeller, type Told } from './told.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
-import { createUsage, type Usage } from './usage.ts'
+import type { Usage } from './usage.ts'
 
 export type { Told } from './told.ts'
 export type { Usage } from './usage.ts'
