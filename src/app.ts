@@ -42,6 +42,7 @@ import { createMovieCatalogue } from './modules/movies/catalogue-service.ts'
 import { createMovieRepository } from './modules/movies/repository.ts'
 import { searchRoutes } from './modules/movies/routes.ts'
 import { createMovieService } from './modules/movies/service.ts'
+import { createMovieStream } from './modules/movies/stream-repository.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
 import { createRatingService } from './modules/ratings/service.ts'
@@ -145,7 +146,11 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   const directors = createDirectorService({ directors: directorRepository, photos })
   const filmRepository = createFilmRepository(database.db)
   const listing = createFilmListing({ films: filmRepository })
-  const catalogue = createMovieCatalogue({ movies: movieRepository, count: listing.total })
+  const catalogue = createMovieCatalogue({
+    movies: movieRepository,
+    stream: createMovieStream(database.sql),
+    count: listing.total,
+  })
   const now = edges.clock && { now: edges.clock.now }
   const films = createFilmService({
     films: filmRepository,
