@@ -1,0 +1,1 @@
+CREATE INDEX "films_unlisted_idx" ON "films" USING btree ("id") WHERE not "films"."listed";
