@@ -113,7 +113,6 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     ttlMs: config.accessTtlMs,
     findSession: authRepository.findLiveSession,
   })
-  await app.register(housekeepingPlugin, { tasks: { sessions: authRepository.deleteExpiredSessions } })
 
   const auth = createAuthService({
     repository: authRepository,
@@ -141,7 +140,10 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     directors: directorRepository,
     storage: app.storage,
     images: createImages(),
-    leftBehind: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed'),
+    leftBehind: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
+  })
+  await app.register(housekeepingPlugin, {
+    tasks: { sessions: authRepository.deleteExpiredSessions, photos: photos.sweep },
   })
   const directors = createDirectorService({ directors: directorRepository, photos })
   const filmRepository = createFilmRepository(database.db)
