@@ -39,8 +39,10 @@ import { transferRoutes } from './modules/lists/transfer-routes.ts'
 import { createTransferService } from './modules/lists/transfer-service.ts'
 import { movieCatalogueRoutes } from './modules/movies/catalogue-routes.ts'
 import { createMovieCatalogue } from './modules/movies/catalogue-service.ts'
+import { createLocalSearch } from './modules/movies/local-search.ts'
 import { createMovieRepository } from './modules/movies/repository.ts'
 import { searchRoutes } from './modules/movies/routes.ts'
+import { createSearchRepository } from './modules/movies/search-repository.ts'
 import { createMovieService } from './modules/movies/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
@@ -137,7 +139,12 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const users = createUserService({ users: createUserRepository(database.db) })
   const movieRepository = createMovieRepository(database.db)
-  const movies = createMovieService({ movies: movieRepository, kinopoisk: app.kinopoisk })
+  const searchLocally = createLocalSearch({
+    films: createSearchRepository(database.db),
+    gate: createGate({ name: 'local searches', max: 3, waiting: 100, waitMs: 5_000 }),
+  })
+  const movies = createMovieService({ movies: movieRepository, searchLocally, kinopoisk: app.kinopoisk })
+  app.kinopoisk.onNews(movies.learn)
   const genres = createGenreService({ genres: createGenreRepository(database.db) })
   const directorRepository = createDirectorRepository(database.db)
   const photos = createPhotoService({

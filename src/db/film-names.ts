@@ -5,16 +5,6 @@ import { films } from './schema/films.ts'
 
 /** Looking for films by their names, by the trigrams of films.words. */
 export function filmNames(db: Db) {
-  /** The planner takes a name for common when it doesn't know it, and would read film by film: only the index may be used. */
-  function byIndex<T>(words: string, work: (tx: Db) => Promise<T>): Promise<T> {
-    return db.transaction(async (tx) => {
-      await tx.execute(sql`select set_config(name, value, true) from (values ('enable_seqscan', 'off'),
-        ('enable_indexscan', 'off'), ('enable_indexonlyscan', 'off'),
-        ('pg_trgm.word_similarity_threshold', ${threshold(words)})) settings (name, value)`)
-      return work(tx)
-    })
-  }
-
   return {
     /** The words of a query in the form of films.words; empty when it has no letter and no digit. */
     async readWords(query: string): Promise<string> {
@@ -23,7 +13,7 @@ export function filmNames(db: Db) {
     },
 
     async hasPart(part: string): Promise<boolean> {
-      const [row] = await byIndex(part, (tx) =>
+      const [row] = await byIndex(db, (tx) =>
         tx.execute<{ found: boolean }>(sql`
           select exists (select from films where listed and words like ${pattern(part)}) as found`),
       )
@@ -32,22 +22,38 @@ export function filmNames(db: Db) {
 
     /** The films whose names have most in common with `words`, at most 500. */
     findLike(words: string): Promise<{ id: number; words: string }[]> {
-      return byIndex(words, (tx) =>
-        tx
-          .select({ id: films.id, words: films.words })
-          .from(films)
-          .where(sql`${films.listed} and ${words} <% ${films.words}`)
-          .orderBy(sql`strict_word_similarity(${words}, ${films.words}) desc, ${films.id}`)
-          .limit(500),
+      return byIndex(
+        db,
+        (tx) =>
+          tx
+            .select({ id: films.id, words: films.words })
+            .from(films)
+            .where(sql`${films.listed} and ${words} <% ${films.words}`)
+            .orderBy(sql`strict_word_similarity(${words}, ${films.words}) desc, ${films.id}`)
+            .limit(500),
+        sharedTrigrams(words),
       )
     },
   }
 }
 
 /**
+ * For conditions on films.words. The planner takes a name for common when it doesn't know it, and would read film by film:
+ * only the index may be used. `shared` is the share of its trigrams that the left side of `<%` must find in the right.
+ */
+export function byIndex<T>(db: Db, work: (tx: Db) => Promise<T>, shared = 0.5): Promise<T> {
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`select set_config(name, value, true) from (values ('enable_seqscan', 'off'),
+      ('enable_indexscan', 'off'), ('enable_indexonlyscan', 'off'),
+      ('pg_trgm.word_similarity_threshold', ${String(shared)})) settings (name, value)`)
+    return work(tx)
+  })
+}
+
+/**
  * The share of its trigrams that a query must have in common with a name. Two swapped letters take four: of the eight in
  * a word of seven letters they leave three or four, of the twenty in two words sixteen.
  */
-function threshold(words: string): string {
-  return [...words].length < 12 ? '0.3' : '0.45'
+function sharedTrigrams(words: string): number {
+  return [...words].length < 12 ? 0.3 : 0.45
 }

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { normaliseFilm, normaliseItem } from './normalise.ts'
+import { normaliseFilm, normalisePart } from './normalise.ts'
 import type { Question } from './question.ts'
 
 // Upstream sends numbers as text in one endpoint and as numbers in another, and null, '' or 'null' for the unknown:
@@ -161,7 +161,9 @@ export function searchQuestion(keyword: string, page: number): Question<SearchAn
     accepts: (value): value is SearchAnswer => searchCheck.Check(value),
     ttlSeconds: (answer) => (answer?.films.length ? day : hour),
     isEmpty: ({ films }) => films.length === 0,
-    news: ({ films }) => ({ items: films.filter((film) => isFilmId(film.filmId)).map(normaliseItem) }),
+    news: ({ films }, fetchedAt) => ({
+      items: films.filter((film) => isFilmId(film.filmId)).map((film) => normalisePart(film, fetchedAt)),
+    }),
   }
 }
 

@@ -1,12 +1,12 @@
-import type { KinopoiskFilm, KinopoiskItem } from './normalise.ts'
+import type { KinopoiskFilm } from './normalise.ts'
 import type { Layer } from './question.ts'
 
 /** What upstream has just told. */
 export interface News {
   /** In full. */
   film?: KinopoiskFilm
-  /** As a search tells of them. */
-  items?: KinopoiskItem[]
+  /** As a search tells of them: in part. */
+  items?: KinopoiskFilm[]
 }
 
 type Listener = (news: News) => Promise<void>

@@ -1,13 +1,16 @@
 import type { FilmAnswer, SearchItem, StaffMember, Vote } from './endpoints.ts'
 
-/** A film as upstream tells it, typed; null where unknown. `synced_at` is when we asked. */
+/**
+ * A film as upstream tells it, typed; null where unknown. `synced_at` is when we asked; not `complete` is what a search
+ * told.
+ */
 export type KinopoiskFilm = ReturnType<typeof normaliseFilm>
 export type KinopoiskItem = ReturnType<typeof normaliseItem>
 export type KinopoiskPerson = ReturnType<typeof normalisePerson>
 export type KinopoiskVote = ReturnType<typeof normaliseVote>
 
 /** Details → typed fields. Times without a zone (lastSync) are read as UTC: upstream doesn't say. */
-export function normaliseFilm(film: FilmAnswer, syncedAt: Date) {
+export function normaliseFilm(film: FilmAnswer, syncedAt: Date, complete = true) {
   return {
     kinopoisk_id: film.kinopoiskId,
     kinopoisk_hd_id: text(film.kinopoiskHDId),
@@ -55,14 +58,22 @@ export function normaliseFilm(film: FilmAnswer, syncedAt: Date) {
     is_tickets_available: flag(film.isTicketsAvailable),
     last_sync: moment(film.lastSync),
     synced_at: syncedAt.toISOString(),
+    complete,
   }
+}
+
+/** A search result → what it tells of the details. */
+export function normalisePart(item: SearchItem, syncedAt: Date): KinopoiskFilm {
+  const { filmId: kinopoiskId, nameEn: nameOriginal = null, rating = null, ratingVoteCount = null, ...same } = item
+  const ratings = isExpectation(rating)
+    ? { ratingAwait: rating, ratingAwaitCount: ratingVoteCount }
+    : { ratingKinopoisk: rating, ratingKinopoiskVoteCount: ratingVoteCount }
+  return normaliseFilm({ ...same, kinopoiskId, nameOriginal, ...ratings }, syncedAt, false)
 }
 
 /** A search result → typed fields. Its `nameEn` is the original title. */
 export function normaliseItem(item: SearchItem) {
-  const expected = String(item.rating ?? '')
-    .trim()
-    .endsWith('%')
+  const expected = isExpectation(item.rating)
   return {
     id: item.filmId,
     kinopoisk_id: item.filmId,
@@ -108,6 +119,13 @@ export function normalisePerson(person: StaffMember) {
 }
 
 type Loose = string | number | null | undefined
+
+/** A search tells the rating of a film to come as the share of those who await it: "98%". */
+function isExpectation(rating: Loose): boolean {
+  return String(rating ?? '')
+    .trim()
+    .endsWith('%')
+}
 
 /** '', 'null', NUL and lone surrogates are upstream's or a broken wire's; no-break spaces become spaces. */
 function text(value: Loose): string | null {

@@ -1,5 +1,5 @@
+import { distance, forgiven } from '../../typos.ts'
 import type { FilmRepository, Match } from './repository.ts'
-import { forgiven, slips } from './typos.ts'
 
 type Names = Pick<FilmRepository, 'readWords' | 'hasPart' | 'findLike'>
 
@@ -11,18 +11,4 @@ export async function findMatch(films: Names, q: string): Promise<Match> {
   const near = (await films.findLike(words)).map((film) => ({ id: film.id, slips: distance(words, film.words) }))
   const fewest = Math.min(...near.map((film) => film.slips))
   return { ids: near.filter((film) => film.slips === fewest && Number.isFinite(fewest)).map((film) => film.id) }
-}
-
-/** Slips of the whole, or of all its words wherever they are; infinite when there are more than can be forgiven. */
-function distance(words: string, text: string): number {
-  const each = words.split(' ').map((word) => pardoned(word, text))
-  return Math.min(
-    pardoned(words, text),
-    each.reduce((sum, slips) => sum + slips, 0),
-  )
-}
-
-function pardoned(part: string, text: string): number {
-  const count = slips(part, text)
-  return count <= forgiven(part) ? count : Number.POSITIVE_INFINITY
 }

@@ -1,6 +1,6 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
-import { setGenres } from '../../db/film-genres.ts'
+import { setGenres, setGenresOf } from '../../db/film-genres.ts'
 import { movieColumns, withGenre } from '../../db/movies.ts'
 import { pageSize } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
@@ -25,8 +25,8 @@ const behind = {
 const starts = { id: { id: 0, year: 0 }, new: { id: 2_147_483_647, year: 32_767 } }
 const batchSize = 200
 
-/** A film that upstream told about. `kinopoisk` is kept as it is; the rest is what the film's own columns take of it. */
-export interface KnownFilm {
+/** What upstream told of a film. `kinopoisk` is kept as it is; the rest is what the film's own columns take of it. */
+export interface ToldFilm {
   id: number
   name: string
   original_name: string | null
@@ -37,6 +37,10 @@ export interface KnownFilm {
   poster_url: string | null
   genres: string[]
   kinopoisk: object
+}
+
+/** The same in full. */
+export interface KnownFilm extends ToldFilm {
   kinopoisk_synced_at: Date
 }
 
@@ -86,8 +90,6 @@ export function createMovieRepository(db: Db) {
     async save(film: KnownFilm): Promise<void> {
       const { genres: names, ...row } = film
       await db.transaction(async (tx) => {
-        const curated = (column: string) =>
-          sql.raw(`case when films.listed then films.${column} else excluded.${column} end`)
         const saved = await tx
           .insert(films)
           .values(row)
@@ -112,6 +114,41 @@ export function createMovieRepository(db: Db) {
       })
     },
 
+    /**
+     * The same of films that upstream told of in part, each once: what was told in full stays, and of a partly known film
+     * what is not told now. Rows are taken by id everywhere, so that two transactions can't wait for each other.
+     */
+    async remember(told: ToldFilm[]): Promise<void> {
+      if (told.length === 0) return
+      const rows = told.map(({ genres: _, ...row }) => row).toSorted((a, b) => a.id - b.id)
+      await db.transaction(async (tx) => {
+        const saved = await tx
+          .insert(films)
+          .values(rows)
+          .onConflictDoUpdate({
+            target: films.id,
+            set: {
+              name: curated('name'),
+              original_name: filled('original_name'),
+              year: filled('year'),
+              minutes: filled('minutes'),
+              rate: filled('rate'),
+              description: filled('description'),
+              poster_url: filled('poster_url'),
+              kinopoisk: sql`excluded.kinopoisk`,
+              updated_at: curated('updated_at'),
+            },
+            // As text in ISO 8601; only details in full have kinopoisk_synced_at.
+            setWhere: sql`${films.kinopoisk_synced_at} is null and coalesce(
+              ${films.kinopoisk}->>'synced_at' collate "C" < excluded.kinopoisk->>'synced_at', true)`,
+          })
+          .returning({ id: films.id, listed: films.listed })
+        const unlisted = new Set(saved.filter((film) => !film.listed).map((film) => film.id))
+        const named = told.filter((film) => unlisted.has(film.id) && film.genres.length > 0)
+        if (named.length > 0) await setGenresOf(tx, named)
+      })
+    },
+
     /** Which of `ids` the user keeps in which list. */
     async findMarks(userId: number, ids: number[]) {
       if (ids.length === 0) return { favourites: new Set<number>(), wishlist: new Set<number>() }
@@ -128,6 +165,15 @@ export function createMovieRepository(db: Db) {
 }
 
 export type MovieRepository = ReturnType<typeof createMovieRepository>
+
+/** Of a listed film the administrator's, else what is told. */
+function curated(column: string) {
+  return sql.raw(`case when films.listed then films.${column} else excluded.${column} end`)
+}
+
+function filled(column: string) {
+  return sql.raw(`case when films.listed then films.${column} else coalesce(excluded.${column}, films.${column}) end`)
+}
 
 function prepareBatch(db: Db, order: Order) {
   return db

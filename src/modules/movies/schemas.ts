@@ -1,66 +1,12 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Page, Text, Timestamp } from '../../schemas.ts'
+import { Id, Nullable, Page, Text } from '../../schemas.ts'
+import { KinopoiskBlock } from './kinopoisk-schemas.ts'
 
 const text = Nullable(Type.String())
 const integer = Nullable(Type.Integer())
 const number = Nullable(Type.Number())
-const flag = Nullable(Type.Boolean())
 const percent = Nullable(Type.Number({ minimum: 0, maximum: 100 }))
 const Named = Type.Object({ id: Id, name: Type.String() })
-
-const KinopoiskBlock = Type.Object(
-  {
-    kinopoisk_id: Id,
-    kinopoisk_hd_id: text,
-    imdb_id: text,
-    name_ru: text,
-    name_en: text,
-    name_original: text,
-    poster_url: text,
-    poster_preview_url: text,
-    cover_url: text,
-    logo_url: text,
-    web_url: text,
-    type: Nullable(Type.String({ description: 'FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW' })),
-    year: integer,
-    start_year: integer,
-    end_year: integer,
-    minutes: integer,
-    slogan: text,
-    description: text,
-    short_description: text,
-    editor_annotation: text,
-    countries: Type.Array(Type.String()),
-    genres: Type.Array(Type.String()),
-    rating_kinopoisk: number,
-    rating_kinopoisk_votes: integer,
-    rating_imdb: number,
-    rating_imdb_votes: integer,
-    rating_film_critics: number,
-    rating_film_critics_votes: integer,
-    rating_await_percent: percent,
-    rating_await_votes: integer,
-    rating_rf_critics_percent: percent,
-    rating_rf_critics_votes: integer,
-    rating_good_review_percent: percent,
-    rating_good_review_votes: integer,
-    reviews_count: integer,
-    mpaa: text,
-    age_limit: Nullable(Type.Integer({ description: 'Years' })),
-    production_status: text,
-    serial: flag,
-    short_film: flag,
-    completed: flag,
-    has_imax: flag,
-    has_3d: flag,
-    is_tickets_available: flag,
-    last_sync: Nullable(
-      Type.String({ format: 'date-time', description: "When Kinopoisk's own data was updated, taken as UTC" }),
-    ),
-    synced_at: Timestamp,
-  },
-  { description: 'What Kinopoisk tells, null where unknown' },
-)
 
 export const Movie = Type.Object(
   {
@@ -105,7 +51,7 @@ export const Movie = Type.Object(
         favorites_count: 1,
         user_rate: null,
         user_votes: 0,
-        kinopoisk: null,
+        kinopoisk: KinopoiskBlock.examples?.[0],
       },
     ],
   },
@@ -120,7 +66,7 @@ export const SearchQuery = Type.Object({
 
 const SearchItem = Type.Object({
   id: Id,
-  kinopoisk_id: Id,
+  kinopoisk_id: Nullable({ ...Id, description: 'Null for a film made here: a local search may find it' }),
   title: Type.String(),
   original_title: text,
   type: text,
@@ -143,7 +89,7 @@ export const SearchResult = Type.Object(
     query: Type.String(),
     page: Page,
     pages: Type.Integer({ minimum: 0, maximum: 20 }),
-    total: Type.Integer({ minimum: 0 }),
+    total: Type.Integer({ minimum: 0, description: 'Of a local search at most some 1000 are counted' }),
     source: Type.Unsafe<'kinopoisk' | 'cache' | 'local'>({
       type: 'string',
       enum: ['kinopoisk', 'cache', 'local'],
@@ -151,7 +97,7 @@ export const SearchResult = Type.Object(
         'kinopoisk: asked now or fresh in the cache; cache: an expired answer, because Kinopoisk could not be asked or ' +
         'is being asked; local: found among the films known here, because Kinopoisk could not be asked',
     }),
-    complete: Type.Boolean(),
+    complete: Type.Boolean({ description: 'False for a local search: Kinopoisk may know more' }),
     items: Type.Array(SearchItem),
   },
   {

@@ -1,7 +1,9 @@
 import { AppError, inputFault } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
+import type { News } from '../../kinopoisk/news.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
-import type { KnownFilm, MovieRepository } from './repository.ts'
+import type { LocalSearch } from './local-search.ts'
+import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
 
 const maxKinopoiskId = 10_000_000
 const minOwnId = 1_000_000_000
@@ -10,34 +12,57 @@ export type MovieService = ReturnType<typeof createMovieService>
 
 interface Dependencies {
   movies: MovieRepository
+  searchLocally: LocalSearch
   kinopoisk: Pick<Gateway, 'film' | 'search' | 'instead'>
 }
 
-export function createMovieService({ movies, kinopoisk }: Dependencies) {
-  /** What upstream tells about a film, stored if it is newer than what we know. */
+export function createMovieService({ movies, searchLocally, kinopoisk }: Dependencies) {
+  /**
+   * What upstream tells about a film, and the film. It has been stored when it was told (see `learn`), unless this
+   * process died in between.
+   */
   async function sync(id: number) {
     const told = await kinopoisk.film(id)
     const known = await movies.find(id)
     if (!told.value || !isNewer(told.value, known)) return { movie: known, told }
-    await movies.save(toFilm(told.value))
+    await movies.save(toKnown(told.value))
     return { movie: await movies.find(id), told }
+  }
+
+  async function syncOrKept(id: number) {
+    try {
+      return await sync(id)
+    } catch (error) {
+      const movie = error instanceof AppError ? await movies.find(id) : undefined
+      if (!(error instanceof AppError) || !movie) throw error
+      const told = kinopoisk.instead(isPartial(movie) ? 'partial' : 'stale', syncedAt(movie), error.code)
+      return { movie, told }
+    }
+  }
+
+  const find = async (id: number) => {
+    const { movie, told } = isKinopoiskId(id) ? await syncOrKept(id) : { movie: await movies.find(id), told: undefined }
+    if (!movie) movieNotFound(id)
+    return { movie, told }
   }
 
   return {
     /**
-     * The movie by either kind of id, with how its Kinopoisk part came (undefined where upstream had no part in it).
-     * @throws {AppError} movie_not_found, or upstream_* when it is not known and can't be asked
+     * The movie by either kind of id, with how its Kinopoisk part came (undefined where upstream had no part in it). One
+     * that is known in part stays so when upstream can't be asked, and also when upstream has no details of it.
+     * @throws {AppError} movie_not_found, or upstream_* when it is not known at all and can't be asked
      */
-    async find(id: number) {
-      const { movie, told } = isKinopoiskId(id)
-        ? await sync(id).catch(async (error) => {
-            const movie = error instanceof AppError ? await movies.find(id) : undefined
-            if (!movie) throw error
-            return { movie, told: kinopoisk.instead('stale', syncedAt(movie), error.code) }
-          })
-        : { movie: await movies.find(id), told: undefined }
-      if (!movie) throw movieNotFound(id)
-      return { movie, told }
+    find,
+
+    /** Stores what upstream tells. Never of a film less than is known. */
+    async learn({ film, items = [] }: News): Promise<void> {
+      if (film) await movies.save(toKnown(film))
+      await movies.remember([...new Map(items.map((item) => [item.kinopoisk_id, toTold(item)])).values()])
+    },
+
+    /** The movie as it is stored. @throws {AppError} movie_not_found */
+    async findStored(id: number) {
+      return (await movies.find(id)) ?? movieNotFound(id)
     },
 
     /** The movie of the catalogue as we know it, for whom upstream is never asked; undefined when it isn't there. */
@@ -49,19 +74,26 @@ export function createMovieService({ movies, kinopoisk }: Dependencies) {
     /** What Kinopoisk tells of a film, as we would store it; null when it knows no such film. Throws upstream_*. */
     async fetch(id: number): Promise<KnownFilm | null> {
       const { value } = await kinopoisk.film(id)
-      return value && toFilm(value)
+      return value && toKnown(value)
     },
 
-    /** The movie as we know it; upstream is asked only about a film that has no row yet. */
+    /** The movie; upstream is asked only about one that is not known, or only in part. Throws as `find`. */
     async findKnown(id: number) {
-      const movie = (await movies.find(id)) ?? (isKinopoiskId(id) ? (await sync(id)).movie : undefined)
-      if (!movie) throw movieNotFound(id)
-      return movie
+      const known = await movies.find(id)
+      return known && !isPartial(known) ? known : (await find(id)).movie
     },
 
+    /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
     async search(userId: number, query: string, page: number) {
-      const told = await kinopoisk.search(query, page)
-      const { items, ...counts } = told.value
+      const { told, found } = await kinopoisk.search(query, page).then(
+        (told) => ({ told, found: told.value }),
+        async (error) => {
+          if (!isUpstream(error)) throw error
+          const found = await searchLocally(query, page)
+          return { told: kinopoisk.instead('local', undefined, error.code), found }
+        },
+      )
+      const { items, ...counts } = found
       const marks = await movies.findMarks(
         userId,
         items.map((item) => item.id),
@@ -71,9 +103,14 @@ export function createMovieService({ movies, kinopoisk }: Dependencies) {
         is_favorite: marks.favourites.has(item.id),
         in_wishlist: marks.wishlist.has(item.id),
       }))
-      return { told, result: { query, page, ...counts, source: told.source, complete: true, items: marked } }
+      const { source } = told
+      return { told, result: { query, page, ...counts, source, complete: source !== 'local', items: marked } }
     },
   }
+}
+
+function isUpstream(error: unknown): error is AppError {
+  return error instanceof AppError && error.code.startsWith('upstream_')
 }
 
 /** True for 1…10 000 000, false for a film made here; other numbers are no film's id. */
@@ -86,33 +123,52 @@ function isKinopoiskId(id: number): boolean {
   )
 }
 
-function isNewer(told: KinopoiskFilm, known: { kinopoisk: unknown } | undefined): boolean {
-  const stored = syncedAt(known)
-  return !stored || stored < new Date(told.synced_at)
+interface Stored {
+  kinopoisk: unknown
+  director_id: number | null
+}
+
+/** What is stored of a film's Kinopoisk part. */
+function blockOf(movie: Pick<Stored, 'kinopoisk'> | undefined) {
+  return movie?.kinopoisk as (Pick<KinopoiskFilm, 'synced_at'> & { complete?: boolean }) | null | undefined
+}
+
+/** True for a film of which only a search or a vote told. One that is, or was, in the catalogue has a director. */
+function isPartial(movie: Stored & { id: number }): boolean {
+  const block = blockOf(movie)
+  return isKinopoiskId(movie.id) && (block ? block.complete === false : movie.director_id === null)
+}
+
+function isNewer(told: KinopoiskFilm, known: Stored | undefined): boolean {
+  const block = blockOf(known)
+  return !block || block.complete === false || new Date(block.synced_at) < new Date(told.synced_at)
 }
 
 /** When upstream last told about the film; undefined for what it never told about. */
-function syncedAt(known: { kinopoisk: unknown } | undefined): Date | undefined {
-  const block = known?.kinopoisk as { synced_at: string } | null | undefined
+function syncedAt(movie: Stored): Date | undefined {
+  const block = blockOf(movie)
   return block ? new Date(block.synced_at) : undefined
 }
 
-function movieNotFound(id: number): AppError {
-  return new AppError('movie_not_found', { detail: `There is no movie with the id ${id}` })
+function movieNotFound(id: number): never {
+  throw new AppError('movie_not_found', { detail: `There is no movie with the id ${id}` })
 }
 
-function toFilm(told: KinopoiskFilm): KnownFilm {
+function toKnown(film: KinopoiskFilm): KnownFilm {
+  return { ...toTold(film), kinopoisk_synced_at: new Date(film.synced_at) }
+}
+
+function toTold(film: KinopoiskFilm): ToldFilm {
   return {
-    id: told.kinopoisk_id,
-    name: told.name_ru ?? told.name_original ?? told.name_en ?? String(told.kinopoisk_id),
-    original_name: told.name_original ?? told.name_en,
-    year: told.year,
-    minutes: told.minutes,
-    rate: told.rating_kinopoisk,
-    description: told.description,
-    poster_url: told.poster_url,
-    genres: told.genres,
-    kinopoisk: told,
-    kinopoisk_synced_at: new Date(told.synced_at),
+    id: film.kinopoisk_id,
+    name: film.name_ru ?? film.name_original ?? film.name_en ?? String(film.kinopoisk_id),
+    original_name: film.name_original ?? film.name_en,
+    year: film.year,
+    minutes: film.minutes,
+    rate: film.rating_kinopoisk,
+    description: film.description,
+    poster_url: film.poster_url,
+    genres: film.genres,
+    kinopoisk: film,
   }
 }

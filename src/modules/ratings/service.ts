@@ -24,7 +24,7 @@ export function createRatingService({ ratings, movies }: Dependencies) {
       return { ...film, value, created_at, updated_at }
     },
 
-    /** @throws {AppError} film_not_found, or upstream_* when the film is not known and can't be asked about */
+    /** @throws {AppError} film_not_found, or upstream_* when the film is not known at all and can't be asked about */
     async put(userId: number, filmId: number, value: number) {
       await movies.findKnown(filmId).catch((error) => {
         throw error instanceof AppError && error.code === 'movie_not_found' ? filmNotFound(filmId) : error

@@ -6,10 +6,27 @@ export function forgiven(words: string): number {
 }
 
 /**
+ * How many slips `words` are from some part of `text`, as a whole or each of them wherever it is; infinite when there are
+ * more than can be forgiven.
+ */
+export function distance(words: string, text: string): number {
+  const each = words.split(' ').map((word) => pardoned(word, text))
+  return Math.min(
+    pardoned(words, text),
+    each.reduce((sum, slips) => sum + slips, 0),
+  )
+}
+
+function pardoned(part: string, text: string): number {
+  const count = slips(part, text)
+  return count <= forgiven(part) ? count : Number.POSITIVE_INFINITY
+}
+
+/**
  * The least number of slips (a character too many, too few, wrong, or two swapped) that make `query` of some part of
  * `text` (Sellers' algorithm with swaps).
  */
-export function slips(query: string, text: string): number {
+function slips(query: string, text: string): number {
   const wanted = [...query]
   let before: number[] = []
   // How many slips the first i characters of the query need so as to end where the text has been read to.

@@ -1,0 +1,56 @@
+import type { Gate } from '../../gate.ts'
+import { distance, forgiven } from '../../typos.ts'
+import { otherLayout } from './keyboard.ts'
+import type { Found, SearchRepository } from './search-repository.ts'
+
+const pageSize = 20
+const maxPages = 20
+// What a name must have of the query's trigrams to be compared: most typos leave half of them, in a short name a third.
+const passes = [
+  { shared: 0.45, maxLength: 100 },
+  { shared: 0.3, maxLength: 11 },
+]
+
+export type LocalSearch = ReturnType<typeof createLocalSearch>
+
+/** Searches the films known here by title; `gate` keeps searches from taking all the connections. */
+export function createLocalSearch({ films, gate }: { films: SearchRepository; gate: Gate }) {
+  /** As typed; else as the other keyboard layout has it; else the nearest of both, typos forgiven. */
+  async function find(query: string): Promise<Found> {
+    const texts = [query, otherLayout(query)].filter((text) => text !== undefined)
+    const readings: { text: string; words: string }[] = []
+    for (const text of texts) {
+      const words = await films.readWords(text)
+      const found = await films.findHolding(text, words)
+      if (found.total > 0) return found
+      readings.push({ text, words })
+    }
+    for (const { shared, maxLength } of passes) {
+      const short = readings.map(({ words }) => words).filter((words) => [...words].length <= maxLength)
+      const ids = await findNearest(short, shared)
+      if (ids.length > 0) return { ids: await films.sort(ids), total: ids.length }
+    }
+    return { ids: [], total: 0 }
+  }
+
+  /** The films that are the fewest slips away from any of the readings. */
+  async function findNearest(readings: string[], shared: number): Promise<number[]> {
+    const near = new Map<number, number>()
+    for (const words of readings.filter((words) => forgiven(words) > 0)) {
+      for (const film of await films.findSimilar(words, shared)) {
+        near.set(film.id, Math.min(distance(words, film.words), near.get(film.id) ?? Number.POSITIVE_INFINITY))
+      }
+    }
+    const fewest = Math.min(...near.values())
+    return [...near].filter(([, slips]) => slips === fewest && Number.isFinite(slips)).map(([id]) => id)
+  }
+
+  /** `page` from 1, 20 films each. @throws {AppError} overloaded */
+  return (query: string, page: number) =>
+    gate.run(async () => {
+      const { ids, total } = await find(query)
+      const shown = ids.slice((page - 1) * pageSize, page * pageSize)
+      const items = shown.length > 0 ? await films.readItems(shown) : []
+      return { total, pages: Math.min(maxPages, Math.ceil(total / pageSize)), items }
+    })
+}
