@@ -27,7 +27,10 @@ beforeAll(async () => {
   database = connect(clocked.url)
 })
 beforeEach(() => clocked.stopAt(at('12:00:00')))
-afterEach(() => database.sql`truncate kinopoisk_answers, kinopoisk_leases, kinopoisk_usage, kinopoisk_accounts, kinopoisk_rates`)
+afterEach(
+  () =>
+    database.sql`truncate kinopoisk_answers, kinopoisk_leases, kinopoisk_usage, kinopoisk_accounts, kinopoisk_rates`,
+)
 afterAll(() => database.close())
 
 const ledgerOf = (configured?: number) => createLedger(database.db, { ...key, configured })
