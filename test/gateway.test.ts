@@ -58,7 +58,7 @@ describe('asking upstream', () => {
   })
 
   test('as soon as upstream is well again, the film comes', async () => {
-    const service = await testApp({ KINOPOISK_TIMEOUT: '300ms' })
+    const service = await testApp({ KINOPOISK_TIMEOUT: '1s' })
     const get = await reader(service.app)
     service.sandbox.fail('hang', { times: 1 })
     expect((await get('/movies/327')).statusCode).toBe(504)

@@ -27,7 +27,10 @@ beforeAll(async () => {
   database = connect(clocked.url)
 })
 beforeEach(() => clocked.stopAt(at('12:00:00')))
-afterEach(() => database.sql`truncate kinopoisk_usage, kinopoisk_accounts, kinopoisk_rates`)
+afterEach(
+  () =>
+    database.sql`truncate kinopoisk_answers, kinopoisk_leases, kinopoisk_usage, kinopoisk_accounts, kinopoisk_rates`,
+)
 afterAll(() => database.close())
 
 const ledgerOf = (configured?: number) => createLedger(database.db, { ...key, configured })
@@ -495,13 +498,13 @@ describe('over HTTP', () => {
     expect(await metric('kinopoisk_quota_left')).toBe('kinopoisk_quota_left 11')
     expect(await metric('kinopoisk_quota_spent{purpose="interactive"}')).toMatch(/ 39$/)
     await pass('1 day', 86_400_000)
-    await untilAnswered(get, '/movies/301')
+    await untilAnswered(get, '/movies/327')
     expect(service.calls.filter(({ status }) => status === 402)).toEqual([])
   })
 
   test('an account without limit has none', async () => {
     const { get, metric } = await start({}, -1)
-    expect((await get('/movies/301')).statusCode).toBe(200)
+    expect((await get('/movies/328')).statusCode).toBe(200)
     expect(await metric('kinopoisk_quota_limit')).toBe('kinopoisk_quota_limit -1')
     expect(await metric('kinopoisk_quota_left')).toBe('kinopoisk_quota_left -1')
   })
@@ -511,7 +514,7 @@ describe('over HTTP', () => {
     const headers = { 'x-api-key': 'test-key' }
     for (let i = 0; i < 10; i += 1) await fetch(`${service.sandbox.url}/api/v2.2/films/301`, { headers })
     const before = service.calls.length
-    expectProblem(await get('/movies/302'), 503, 'upstream_quota_exhausted')
+    expectProblem(await get('/movies/326'), 503, 'upstream_quota_exhausted')
     expectProblem(await get('/movies/303'), 503, 'upstream_quota_exhausted')
     expect(service.calls).toHaveLength(before + 1)
     expect(await metric('kinopoisk_breaker_open{breaker="quota"}')).toMatch(/ 1$/)
@@ -524,22 +527,23 @@ describe('over HTTP', () => {
     expect(service.calls).toHaveLength(before + 1)
     // Early, as upstream's day is not over for us.
     await pass('15 min', 86_400_000)
-    await untilAnswered((url) => get(url, restarted), '/movies/301')
+    await untilAnswered((url) => get(url, restarted), '/movies/329')
     expect(service.accountCalls).toHaveLength(3)
   })
 
   test('a key that is rejected is asked about, not with, until it is accepted', async () => {
     const { service, get, metric, pass } = await start({}, 500)
     service.sandbox.fail(401)
-    expectProblem(await get('/movies/302'), 502, 'upstream_rejected_key')
+    expectProblem(await get('/movies/326'), 502, 'upstream_rejected_key')
     service.sandbox.fail(null)
-    expectProblem(await get('/movies/302'), 502, 'upstream_rejected_key')
-    expectProblem(await get('/movies/search?query=матрица'), 502, 'upstream_rejected_key')
+    expectProblem(await get('/movies/326'), 502, 'upstream_rejected_key')
+    const search = await get('/movies/search?query=матрица')
+    expect(search.headers['cache-status']).toContain('upstream_rejected_key')
     expect(service.calls).toHaveLength(1)
     expect(await metric('kinopoisk_breaker_open{breaker="key"}')).toMatch(/ 1$/)
     expect((await get('/readyz')).statusCode).toBe(200)
     await pass('15 s', 15_000)
-    await untilAnswered(get, '/movies/302')
+    await untilAnswered(get, '/movies/326')
     expect(await metric('kinopoisk_breaker_open{breaker="key"}')).toMatch(/ 0$/)
     expect(service.log()).toContain('the API key is rejected')
     expect(service.log()).not.toContain('test-key')

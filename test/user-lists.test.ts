@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createMatchingRepository } from '../src/modules/lists/matching-repository.ts'
-import { type TestApp, testApp } from './support/app.ts'
+import { endBlock, type TestApp, testApp } from './support/app.ts'
 import { collector, form, reportOf } from './support/lists.ts'
 import { expectProblem } from './support/problems.ts'
 
@@ -15,7 +15,10 @@ beforeAll(async () => {
 beforeEach(() => {
   asked = service.calls.length
 })
-afterEach(() => service.sandbox.fail(null))
+afterEach(() => {
+  service.sandbox.fail(null)
+  return endBlock(service)
+})
 afterAll(() => service.close())
 
 const calls = () => service.calls.slice(asked).map((call) => call.path)
@@ -381,6 +384,7 @@ describe("A Kinopoisk user's votes", () => {
       if (!code) return
       expect(report.problem?.message).toContain('Pages 1 to 1 of 2 came')
       service.sandbox.fail(null)
+      await endBlock(service)
       const rest = reportOf(await ann.votes({ kinopoisk_user_id: user }))
       expect(rest).toMatchObject({ skipped: 20, created: rest.rows - 20, problem: null })
     },
@@ -390,6 +394,7 @@ describe("A Kinopoisk user's votes", () => {
     const ann = await collector(service)
     service.sandbox.fail(402)
     expectProblem(await ann.votes({ kinopoisk_user_id: 77 }), 503, 'upstream_quota_exhausted')
+    await endBlock(service)
     service.sandbox.fail('wrong_shape')
     expectProblem(await ann.votes({ kinopoisk_user_id: 77 }), 502, 'upstream_bad_response')
     service.sandbox.fail(404)

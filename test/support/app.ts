@@ -85,6 +85,12 @@ export async function testApp(
   }
 }
 
+/** As when Kinopoisk tells that calls are left, or that the key is accepted. */
+export async function endBlock({ app }: Pick<TestApp, 'app'>): Promise<void> {
+  await app.database.sql`update kinopoisk_accounts set blocked = null, blocked_at = null, blocked_until = null`
+  await app.kinopoisk.status()
+}
+
 /** A fresh migrated database; gone with the run's server. */
 export async function cloneDatabase(): Promise<string> {
   const server = inject('postgresUrl')
