@@ -5,8 +5,10 @@ import type { Found, SearchRepository } from './search-repository.ts'
 
 const pageSize = 20
 const maxPages = 20
-// What a name must have of the query's trigrams to be compared: most typos leave half of them, in a short name a third.
+// What a name must have of the query's trigrams to be compared: a typo leaves most of them, in a short name a third. The
+// less is asked for, the longer it takes.
 const passes = [
+  { shared: 0.6, maxLength: 100 },
   { shared: 0.45, maxLength: 100 },
   { shared: 0.3, maxLength: 11 },
 ]
