@@ -6,6 +6,7 @@ CREATE TABLE "kinopoisk_accounts" (
 	"blocked" text,
 	"blocked_at" timestamp with time zone,
 	"blocked_until" timestamp with time zone,
+	"cleared_at" timestamp with time zone,
 	CONSTRAINT "kinopoisk_accounts_daily_limit_check" CHECK ("kinopoisk_accounts"."daily_limit" >= -1),
 	CONSTRAINT "kinopoisk_accounts_blocked_check" CHECK (("kinopoisk_accounts"."blocked" is null) = ("kinopoisk_accounts"."blocked_until" is null) and ("kinopoisk_accounts"."blocked" is null) = ("kinopoisk_accounts"."blocked_at" is null))
 );

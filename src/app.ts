@@ -66,7 +66,7 @@ import validationPlugin from './plugins/validation.ts'
 export interface Edges {
   databaseUrl: string
   jwtSecrets: string[]
-  kinopoisk: { url: string; apiKey: string; sandbox: boolean }
+  kinopoisk: { url: string; apiKey: string; sandbox: boolean; renewalMs?: number }
   version: string
   /** Listed where no film has ever been. */
   demoCatalogue?: DemoFilm[] | undefined
@@ -105,6 +105,8 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(kinopoiskPlugin, {
     ...edges.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,
+    dailyQuota: config.kinopoisk.dailyQuota,
+    resetTz: config.kinopoisk.resetTz,
     ...(edges.clock && { clock: edges.clock }),
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
@@ -114,7 +116,9 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     ttlMs: config.accessTtlMs,
     findSession: authRepository.findLiveSession,
   })
-  await app.register(housekeepingPlugin, { tasks: { sessions: authRepository.deleteExpiredSessions } })
+  await app.register(housekeepingPlugin, {
+    tasks: { sessions: authRepository.deleteExpiredSessions, leases: app.kinopoisk.tidy },
+  })
 
   const auth = createAuthService({
     repository: authRepository,
@@ -177,7 +181,6 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     matching: createMatchingRepository(database.db),
     movies,
     kinopoisk: app.kinopoisk,
-    pauseMs: edges.kinopoisk.sandbox ? 0 : 500,
   })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 

@@ -74,7 +74,7 @@ export function loadConfig(env: Record<string, string | undefined>) {
     kinopoisk: {
       url: read('KINOPOISK_URL', httpUrl('https://kinopoiskapiunofficial.tech')),
       apiKey: read('KINOPOISK_API_KEY', optional(headerValue)),
-      dailyQuota: read('KINOPOISK_DAILY_QUOTA', integer(500, -1, 100_000_000)),
+      dailyQuota: read('KINOPOISK_DAILY_QUOTA', optional(integer(500, -1, 100_000_000))),
       resetTz: read('KINOPOISK_QUOTA_RESET_TZ', timeZone('Europe/Moscow')),
       timeoutMs: read('KINOPOISK_TIMEOUT', duration('5s', '100ms', '10m')),
     },

@@ -36,7 +36,7 @@ test('Without any variable the configuration is the documented one', () => {
     kinopoisk: {
       url: 'https://kinopoiskapiunofficial.tech',
       apiKey: undefined,
-      dailyQuota: 500,
+      dailyQuota: undefined,
       resetTz: 'Europe/Moscow',
       timeoutMs: 5000,
     },

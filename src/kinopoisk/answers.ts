@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Db } from '../db/connect.ts'
 import { kinopoiskAnswers as answers } from '../db/schema/kinopoisk.ts'
+import { paths } from './endpoints.ts'
 
 /** The answers kept in PostgreSQL by the question's path. */
 export function createAnswerRepository(db: Db) {
@@ -12,6 +13,21 @@ export function createAnswerRepository(db: Db) {
   return {
     async find(path: string) {
       const [row] = await byPath.execute({ path })
+      return row
+    },
+
+    /** How many are kept, by endpoint: fresh or expired at `now`. */
+    async count(now: Date) {
+      const ofEndpoint = (endpoint: keyof typeof paths) => sql`${answers.path} like ${`${paths[endpoint]}%`}`
+      const fresh = sql`${answers.expires_at} > ${now.toISOString()}`
+      const count = (endpoint: keyof typeof paths) => ({
+        fresh: sql<number>`(count(*) filter (where ${ofEndpoint(endpoint)} and ${fresh}))::int`,
+        expired: sql<number>`(count(*) filter (where ${ofEndpoint(endpoint)} and not ${fresh}))::int`,
+      })
+      const [row] = await db
+        .select({ film: count('film'), search: count('search'), staff: count('staff'), votes: count('votes') })
+        .from(answers)
+      if (!row) throw new Error('a count has one row')
       return row
     },
 

@@ -111,10 +111,19 @@ export type StaffMember = Static<typeof StaffMember>
 const StaffAnswer = Type.Array(StaffMember)
 export type StaffAnswer = Static<typeof StaffAnswer>
 
+const Quota = Type.Object({
+  /** -1: no limit. */
+  value: Type.Integer({ minimum: -1, maximum: 2_147_483_647 }),
+  used: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
+})
+const AccountAnswer = Type.Object({ dailyQuota: Quota, totalQuota: Quota })
+export type AccountAnswer = Static<typeof AccountAnswer>
+
 const filmCheck = TypeCompiler.Compile(FilmAnswer)
 const searchCheck = TypeCompiler.Compile(SearchAnswer)
 const staffCheck = TypeCompiler.Compile(StaffAnswer)
 const votesCheck = TypeCompiler.Compile(VotesAnswer)
+const accountCheck = TypeCompiler.Compile(AccountAnswer)
 
 /** Upstream's own ids; others can't be asked for. */
 export const isFilmId = (id: number) => id >= 1 && id <= 10_000_000
@@ -123,13 +132,19 @@ const hour = 3600
 const day = 24 * hour
 const mebibyte = 1024 * 1024
 
-export const filmPath = (id: number | string) => `/api/v2.2/films/${id}`
+/** How the paths of each endpoint begin. */
+export const paths = {
+  film: '/api/v2.2/films/',
+  search: '/api/v2.1/films/search-by-keyword?',
+  staff: '/api/v1/staff?',
+  votes: '/api/v1/kp_users/',
+}
 
 /** GET /api/v2.2/films/{id}, id 1…10 000 000. */
 export function filmQuestion(id: number): Question<FilmAnswer> {
   return {
     endpoint: 'film',
-    path: filmPath(id),
+    path: `${paths.film}${id}`,
     maxBytes: mebibyte,
     accepts: (value): value is FilmAnswer => filmCheck.Check(value) && value.kinopoiskId === id,
     ttlSeconds: (film) => (film && isSettled(film) ? 30 * day : day),
@@ -141,7 +156,7 @@ export function filmQuestion(id: number): Question<FilmAnswer> {
 export function searchQuestion(keyword: string, page: number): Question<SearchAnswer> {
   return {
     endpoint: 'search',
-    path: `/api/v2.1/films/search-by-keyword?${new URLSearchParams({ keyword, page: String(page) })}`,
+    path: `${paths.search}${new URLSearchParams({ keyword, page: String(page) })}`,
     maxBytes: mebibyte,
     accepts: (value): value is SearchAnswer => searchCheck.Check(value),
     ttlSeconds: (answer) => (answer?.films.length ? day : hour),
@@ -156,7 +171,7 @@ export function searchQuestion(keyword: string, page: number): Question<SearchAn
 export function votesQuestion(userId: number, page: number): Question<VotesAnswer> {
   return {
     endpoint: 'votes',
-    path: `/api/v1/kp_users/${userId}/votes?page=${page}`,
+    path: `${paths.votes}${userId}/votes?page=${page}`,
     maxBytes: mebibyte,
     accepts: (value): value is VotesAnswer => votesCheck.Check(value),
     ttlSeconds: () => hour,
@@ -167,10 +182,21 @@ export function votesQuestion(userId: number, page: number): Question<VotesAnswe
 export function staffQuestion(filmId: number): Question<StaffAnswer> {
   return {
     endpoint: 'staff',
-    path: `/api/v1/staff?filmId=${filmId}`,
+    path: `${paths.staff}filmId=${filmId}`,
     maxBytes: 4 * mebibyte,
     accepts: (value): value is StaffAnswer => staffCheck.Check(value),
     ttlSeconds: (staff) => (staff?.length ? 30 * day : day),
+  }
+}
+
+/** GET /api/v1/api_keys/{key}. The key stands in the path, which must neither be logged nor kept. */
+export function accountQuestion(apiKey: string): Question<AccountAnswer> {
+  return {
+    endpoint: 'account',
+    path: `/api/v1/api_keys/${encodeURIComponent(apiKey)}`,
+    maxBytes: 16_384,
+    accepts: (value): value is AccountAnswer => accountCheck.Check(value),
+    ttlSeconds: () => 0,
   }
 }
 

@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { createAnswerRepository } from './answers.ts'
+import { type BudgetOptions, createBudget } from './budget.ts'
 import { type Clock, cached, kept, systemClock } from './cache.ts'
 import { createCircuits } from './circuits.ts'
 import { filmQuestion, isFilmId, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
@@ -25,8 +26,10 @@ import { createRenewals } from './renewals.ts'
 import { retried } from './retry.ts'
 import { createTeller, type Told } from './told.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
+import type { Usage } from './usage.ts'
 
 export type { Told } from './told.ts'
+export type { Usage } from './usage.ts'
 
 export interface SearchResult {
   total: number
@@ -59,11 +62,14 @@ export interface Gateway {
   instead(result: 'stale' | 'partial' | 'local', syncedAt: Date | undefined, reason: ErrorCode): Told<null>
   /** `listener` is awaited with all that upstream tells, once for all replicas, before anybody is answered. */
   onNews(listener: (news: News) => Promise<void>): void
+  usage(): Promise<Usage>
   start(): Promise<void>
+  /** Removes what is of no use any more; now and then. */
+  tidy(): Promise<void>
   close(): Promise<void>
 }
 
-export interface GatewayOptions extends UpstreamOptions {
+export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   /** Upstream is the embedded sandbox: Cache-Status says so. */
   sandbox: boolean
   clock?: Clock
@@ -77,6 +83,8 @@ export interface GatewayOptions extends UpstreamOptions {
 const pageSize = 20
 const maxPages = 20
 const maxVotePages = 100
+// Many pages of an import wait for turns under a low rate; an answer takes no longer than of any other call.
+const votesWaitMs = 60_000
 
 export function createGateway(database: Database, options: GatewayOptions): Gateway {
   const { sandbox, clock = systemClock, warn = () => {}, renewalMs = 60_000 } = options
@@ -93,14 +101,17 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   }
   const unforeseen = (error: unknown) => warn(error, 'an answer could not be renewed')
   const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
+  const budget = createBudget(options, { db: database.db, ask: upstream.ask, meter, warn })
   const asking: Layer[] = [
     joined(meter),
     circuits.guard,
+    ...budget.guards,
     leased({ answers, leases, meter, leaseMs }),
     news.told,
     kept(answers, clock),
     retried(meter, clock),
     circuits.watch,
+    ...budget.layers,
     measured(meter),
   ]
   const anew = compose(upstream.ask, asking)
@@ -108,10 +119,16 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const told = createTeller(clock, sandbox)
 
   /** Counts how the question was answered. */
-  async function answer<T>(by: Ask, question: Question<T>, purpose: Purpose, seen?: Date): Promise<Answer<T>> {
+  async function answer<T>(
+    by: Ask,
+    question: Question<T>,
+    purpose: Purpose,
+    seen?: Date,
+    waitMs = options.timeoutMs,
+  ): Promise<Answer<T>> {
     const count = (result: Result) => meter.results.inc({ endpoint: question.endpoint, result })
     try {
-      const answer = await by(question, { purpose, deadline: performance.now() + options.timeoutMs, seen })
+      const answer = await by(question, { purpose, deadline: performance.now() + waitMs, seen })
       count(resultOf(answer))
       return answer
     } catch (error) {
@@ -146,7 +163,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       return told(found, { total, pages, items: items.map(normaliseItem) })
     },
     async votes(userId, page) {
-      const found = await answer(ask, votesQuestion(userId, page), 'import')
+      const found = await answer(ask, votesQuestion(userId, page), 'import', undefined, votesWaitMs)
       if (!found.value) return told(found, null)
       const { total, items } = found.value
       const pages = Math.min(maxVotePages, Math.ceil(total / pageSize))
@@ -163,11 +180,15 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       return result === 'local' ? { ...stored, source: 'local' } : stored
     },
     onNews: news.listen,
+    usage: budget.usage,
     async start() {
       // Without it the ends of askings are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
+      inBackground(budget.start())
     },
+    tidy: leases.deleteExpired,
     async close() {
+      budget.close()
       clearInterval(renewals)
       await upstream.close()
       await Promise.allSettled(background)

@@ -16,6 +16,8 @@ export function createMeter(registry = new Registry()) {
     for (const combination of combinations(labels)) made.inc(combination as never, 0)
     return made
   }
+  let scraped = async () => {}
+  const collect = () => scraped()
   const asked = endpoints.filter((endpoint) => endpoint !== 'account')
   return {
     requests: counter('kinopoisk_requests_total', 'Calls of upstream, by how they ended', {
@@ -61,15 +63,26 @@ export function createMeter(registry = new Registry()) {
       help: '1 while calls are not made: the circuit of an endpoint, the quota, or the rejected key',
       labelNames: ['breaker'],
       registers,
+      collect,
     }),
-    quotaLimit: new Gauge({ name: 'kinopoisk_quota_limit', help: 'Calls a day; -1 is no limit', registers }),
-    quotaLeft: new Gauge({ name: 'kinopoisk_quota_left', help: 'Calls left today; -1 is no limit', registers }),
+    quotaLimit: new Gauge({ name: 'kinopoisk_quota_limit', help: 'Calls a day; -1 is no limit', registers, collect }),
+    quotaLeft: new Gauge({
+      name: 'kinopoisk_quota_left',
+      help: 'Calls left today; -1 is no limit',
+      registers,
+      collect,
+    }),
     quotaSpent: new Gauge({
       name: 'kinopoisk_quota_spent',
       help: 'Calls of today, by purpose; outside: made by others with the same key',
       labelNames: ['purpose'],
       registers,
+      collect,
     }),
+    /** `by` is awaited before the gauges are read. */
+    onScrape(by: () => Promise<void>) {
+      scraped = by
+    },
   }
 }
 

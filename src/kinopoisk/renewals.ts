@@ -3,7 +3,7 @@ import type { Db } from '../db/connect.ts'
 import { kinopoiskAnswers as answers } from '../db/schema/kinopoisk.ts'
 import { favourites } from '../db/schema/lists.ts'
 import { AppError } from '../errors.ts'
-import { filmPath } from './endpoints.ts'
+import { paths } from './endpoints.ts'
 import { UpstreamFailure } from './failures.ts'
 import type { Meter } from './meter.ts'
 
@@ -25,7 +25,7 @@ export function createRenewals({ db, meter, now, renew }: Options) {
 
   async function findDue(): Promise<number | undefined> {
     for (const [id, at] of failed) if (at + pauseAfterFailureMs < now().getTime()) failed.delete(id)
-    const path = sql`${filmPath('')} || kept.film_id`
+    const path = sql`${paths.film} || kept.film_id`
     const rows = await db.execute<{ film_id: number }>(sql`
       select kept.film_id
       from (select distinct film_id from ${favourites} where film_id <= 10000000) as kept

@@ -18,7 +18,7 @@ export function createUpstream(options: UpstreamOptions, clock: Clock): { ask: A
   const headers = { 'x-api-key': options.apiKey, accept: 'application/json' }
 
   const ask: Ask = async (question, call) => {
-    const signal = AbortSignal.timeout(timeLeft(call))
+    const signal = AbortSignal.timeout(Math.min(timeLeft(call), options.timeoutMs))
     try {
       const {
         statusCode,

@@ -8,37 +8,49 @@ import { inject } from 'vitest'
 import { buildApp, type Edges } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { connect } from '../../src/db/connect.ts'
-import { type Sandbox, type SandboxCall, startSandbox } from '../../src/embedded/kinopoisk/server.ts'
+import {
+  type Sandbox,
+  type SandboxCall,
+  type SandboxOptions,
+  startSandbox,
+} from '../../src/embedded/kinopoisk/server.ts'
 import { databaseUrl, template } from './database.ts'
 
 export interface TestApp {
   app: FastifyInstance
   sandbox: Sandbox
-  /** What the sandbox was asked, in order. */
+  /** What the sandbox was asked, in order; without the questions about the key's account. */
   calls: SandboxCall[]
+  accountCalls: SandboxCall[]
   /** The log so far, as text. */
   log(): string
   databaseUrl: string
   /** DATA_DIR: a folder of its own, gone with it. */
   dataDir: string
   /** Another process' worth of service on the same database and upstream. */
-  replica(): Promise<FastifyInstance>
+  replica(edges?: Partial<Edges>): Promise<FastifyInstance>
   close(): Promise<void>
 }
 
 export const jwtSecret = 'a secret of the tests, of more than 32 bytes'
 
 /** The real service over a database of its own and a sandbox of its own. `env` is the configuration. */
-export async function testApp(env: Record<string, string> = {}, edges: Partial<Edges> = {}): Promise<TestApp> {
+export async function testApp(
+  env: Record<string, string> = {},
+  edges: Partial<Edges> = {},
+  sandboxOptions: SandboxOptions = {},
+): Promise<TestApp> {
   const url = await cloneDatabase()
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-data-'))
   const calls: SandboxCall[] = []
-  const sandbox = await startSandbox({ onCall: (call) => calls.push(call) })
+  const accountCalls: SandboxCall[] = []
+  const onCall = (call: SandboxCall) => (call.endpoint === 'api_key' ? accountCalls : calls).push(call)
+  const sandbox = await startSandbox({ ...sandboxOptions, onCall })
   let log = ''
   const logStream = new PassThrough().on('data', (chunk) => {
     log += chunk
   })
-  const build = () =>
+  const build = (own: Partial<Edges> = {}) =>
     buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
       databaseUrl: url,
       jwtSecrets: [jwtSecret],
@@ -46,6 +58,7 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
       version: '0.0.0-test',
       logStream,
       ...edges,
+      ...own,
     })
   const apps = [await build()]
   const app = apps[0] as FastifyInstance
@@ -54,11 +67,12 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
     app,
     sandbox,
     calls,
+    accountCalls,
     log: () => log,
     databaseUrl: url,
     dataDir,
-    async replica() {
-      const other = await build()
+    async replica(own) {
+      const other = await build(own)
       apps.push(other)
       await other.ready()
       return other

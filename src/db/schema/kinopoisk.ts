@@ -51,6 +51,8 @@ export const kinopoiskAccounts = pgTable(
     blocked: text({ enum: ['quota', 'key'] }),
     blocked_at: timestamp({ withTimezone: true }),
     blocked_until: timestamp({ withTimezone: true }),
+    /** When upstream, asked about the account, last ended a block. */
+    cleared_at: timestamp({ withTimezone: true }),
   },
   (table) => [
     check('kinopoisk_accounts_daily_limit_check', sql`${table.daily_limit} >= -1`),

@@ -16,8 +16,6 @@ interface Dependencies {
   matching: MatchingRepository
   movies: Pick<MovieService, 'findKnown'>
   kinopoisk: Pick<Gateway, 'film' | 'votes'>
-  /** Between two calls for votes. */
-  pauseMs: number
 }
 
 export interface Report {
@@ -40,7 +38,7 @@ interface Work {
   trouble?: Trouble | null
 }
 
-export function createTransferService({ transfer, matching, movies, kinopoisk, pauseMs }: Dependencies) {
+export function createTransferService({ transfer, matching, movies, kinopoisk }: Dependencies) {
   const lookUp = createLookUps({ movies, kinopoisk })
 
   /** Votes bring their films along, so nobody has to be asked about them. */
@@ -108,7 +106,7 @@ export function createTransferService({ transfer, matching, movies, kinopoisk, p
 
     /** @throws {AppError} unknown_reference, or upstream_* when nothing can be had */
     async importVotes(userId: number, kinopoiskUserId: number, dryRun: boolean) {
-      const votes = await readVotes(kinopoisk, kinopoiskUserId, pauseMs)
+      const votes = await readVotes(kinopoisk, kinopoiskUserId)
       return run(userId, { format: 'kinopoisk', ...votes }, dryRun)
     },
   }

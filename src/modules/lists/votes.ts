@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
 import type { Entry, Fault } from './formats.ts'
@@ -16,11 +15,10 @@ export interface Votes {
 const maxSeconds = 60
 
 /**
- * All of a Kinopoisk user's votes that can be had; what came before a failure is kept and told with it. `pauseMs` is
- * between two calls that upstream answers: it takes two a second.
+ * All of a Kinopoisk user's votes that can be had; what came before a failure is kept and told with it.
  * @throws {AppError} unknown_reference, or upstream_* when not even the first page can be had
  */
-export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: number, pauseMs: number): Promise<Votes> {
+export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: number): Promise<Votes> {
   const votes: Votes = { entries: [], errors: [], films: new Map(), rows: 0, trouble: null }
   const started = Date.now()
   for (let page = 1, pages = 1; page <= pages; page += 1) {
@@ -30,7 +28,6 @@ export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: numbe
       if (!told.value && page === 1) throw nobody(userId)
       pages = told.value?.pages ?? 0
       for (const vote of told.value?.items ?? []) add(votes, vote)
-      if (page < pages && told.cacheStatus.includes('fwd=')) await sleep(pauseMs)
     } catch (error) {
       if (page === 1 || !(error instanceof AppError)) throw error
       const message = `${error.message}. Pages 1 to ${page - 1} of ${pages} came; the same request later goes on from there`

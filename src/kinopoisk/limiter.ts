@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AppError } from '../errors.ts'
+import { refusal, UpstreamFailure } from './failures.ts'
+import type { Meter } from './meter.ts'
+import { type Call, type Endpoint, type Layer, timeLeft } from './question.ts'
+import { callsPerSecond, type Rate, type RateRepository, windowMs } from './rates.ts'
+
+type Meters = Pick<Meter, 'queueWait' | 'queueRefused'>
+
+const usualPauseSeconds = 1
+
+/** Keeps to the rates that upstream allows, over all replicas: calls wait for their turn, or are refused at once. */
+export function createLimiter(rates: RateRepository, meter: Meters) {
+  const lines: Record<Rate, Line> = {
+    overall: createLine('overall', rates),
+    search: createLine('search', rates),
+    votes: createLine('votes', rates),
+    account: createLine('account', rates),
+  }
+  const lineOf = (endpoint: Endpoint) => lines[endpoint === 'film' || endpoint === 'staff' ? 'overall' : endpoint]
+
+  /** Refuses at once whose turn would come too late. */
+  const guard: Layer = (ask) => async (question, call) => {
+    const late = lineOf(question.endpoint).tooLate(call)
+    if (late) throw counted(question.endpoint, late)
+    return ask(question, call)
+  }
+
+  const limited: Layer = (ask) => async (question, call) => {
+    const { endpoint } = question
+    const since = performance.now()
+    await lineOf(endpoint)
+      .turn(call)
+      .catch((error) => {
+        throw counted(endpoint, error)
+      })
+    meter.queueWait.observe({ endpoint }, (performance.now() - since) / 1000)
+    try {
+      return await ask(question, call)
+    } catch (error) {
+      if (error instanceof UpstreamFailure && error.outcome === 'rate_limited') {
+        // Without the database the other replicas hear it from upstream.
+        await rates.pause(error.retryAfterSeconds ?? usualPauseSeconds).catch(() => {})
+      }
+      throw error
+    }
+  }
+
+  function counted(endpoint: Endpoint, error: AppError): AppError {
+    if (error.code === 'upstream_rate_limited') meter.queueRefused.inc({ endpoint })
+    return error
+  }
+  return { guard, limited }
+}
+
+interface Waiter {
+  giveUpAt: number
+  go(): void
+  refuse(error: unknown): void
+}
+
+type Line = ReturnType<typeof createLine>
+
+/** Who waits in this process for a turn under one rate; only the first tries. */
+function createLine(rate: Rate, rates: RateRepository) {
+  const waiting: Waiter[] = []
+  let freeAt = 0
+  let moving = false
+
+  /** Until the turn of who comes now, if no other replica takes turns. */
+  function expectedMs(): number {
+    const windows = Math.floor(waiting.length / callsPerSecond[rate])
+    return Math.max(0, freeAt - performance.now()) + windows * windowMs
+  }
+
+  function tooLate(call: Call): AppError | undefined {
+    return expectedMs() > patienceMs(call) ? refusal('upstream_rate_limited', expectedMs() / 1000) : undefined
+  }
+
+  async function move(): Promise<void> {
+    if (moving) return
+    moving = true
+    while (waiting.length > 0) {
+      try {
+        const waitMs = await rates.take(rate)
+        if (waitMs <= 0) waiting[0]?.go()
+        else await pass(waitMs)
+      } catch (error) {
+        waiting[0]?.refuse(error)
+      }
+    }
+    moving = false
+  }
+
+  async function pass(ms: number): Promise<void> {
+    freeAt = performance.now() + ms
+    for (const waiter of waiting.filter(({ giveUpAt }) => giveUpAt < freeAt)) {
+      waiter.refuse(refusal('upstream_rate_limited', ms / 1000))
+    }
+    if (waiting.length > 0) await sleep(Math.min(ms, windowMs))
+  }
+
+  return {
+    tooLate,
+
+    /** Resolves when the call may be made. */
+    async turn(call: Call): Promise<void> {
+      const late = tooLate(call)
+      if (late) throw late
+      const patience = patienceMs(call)
+      await new Promise<void>((resolve, reject) => {
+        const leave = () => {
+          clearTimeout(timer)
+          waiting.splice(waiting.indexOf(waiter), 1)
+        }
+        const waiter: Waiter = {
+          giveUpAt: performance.now() + patience,
+          go() {
+            leave()
+            resolve()
+          },
+          refuse(error) {
+            leave()
+            reject(error)
+          },
+        }
+        const timer = setTimeout(() => waiter.refuse(refusal('upstream_rate_limited', expectedMs() / 1000)), patience)
+        waiting.push(waiter)
+        void move()
+      })
+    },
+  }
+}
+
+/** The rest of the time is for the answer. Who renews an answer unasked leaves room in the line for those who wait. */
+function patienceMs(call: Call): number {
+  return timeLeft(call) / (call.purpose === 'refresh' ? 4 : 2)
+}

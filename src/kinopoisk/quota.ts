@@ -1,0 +1,109 @@
+import type { AppError } from '../errors.ts'
+import type { AccountRepository } from './accounts.ts'
+import { refusal, UpstreamFailure } from './failures.ts'
+import type { Balance, Ledger } from './ledger.ts'
+import type { Meter } from './meter.ts'
+import { type Layer, type Purpose, purposes } from './question.ts'
+
+interface Options {
+  ledger: Ledger
+  accounts: Pick<AccountRepository, 'block'>
+  meter: Pick<Meter, 'quotaRefused'>
+  warn: (error: unknown, message: string) => void
+}
+
+interface Refusal {
+  error: () => AppError
+  until: number
+  blocked: boolean
+}
+
+// How long other replicas' news may take to be seen here, and how often the database is asked while calls are refused.
+const rememberedMs = 1_000
+// For what may change before the day ends: the shares grow with it, and so may the account.
+const soonSeconds = 900
+
+export type Quota = ReturnType<typeof createQuota>
+
+/** Calls are paid from the day's quota before they are made; none is made when it is used up or the key is rejected. */
+export function createQuota({ ledger, accounts, meter, warn }: Options) {
+  const refusals = new Map<Purpose, Refusal>()
+  const remember = (purpose: Purpose, error: () => AppError, blocked: boolean) =>
+    refusals.set(purpose, { error, blocked, until: performance.now() + rememberedMs })
+
+  const forget = () => refusals.clear()
+
+  /** What is known in the database, and from now on here. */
+  async function look(): Promise<Balance> {
+    const balance = await ledger.read()
+    if (balance.blocked) for (const purpose of purposes) remember(purpose, errorOf(balance), true)
+    else if (isBlocked()) forget()
+    return balance
+  }
+
+  /** As far as this process knows. */
+  function isBlocked(): boolean {
+    return [...refusals.values()].some(({ blocked }) => blocked)
+  }
+
+  async function refuse(purpose: Purpose): Promise<never> {
+    const balance = await look()
+    const error = errorOf(balance)
+    if (!balance.blocked) remember(purpose, error, false)
+    throw counted(purpose, error())
+  }
+
+  function counted(purpose: Purpose, error: AppError): AppError {
+    if (error.code === 'upstream_quota_exhausted') meter.quotaRefused.inc({ purpose })
+    return error
+  }
+
+  /** Acts on what upstream said of the quota or the key, for all replicas. */
+  async function heed(failure: UpstreamFailure): Promise<void> {
+    const reason = blockOf(failure)
+    if (!reason) return
+    try {
+      if (await accounts.block(reason)) warn(failure, `Kinopoisk is not asked any more: ${reasons[reason]}`)
+      await look()
+    } catch (error) {
+      warn(error, `it could not be noted that Kinopoisk is not to be asked any more: ${reasons[reason]}`)
+    }
+  }
+
+  /** Refuses at once what has just been refused. */
+  const guard: Layer = (ask) => async (question, call) => {
+    const known = refusals.get(call.purpose)
+    if (known && performance.now() < known.until) throw counted(call.purpose, known.error())
+    return ask(question, call)
+  }
+
+  const paid: Layer = (ask) => async (question, call) => {
+    const day = await ledger.reserve(call.purpose)
+    if (day === undefined) return refuse(call.purpose)
+    if (isBlocked()) forget()
+    try {
+      return await ask(question, call)
+    } catch (error) {
+      if (error instanceof UpstreamFailure) await heed(error)
+      else await ledger.refund(call.purpose, day).catch(() => {})
+      throw error
+    }
+  }
+
+  return { guard, paid, heed, look, isBlocked }
+}
+
+const reasons = { quota: 'the quota is used up', key: 'the API key is rejected' }
+
+function blockOf({ outcome }: UpstreamFailure): 'quota' | 'key' | undefined {
+  if (outcome === 'quota') return 'quota'
+  return outcome === 'rejected_key' ? 'key' : undefined
+}
+
+function errorOf({ blocked, limit, spent, resetsInSeconds }: Balance): () => AppError {
+  if (blocked?.reason === 'key') return () => refusal('upstream_rejected_key', soonSeconds)
+  const all = Object.values(spent).reduce((sum, calls) => sum + calls)
+  const isUsedUp = blocked !== null || (limit >= 0 && all >= limit)
+  const seconds = isUsedUp ? resetsInSeconds : Math.min(soonSeconds, resetsInSeconds)
+  return () => refusal('upstream_quota_exhausted', seconds, isUsedUp ? undefined : 'the share of the quota is used up')
+}

@@ -1,0 +1,69 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Db } from '../db/connect.ts'
+import { kinopoiskRates as rates } from '../db/schema/kinopoisk.ts'
+
+/** Calls that upstream takes in any second: of all kinds together, and of some kinds of their own. */
+export const callsPerSecond = { overall: 20, search: 5, votes: 2, account: 2 }
+export type Rate = keyof typeof callsPerSecond
+
+/** Longer than upstream's second: two calls may be nearer to each other when they arrive than when they were let through. */
+export const windowMs = 1_200
+export const longestPauseSeconds = 60
+
+/** When the last calls were let through, over all replicas, by the database's clock. */
+export function createRateRepository(db: Db, keyHash: string) {
+  const names = Object.keys(callsPerSecond) as Rate[]
+  // A moment to come is of a clock that has been put back since.
+  const waits = (rate: Rate): SQL => {
+    const first = sql`${sql.identifier(rate)}[cardinality(${sql.identifier(rate)}) - ${callsPerSecond[rate] - 1}::integer]`
+    return sql`case when ${first} between now - ${window} and now then ${first} + ${window} end`
+  }
+  const pushed = (rate: Rate): SQL => {
+    const all = sql`due.${sql.identifier(rate)}`
+    return sql`${sql.identifier(rate)} = (${all} || due.now)[cardinality(${all}) + 2 - ${callsPerSecond[rate]}::integer:]`
+  }
+
+  async function tryOnce(rate: Rate): Promise<number | undefined> {
+    const counted = names.filter((name) => name === 'overall' || name === rate)
+    const pause = sql`case when paused_until <= now + ${longestPauseSeconds} * interval '1 second' then paused_until end`
+    // The clock is read behind the lock: a turn that was waited for is not of the past.
+    const [row] = await db.execute<{ wait: number }>(sql`
+      with held as materialized (select * from ${rates} where key_hash = ${keyHash} for update),
+      told as materialized (select held.*, clock_timestamp() as now from held),
+      due as materialized (
+        select told.*, greatest(now, ${pause}, ${sql.join(counted.map(waits), sql`, `)}) as at from told
+      ),
+      granted as (
+        update ${rates} set ${sql.join(counted.map(pushed), sql`, `)}
+        from due where ${rates.key_hash} = due.key_hash and due.at <= due.now
+      )
+      select ceil(extract(epoch from at - now) * 1000)::integer as wait from due`)
+    return row?.wait
+  }
+
+  return {
+    /** Lets a call through now (0), or tells after how many ms to try again. */
+    async take(rate: Rate): Promise<number> {
+      const wait = await tryOnce(rate)
+      if (wait !== undefined) return wait
+      await db.insert(rates).values({ key_hash: keyHash }).onConflictDoNothing()
+      return (await tryOnce(rate)) ?? 0
+    },
+
+    /** Lets nothing through for a time. */
+    async pause(seconds: number): Promise<void> {
+      const until = sql`clock_timestamp() + ${Math.min(seconds, longestPauseSeconds)} * interval '1 second'`
+      await db
+        .insert(rates)
+        .values({ key_hash: keyHash, paused_until: until })
+        .onConflictDoUpdate({
+          target: rates.key_hash,
+          set: { paused_until: sql`greatest(${rates.paused_until}, ${until})` },
+        })
+    },
+  }
+}
+
+const window = sql`${windowMs} * interval '1 millisecond'`
+
+export type RateRepository = ReturnType<typeof createRateRepository>

@@ -1,0 +1,239 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { connect } from '../src/db/connect.ts'
+import type { SandboxCall } from '../src/embedded/kinopoisk/server.ts'
+import { AppError } from '../src/errors.ts'
+import { filmQuestion, searchQuestion, votesQuestion } from '../src/kinopoisk/endpoints.ts'
+import { failureOf } from '../src/kinopoisk/failures.ts'
+import { createLimiter } from '../src/kinopoisk/limiter.ts'
+import { createMeter } from '../src/kinopoisk/meter.ts'
+import type { Ask, Call, Purpose } from '../src/kinopoisk/question.ts'
+import { createRateRepository, type Rate, windowMs } from '../src/kinopoisk/rates.ts'
+import { as, testApp, testUser } from './support/app.ts'
+import { type ClockedDatabase, clockedDatabase } from './support/clock.ts'
+import { inDatabase } from './support/movies.ts'
+
+const noon = '2026-06-01T12:00:00Z'
+
+let clocked: ClockedDatabase
+let replicas: ReturnType<typeof connect>[]
+beforeAll(async () => {
+  clocked = await clockedDatabase()
+  replicas = [connect(clocked.url), connect(clocked.url)]
+})
+beforeEach(() => clocked.stopAt(noon))
+afterEach(() => first().sql`truncate kinopoisk_rates`)
+afterAll(() => Promise.all(replicas.map(({ close }) => close())))
+
+const first = () => replicas[0] as ReturnType<typeof connect>
+const rates = (keyHash = 'key') => createRateRepository(first().db, keyHash)
+
+/** How many of so many who try at once, over two replicas, are let through. */
+async function granted(rate: Rate, tries: number): Promise<number> {
+  const repositories = replicas.map(({ db }) => createRateRepository(db, 'key'))
+  const waits = await Promise.all(Array.from({ length: tries }, (_, i) => repositories[i % 2]?.take(rate)))
+  for (const wait of waits) expect(wait).toBeLessThanOrEqual(windowMs)
+  return waits.filter((wait) => wait === 0).length
+}
+
+describe('the rates over all replicas', () => {
+  test.each([
+    ['overall', 20],
+    ['search', 5],
+    ['votes', 2],
+    ['account', 2],
+  ] as const)(
+    'of 60 that try at once under %s %i are let through, and as many again a window later',
+    async (rate, n) => {
+      expect(await granted(rate, 60)).toBe(n)
+      await clocked.pass(`${windowMs - 1} ms`)
+      expect(await granted(rate, 10)).toBe(0)
+      await clocked.pass('1 ms')
+      expect(await granted(rate, 60)).toBe(n)
+    },
+  )
+
+  test('calls of every kind count in the rate of all together', async () => {
+    expect(await granted('search', 10)).toBe(5)
+    expect(await granted('account', 10)).toBe(2)
+    expect(await granted('votes', 10)).toBe(2)
+    expect(await granted('overall', 40)).toBe(11)
+    await clocked.pass('2 s')
+    expect(await granted('overall', 40)).toBe(20)
+    expect(await granted('search', 5)).toBe(0)
+  })
+
+  test('in any window of time, not only in those that begin with a call', async () => {
+    expect(await granted('search', 3)).toBe(3)
+    await clocked.pass('700 ms')
+    expect(await granted('search', 10)).toBe(2)
+    await clocked.pass('500 ms')
+    expect(await granted('search', 10)).toBe(3)
+    expect(await rates().take('search')).toBe(700)
+  })
+
+  test('each key has its own', async () => {
+    expect(await granted('votes', 10)).toBe(2)
+    expect(await rates('another').take('votes')).toBe(0)
+  })
+
+  test('a pause holds all, the longest counts, and none is longer than a minute', async () => {
+    await rates().pause(10)
+    await rates().pause(1)
+    expect(await rates().take('overall')).toBe(10_000)
+    expect(await rates('another').take('overall')).toBe(0)
+    await clocked.pass('10 s')
+    expect(await rates().take('search')).toBe(0)
+    await rates().pause(86_400)
+    expect(await rates().take('overall')).toBe(60_000)
+  })
+
+  test('a clock that is put back stops nobody', async () => {
+    expect(await granted('votes', 10)).toBe(2)
+    await rates().pause(60)
+    await clocked.pass('-1 day')
+    expect(await granted('votes', 10)).toBe(2)
+  })
+
+  test('a transaction that is killed takes no turn away, and whoever waited for it goes on', async () => {
+    const doomed = connect(clocked.url, { max: 1 })
+    await rates().take('search')
+    const holds = Promise.withResolvers<void>()
+    const killed = doomed.db.transaction(async (tx) => {
+      expect(await createRateRepository(tx, 'key').take('search')).toBe(0)
+      holds.resolve()
+      await sleep(60_000)
+    })
+    killed.catch(() => {})
+    await holds.promise
+    const others = granted('search', 20)
+    await inDatabase(clocked.url, async (sql) => {
+      const isHeld = sql`state = 'idle in transaction' and datname = current_database()`
+      await sql`select pg_terminate_backend(pid) from pg_stat_activity where ${isHeld}`
+    })
+    expect(await others).toBe(4)
+    await doomed.close()
+  })
+})
+
+describe('the layer alone', () => {
+  const call = (ms: number, purpose: Purpose = 'interactive'): Call => ({ purpose, deadline: performance.now() + ms })
+  const search = (n: number) => searchQuestion(String(n), 1)
+
+  function build(take: (rate: Rate) => Promise<number>) {
+    const asked: string[] = []
+    const paused: number[] = []
+    const ask: Ask = async (question) => {
+      asked.push(question.path)
+      return { value: null, text: null, fetchedAt: new Date(), via: 'miss' }
+    }
+    const pause = async (seconds: number) => void paused.push(seconds)
+    const meter = createMeter()
+    const { guard, limited } = createLimiter({ take, pause }, meter)
+    const refused = async () => {
+      const { values } = await meter.queueRefused.get()
+      return values.find(({ labels }) => labels.endpoint === 'search')?.value
+    }
+    return { asked, paused, guarded: guard(ask), limited: limited(ask), over: limited, refused }
+  }
+
+  async function codeOf(work: Promise<unknown>): Promise<string> {
+    return work.then(
+      () => 'answered',
+      (error) => {
+        if (!(error instanceof AppError)) throw error
+        expect(error.headers['retry-after']).toMatch(/^[1-9]\d*$/)
+        return error.code
+      },
+    )
+  }
+
+  test('calls are made in the order they came in, and only the first of a rate tries', async () => {
+    let trying = 0
+    const { limited, asked } = build(async () => {
+      expect(++trying).toBe(1)
+      await sleep(1)
+      trying -= 1
+      return Math.random() < 0.5 ? 3 : 0
+    })
+    await Promise.all(Array.from({ length: 12 }, (_, n) => limited(search(n), call(20_000))))
+    expect(asked).toEqual(Array.from({ length: 12 }, (_, n) => search(n).path))
+  })
+
+  test('a full line refuses at once, before and behind the lease; another rate goes on', async () => {
+    const { limited, guarded, asked, refused } = build(async (rate) => (rate === 'search' ? 200 : 0))
+    const waiting = Array.from({ length: 15 }, (_, n) => codeOf(limited(search(n), call(5_000))))
+    const sixteenth = await Promise.race([codeOf(limited(search(16), call(5_000))), sleep(1_000, 'waits')])
+    expect(sixteenth).toBe('upstream_rate_limited')
+    expect(await codeOf(guarded(search(17), call(5_000)))).toBe('upstream_rate_limited')
+    expect(await codeOf(guarded(search(18), call(60_000)))).toBe('answered')
+    expect(await codeOf(limited(filmQuestion(7), call(1_000)))).toBe('answered')
+    expect(await refused()).toBe(2)
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['upstream_rate_limited']))
+    expect(asked).toHaveLength(2)
+    expect(await refused()).toBe(17)
+  })
+
+  test('whoever renews an answer unasked leaves room for those who wait', async () => {
+    const { limited, guarded } = build(async () => 200)
+    const waiting = Array.from({ length: 10 }, (_, n) => codeOf(limited(search(n), call(6_000, 'refresh'))))
+    expect(await codeOf(guarded(search(11), call(6_000, 'refresh')))).toBe('upstream_rate_limited')
+    expect(await codeOf(guarded(search(11), call(6_000)))).toBe('answered')
+    await Promise.all(waiting)
+  })
+
+  test('a turn that comes too late is refused as soon as that is known', async () => {
+    const { limited, guarded, asked } = build(async () => 60_000)
+    expect(await codeOf(limited(search(1), call(10_000)))).toBe('upstream_rate_limited')
+    expect(await codeOf(guarded(search(2), call(10_000)))).toBe('upstream_rate_limited')
+    expect(asked).toEqual([])
+  })
+
+  test('a database that fails fails one call after another, and is tried again by the next', async () => {
+    let down = true
+    const { limited } = build(async () => {
+      if (down) throw new Error('the database is down')
+      return 0
+    })
+    const all = await Promise.allSettled([1, 2, 3].map((n) => limited(search(n), call(5_000))))
+    expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    down = false
+    expect(await codeOf(limited(search(4), call(5_000)))).toBe('answered')
+  })
+
+  test.each([
+    ['7', 7],
+    [undefined, 1],
+  ])("upstream's 429 with Retry-After %j pauses all for %i s", async (retryAfter, seconds) => {
+    const { over, paused } = build(async () => 0)
+    const failing = over(async () => {
+      throw failureOf(429, retryAfter)
+    })
+    await expect(failing(votesQuestion(1, 1), call(1_000))).rejects.toThrow()
+    expect(paused).toEqual([seconds])
+  })
+})
+
+describe('over HTTP', () => {
+  test('two replicas keep to 5 searches and 20 calls in any second, and upstream refuses none', async () => {
+    const service = await testApp({ KINOPOISK_TIMEOUT: '2m' }, {}, { rateLimits: true })
+    const apps = [service.app, await service.replica()]
+    const user = await testUser(service.app)
+    const get = (url: string, i: number) => as(apps[i % 2] ?? service.app, user)({ method: 'GET', url })
+    const searches = Array.from({ length: 60 }, (_, i) => get(`/movies/search?query=запрос ${i}`, i))
+    const films = Array.from({ length: 60 }, (_, i) => get(`/movies/${9_000_000 + i}`, i))
+    const statuses = (await Promise.all([...searches, ...films])).map(({ statusCode }) => statusCode)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(60)
+    expect(statuses.filter((status) => status === 404)).toHaveLength(60)
+    const all = [...service.calls, ...service.accountCalls].toSorted((a, b) => a.at - b.at)
+    expect(all.filter(({ status }) => status === 429)).toEqual([])
+    expect(mostInASecond(all.filter(({ endpoint }) => endpoint === 'search'))).toBeLessThanOrEqual(5)
+    expect(mostInASecond(all)).toBeLessThanOrEqual(20)
+    await service.close()
+  }, 90_000)
+})
+
+function mostInASecond(calls: SandboxCall[]): number {
+  const counts = calls.map(({ at }) => calls.filter((other) => other.at >= at && other.at < at + 1_000).length)
+  return Math.max(...counts)
+}
