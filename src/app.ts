@@ -4,6 +4,7 @@ import { isMigrated } from './db/migrate.ts'
 import { favourites, wishlist } from './db/schema/lists.ts'
 import { createGate } from './gate.ts'
 import type { Clock } from './kinopoisk/cache.ts'
+import { adminRoutes } from './modules/admin/routes.ts'
 import { createPasswords } from './modules/auth/passwords.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
@@ -207,6 +208,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await secured.register(ratingRoutes, { ratings })
     await secured.register(async (administration) => {
       administration.addHook('onRequest', administration.requireAdmin)
+      await administration.register(adminRoutes, { status: app.kinopoisk.status, movies })
       await administration.register(filmAdminRoutes, { films })
       await administration.register(genreAdminRoutes, { genres })
       await administration.register(directorAdminRoutes, { directors })

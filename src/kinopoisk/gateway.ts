@@ -24,12 +24,11 @@ import {
 import { type Answer, type Ask, compose, type Layer, type Purpose, type Question } from './question.ts'
 import { createRenewals } from './renewals.ts'
 import { retried } from './retry.ts'
+import { createStatus, type GatewayStatus } from './status.ts'
 import { createTeller, type Told } from './told.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
-import type { Usage } from './usage.ts'
 
 export type { Told } from './told.ts'
-export type { Usage } from './usage.ts'
 
 export interface SearchResult {
   total: number
@@ -62,7 +61,7 @@ export interface Gateway {
   instead(result: 'stale' | 'partial' | 'local', syncedAt: Date | undefined, reason: ErrorCode): Told<null>
   /** `listener` is awaited with all that upstream tells, once for all replicas, before anybody is answered. */
   onNews(listener: (news: News) => Promise<void>): void
-  usage(): Promise<Usage>
+  status(): Promise<GatewayStatus>
   start(): Promise<void>
   /** Removes what is of no use any more; now and then. */
   tidy(): Promise<void>
@@ -180,7 +179,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       return result === 'local' ? { ...stored, source: 'local' } : stored
     },
     onNews: news.listen,
-    usage: budget.usage,
+    status: createStatus({ sandbox, usage: budget.usage, circuits, answers, meter, now: clock.now }),
     async start() {
       // Without it the ends of askings are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))

@@ -14,6 +14,7 @@ const tags = [
   { name: 'ratings', description: "The user's own scores of films" },
   { name: 'genres', description: 'Genres of the catalogue' },
   { name: 'directors', description: 'Directors of the catalogue, and their photos' },
+  { name: 'admin', description: 'What operators ask of the gateway to Kinopoisk' },
   { name: 'service', description: 'Health, metrics and the kinds of problems' },
 ]
 

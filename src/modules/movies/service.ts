@@ -13,7 +13,7 @@ export type MovieService = ReturnType<typeof createMovieService>
 interface Dependencies {
   movies: MovieRepository
   searchLocally: LocalSearch
-  kinopoisk: Pick<Gateway, 'film' | 'search' | 'instead'>
+  kinopoisk: Pick<Gateway, 'film' | 'refreshFilm' | 'search' | 'instead'>
 }
 
 export function createMovieService({ movies, searchLocally, kinopoisk }: Dependencies) {
@@ -58,6 +58,15 @@ export function createMovieService({ movies, searchLocally, kinopoisk }: Depende
     async learn({ film, items = [] }: News): Promise<void> {
       if (film) await movies.save(toKnown(film))
       await movies.remember([...new Map(items.map((item) => [item.kinopoisk_id, toTold(item)])).values()])
+    },
+
+    /** The movie of a Kinopoisk id, asked about anew. @throws {AppError} movie_not_found, upstream_* when it can't be asked */
+    async refresh(id: number) {
+      if (!isKinopoiskId(id)) movieNotFound(id)
+      const { value } = await kinopoisk.refreshFilm(id)
+      if (!value) movieNotFound(id)
+      await movies.save(toKnown(value))
+      return (await movies.find(id)) ?? movieNotFound(id)
     },
 
     /** The movie as it is stored. @throws {AppError} movie_not_found */

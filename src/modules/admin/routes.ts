@@ -1,0 +1,44 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Static } from '@sinclair/typebox'
+import { IdParams, problems, upstreamProblems } from '../../schemas.ts'
+import { Movie } from '../movies/schemas.ts'
+import type { MovieService } from '../movies/service.ts'
+import { KinopoiskStatus } from './schemas.ts'
+
+interface Options {
+  status(): Promise<Static<typeof KinopoiskStatus>>
+  movies: Pick<MovieService, 'refresh'>
+}
+
+const tags = ['admin']
+
+/** What an operator asks of the gateway. On a scope that lets administrators in only. */
+export const adminRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { status, movies }) => {
+  app.get(
+    '/admin/kinopoisk',
+    {
+      schema: {
+        tags,
+        operationId: 'getKinopoiskStatus',
+        summary: 'How the gateway to Kinopoisk is doing: quota, circuits, what is kept',
+        response: { 200: KinopoiskStatus },
+      },
+    },
+    () => status(),
+  )
+
+  app.post(
+    '/admin/kinopoisk/films/:id/refresh',
+    {
+      schema: {
+        tags,
+        operationId: 'refreshKinopoiskFilm',
+        summary: 'Ask Kinopoisk about a film now, however fresh what is kept of it is',
+        description: 'Costs one call of the quota. When it fails, what is kept stays as it is.',
+        params: IdParams,
+        response: { 200: Movie, ...problems('movie_not_found', ...upstreamProblems) },
+      },
+    },
+    ({ params }) => movies.refresh(params.id),
+  )
+}

@@ -1,0 +1,84 @@
+import { type TSchema, Type } from '@sinclair/typebox'
+import { Nullable, Timestamp } from '../../schemas.ts'
+
+const count = Type.Integer({ minimum: 0 })
+const time = Nullable(Timestamp)
+const ofEndpoint = <T extends TSchema>(schema: T) =>
+  Type.Object({ film: schema, search: schema, staff: schema, votes: schema })
+
+const Quota = Type.Object({
+  limit: Type.Integer({ minimum: -1, description: 'Calls a day; -1 is no limit' }),
+  spent: Type.Object(
+    {
+      interactive: count,
+      refresh: count,
+      import: count,
+      outside: Type.Integer({ description: 'Made by others with the same key, by what Kinopoisk has counted' }),
+    },
+    { description: 'Today, by purpose' },
+  ),
+  left: Type.Integer({ minimum: -1, description: '-1 is no limit' }),
+  resets_at: Timestamp,
+  checked_at: { ...time, description: 'When Kinopoisk was last asked about it' },
+})
+
+const Blocked = Type.Object(
+  {
+    reason: Type.Unsafe<'quota' | 'key'>({
+      type: 'string',
+      enum: ['quota', 'key'],
+      description: 'quota: used up (402); key: rejected (401, 403)',
+    }),
+    since: Timestamp,
+    until: { ...time, description: 'null: until Kinopoisk accepts the key' },
+  },
+  { description: 'Why nothing is asked at present; null when calls are made' },
+)
+
+const Circuit = Type.Unsafe<'closed' | 'half-open' | 'open'>({ type: 'string', enum: ['closed', 'half-open', 'open'] })
+
+const Answered = Type.Object({
+  hit: count,
+  negative: Type.Integer({ minimum: 0, description: 'Kept: there is no such thing' }),
+  stale: count,
+  miss: count,
+  error: count,
+  local: Type.Integer({ minimum: 0, description: 'Of the errors, answered by the search of our own films' }),
+  partial: Type.Integer({ minimum: 0, description: 'Of the errors, answered with what is known of the film' }),
+  hit_ratio: Nullable(Type.Number({ minimum: 0, maximum: 1, description: 'Answers that no call was waited for' })),
+})
+
+const exampleAnswered = { hit: 90, negative: 2, stale: 3, miss: 5, error: 0, local: 0, partial: 0, hit_ratio: 0.95 }
+const exampleOf = <T>(value: T) => ({ film: value, search: value, staff: value, votes: value })
+
+export const KinopoiskStatus = Type.Object(
+  {
+    sandbox: Type.Boolean({ description: 'The built-in copy answers: there is no KINOPOISK_API_KEY' }),
+    quota: Quota,
+    blocked: Nullable(Blocked),
+    circuits: { ...ofEndpoint(Circuit), description: 'Of this replica' },
+    kept: {
+      ...ofEndpoint(Type.Object({ fresh: count, expired: count })),
+      description: 'Answers in the database',
+    },
+    answered: { ...ofEndpoint(Answered), description: 'Questions to this replica since its start' },
+  },
+  {
+    examples: [
+      {
+        sandbox: false,
+        quota: {
+          limit: 500,
+          spent: { interactive: 120, refresh: 31, import: 0, outside: 0 },
+          left: 349,
+          resets_at: '2026-11-20T21:00:00.000Z',
+          checked_at: '2026-11-20T06:00:00.000Z',
+        },
+        blocked: null,
+        circuits: exampleOf('closed'),
+        kept: exampleOf({ fresh: 900, expired: 100 }),
+        answered: exampleOf(exampleAnswered),
+      },
+    ],
+  },
+)
