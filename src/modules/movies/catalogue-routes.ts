@@ -56,7 +56,8 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         operationId: 'getMovie',
         summary: 'A movie by its Kinopoisk id or own id',
         description:
-          'Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one.',
+          'When Kinopoisk cannot be asked, the movie is served as it is known; `kinopoisk.complete` is false where only a ' +
+          'search told of it, also when Kinopoisk has no details of it. Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one.',
         params: IdParams,
         response: {
           200: Movie,
