@@ -247,11 +247,14 @@ describe.each(lists)('the $path', ({ path, table, other }) => {
     ['reset', 503, 'upstream_unavailable'],
     ['html', 502, 'upstream_bad_response'],
   ] as const)('%s: a film not known can not be added, and nothing is', async (fault, status, code) => {
-    const ann = await visitor()
-    service.sandbox.fail(fault)
-    expectProblem(await ann.post(byBody, { id: 460 }), status, code)
-    expectProblem(await ann.post(`${byUrl}/460`), status, code)
-    expect(await ann.ids(byBody)).toEqual([])
+    // Of its own, since what upstream says of the quota is remembered.
+    const { app, sandbox, close } = await testApp()
+    const request = as(app, await testUser(app))
+    sandbox.fail(fault)
+    expectProblem(await request({ method: 'POST', url: byBody, payload: { id: 460 } }), status, code)
+    expectProblem(await request({ method: 'POST', url: `${byUrl}/460` }), status, code)
+    expect((await request({ method: 'GET', url: byBody })).json()).toEqual([])
+    await close()
   })
 
   test("others' lists and the user's other list stay as they are", async () => {
