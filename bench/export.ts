@@ -12,10 +12,12 @@ import { connect } from '../src/db/connect.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { openSession } from '../src/db/session.ts'
 import { startPostgres } from '../src/embedded/postgres.ts'
-import { createExportRepository } from '../src/modules/films/csv/export-repository.ts'
+import { createExportRepository, exportQuery, exportSettings } from '../src/modules/films/csv/export-repository.ts'
 
-// node bench/export.ts [films]: the CSV export and import of so many films, beside what COPY alone can do.
-const count = Number(process.argv[2] ?? 1_000_000)
+// node bench/export.ts [films] [psql]: the CSV export and import of so many films, beside what COPY alone can do, and what
+// \copy of the export's own query takes in the psql that is named.
+const [, , size = '1000000', psql] = process.argv
+const count = Number(size)
 const port = 3999
 const password = 'correct horse battery staple'
 
@@ -32,7 +34,8 @@ try {
   print(await limit('the same rows and columns, no genres', plainCopy))
   print(await limit('the query of the export', ''))
   const file = join(folder, 'films.csv')
-  for (let i = 0; i < 2; i++) {
+  for (let i = 0; i < 3; i++) {
+    if (psql) print(await copyByPsql(psql, join(folder, 'psql.csv')))
     await measure('export', async () => {
       const response = await call('/films/export.csv')
       if (!response.body) throw new Error('no body')
@@ -132,6 +135,19 @@ async function limit(name = 'COPY of the table to nowhere', text = 'copy films t
   close()
   session.close()
   return { name, seconds: seconds(start), bytes }
+}
+
+async function copyByPsql(program: string, file: string) {
+  const query = exportQuery.replace(/\s+/g, ' ')
+  const commands = [exportSettings, `\\copy (${query}) to '${file}' (format csv, header true)`]
+  const { searchParams, username, pathname } = new URL(postgres.url)
+  const account = ['-h', searchParams.get('host') ?? '', '-U', username, '-d', pathname.slice(1)]
+  const start = performance.now()
+  const child = spawn(program, ['-Xq', ...account, ...commands.flatMap((command) => ['-c', command])], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  await once(child, 'close')
+  return { name: 'psql \\copy of the same query', seconds: seconds(start), bytes: (await stat(file)).size }
 }
 
 async function measure(name: string, work: () => Promise<object>): Promise<void> {

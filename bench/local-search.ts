@@ -75,7 +75,7 @@ async function explain(): Promise<void> {
     for (const [query, params] of searching) {
       const rows = await tx.unsafe(`explain ${query}`, params as never[])
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
-      if (/Seq Scan on films\b/.test(plan)) console.log(`${query}\n${plan}`)
+      if (/Seq Scan on films\b/.test(plan)) process.stdout.write(`${query}\n${plan}\n`)
     }
   })
 }
@@ -97,5 +97,5 @@ function told(day: number): ToldFilm[] {
 }
 
 function print([name, ...cells]: unknown[]): void {
-  console.log(String(name).padEnd(38), ...cells.map((cell) => String(cell).padStart(6)))
+  process.stdout.write(`${String(name).padEnd(38)} ${cells.map((cell) => String(cell).padStart(6)).join(' ')}\n`)
 }

@@ -45,6 +45,7 @@ import { createMovieRepository } from './modules/movies/repository.ts'
 import { searchRoutes } from './modules/movies/routes.ts'
 import { createSearchRepository } from './modules/movies/search-repository.ts'
 import { createMovieService } from './modules/movies/service.ts'
+import { createMovieStream } from './modules/movies/stream-repository.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
 import { createRatingService } from './modules/ratings/service.ts'
@@ -117,9 +118,6 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     ttlMs: config.accessTtlMs,
     findSession: authRepository.findLiveSession,
   })
-  await app.register(housekeepingPlugin, {
-    tasks: { sessions: authRepository.deleteExpiredSessions, leases: app.kinopoisk.tidy },
-  })
 
   const auth = createAuthService({
     repository: authRepository,
@@ -152,12 +150,19 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     directors: directorRepository,
     storage: app.storage,
     images: createImages(),
-    leftBehind: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed'),
+    leftBehind: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
+  })
+  await app.register(housekeepingPlugin, {
+    tasks: { sessions: authRepository.deleteExpiredSessions, leases: app.kinopoisk.tidy, photos: photos.sweep },
   })
   const directors = createDirectorService({ directors: directorRepository, photos })
   const filmRepository = createFilmRepository(database.db)
   const listing = createFilmListing({ films: filmRepository })
-  const catalogue = createMovieCatalogue({ movies: movieRepository, count: listing.total })
+  const catalogue = createMovieCatalogue({
+    movies: movieRepository,
+    stream: createMovieStream(database.sql),
+    count: listing.total,
+  })
   const now = edges.clock && { now: edges.clock.now }
   const films = createFilmService({
     films: filmRepository,

@@ -348,6 +348,28 @@ describe('total', () => {
     await service.admin({ method: 'DELETE', url: `/films/${id}` })
   })
 
+  test('of a genre leaves out what is not in the catalogue, few films or many', async () => {
+    const own = await catalogue()
+    for (let i = 0; i < 21; i++) await own.add({ genre: 'вестерн' })
+    const { id } = await own.add({ genre: 'вестерн' })
+    const { id: genreId } = (await own.get('/genres')).json().find(({ name }: { name: string }) => name === 'вестерн')
+    const { sql } = own.app.database
+    const total = async (genre: string | number) => (await own.get(path({ genre }))).json().total
+    const addUnlisted = (count: number) => sql`
+      with made as (insert into films (name) select 'Не в каталоге' from generate_series(1, ${count}::int) returning id)
+      insert into film_genres (film_id, genre_id, position) select made.id, ${genreId}, 0 from made`
+    await own.reader({ method: 'POST', url: `/favorites/movies/${id}` })
+    await addUnlisted(3)
+    expect(await total('Вестерн')).toBe(22)
+    await own.admin({ method: 'DELETE', url: `/films/${id}` })
+    expect(await total('Вестерн')).toBe(21)
+    await addUnlisted(20_000)
+    expect(await total(genreId)).toBe(21)
+    await own.add({ genre: 'вестерн' })
+    expect(await total(genreId)).toBe(22)
+    await own.close()
+  })
+
   test('is right in every answer of a burst', async () => {
     const pages = await Promise.all(Array.from({ length: 50 }, (_, i) => list({ page: (i % 4) + 1, min_rate: 0 })))
     for (const page of pages) expect(page.total).toBe(50)

@@ -17,11 +17,9 @@ type Known = { id?: number; name: string; original_name?: string; votes?: number
 async function outage(films: Known[]) {
   const service = await testApp()
   const { sql } = service.app.database
-  for (const film of films) {
-    const votes = film.votes === undefined ? null : `{"rating_kinopoisk_votes": ${film.votes}}`
-    const row = { ...film, kinopoisk: votes, votes: undefined }
-    const columns = Object.keys(row).filter((name) => name !== 'votes')
-    await sql`insert into films ${sql(row, columns)}`
+  for (const { votes, ...film } of films) {
+    const kinopoisk = votes === undefined ? null : `{"rating_kinopoisk_votes": ${votes}}`
+    await sql`insert into films ${sql({ ...film, kinopoisk })}`
   }
   service.sandbox.fail(500)
   const user = await testUser(service.app)

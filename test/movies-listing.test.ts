@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createMovieRepository } from '../src/modules/movies/repository.ts'
+import { createMovieStream } from '../src/modules/movies/stream-repository.ts'
 import { type Catalogue, catalogue, problemOf } from './support/films.ts'
 import { inDatabase } from './support/movies.ts'
 
@@ -263,8 +264,11 @@ describe('In the database', () => {
       const asked: { query: string; params: unknown[] }[] = []
       const db = drizzle(sql, { logger: { logQuery: (query, params) => asked.push({ query, params }) } })
       const movies = createMovieRepository(db)
-      const first = await movies.listBehind(order)
-      await movies.listBehind(order, first.at(-1))
+      sql.options.debug = (_connection, query, params) => asked.push({ query, params })
+      const stream = createMovieStream(sql)
+      const { last } = await stream.readBehind(order, () => '')
+      await stream.readBehind(order, () => '', last)
+      sql.options.debug = false
       await movies.listPage(order, 300)
       expect(asked).toHaveLength(3)
       for (const { query, params } of asked) {

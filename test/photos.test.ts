@@ -5,6 +5,9 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createImages } from '../src/modules/directors/images.ts'
+import { createPhotoService } from '../src/modules/directors/photo-service.ts'
+import { createDirectorRepository } from '../src/modules/directors/repository.ts'
 import { as, firstAdmin, type TestApp, type TestUser, testAdmin, testApp } from './support/app.ts'
 import { form, type Part, photo, picture, pngBomb } from './support/pictures.ts'
 import { type FaultyS3, s3Environment, startFaultyS3, startS3 } from './support/s3.ts'
@@ -405,14 +408,61 @@ describe('photos in an S3 that fails', () => {
     expect(s3.objects.size).toBe(count)
   })
 
-  test('what cannot be removed now is left behind and logged; the answer is as ever', async () => {
+  test('what cannot be removed now is logged and swept later; the answer is as ever', async () => {
     const { id, url } = await director()
     await put(url, photo(await picture('png')))
+    const { url: kept } = await director()
+    await put(kept, photo(await picture('png')))
     s3.fault = 'forbidden'
     expect((await asAdmin({ method: 'DELETE', url })).statusCode).toBe(204)
     expect(await row(id)).toMatchObject({ photo_url: null })
     expect(service.log()).toContain('a photo that nobody needs could not be removed')
+
+    const { db, sql } = service.app.database
+    const loose = () => sql`select key from loose_photos`
+    const directors = createDirectorRepository(db)
+    const failed: string[] = []
+    const photos = createPhotoService({
+      directors,
+      storage: service.app.storage,
+      images: createImages(),
+      leftBehind: (_error, key) => failed.push(key),
+    })
+    await sql`update loose_photos set since = now() - interval '2 hours'`
+    await photos.sweep()
+    expect(failed).toEqual((await loose()).map(({ key }) => key))
+    const left = () => [...s3.objects.keys()].filter((path) => failed.some((key) => path.endsWith(key)))
+    expect(left()).not.toEqual([])
     s3.fault = 'none'
+    await directors.addLoosePhoto('directors/of-an-upload-under-way.png')
+    await photos.sweep()
+    expect(await loose()).toEqual([{ key: 'directors/of-an-upload-under-way.png' }])
+    expect(left()).toEqual([])
+    expect((await asAdmin({ method: 'GET', url: kept })).statusCode).toBe(302)
+  })
+
+  test('a photo that its row names after all stays, though the upload failed', async () => {
+    const { id, url } = await director()
+    const { db } = service.app.database
+    const directors = createDirectorRepository(db)
+    const unsure: typeof directors = {
+      ...directors,
+      swapPhoto: async (...change) => {
+        await directors.swapPhoto(...change)
+        throw new Error('the answer of the database is lost')
+      },
+    }
+    const photos = createPhotoService({
+      directors: unsure,
+      storage: service.app.storage,
+      images: createImages(),
+      leftBehind: () => {},
+    })
+    const before = s3.objects.size
+    const bytes = await picture('png')
+    await expect(photos.replace(id, async () => bytes)).rejects.toThrow('is lost')
+    expect(s3.objects.size).toBe(before + 1)
+    expect((await asAdmin({ method: 'GET', url })).statusCode).toBe(302)
   })
 
   test('reading does not need S3', async () => {

@@ -296,13 +296,14 @@ describe('Matching', () => {
 describe('Kinopoisk ids that are not known', () => {
   const rows = (ids: number[]) => `${header}\n${ids.map((id) => `favorites,${id},${id},,Фильм,,1999,,,`).join('\n')}`
 
-  test('are looked up, and stored but in a dry run; one that is no film is reported', async () => {
+  test('are looked up; in a dry run no list changes, though the film is known from then on; one that is no film is reported', async () => {
     const ann = await collector(service)
     const text = rows([342, 9_999_999])
     const dry = await ann.upload(text, { query: '?dry_run' })
     expect(dry).toMatchObject({ created: 1, errors: [{ row: 3, message: expect.stringContaining('9999999') }] })
-    const stored = await service.app.database.sql`select id from films where id = 342`
-    expect(stored).toHaveLength(0)
+    expect(await ann.favorites()).toEqual([])
+    const stored = await service.app.database.sql`select listed from films where id = 342`
+    expect(stored).toEqual([{ listed: false }])
     expect(await ann.upload(text)).toEqual({ ...dry, dry_run: false })
     expect(await ann.favorites()).toEqual([342])
     expect(calls().filter((path) => path.endsWith('/342'))).toHaveLength(1)

@@ -14,7 +14,7 @@ export const movieColumns = {
   description: sql<string>`coalesce(films.description, '')`,
   trailer: sql<string>`coalesce(films.trailer, '')`,
   year: films.year,
-  rating: films.rate,
+  rating: sql<number | null>`films.rate::float8`,
   minutes: films.minutes,
   genres: sql<{ id: number; name: string }[]>`coalesce((
     select json_agg(json_build_object('id', g.id, 'name', g.name) order by fg.position)

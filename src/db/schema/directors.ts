@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, date, integer, pgTable, text, unique } from 'drizzle-orm/pg-core'
+import { check, date, integer, pgTable, text, timestamp, unique } from 'drizzle-orm/pg-core'
 
 /** `photo_key` names the photo in the storage; `kinopoisk_id` is upstream's staffId where the director came from there. */
 export const directors = pgTable(
@@ -20,3 +20,9 @@ export const directors = pgTable(
     check('directors_kinopoisk_id_check', sql`${table.kinopoisk_id} > 0`),
   ],
 )
+
+/** Photos in the storage that no director has: noted before they are put there, and by the change that lets go of them. */
+export const loosePhotos = pgTable('loose_photos', {
+  key: text().primaryKey(),
+  since: timestamp({ withTimezone: true }).notNull().defaultNow(),
+})

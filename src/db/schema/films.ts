@@ -63,6 +63,8 @@ export const films = pgTable(
     // One index for each order of the catalogue: (sort key without nulls, id), see film-listing.ts beside this folder. What
     // follows lets the index alone answer: the column behind an expression, and what is filtered by most.
     index('films_listed_id_idx').on(table.id, table.rate, table.year).where(sql`${table.listed}`),
+    // For totals: what of a genre is not in the catalogue.
+    index('films_unlisted_idx').on(table.id).where(sql`not ${table.listed}`),
     index('films_rate_idx')
       .on(sql`coalesce(${table.rate}, 99)`, table.id, table.rate, table.year)
       .where(sql`${table.listed}`),

@@ -10,7 +10,7 @@ interface Dependencies {
   directors: DirectorRepository
   storage: Storage
   images: Images
-  /** Told of an object that no row names and that could not be removed. */
+  /** Told of a loose photo that could not be removed now. */
   leftBehind(error: unknown, key: string): void
 }
 
@@ -21,15 +21,29 @@ export type PhotoService = ReturnType<typeof createPhotoService>
 
 /**
  * Photos of directors. A row names an object only after it is there, and an object is removed only after no row names
- * it: whatever fails in between, no photo is lost, and at worst an object is left behind.
+ * it: whatever fails in between, no photo is lost. Objects that no row names are noted as loose, and `sweep` removes them.
  */
 export function createPhotoService({ directors, storage, images, leftBehind }: Dependencies) {
-  const discard = (key: string) => storage.remove(key).catch((error: unknown) => leftBehind(error, key))
+  async function discard(key: string): Promise<void> {
+    try {
+      if (!(await directors.isLoosePhoto(key))) return
+      await storage.remove(key)
+      await directors.forgetLoosePhoto(key)
+    } catch (error) {
+      leftBehind(error, key)
+    }
+  }
   const find = async (id: number) => (await directors.find(id)) ?? noDirector(id)
   const uploads = createGate({ name: 'uploads', max: uploadsAtOnce })
 
   return {
     discard,
+
+    /** Removes what could not be removed when it became loose. */
+    async sweep(): Promise<void> {
+      for (const key of await directors.findLoosePhotos()) await discard(key)
+    },
+
     /** The photo and its key, another for every upload. @throws {AppError} director_not_found, photo_not_found */
     async find(id: number, method: 'GET' | 'HEAD') {
       const { photo_key } = await find(id)
@@ -45,14 +59,15 @@ export function createPhotoService({ directors, storage, images, leftBehind }: D
       await find(id)
       const { bytes, contentType, extension } = await uploads.run(async () => images.redraw(await read()))
       const key = `directors/${randomUUID()}.${extension}`
+      await directors.addLoosePhoto(key)
       try {
         await storage.put(key, bytes, contentType)
         const row = (await directors.swapPhoto(id, key)) ?? noDirector(id)
         if (row.replaced_key) await discard(row.replaced_key)
         return withPhotoUrl(row)
       } catch (error) {
-        // Also when `put` failed: it may have come through though its answer did not. Should the row name the new photo
-        // after all (the database's answer was lost), reading it is a 404 until the upload is repeated, as 503 asks for.
+        // Also when `put` failed: it may have come through though its answer did not. It stays should the row name it after
+        // all, because only the database's answer was lost.
         await discard(key)
         throw error
       }

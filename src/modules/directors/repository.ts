@@ -1,7 +1,7 @@
 import { asc, eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { paged } from '../../db/page.ts'
-import { directors } from '../../db/schema/directors.ts'
+import { directors, loosePhotos } from '../../db/schema/directors.ts'
 
 const columns = {
   id: directors.id,
@@ -32,30 +32,58 @@ export function createDirectorRepository(db: Db) {
       return row
     },
 
-    /** The removed row, or undefined when there was no such director. */
-    async remove(id: number) {
-      const [row] = await db.delete(directors).where(eq(directors.id, id)).returning(columns)
-      return row
+    /** The removed row, or undefined when there was no such director. The photo is then a loose one. */
+    remove(id: number) {
+      return db.transaction(async (tx) => {
+        const [row] = await tx.delete(directors).where(eq(directors.id, id)).returning(columns)
+        if (row?.photo_key) await tx.insert(loosePhotos).values({ key: row.photo_key })
+        return row
+      })
     },
 
     /**
-     * Sets the key of the photo; answers with the row and the key that it replaced, undefined for an unknown director.
-     * The row is locked before it is read, so of many at once each is told the key of the one before.
+     * Sets the key of the photo, which is a loose one no more; answers with the row and the key that it replaced, which now
+     * is one, or undefined for an unknown director. The row is locked before it is read, so of many at once each is told the
+     * key of the one before.
      */
-    async swapPhoto(id: number, key: string | null) {
-      const before = db
-        .select({ id: directors.id, replaced_key: sql<string | null>`${directors.photo_key}`.as('replaced_key') })
-        .from(directors)
-        .where(eq(directors.id, id))
-        .for('update')
-        .as('before')
-      const [row] = await db
-        .update(directors)
-        .set({ photo_key: key })
-        .from(before)
-        .where(eq(directors.id, before.id))
-        .returning({ ...columns, replaced_key: before.replaced_key })
-      return row
+    swapPhoto(id: number, key: string | null) {
+      return db.transaction(async (tx) => {
+        const before = tx
+          .select({ id: directors.id, replaced_key: sql<string | null>`${directors.photo_key}`.as('replaced_key') })
+          .from(directors)
+          .where(eq(directors.id, id))
+          .for('update')
+          .as('before')
+        const [row] = await tx
+          .update(directors)
+          .set({ photo_key: key })
+          .from(before)
+          .where(eq(directors.id, before.id))
+          .returning({ ...columns, replaced_key: before.replaced_key })
+        if (row && key) await tx.delete(loosePhotos).where(eq(loosePhotos.key, key))
+        if (row?.replaced_key) await tx.insert(loosePhotos).values({ key: row.replaced_key })
+        return row
+      })
+    },
+
+    async addLoosePhoto(key: string): Promise<void> {
+      await db.insert(loosePhotos).values({ key })
+    },
+
+    async isLoosePhoto(key: string): Promise<boolean> {
+      const rows = await db.select().from(loosePhotos).where(eq(loosePhotos.key, key))
+      return rows.length > 0
+    },
+
+    /** The keys of those that no upload can still be about. */
+    async findLoosePhotos(): Promise<string[]> {
+      const old = sql`${loosePhotos.since} < now() - interval '1 hour'`
+      const rows = await db.select({ key: loosePhotos.key }).from(loosePhotos).where(old).limit(1000)
+      return rows.map(({ key }) => key)
+    },
+
+    async forgetLoosePhoto(key: string): Promise<void> {
+      await db.delete(loosePhotos).where(eq(loosePhotos.key, key))
     },
   }
 }

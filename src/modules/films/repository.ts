@@ -1,7 +1,7 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { setGenres } from '../../db/film-genres.ts'
-import { type Filter, order, type Position, type Sort, sortKey, where } from '../../db/film-listing.ts'
+import { type Filter, order, type Position, type Sort, sortKey, total, where } from '../../db/film-listing.ts'
 import { filmNames } from '../../db/film-names.ts'
 import { filmColumns, withFirstGenre } from '../../db/films.ts'
 import { directors } from '../../db/schema/directors.ts'
@@ -71,7 +71,7 @@ export function createFilmRepository(db: Db) {
     },
 
     async count(filter: Filter): Promise<number> {
-      const [row] = await db.select({ total: sql<number>`count(*)::int` }).from(films).where(where(filter))
+      const [row] = await db.execute<{ total: number }>(sql`select ${total(filter)} as total`)
       return row?.total ?? 0
     },
 

@@ -1,5 +1,4 @@
 import { AppError, type ErrorCode } from '../../errors.ts'
-import type { Gateway } from '../../kinopoisk/gateway.ts'
 import type { MovieService } from '../movies/service.ts'
 
 /** Why Kinopoisk could not be asked about all. */
@@ -16,17 +15,12 @@ export interface LookUps {
   trouble: Trouble | null
 }
 
-interface Dependencies {
-  movies: Pick<MovieService, 'findKnown'>
-  kinopoisk: Pick<Gateway, 'film'>
-}
-
 // Of each import: the rest is left for the next, because Kinopoisk allows 500 calls a day.
 const maxLookUps = 50
 const atOnce = 5
 
-/** Stores the films that it finds, but not in a dry run. Asks no further once Kinopoisk can't be asked. */
-export function createLookUps({ movies, kinopoisk }: Dependencies) {
+/** Asks no further once Kinopoisk can't be asked. */
+export function createLookUps({ movies }: { movies: Pick<MovieService, 'findKnown'> }) {
   const isFilm = (id: number) =>
     movies.findKnown(id).then(
       () => true,
@@ -35,14 +29,13 @@ export function createLookUps({ movies, kinopoisk }: Dependencies) {
         throw error
       },
     )
-  const isFilmUnstored = async (id: number) => (await kinopoisk.film(id)).value !== null
 
-  return async (ids: number[], dryRun: boolean): Promise<LookUps> => {
+  return async (ids: number[]): Promise<LookUps> => {
     const told = new Map<number, boolean>()
     let trouble: Trouble | null = null
     for (let at = 0; at < Math.min(ids.length, maxLookUps) && !trouble; at += atOnce) {
       const part = ids.slice(at, at + atOnce)
-      const answers = await Promise.allSettled(part.map(dryRun ? isFilmUnstored : isFilm))
+      const answers = await Promise.allSettled(part.map(isFilm))
       for (const [i, answer] of answers.entries()) {
         if (answer.status === 'fulfilled') told.set(part[i] ?? 0, answer.value)
         else if (answer.reason instanceof AppError)

@@ -15,6 +15,9 @@ interface Options {
 }
 
 const tags = ['lists']
+const description =
+  '201 when it was added, 200 when it was there already. Kinopoisk is asked about a movie that is not known, or only in ' +
+  'part; one known in part is added also when Kinopoisk cannot be asked.'
 
 /** One user list under both its addresses: /movies/<path> and /<path>/movies. Needs `authenticate` on its scope. */
 export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list, path, name }) => {
@@ -66,7 +69,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
         tags,
         operationId: `addTo${name}`,
         summary: `Add a movie to the user's ${path}`,
-        description: '201 when it was added, 200 when it was there already',
+        description,
         body: AddBody,
         response: added,
       },
@@ -88,7 +91,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
         tags,
         operationId: `addTo${name}Alias`,
         summary: `Add a movie to the user's ${path}`,
-        description: '201 when it was added, 200 when it was there already',
+        description,
         params: IdParams,
         response: added,
       },

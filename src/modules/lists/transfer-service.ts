@@ -15,7 +15,7 @@ interface Dependencies {
   transfer: TransferRepository
   matching: MatchingRepository
   movies: Pick<MovieService, 'findKnown'>
-  kinopoisk: Pick<Gateway, 'film' | 'votes'>
+  kinopoisk: Pick<Gateway, 'votes'>
 }
 
 export interface Report {
@@ -39,12 +39,12 @@ interface Work {
 }
 
 export function createTransferService({ transfer, matching, movies, kinopoisk }: Dependencies) {
-  const lookUp = createLookUps({ movies, kinopoisk })
+  const lookUp = createLookUps({ movies })
 
   /** Votes bring their films along, so nobody has to be asked about them. */
   function lookUpIn(films: Map<number, ToldFilm> | undefined, dryRun: boolean) {
     return async (ids: number[]): Promise<LookUps> => {
-      if (!films) return lookUp(ids, dryRun)
+      if (!films) return lookUp(ids)
       const told = ids.map((id) => films.get(id)).filter((film) => film !== undefined)
       if (!dryRun) for (const part of batches(told)) await matching.addFilms(part)
       return { films: new Set(told.map((film) => film.kinopoisk_id)), unasked: new Map(), trouble: null }

@@ -1,8 +1,8 @@
-/** Batches of items as the text of one JSON array, a piece for each batch. */
-export async function* arrayText<T>(batches: AsyncIterable<T[]>, serialise: (item: T) => string) {
+/** Batches of JSON texts as the text of one array, a piece for each batch. */
+export async function* arrayText(batches: AsyncIterable<string[]>) {
   let separator = '['
   for await (const batch of batches) {
-    yield separator + batch.map((item) => serialise(item)).join(',')
+    yield separator + batch.join(',')
     separator = ','
   }
   yield separator === '[' ? '[]' : ']'

@@ -41,10 +41,9 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
         return found.movies
       }
-      const batches = await catalogue.all(order)
-      const serialise = reply.compileSerializationSchema(Movie)
+      const batches = await catalogue.all(order, reply.compileSerializationSchema(Movie))
       // Whoever asks for the head alone must not make us read the rest.
-      const text = request.method === 'HEAD' ? [] : arrayText(batches, serialise)
+      const text = request.method === 'HEAD' ? [] : arrayText(batches)
       return reply.type('application/json; charset=utf-8').send(Readable.from(text) as never)
     },
   )
@@ -57,7 +56,8 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         operationId: 'getMovie',
         summary: 'A movie by its Kinopoisk id or own id',
         description:
-          'Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one.',
+          'When Kinopoisk cannot be asked, the movie is served as it is known; `kinopoisk.complete` is false where only a ' +
+          'search told of it, also when Kinopoisk has no details of it. Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one.',
         params: IdParams,
         response: {
           200: Movie,

@@ -1,22 +1,19 @@
-import { type MovieRepository, type Order, pageSize } from './repository.ts'
+import { type MovieRepository, pageSize } from './repository.ts'
+import type { MovieStream, Order } from './stream-repository.ts'
 
 export type MovieCatalogue = ReturnType<typeof createMovieCatalogue>
 
-type Movies = Awaited<ReturnType<MovieRepository['listBehind']>>
+type Movie = Parameters<Parameters<MovieStream['readBehind']>[1]>[0]
 
 interface Dependencies {
-  movies: Pick<MovieRepository, 'listPage' | 'listBehind'>
+  movies: Pick<MovieRepository, 'listPage'>
+  stream: MovieStream
   /** How many films the catalogue has. */
   count(): Promise<number>
 }
 
 /** The catalogue in the movie vocabulary. */
-export function createMovieCatalogue({ movies, count }: Dependencies) {
-  /** Neither memory nor a connection is held while nobody reads. */
-  async function* batches(order: Order, first: Movies) {
-    for (let batch = first; batch.length > 0; batch = await movies.listBehind(order, batch.at(-1))) yield batch
-  }
-
+export function createMovieCatalogue({ movies, stream, count }: Dependencies) {
   return {
     async page(order: Order, page: number) {
       const total = await count()
@@ -25,9 +22,15 @@ export function createMovieCatalogue({ movies, count }: Dependencies) {
       return { movies: page > pages ? [] : await movies.listPage(order, page), total, page, pages }
     },
 
-    /** All of it in batches. The first one has been read when this resolves, so that a failure is told in time. */
-    async all(order: Order) {
-      return batches(order, await movies.listBehind(order))
+    /**
+     * What `turn` makes of each movie, in batches; neither memory nor a connection is held while nobody reads. The first
+     * batch has been read when this resolves, so that a failure is told in time.
+     */
+    async all<T>(order: Order, turn: (movie: Movie) => T) {
+      const first = await stream.readBehind(order, turn)
+      return (async function* batches() {
+        for (let batch = first; batch.last; batch = await stream.readBehind(order, turn, batch.last)) yield batch.items
+      })()
     },
   }
 }

@@ -5,8 +5,10 @@ import type { Found, SearchRepository } from './search-repository.ts'
 
 const pageSize = 20
 const maxPages = 20
-// What a name must have of the query's trigrams to be compared: most typos leave half of them, in a short name a third.
+// What a name must have of the query's trigrams to be compared: a typo leaves most of them, in a short name a third. The
+// less is asked for, the longer it takes; where one slip is all, nothing can be nearer.
 const passes = [
+  { shared: 0.6, maxLength: 100 },
   { shared: 0.45, maxLength: 100 },
   { shared: 0.3, maxLength: 11 },
 ]
@@ -25,24 +27,25 @@ export function createLocalSearch({ films, gate }: { films: SearchRepository; ga
       if (found.total > 0) return found
       readings.push({ text, words })
     }
-    for (const { shared, maxLength } of passes) {
-      const short = readings.map(({ words }) => words).filter((words) => [...words].length <= maxLength)
-      const ids = await findNearest(short, shared)
-      if (ids.length > 0) return { ids: await films.sort(ids), total: ids.length }
-    }
-    return { ids: [], total: 0 }
+    const ids = await findNearest(readings.map((reading) => reading.words))
+    return { ids: await films.sort(ids), total: ids.length }
   }
 
   /** The films that are the fewest slips away from any of the readings. */
-  async function findNearest(readings: string[], shared: number): Promise<number[]> {
-    const near = new Map<number, number>()
-    for (const words of readings.filter((words) => forgiven(words) > 0)) {
-      for (const film of await films.findSimilar(words, shared)) {
-        near.set(film.id, Math.min(distance(words, film.words), near.get(film.id) ?? Number.POSITIVE_INFINITY))
+  async function findNearest(readings: string[]): Promise<number[]> {
+    const slips = new Map<number, number>()
+    let fewest = Number.POSITIVE_INFINITY
+    for (const { shared, maxLength } of passes) {
+      const fitting = readings.filter((words) => forgiven(words) > 0 && [...words].length <= maxLength)
+      for (const words of fitting) {
+        for (const film of await films.findSimilar(words, shared)) {
+          slips.set(film.id, Math.min(distance(words, film.words), slips.get(film.id) ?? Number.POSITIVE_INFINITY))
+        }
       }
+      fewest = Math.min(...slips.values())
+      if (fewest <= 1) break
     }
-    const fewest = Math.min(...near.values())
-    return [...near].filter(([, slips]) => slips === fewest && Number.isFinite(slips)).map(([id]) => id)
+    return [...slips].filter(([, count]) => count === fewest && Number.isFinite(count)).map(([id]) => id)
   }
 
   /** `page` from 1, 20 films each. @throws {AppError} overloaded */

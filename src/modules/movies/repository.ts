@@ -9,21 +9,7 @@ import { favourites, wishlist } from '../../db/schema/lists.ts'
 export { pageSize }
 
 /** Of the catalogue: by id, or newest year first, then id descending. Each is a range of one index. */
-export type Order = 'id' | 'new'
-
-interface Position {
-  id: number
-  year: number | null
-}
-
-const keys = { id: sql`films.id`, new: sql`films.year desc, films.id desc` }
-const behind = {
-  id: sql`films.id > ${sql.placeholder('id')}`,
-  new: sql`(films.year, films.id) < (${sql.placeholder('year')}, ${sql.placeholder('id')})`,
-}
-/** Before every film there can be. */
-const starts = { id: { id: 0, year: 0 }, new: { id: 2_147_483_647, year: 32_767 } }
-const batchSize = 200
+const orders = { id: sql`films.id`, new: sql`films.year desc, films.id desc` }
 
 /** What upstream told of a film. `kinopoisk` is kept as it is; the rest is what the film's own columns take of it. */
 export interface ToldFilm {
@@ -55,7 +41,6 @@ export function createMovieRepository(db: Db) {
     .from(films)
     .where(sql`${eq(films.id, sql.placeholder('id'))} and films.listed`)
     .prepare('listed_movie_by_id')
-  const batches = { id: prepareBatch(db, 'id'), new: prepareBatch(db, 'new') }
   return {
     async find(id: number) {
       const [row] = await byId.execute({ id })
@@ -69,17 +54,11 @@ export function createMovieRepository(db: Db) {
     },
 
     /** A page of the catalogue, from 1. */
-    async listPage(order: Order, page: number) {
+    async listPage(order: keyof typeof orders, page: number) {
       // The ids first: what is skipped are entries of the index, and not films.
-      const ids = sql`select films.id from films where films.listed order by ${keys[order]}
+      const ids = sql`select films.id from films where films.listed order by ${orders[order]}
         limit ${pageSize} offset ${(page - 1) * pageSize}`
-      const rows = await db.select(movieColumns).from(films).where(sql`films.id in (${ids})`).orderBy(keys[order])
-      return rows.map(withGenre)
-    },
-
-    /** Some hundreds of the catalogue's movies behind one of them, or from the first on; none at the end. */
-    async listBehind(order: Order, position: Position = starts[order]) {
-      const rows = await batches[order].execute({ id: position.id, year: position.year })
+      const rows = await db.select(movieColumns).from(films).where(sql`films.id in (${ids})`).orderBy(orders[order])
       return rows.map(withGenre)
     },
 
@@ -173,14 +152,4 @@ function curated(column: string) {
 
 function filled(column: string) {
   return sql.raw(`case when films.listed then films.${column} else coalesce(excluded.${column}, films.${column}) end`)
-}
-
-function prepareBatch(db: Db, order: Order) {
-  return db
-    .select(movieColumns)
-    .from(films)
-    .where(sql`films.listed and ${behind[order]}`)
-    .orderBy(keys[order])
-    .limit(batchSize)
-    .prepare(`movies_by_${order}`)
 }

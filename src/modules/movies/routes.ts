@@ -13,6 +13,10 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ movies: MovieService }> =
         operationId: 'searchMovies',
         tags: ['movies'],
         summary: 'Search Kinopoisk by title',
+        description:
+          'When Kinopoisk cannot be asked and no answer is kept, the films known here are searched by Russian and original ' +
+          'title (`source` is `local`, `complete` false): words in any order, case and ё/е do not matter, the keyboard layout ' +
+          'and small typos are forgiven. Exact titles first, then those that begin so, those that hold it; the most voted first.',
         querystring: SearchQuery,
         response: { 200: SearchResult, ...problems(...upstreamProblems) },
       },

@@ -25,7 +25,7 @@ const cells: Record<Column, string> = {
   updated_at: time('films.updated_at'),
 }
 
-const select = `
+export const exportQuery = `
   select ${columns.map((column) => `${cells[column]} as ${column}`).join(', ')}
   from films
   left join (
@@ -37,6 +37,10 @@ const select = `
   left join directors on directors.id = films.director_id
   where films.listed
   order by films.id`
+
+// Films, and their genres, are then read in the order of their keys and merged: nothing of the catalogue's size is sorted or
+// hashed, and the first row comes at once.
+export const exportSettings = 'set enable_sort = off; set enable_hashjoin = off; set jit = off'
 
 export interface Export {
   /** All listed films as CSV, as PostgreSQL writes it: lines end with LF. */
@@ -51,14 +55,12 @@ export function createExportRepository(url: string) {
       // For as long as the reader takes: export-service.ts bounds that.
       const session = await openSession(url, { statementTimeoutMs: 0 })
       try {
-        // Films, and their genres, are then read in the order of their keys and merged: nothing of the catalogue's size is
-        // sorted or hashed, and the first row comes at once.
-        await session.query('set enable_sort = off; set enable_hashjoin = off; set jit = off')
+        await session.query(exportSettings)
       } catch (error) {
         session.close()
         throw error
       }
-      const rows = session.copyOut(`copy (${select}) to stdout (format csv, header true, encoding 'UTF8')`)
+      const rows = session.copyOut(`copy (${exportQuery}) to stdout (format csv, header true, encoding 'UTF8')`)
       return { rows, close: session.close }
     },
   }
