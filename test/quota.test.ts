@@ -124,7 +124,7 @@ describe('the ledger', () => {
     [0, -1, 0],
   ])('configured %j and told %j a day are %i', async (configured, told, limit) => {
     if (told !== undefined) {
-      await accountsOf().claim({ starting: true })
+      await accountsOf().claim('1 min')
       await accountsOf().learn({ limit: told, left: true })
     }
     expect((await ledgerOf(configured).read()).limit).toBe(limit)
@@ -355,9 +355,9 @@ describe("the key's account", () => {
     const built = build(answer)
     await check(built)
     expect(await built.ledger.read()).toMatchObject({ limit: 500, blocked: null, spent: { outside: 0 } })
-    expect(await built.accounts.claim({ starting: false })).toBeUndefined()
+    expect(await built.accounts.claim('3 h')).toBeUndefined()
     await clocked.pass('15 minutes')
-    expect(await built.accounts.claim({ starting: false })).toEqual({ blocked: false })
+    expect(await built.accounts.claim('3 h')).toEqual({ blocked: false })
   })
 
   test.each([
@@ -370,9 +370,12 @@ describe("the key's account", () => {
   })
 
   test('it is asked every three hours; while blocked after 15 s, then every 15 minutes', async () => {
-    const { accounts } = build(() => null)
-    const due = async () => (await accounts.claim({ starting: false })) !== undefined
-    await accounts.claim({ starting: true })
+    const { accounts, ledger } = build(() => null)
+    const due = async () => {
+      const { blocked } = await ledger.read()
+      return (await accounts.claim(blocked ? '15 min' : '3 h')) !== undefined
+    }
+    await accounts.claim('1 min')
     await accounts.learn({ limit: 500, left: true })
     await clocked.pass('179 minutes')
     expect(await due()).toBe(false)
@@ -413,6 +416,20 @@ describe("the key's account", () => {
     await check(built)
     expect((await built.ledger.read()).blocked !== null).toBe(stays)
     expect(built.quota.isBlocked()).toBe(stays)
+  })
+
+  test("calls that others have spent all are asked about again soon: they may be of upstream's day before", async () => {
+    let used = 500
+    const built = build(() => daily(500, used))
+    const account = built.account()
+    await account.start()
+    expect(await spend(built.ledger, 'interactive')).toBe(0)
+    used = 3
+    await built.quota.look()
+    await clocked.pass('15 minutes')
+    await vi.waitFor(async () => expect((await built.ledger.read()).spent.outside).toBe(3), { timeout: 10_000 })
+    expect(built.asked()).toBe(2)
+    account.close()
   })
 
   test('a call that is refused while the account is asked about is newer than the answer', async () => {

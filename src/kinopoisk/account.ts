@@ -11,7 +11,7 @@ interface Options {
   question: Question<AccountAnswer>
   accounts: AccountRepository
   ledger: Pick<Ledger, 'reconcile'>
-  quota: Pick<Quota, 'heed' | 'look' | 'isBlocked'>
+  quota: Pick<Quota, 'heed' | 'look' | 'isPressing'>
   timeoutMs: number
   warn: (error: unknown, message: string) => void
   /** How often this process looks whether upstream is to be asked. */
@@ -27,8 +27,8 @@ export function createAccount({ ask, question, accounts, ledger, quota, timeoutM
   let lookAt = 0
   let checking = false
 
-  async function check(starting: boolean): Promise<void> {
-    const claimed = await accounts.claim({ starting })
+  async function check(rest: '1 min' | '15 min' | '3 h'): Promise<void> {
+    const claimed = await accounts.claim(rest)
     if (!claimed) return
     try {
       const { value } = await ask(question, { purpose: 'refresh', deadline: performance.now() + timeoutMs })
@@ -48,10 +48,11 @@ export function createAccount({ ask, question, accounts, ledger, quota, timeoutM
     if (checking) return
     checking = true
     try {
-      if (starting || quota.isBlocked()) await quota.look()
+      if (starting || quota.isPressing()) await quota.look()
       else if (performance.now() < lookAt) return
       lookAt = performance.now() + lookMs
-      await check(starting)
+      const rest = quota.isPressing() ? '15 min' : '3 h'
+      await check(starting ? '1 min' : rest)
     } catch (error) {
       warn(error, 'the account of the Kinopoisk key could not be checked')
     } finally {

@@ -13,9 +13,7 @@ export function createAccountRepository(db: Db, { keyHash, resetTz }: { keyHash:
   // A short trouble of upstream's is over soon, unless it comes back as soon.
   const first = sql`${accounts.checked_at} <= ${accounts.blocked_at} and ${accounts.blocked_at} <= ${now} - interval '15 s'
     and coalesce(${accounts.cleared_at} <= ${now} - interval '15 min', true)`
-  const isDue = sql`(${accounts.checked_at} is null or ${ageOver('3 h')}
-    or (${isBlocked} and ${first})
-    or ((${isBlocked} or ${accounts.daily_limit} is null) and ${ageOver('15 min')}))`
+  const isUnknown = sql`${accounts.daily_limit} is null and ${ageOver('15 min')}`
 
   return {
     /** No call is made until the next reset of the quota, or until the key is accepted. True when that is new. */
@@ -31,12 +29,12 @@ export function createAccountRepository(db: Db, { keyHash, resetTz }: { keyHash:
       return row !== undefined
     },
 
-    /** For one replica at a time: whether it is to ask about the account. `starting`: asked unless a minute ago. */
-    async claim({ starting }: { starting: boolean }): Promise<{ blocked: boolean } | undefined> {
+    /** For one replica at a time: whether it is to ask about the account, if that was not done for `rest`. */
+    async claim(rest: '1 min' | '15 min' | '3 h'): Promise<{ blocked: boolean } | undefined> {
       const [row] = await db.execute<{ blocked: boolean }>(sql`
         insert into ${accounts} (key_hash, checked_at) values (${keyHash}, ${now})
         on conflict (key_hash) do update set checked_at = ${now}
-        where ${isDue} or (${starting} and ${ageOver('1 min')})
+        where ${accounts.checked_at} is null or ${ageOver(rest)} or (${isBlocked} and ${first}) or (${isUnknown})
         returning coalesce(${isBlocked}, false) as blocked`)
       return row
     },

@@ -31,11 +31,14 @@ export function createQuota({ ledger, accounts, meter, warn }: Options) {
   const remember = (purpose: Purpose, error: () => AppError, blocked: boolean) =>
     refusals.set(purpose, { error, blocked, until: performance.now() + rememberedMs })
 
+  let pressing = false
   const forget = () => refusals.clear()
 
   /** What is known in the database, and from now on here. */
   async function look(): Promise<Balance> {
     const balance = await ledger.read()
+    // What others have spent may be of the day before, if upstream's day ends later than ours.
+    pressing = balance.blocked !== null || (isUsedUp(balance) && balance.spent.outside > 0)
     if (balance.blocked) for (const purpose of purposes) remember(purpose, errorOf(balance), true)
     else if (isBlocked()) forget()
     return balance
@@ -90,7 +93,10 @@ export function createQuota({ ledger, accounts, meter, warn }: Options) {
     }
   }
 
-  return { guard, paid, heed, look, isBlocked }
+  /** Upstream may soon tell that calls can be made again. */
+  const isPressing = () => pressing
+
+  return { guard, paid, heed, look, isBlocked, isPressing }
 }
 
 const reasons = { quota: 'the quota is used up', key: 'the API key is rejected' }
@@ -100,10 +106,14 @@ function blockOf({ outcome }: UpstreamFailure): 'quota' | 'key' | undefined {
   return outcome === 'rejected_key' ? 'key' : undefined
 }
 
-function errorOf({ blocked, limit, spent, resetsInSeconds }: Balance): () => AppError {
+function isUsedUp({ limit, spent }: Balance): boolean {
+  return limit >= 0 && Object.values(spent).reduce((sum, calls) => sum + calls) >= limit
+}
+
+function errorOf(balance: Balance): () => AppError {
+  const { blocked, resetsInSeconds } = balance
   if (blocked?.reason === 'key') return () => refusal('upstream_rejected_key', soonSeconds)
-  const all = Object.values(spent).reduce((sum, calls) => sum + calls)
-  const isUsedUp = blocked !== null || (limit >= 0 && all >= limit)
-  const seconds = isUsedUp ? resetsInSeconds : Math.min(soonSeconds, resetsInSeconds)
-  return () => refusal('upstream_quota_exhausted', seconds, isUsedUp ? undefined : 'the share of the quota is used up')
+  if (blocked || isUsedUp(balance)) return () => refusal('upstream_quota_exhausted', resetsInSeconds)
+  const seconds = Math.min(soonSeconds, resetsInSeconds)
+  return () => refusal('upstream_quota_exhausted', seconds, 'the share of the quota is used up')
 }
