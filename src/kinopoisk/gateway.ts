@@ -82,8 +82,8 @@ export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
 const pageSize = 20
 const maxPages = 20
 const maxVotePages = 100
-// Many pages of an import wait for turns under a low rate; an answer takes no longer than of any other call.
-const votesWaitMs = 60_000
+// The many calls of an import wait for their turns; an answer takes no longer than of any other call.
+const importWaitMs = 60_000
 
 export function createGateway(database: Database, options: GatewayOptions): Gateway {
   const { sandbox, clock = systemClock, warn = () => {}, renewalMs = 60_000 } = options
@@ -118,14 +118,9 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const told = createTeller(clock, sandbox)
 
   /** Counts how the question was answered. */
-  async function answer<T>(
-    by: Ask,
-    question: Question<T>,
-    purpose: Purpose,
-    seen?: Date,
-    waitMs = options.timeoutMs,
-  ): Promise<Answer<T>> {
+  async function answer<T>(by: Ask, question: Question<T>, purpose: Purpose, seen?: Date): Promise<Answer<T>> {
     const count = (result: Result) => meter.results.inc({ endpoint: question.endpoint, result })
+    const waitMs = purpose === 'import' ? importWaitMs : options.timeoutMs
     try {
       const answer = await by(question, { purpose, deadline: performance.now() + waitMs, seen })
       count(resultOf(answer))
@@ -162,7 +157,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       return told(found, { total, pages, items: items.map(normaliseItem) })
     },
     async votes(userId, page) {
-      const found = await answer(ask, votesQuestion(userId, page), 'import', undefined, votesWaitMs)
+      const found = await answer(ask, votesQuestion(userId, page), 'import')
       if (!found.value) return told(found, null)
       const { total, items } = found.value
       const pages = Math.min(maxVotePages, Math.ceil(total / pageSize))

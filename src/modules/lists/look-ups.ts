@@ -22,7 +22,7 @@ const atOnce = 5
 /** Asks no further once Kinopoisk can't be asked. */
 export function createLookUps({ movies }: { movies: Pick<MovieService, 'findKnown'> }) {
   const isFilm = (id: number) =>
-    movies.findKnown(id).then(
+    movies.findKnown(id, 'import').then(
       () => true,
       (error) => {
         if (error instanceof AppError && error.code === 'movie_not_found') return false

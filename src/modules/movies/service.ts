@@ -2,6 +2,7 @@ import { AppError, inputFault } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
 import type { News } from '../../kinopoisk/news.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
+import type { Purpose } from '../../kinopoisk/question.ts'
 import type { LocalSearch } from './local-search.ts'
 import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
 
@@ -21,17 +22,17 @@ export function createMovieService({ movies, searchLocally, kinopoisk }: Depende
    * What upstream tells about a film, and the film. It has been stored when it was told (see `learn`), unless this
    * process died in between.
    */
-  async function sync(id: number) {
-    const told = await kinopoisk.film(id)
+  async function sync(id: number, purpose?: Purpose) {
+    const told = await kinopoisk.film(id, purpose)
     const known = await movies.find(id)
     if (!told.value || !isNewer(told.value, known)) return { movie: known, told }
     await movies.save(toKnown(told.value))
     return { movie: await movies.find(id), told }
   }
 
-  async function syncOrKept(id: number) {
+  async function syncOrKept(id: number, purpose?: Purpose) {
     try {
-      return await sync(id)
+      return await sync(id, purpose)
     } catch (error) {
       const movie = error instanceof AppError ? await movies.find(id) : undefined
       if (!(error instanceof AppError) || !movie) throw error
@@ -40,8 +41,10 @@ export function createMovieService({ movies, searchLocally, kinopoisk }: Depende
     }
   }
 
-  const find = async (id: number) => {
-    const { movie, told } = isKinopoiskId(id) ? await syncOrKept(id) : { movie: await movies.find(id), told: undefined }
+  const find = async (id: number, purpose?: Purpose) => {
+    const { movie, told } = isKinopoiskId(id)
+      ? await syncOrKept(id, purpose)
+      : { movie: await movies.find(id), told: undefined }
     if (!movie) movieNotFound(id)
     return { movie, told }
   }
@@ -87,9 +90,9 @@ export function createMovieService({ movies, searchLocally, kinopoisk }: Depende
     },
 
     /** The movie; upstream is asked only about one that is not known, or only in part. Throws as `find`. */
-    async findKnown(id: number) {
+    async findKnown(id: number, purpose?: Purpose) {
       const known = await movies.find(id)
-      return known && !isPartial(known) ? known : (await find(id)).movie
+      return known && !isPartial(known) ? known : (await find(id, purpose)).movie
     },
 
     /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
