@@ -45,6 +45,12 @@ import { createMovieService } from './modules/movies/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
 import { createRatingService } from './modules/ratings/service.ts'
+import { createAccountRepository } from './modules/users/account-repository.ts'
+import { accountRoutes } from './modules/users/account-routes.ts'
+import { createAccountService } from './modules/users/account-service.ts'
+import { createUserAdminRepository } from './modules/users/admin-repository.ts'
+import { userAdminRoutes } from './modules/users/admin-routes.ts'
+import { createUserAdminService } from './modules/users/admin-service.ts'
 import { createUserRepository } from './modules/users/repository.ts'
 import { userRoutes } from './modules/users/routes.ts'
 import { createUserService } from './modules/users/service.ts'
@@ -114,9 +120,10 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   await app.register(housekeepingPlugin, { tasks: { sessions: authRepository.deleteExpiredSessions } })
 
+  const passwords = createPasswords()
   const auth = createAuthService({
     repository: authRepository,
-    passwords: createPasswords(),
+    passwords,
     accessTokens: app.accessTokens,
     refreshTokens: createRefreshTokens(edges.jwtSecrets),
     accessTtlMs: config.accessTtlMs,
@@ -172,6 +179,14 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     kinopoisk: app.kinopoisk,
     pauseMs: edges.kinopoisk.sandbox ? 0 : 500,
   })
+  const accounts = createUserAdminService({ accounts: createUserAdminRepository(database.db) })
+  const account = createAccountService({
+    users,
+    accounts: createAccountRepository(database.db),
+    kept: transfer.rows,
+    findPasswordHash: authRepository.findPasswordHash,
+    verifyPassword: passwords.verify,
+  })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 
   await app.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
@@ -190,6 +205,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     secured.addHook('onRequest', secured.authenticate)
     await secured.register(sessionRoutes, { auth })
     await secured.register(userRoutes, { users })
+    await secured.register(accountRoutes, { account })
     await secured.register(searchRoutes, { movies })
     await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
@@ -197,6 +213,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await secured.register(ratingRoutes, { ratings })
     await secured.register(async (administration) => {
       administration.addHook('onRequest', administration.requireAdmin)
+      await administration.register(userAdminRoutes, { accounts })
       await administration.register(filmAdminRoutes, { films })
       await administration.register(genreAdminRoutes, { genres })
       await administration.register(directorAdminRoutes, { directors })

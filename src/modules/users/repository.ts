@@ -4,7 +4,7 @@ import { users } from '../../db/schema/users.ts'
 
 export type ProfileChange = Partial<Pick<typeof users.$inferInsert, 'age' | 'name' | 'surname' | 'favorite_genre'>>
 
-const profile = {
+export const profile = {
   id: users.id,
   login: users.login,
   age: users.age,
