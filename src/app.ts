@@ -59,10 +59,11 @@ import dbPlugin from './plugins/db.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
 import housekeepingPlugin from './plugins/housekeeping.ts'
 import kinopoiskPlugin from './plugins/kinopoisk.ts'
+import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins/limits.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin, { optionalToken } from './plugins/openapi.ts'
-import securityPlugin from './plugins/security.ts'
+import securityPlugin, { noStore } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
 import validationPlugin from './plugins/validation.ts'
 
@@ -81,6 +82,8 @@ export interface Edges {
   /** Told of every internal error, once. */
   report?: (error: unknown, context: { requestId: string }) => void
   clock?: Clock
+  /** Other limits than the usual ones. */
+  limits?: Partial<Limits>
 }
 
 /** The whole service, not yet listening. The database must have been migrated. */
@@ -88,12 +91,12 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   const app: FastifyInstance = Fastify({
     ...loggerOptions(config.logLevel, edges.logStream),
     trustProxy: config.trustProxy,
-    bodyLimit: 1024 * 1024,
+    ...serverLimits,
     // plugins/errors.ts says it, as a problem.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
-    http: { requireHostHeader: false },
+    http: { requireHostHeader: false, ...headerLimits },
     frameworkErrors: sendProblem,
     clientErrorHandler: sendRawProblem,
   })
@@ -102,6 +105,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(loggingPlugin)
   await app.register(metricsPlugin)
   await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
+  await app.register(limitsPlugin, { limits: edges.limits })
   await app.register(validationPlugin)
   await app.register(openapiPlugin, { version: edges.version })
   await app.register(dbPlugin, { url: edges.databaseUrl })
@@ -189,10 +193,14 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 
-  await app.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
-  await app.register(authRoutes, { auth, users })
+  await app.register(async (open) => {
+    open.addHook('onRequest', noStore)
+    await open.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
+    await open.register(authRoutes, { auth, users })
+  })
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken
+    else reading.addHook('onRequest', noStore)
     reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)
     await reading.register(filmRoutes, { films })
     await reading.register(genreRoutes, { genres })
@@ -202,6 +210,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await reading.register(filmExportRoutes, { filmExport })
   })
   await app.register(async (secured) => {
+    secured.addHook('onRequest', noStore)
     secured.addHook('onRequest', secured.authenticate)
     await secured.register(sessionRoutes, { auth })
     await secured.register(userRoutes, { users })
