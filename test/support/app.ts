@@ -10,6 +10,7 @@ import { loadConfig } from '../../src/config.ts'
 import { connect } from '../../src/db/connect.ts'
 import { type Sandbox, type SandboxCall, startSandbox } from '../../src/embedded/kinopoisk/server.ts'
 import { databaseUrl, template } from './database.ts'
+import { overhear, refuseLeaks, secretsOf } from './privacy.ts'
 
 export interface TestApp {
   app: FastifyInstance
@@ -23,6 +24,7 @@ export interface TestApp {
   dataDir: string
   /** Another process' worth of service on the same database and upstream. */
   replica(): Promise<FastifyInstance>
+  /** Fails when the log held what no log may hold: so it is looked for in the whole run. */
   close(): Promise<void>
 }
 
@@ -34,12 +36,13 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-data-'))
   const calls: SandboxCall[] = []
   const sandbox = await startSandbox({ onCall: (call) => calls.push(call) })
+  const secrets = new Set([jwtSecret, ...secretsOf(env)])
   let log = ''
   const logStream = new PassThrough().on('data', (chunk) => {
     log += chunk
   })
-  const build = () =>
-    buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
+  const build = async () => {
+    const app = await buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
       databaseUrl: url,
       jwtSecrets: [jwtSecret],
       kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true },
@@ -47,6 +50,9 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
       logStream,
       ...edges,
     })
+    overhear(app, secrets)
+    return app
+  }
   const apps = [await build()]
   const app = apps[0] as FastifyInstance
   await app.ready()
@@ -67,6 +73,7 @@ export async function testApp(env: Record<string, string> = {}, edges: Partial<E
       for (const each of apps) await each.close()
       await sandbox.close()
       await rm(dataDir, { recursive: true, force: true })
+      refuseLeaks(log, secrets)
     },
   }
 }
