@@ -16,7 +16,7 @@ const NewPassword = Type.String({ minLength: 8, maxLength: 128, format: 'text', 
 const Password = Type.String({ minLength: 1, maxLength: 128, format: 'text', examples: ['correct horse battery'] })
 
 /** A number, also as text (forms send text); `""` or null: none. */
-export function LooseInteger(minimum: number, maximum: number, example: number) {
+function LooseInteger(minimum: number, maximum: number, example: number) {
   return Type.Unsafe<number | string | null>({
     type: ['integer', 'string', 'null'],
     minimum,
