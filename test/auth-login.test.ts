@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test, vi } from 'vitest'
+import { createPasswords } from '../src/modules/auth/passwords.ts'
 import { password } from './support/app.ts'
 import {
   aForm,
@@ -116,9 +117,10 @@ describe('logging in', () => {
 
   test('a session opens only for the password of the moment when it opens', async () => {
     const { id, login } = await newUser()
+    const changed = await createPasswords().hash('changed meanwhile')
     const change = await database.sql.reserve()
     await change`begin`
-    await change`update users set password_hash = 'changed meanwhile' where id = ${id}`
+    await change`update users set password_hash = ${changed} where id = ${id}`
     const answer = logIn(login)
     await Promise.race([answer, vi.waitUntil(isAnyoneWaiting, { timeout: 20_000 })])
     await change`commit`

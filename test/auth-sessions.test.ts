@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createSessionRepository } from '../src/modules/auth/session-repository.ts'
 import {
   bearer,
   call,
@@ -46,8 +47,7 @@ describe('expired sessions', () => {
   test('are swept, the others stay', async () => {
     const [gone, stays] = [await newUser(), await newUser()]
     await expire(gone)
-    const { createAuthRepository } = await import('../src/modules/auth/repository.ts')
-    await createAuthRepository(database.db).deleteExpiredSessions()
+    await createSessionRepository(database.db).deleteExpired()
     expect(await generation(gone.id)).toBeUndefined()
     expect(await generation(stays.id)).toBe(0)
   })
