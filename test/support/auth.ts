@@ -40,11 +40,12 @@ export function checkLog(): void {
   })
 }
 
-interface Call {
-  method?: 'GET' | 'POST' | 'PUT'
+export interface Call {
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   url: string
   payload?: Members | string
   headers?: Record<string, string>
+  remoteAddress?: string
 }
 
 const sensitive = /^(login|email|phone|username|(old_|new_)?password(_[12])?|access_token|refresh_token)$/
@@ -82,7 +83,34 @@ export function register(payload: Members, app?: FastifyInstance): Promise<Light
 }
 
 export function logIn(login: string, secret = password, app?: FastifyInstance): Promise<LightMyRequestResponse> {
-  return call({ method: 'POST', url: '/auth/login', payload: { login, password: secret } }, app)
+  return logInFrom(undefined, login, secret, app)
+}
+
+/** From an address; from 127.0.0.1, where the accounts of `newUser` are known, without one. */
+export function logInFrom(
+  remoteAddress: string | undefined,
+  login: string,
+  secret = password,
+  app?: FastifyInstance,
+): Promise<LightMyRequestResponse> {
+  const from = remoteAddress === undefined ? {} : { remoteAddress }
+  return call({ method: 'POST', url: '/auth/login', payload: { login, password: secret }, ...from }, app)
+}
+
+/** The present value of a counter, or of a histogram's `name_count`. */
+export async function figure(
+  name: string,
+  labels: Record<string, string> = {},
+  app: FastifyInstance = service.app,
+): Promise<number> {
+  const found = (await app.metrics.getMetricsAsJSON()).find((metric) => name.startsWith(metric.name))
+  const values = (found?.values ?? []) as { value: number; metricName?: string; labels: Record<string, string> }[]
+  const fits = values.filter(
+    (each) =>
+      (each.metricName ?? name) === name &&
+      Object.entries(labels).every(([label, value]) => each.labels[label] === value),
+  )
+  return fits.reduce((sum, { value }) => sum + value, 0)
 }
 
 export function refresh(tokens: Tokens, app?: FastifyInstance): Promise<LightMyRequestResponse> {
