@@ -1,3 +1,4 @@
+import type { LightMyRequestResponse } from 'fastify'
 import { describe, expect, test } from 'vitest'
 import {
   aForm,
@@ -11,6 +12,7 @@ import {
   expectProblem,
   expire,
   expired,
+  figure,
   flipped,
   generation,
   jwt,
@@ -162,6 +164,41 @@ describe('refreshing', () => {
     expect(new Set(answers.map((answer) => answer.json().refresh_token)).size).toBe(1)
     expect(new Set(answers.map((answer) => answer.json().access_token)).size).toBe(50)
     expect(await generation(id)).toBe(1)
+  })
+
+  test('round after round, 50 at once over two replicas lose nobody a session', { timeout: 240_000 }, async () => {
+    const { tokens, id } = await newUser()
+    const apps = [service.app, await service.replica()]
+    const reused = await figure('auth_refresh_reuse_total')
+    let pair: Tokens = tokens
+    for (let round = 1; round <= 60; round++) {
+      const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => refresh(pair, apps[i % 2])))
+      expect(statuses(answers)).toEqual({ 200: 50 })
+      expect(new Set(answers.map((answer) => answer.json().refresh_token)).size).toBe(1)
+      expect(await generation(id)).toBe(round)
+      pair = (answers[round % 50] as LightMyRequestResponse).json()
+    }
+    expect((await profile(pair, apps[1])).statusCode).toBe(200)
+    expect(await figure('auth_refresh_reuse_total')).toBe(reused)
+    expect(await figure('auth_refresh_reuse_total', {}, apps[1])).toBe(0)
+  })
+
+  test('an old token that comes back is counted once, and logged without the token', async () => {
+    const { tokens, id } = await newUser()
+    const [counted, refused] = [
+      await figure('auth_refresh_reuse_total'),
+      await figure('auth_refreshes_total', { outcome: 'invalid_token' }),
+    ]
+    await refresh((await refresh(tokens)).json())
+    for (let i = 0; i < 3; i++) expectProblem(await refresh(tokens), 401, 'invalid_token')
+    expect(await figure('auth_refresh_reuse_total')).toBe(counted + 1)
+    expect(await figure('auth_refreshes_total', { outcome: 'invalid_token' })).toBe(refused + 3)
+    const lines = service
+      .log()
+      .split('\n')
+      .filter((line) => line.includes('"event":"refresh_token_reused"'))
+    const [line] = lines.filter((each) => JSON.parse(each).user_id === id)
+    expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 40, session_id: claimsOf(tokens.access_token).sid })
   })
 
   test('an expired session is not refreshed', async () => {

@@ -169,6 +169,19 @@ describe('registering', () => {
     ['the phone as typed', { phone: '0509876543', password: '0509876543' }, 'weak_password'],
     ['the phone otherwise spelled', { phone: '0509876543', password: '+380 (50) 987-65-43' }, 'weak_password'],
     ['the digits of the phone', { phone: '0509876543', password: '380509876543' }, 'weak_password'],
+    ['the phone and a year', { phone: '0509876543', password: '0509876543!2026' }, 'weak_password'],
+    ['the phone without its first digits', { phone: '0509876543', password: '#9876543#' }, 'weak_password'],
+    ['the user name and digits', { login: 'annabelle.2', password: 'Annabelle2026!' }, 'weak_password'],
+    ['the user name turned around', { login: 'belle_anna', password: 'anna-belle-99' }, 'weak_password'],
+    ['the user name in full width', { login: 'annabelle.3', password: 'ＡＮＮＡＢＥＬＬＥ.3' }, 'weak_password'],
+    ["a part of the e-mail's name", { email: 'anna.weak@example.org', password: 'weak12345!' }, 'weak_password'],
+    ['an e-mail name of digits', { email: '9876543210@example.org', password: '9876543210-1' }, 'weak_password'],
+    ["the service's name", { login: 'ann.weak.1', password: 'kinoteka' }, 'weak_password'],
+    ["the service's name and a year", { login: 'ann.weak.1', password: 'Kinoteka-2026' }, 'weak_password'],
+    ['the name of what it serves', { login: 'ann.weak.1', password: 'kinopoisk2026' }, 'weak_password'],
+    ["the service's name in Cyrillic", { login: 'ann.weak.1', password: 'КиноТека123' }, 'weak_password'],
+    ["the service's name and the login", { login: 'annabelle.4', password: 'annabelle@kinoteka' }, 'weak_password'],
+    ['a common password with 123', { login: 'ann.weak.1', password: 'password123' }, 'weak_password'],
   ]
   test.each(weak)('as a password, %s is refused and no account made', async (_what, members, code) => {
     const answer = await register(members)
@@ -183,6 +196,11 @@ describe('registering', () => {
     ['128 emoji', '🔑'.repeat(128)],
     ['spaces around', '  between spaces  '],
     ['8 characters', 'k9#vLq2z'],
+    ['64 characters', 'wood '.repeat(13).slice(0, 64)],
+    ['four words', 'correct horse battery kinoteka'],
+    ['8 emoji', '🔑🎬🍿🎥📽🎞🌟🦊'],
+    ['letters alone', 'tgwqpxnvbmzk'],
+    ['digits alone', '83619250741'],
   ])('a password of %s is kept as it is', async (_what, secret) => {
     const login = aName()
     expect((await register({ login, password: secret })).statusCode).toBe(201)

@@ -112,11 +112,11 @@ describe('guessing one account', () => {
     expect((await logIn(login, wrong)).statusCode).toBe(429)
   })
 
-  test('a right password is never too many: 100 logins at once from a new address', async () => {
+  test('a right password is never too many: 40 logins at once from a new address', async () => {
     const { login } = await newUser()
     const address = anAddress()
-    const answers = await Promise.all(Array.from({ length: 100 }, () => logInFrom(address, login)))
-    expect(statuses(answers)).toEqual({ 200: 100 })
+    const answers = await Promise.all(Array.from({ length: 40 }, () => logInFrom(address, login)))
+    expect(statuses(answers)).toEqual({ 200: 40 })
   })
 })
 

@@ -241,12 +241,6 @@ export async function timeOf(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start
 }
 
-export async function timesOf(count: number, work: () => Promise<unknown>): Promise<number[]> {
-  const times: number[] = []
-  for (let i = 0; i < count; i++) times.push(await timeOf(work))
-  return times
-}
-
 export function median(times: number[]): number {
   return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN
 }

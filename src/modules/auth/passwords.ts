@@ -6,9 +6,9 @@ import type { Guard } from './throttle.ts'
 const options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 // Each hash takes a thread of libuv's pool of four: the other two stay free for DNS look-ups and files.
 const atOnce = 2
-// Some 5 s of work on two cores; whoever waited for half a minute has gone.
+// Some 5 s of work on two cores; whoever waited for a minute has gone.
 const longestQueue = 500
-const waitMs = 30_000
+const waitMs = 60_000
 
 /** What is told of the work, for metrics. */
 export interface PasswordWatch {
