@@ -31,6 +31,8 @@ describe('the first administrator', () => {
     const after = await testApp({}, { databaseUrl: before.databaseUrl, firstAdmin })
     expectInvalidToken(await profile(squatter.tokens, after.app))
     expectProblem(await logIn(squatter.login, password, after.app), 401, 'invalid_credentials')
+    // Nor does the service know the squatter's address any more.
+    await using(before.databaseUrl, async ({ sql }) => expect(await sql`select 1 from known_networks`).toEqual([]))
     const tokens: Tokens = (await logIn(squatter.login, secret, after.app)).json()
     expect((await profile(tokens, after.app)).json()).toMatchObject({ id: squatter.id, role: 'admin' })
     await after.close()

@@ -28,7 +28,7 @@ interface Dependencies {
   refreshTtlMs: number
   phoneRegion: CountryCode
   /** Told of a session that was ended because an old refresh token of it came back. */
-  reused?: (session: { userId: number; sessionId: string }) => void
+  reused: (session: { userId: number; sessionId: string }) => void
 }
 
 export interface TokenPair {
@@ -152,7 +152,7 @@ export function createAuthService(dependencies: Dependencies) {
       if (!session || session.expired || token.generation >= session.generation) throw badRefreshToken()
       const isParent = token.generation === session.generation - 1 && session.seconds_since_rotation < graceSeconds
       if (isParent && refreshTokens.hash(child).equals(session.refresh_hash)) return pair(userId, sessionId, child)
-      if (await sessions.remove(sessionId, userId)) dependencies.reused?.({ userId, sessionId })
+      if (await sessions.remove(sessionId, userId)) dependencies.reused({ userId, sessionId })
       throw badRefreshToken()
     },
 
