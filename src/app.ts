@@ -4,11 +4,16 @@ import { isMigrated } from './db/migrate.ts'
 import { favourites, wishlist } from './db/schema/lists.ts'
 import { createGate } from './gate.ts'
 import type { Clock } from './kinopoisk/cache.ts'
-import { createPasswords } from './modules/auth/passwords.ts'
+import { createAuthMetrics } from './modules/auth/metrics.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
-import { authRoutes, sessionRoutes } from './modules/auth/routes.ts'
+import { authRoutes } from './modules/auth/routes.ts'
 import { createAuthService } from './modules/auth/service.ts'
+import { createSessionRepository } from './modules/auth/session-repository.ts'
+import { sessionRoutes } from './modules/auth/session-routes.ts'
+import { createSessionService } from './modules/auth/session-service.ts'
+import { createThrottle } from './modules/auth/throttle.ts'
+import { createThrottleRepository } from './modules/auth/throttle-repository.ts'
 import { createImages } from './modules/directors/images.ts'
 import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
 import { createPhotoService } from './modules/directors/photo-service.ts'
@@ -117,23 +122,39 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
   const authRepository = createAuthRepository(database.db)
+  const sessionRepository = createSessionRepository(database.db)
+  const throttleRepository = createThrottleRepository(database.db)
   await app.register(authPlugin, {
     secrets: edges.jwtSecrets,
     ttlMs: config.accessTtlMs,
-    findSession: authRepository.findLiveSession,
+    findSession: sessionRepository.findLive,
   })
-  await app.register(housekeepingPlugin, { tasks: { sessions: authRepository.deleteExpiredSessions } })
+  await app.register(housekeepingPlugin, {
+    tasks: {
+      sessions: sessionRepository.deleteExpired,
+      networks: authRepository.sweepNetworks,
+      failures: throttleRepository.sweep,
+    },
+  })
 
-  const passwords = createPasswords()
-  const auth = createAuthService({
+  const authMetrics = createAuthMetrics(app.metrics)
+  const authService = createAuthService({
     repository: authRepository,
-    passwords,
+    sessions: sessionRepository,
+    passwords: authMetrics.passwords(),
+    throttle: createThrottle(throttleRepository, authMetrics.throttled),
     accessTokens: app.accessTokens,
     refreshTokens: createRefreshTokens(edges.jwtSecrets),
     accessTtlMs: config.accessTtlMs,
     refreshTtlMs: config.refreshTtlMs,
     phoneRegion: config.phoneRegion,
+    reused({ userId: user_id, sessionId: session_id }) {
+      authMetrics.reused()
+      app.log.warn({ event: 'refresh_token_reused', user_id, session_id }, 'an old refresh token ended its session')
+    },
   })
+  const auth = authMetrics.meter(authService)
+  const sessions = createSessionService({ sessions: sessionRepository })
   app.addHook('onReady', async () => {
     const { demoCatalogue = [], firstAdmin } = edges
     if (await createDemoRepository(database.db).seed(demoCatalogue)) {
@@ -188,8 +209,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     users,
     accounts: createAccountRepository(database.db),
     kept: transfer.rows,
-    findPasswordHash: authRepository.findPasswordHash,
-    verifyPassword: passwords.verify,
+    confirmPassword: auth.confirmPassword,
   })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 
@@ -212,7 +232,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(async (secured) => {
     secured.addHook('onRequest', noStore)
     secured.addHook('onRequest', secured.authenticate)
-    await secured.register(sessionRoutes, { auth })
+    await secured.register(sessionRoutes, { auth, sessions })
     await secured.register(userRoutes, { users })
     await secured.register(accountRoutes, { account })
     await secured.register(searchRoutes, { movies })

@@ -17,6 +17,7 @@ export const errorCodes = {
   rating_not_found: [404, 'Not rated by this user'],
   genre_not_found: [404, 'No such genre'],
   director_not_found: [404, 'No such director'],
+  session_not_found: [404, 'No such session of this user'],
   photo_not_found: [404, 'There is no photo'],
   method_not_allowed: [405, 'Method not allowed'],
   request_timeout: [408, 'The request did not come in time'],

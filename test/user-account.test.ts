@@ -44,6 +44,7 @@ describe('GET /user/export', () => {
     expect(rest).toEqual({
       exported_at: expect.any(String),
       profile: (await act(ann, 'GET', '/user')).json(),
+      networks: [{ network: '127.0.0.1', last_login_at: expect.any(String) }],
       favorites: [film],
       wishlist: [film],
       ratings: [{ ...film, rating: 9, updated_at: expect.any(String) }],
@@ -62,7 +63,13 @@ describe('GET /user/export', () => {
     const tables = await service.app.database.sql`
       select relname as name from pg_constraint join pg_class on pg_class.oid = conrelid
       where contype = 'f' and confrelid = 'users'::regclass`
-    expect(tables.map((table) => table.name).toSorted()).toEqual(['favourites', 'ratings', 'sessions', 'wishlist'])
+    expect(tables.map((table) => table.name).toSorted()).toEqual([
+      'favourites',
+      'known_networks',
+      'ratings',
+      'sessions',
+      'wishlist',
+    ])
   })
 
   test('is whole when the lists are longer than a page', async () => {
@@ -88,7 +95,8 @@ describe('DELETE /user', () => {
     await keepAll(ann, id, 8)
     const response = await erase(ann)
     expect([response.statusCode, response.body]).toEqual([204, ''])
-    for (const table of ['favourites', 'wishlist', 'ratings', 'sessions']) expect(await rows(table, ann.id)).toBe(0)
+    for (const table of ['favourites', 'wishlist', 'ratings', 'sessions', 'known_networks'])
+      expect(await rows(table, ann.id)).toBe(0)
     expectProblem(await act(ann, 'GET', '/user'), 401, 'invalid_token')
     const { tokens: payload } = ann
     expectProblem(await app.inject({ method: 'PUT', url: '/auth/login', payload }), 401, 'invalid_token')
@@ -147,6 +155,14 @@ describe('DELETE /user', () => {
     const ann = await testUser(service.app)
     const problem = expectProblem(await erase(ann, payload), 400, code)
     expect(problem.errors?.[0]?.path).toBe('body.password')
+    expect((await act(ann, 'GET', '/user')).statusCode).toBe(200)
+  })
+
+  test('guesses of the password are slowed down, as those of a changed one are', async () => {
+    const ann = await testUser(service.app)
+    for (let i = 0; i < 9; i++) await erase(ann, { password: 'another password' })
+    await act(ann, 'PUT', '/user/password', { old_password: 'another password', new_password: 'a new password' })
+    expectProblem(await erase(ann), 429, 'too_many_requests')
     expect((await act(ann, 'GET', '/user')).statusCode).toBe(200)
   })
 

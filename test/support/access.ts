@@ -18,6 +18,9 @@ export const access: Record<string, Access> = {
   'PUT /auth/login': 'open',
   'POST /auth/logout': 'user',
   'POST /logout': 'user',
+  'GET /auth/sessions': 'user',
+  'DELETE /auth/sessions': 'user',
+  'DELETE /auth/sessions/{id}': 'user',
   'PUT /user/password': 'user',
 
   'GET /user': 'user',

@@ -2,6 +2,7 @@ import { and, eq, exists, gt, inArray, type SQL, sql } from 'drizzle-orm'
 import { holdOtherAdmins } from '../../db/admins.ts'
 import type { Db } from '../../db/connect.ts'
 import { films } from '../../db/schema/films.ts'
+import { knownNetworks } from '../../db/schema/known-networks.ts'
 import { favourites, wishlist } from '../../db/schema/lists.ts'
 import { ratings } from '../../db/schema/ratings.ts'
 import { sessions } from '../../db/schema/sessions.ts'
@@ -27,6 +28,14 @@ export function createAccountRepository(db: Db) {
         .where(and(eq(sessions.user_id, userId), after ? gt(sessions.id, after) : undefined))
         .orderBy(sessions.id)
         .limit(limit),
+
+    /** Where it was logged in to of late. */
+    findNetworks: (userId: number) =>
+      db
+        .select({ network: knownNetworks.network, last_login_at: knownNetworks.last_login_at })
+        .from(knownNetworks)
+        .where(eq(knownNetworks.user_id, userId))
+        .orderBy(knownNetworks.network),
 
     /**
      * Erases the account with its lists, ratings and sessions: the tables cascade, and the films' figures follow. Nothing is

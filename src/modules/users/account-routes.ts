@@ -2,14 +2,27 @@ import { Readable } from 'node:stream'
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { NoContent, problems } from '../../schemas.ts'
-import { AccountExport, EraseBody, ExportedFilm, ExportedRating, ExportedSession } from './account-schemas.ts'
+import {
+  AccountExport,
+  EraseBody,
+  ExportedFilm,
+  ExportedNetwork,
+  ExportedRating,
+  ExportedSession,
+} from './account-schemas.ts'
 import type { AccountService } from './account-service.ts'
 import { Profile } from './schemas.ts'
 
 const tags = ['users']
 type ListName = keyof typeof items
-const items = { sessions: ExportedSession, favorites: ExportedFilm, wishlist: ExportedFilm, ratings: ExportedRating }
-const listNames = ['sessions', 'favorites', 'wishlist', 'ratings'] as const satisfies ListName[]
+const items = {
+  sessions: ExportedSession,
+  networks: ExportedNetwork,
+  favorites: ExportedFilm,
+  wishlist: ExportedFilm,
+  ratings: ExportedRating,
+}
+const listNames = ['sessions', 'networks', 'favorites', 'wishlist', 'ratings'] as const satisfies ListName[]
 
 /** Needs `authenticate` on its scope. */
 export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService }> = async (app, { account }) => {
@@ -23,7 +36,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
         operationId: 'exportUser',
         summary: 'Everything held about the user, as one JSON',
         description:
-          'Profile, sessions (without what is secret), and the lists, newest first. Streamed; one that ' +
+          'Profile, sessions (without what is secret), networks of logins, and the lists, newest first. Streamed; one that ' +
           'fails when it has begun ends with a cut connection.',
         response: { 200: AccountExport },
       },
@@ -54,7 +67,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
         summary: 'Erase the account with its lists, ratings and sessions',
         description: 'For good, and at once. The last administrator can only go when somebody else is one.',
         body: EraseBody,
-        response: { 204: NoContent, ...problems('wrong_password', 'last_admin') },
+        response: { 204: NoContent, ...problems('wrong_password', 'last_admin', 'too_many_requests') },
       },
     },
     async (request, reply) => {
@@ -66,9 +79,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
 }
 
 /** A further member of a JSON object: an array, piece by piece. */
-async function* memberText<T>(name: string, rows: AsyncIterable<T>, serialise: (row: T) => string) {
+async function* memberText<T>(name: string, rows: AsyncIterable<T> | PromiseLike<T[]>, serialise: (row: T) => string) {
   let separator = `,"${name}":[`
-  for await (const row of rows) {
+  for await (const row of 'then' in rows ? await rows : rows) {
     yield separator + serialise(row)
     separator = ','
   }

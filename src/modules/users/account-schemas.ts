@@ -13,6 +13,11 @@ export const ExportedSession = Type.Object({
   ip: Nullable(Type.String()),
 })
 
+export const ExportedNetwork = Type.Object({
+  network: Type.String({ description: 'An IPv4 address or the /64 of an IPv6 address' }),
+  last_login_at: Timestamp,
+})
+
 const kept = {
   film_id: Id,
   title: Type.String(),
@@ -36,6 +41,7 @@ export const AccountExport = Type.Object(
     exported_at: Timestamp,
     profile: Profile,
     sessions: Type.Array(ExportedSession),
+    networks: Type.Array(ExportedNetwork, { description: 'Whence it was registered or logged in to of late' }),
     favorites: Type.Array(ExportedFilm),
     wishlist: Type.Array(ExportedFilm),
     ratings: Type.Array(ExportedRating),
@@ -46,6 +52,7 @@ export const AccountExport = Type.Object(
         exported_at: time,
         profile: Profile.examples[0],
         sessions: [{ id: '5e0f6c1e-7a77-4d0e-9c5e-0b8f7f0f5d3a', ...session }],
+        networks: [{ network: '127.0.0.1', last_login_at: time }],
         favorites: [film],
         wishlist: [],
         ratings: [{ ...film, rating: 9, updated_at: time }],

@@ -21,8 +21,8 @@ interface Dependencies {
   accounts: AccountRepository
   /** The rows of a list, newest first. */
   kept(userId: number, list: ListName): AsyncIterable<KeptFilm>
-  findPasswordHash(userId: number): Promise<{ password_hash: string } | undefined>
-  verifyPassword(password: string, hash: string): Promise<boolean>
+  /** @throws {AppError} wrong_password, too_many_requests */
+  confirmPassword(userId: number, given: { path: string; value: string }): Promise<{ password_hash: string }>
 }
 
 export type AccountService = ReturnType<typeof createAccountService>
@@ -30,7 +30,7 @@ export type AccountService = ReturnType<typeof createAccountService>
 const pageSize = 1000
 
 /** What belongs to the account as a whole. */
-export function createAccountService({ users, accounts, kept, findPasswordHash, verifyPassword }: Dependencies) {
+export function createAccountService({ users, accounts, kept, confirmPassword }: Dependencies) {
   async function* sessions(userId: number) {
     let after: string | undefined
     do {
@@ -47,6 +47,7 @@ export function createAccountService({ users, accounts, kept, findPasswordHash, 
         profile: await users.profile(userId),
         lists: {
           sessions: sessions(userId),
+          networks: accounts.findNetworks(userId),
           favorites: kept(userId, 'favorites'),
           wishlist: kept(userId, 'wishlist'),
           ratings: kept(userId, 'ratings'),
@@ -54,19 +55,16 @@ export function createAccountService({ users, accounts, kept, findPasswordHash, 
       }
     },
 
-    /** @throws {AppError} wrong_password, last_admin */
+    /** @throws {AppError} wrong_password, too_many_requests, last_admin */
     async erase(user: { id: number; role: 'user' | 'admin'; sessionId: string }, password: string): Promise<void> {
-      const known = await findPasswordHash(user.id)
-      if (!known || !(await verifyPassword(password, known.password_hash))) throw wrongPassword()
-      const outcome = await accounts.erase(user, known.password_hash)
+      const { password_hash } = await confirmPassword(user.id, { path: 'body.password', value: password })
+      const outcome = await accounts.erase(user, password_hash)
       if (outcome === 'last admin') throw lastAdmin()
-      if (outcome === 'changed') throw wrongPassword()
+      if (outcome === 'changed') {
+        throw new AppError('invalid_token', {
+          detail: 'The account or the session has changed meanwhile: log in again',
+        })
+      }
     },
   }
-}
-
-function wrongPassword(): AppError {
-  return new AppError('wrong_password', {
-    errors: [{ path: 'body.password', message: 'is not the present password' }],
-  })
 }
