@@ -1,19 +1,12 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import { openAccounts } from './accounts.ts'
 import type { Config } from './config.ts'
 import { isMigrated } from './db/migrate.ts'
 import { favourites, wishlist } from './db/schema/lists.ts'
 import { createGate } from './gate.ts'
 import type { Clock } from './kinopoisk/cache.ts'
-import { createAuthMetrics } from './modules/auth/metrics.ts'
-import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
-import { createAuthRepository } from './modules/auth/repository.ts'
 import { authRoutes } from './modules/auth/routes.ts'
-import { createAuthService } from './modules/auth/service.ts'
-import { createSessionRepository } from './modules/auth/session-repository.ts'
 import { sessionRoutes } from './modules/auth/session-routes.ts'
-import { createSessionService } from './modules/auth/session-service.ts'
-import { createThrottle } from './modules/auth/throttle.ts'
-import { createThrottleRepository } from './modules/auth/throttle-repository.ts'
 import { createImages } from './modules/directors/images.ts'
 import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
 import { createPhotoService } from './modules/directors/photo-service.ts'
@@ -50,19 +43,11 @@ import { createMovieService } from './modules/movies/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
 import { createRatingService } from './modules/ratings/service.ts'
-import { createAccountRepository } from './modules/users/account-repository.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
-import { createAccountService } from './modules/users/account-service.ts'
-import { createUserAdminRepository } from './modules/users/admin-repository.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
-import { createUserAdminService } from './modules/users/admin-service.ts'
-import { createUserRepository } from './modules/users/repository.ts'
 import { userRoutes } from './modules/users/routes.ts'
-import { createUserService } from './modules/users/service.ts'
-import authPlugin from './plugins/auth.ts'
 import dbPlugin from './plugins/db.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
-import housekeepingPlugin from './plugins/housekeeping.ts'
 import kinopoiskPlugin from './plugins/kinopoisk.ts'
 import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins/limits.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
@@ -121,40 +106,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     ...(edges.clock && { clock: edges.clock }),
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
-  const authRepository = createAuthRepository(database.db)
-  const sessionRepository = createSessionRepository(database.db)
-  const throttleRepository = createThrottleRepository(database.db)
-  await app.register(authPlugin, {
-    secrets: edges.jwtSecrets,
-    ttlMs: config.accessTtlMs,
-    findSession: sessionRepository.findLive,
-  })
-  await app.register(housekeepingPlugin, {
-    tasks: {
-      sessions: sessionRepository.deleteExpired,
-      networks: authRepository.sweepNetworks,
-      failures: throttleRepository.sweep,
-    },
-  })
-
-  const authMetrics = createAuthMetrics(app.metrics)
-  const authService = createAuthService({
-    repository: authRepository,
-    sessions: sessionRepository,
-    passwords: authMetrics.passwords(),
-    throttle: createThrottle(throttleRepository, authMetrics.throttled),
-    accessTokens: app.accessTokens,
-    refreshTokens: createRefreshTokens(edges.jwtSecrets),
-    accessTtlMs: config.accessTtlMs,
-    refreshTtlMs: config.refreshTtlMs,
-    phoneRegion: config.phoneRegion,
-    reused({ userId: user_id, sessionId: session_id }) {
-      authMetrics.reused()
-      app.log.warn({ event: 'refresh_token_reused', user_id, session_id }, 'an old refresh token ended its session')
-    },
-  })
-  const auth = authMetrics.meter(authService)
-  const sessions = createSessionService({ sessions: sessionRepository })
+  const { auth, sessions, users, accounts, account } = await openAccounts(app, config, edges.jwtSecrets)
   app.addHook('onReady', async () => {
     const { demoCatalogue = [], firstAdmin } = edges
     if (await createDemoRepository(database.db).seed(demoCatalogue)) {
@@ -163,7 +115,6 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     // Last: a start that failed behind it would have printed the password for nothing.
     if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
   })
-  const users = createUserService({ users: createUserRepository(database.db) })
   const movieRepository = createMovieRepository(database.db)
   const movies = createMovieService({ movies: movieRepository, kinopoisk: app.kinopoisk })
   const genres = createGenreService({ genres: createGenreRepository(database.db) })
@@ -203,13 +154,6 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     movies,
     kinopoisk: app.kinopoisk,
     pauseMs: edges.kinopoisk.sandbox ? 0 : 500,
-  })
-  const accounts = createUserAdminService({ accounts: createUserAdminRepository(database.db) })
-  const account = createAccountService({
-    users,
-    accounts: createAccountRepository(database.db),
-    kept: transfer.rows,
-    confirmPassword: auth.confirmPassword,
   })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 

@@ -1,7 +1,7 @@
 import type { Gateway } from '../../kinopoisk/gateway.ts'
 import type { MovieService } from '../movies/service.ts'
 import { readTable } from './csv.ts'
-import { exportRows, listRows } from './export.ts'
+import { exportRows } from './export.ts'
 import { type Entry, type Fault, type FormatName, readEntries } from './formats.ts'
 import { createLookUps, type LookUps, type Trouble } from './look-ups.ts'
 import { batches, type Match, matchFilms } from './matching.ts'
@@ -95,7 +95,6 @@ export function createTransferService({ transfer, matching, movies, kinopoisk, p
 
   return {
     export: (userId: number) => exportRows(transfer, userId),
-    rows: (userId: number, list: ListName) => listRows(transfer, userId, list),
 
     /** @throws {AppError} what csv.ts and formats.ts say of a file that can't be read at all */
     async importFile(

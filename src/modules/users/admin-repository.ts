@@ -3,14 +3,14 @@ import { holdOtherAdmins } from '../../db/admins.ts'
 import type { Db } from '../../db/connect.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
-import { profile } from './repository.ts'
+import { profileColumns } from '../../db/users.ts'
 
 export interface AccountChange {
   role?: 'user' | 'admin' | undefined
   blocked?: boolean | undefined
 }
 
-const account = { ...profile, blocked: users.blocked }
+const account = { ...profileColumns, blocked: users.blocked }
 
 /** All accounts, for administrators. */
 export function createUserAdminRepository(db: Db) {
