@@ -7,8 +7,6 @@ import { AppError } from '../errors.ts'
 const second = 1000
 const mostConnections = 5000
 const mostHeaders = 100
-// The mean lag of the event loop over a second. Its utilisation is no sign: at full load a healthy one is always busy.
-const longestLagMs = second
 const bodyBytesPerMs = 8
 
 export interface Limits {
@@ -16,11 +14,13 @@ export interface Limits {
   mostInFlight: number
   /** A body comes within this time and a second more for each 8 KB: who sends slower than a modem is not waited for. */
   bodyGraceMs: number
+  /** The mean lag of the event loop over a second. Its utilisation is no sign: at full load a healthy one is always busy. */
+  longestLagMs: number
 }
 
 // In flight: above all that may rightly wait at once, 500 for a hash, some for an import or export, a second's worth for
 // the database.
-const usual: Limits = { mostInFlight: 1000, bodyGraceMs: 30 * second }
+const usual: Limits = { mostInFlight: 1000, bodyGraceMs: 30 * second, longestLagMs: second }
 const exempt = new Set(['/livez', '/readyz', '/metrics'])
 
 /** The server's limits against slow clients, for Fastify(). Of a body's pace the plugin takes care. */
@@ -39,7 +39,7 @@ export const headerLimits = { headersTimeout: 15 * second, connectionsCheckingIn
 
 /** Refuses at once what the service could not do well: health and metrics are exempt from all but the connections. */
 export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limits> | undefined }) => {
-  const { mostInFlight, bodyGraceMs } = { ...usual, ...options.limits }
+  const { mostInFlight, bodyGraceMs, longestLagMs } = { ...usual, ...options.limits }
   app.server.maxConnections = mostConnections
   const inFlight = new Set<FastifyRequest>()
   const enter = (request: FastifyRequest) => {
@@ -63,12 +63,16 @@ export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limit
   app.addHook('onSend', leave)
   app.addHook('onResponse', leave)
 
+  // The start blocks the event loop by rights: what was measured then says nothing.
+  let judgedFrom = Number.POSITIVE_INFINITY
+  app.server.once('listening', () => {
+    judgedFrom = performance.now() + 2 * second
+  })
   await app.register(underPressure, {
     maxEventLoopDelay: longestLagMs,
     sampleInterval: second,
     pressureHandler: async (request) => {
-      // While the app starts, the event loop is blocked by rights.
-      if (app.server.listening && !isExempt(request)) throw overloaded()
+      if (performance.now() > judgedFrom && !isExempt(request)) throw overloaded()
     },
   })
 })
