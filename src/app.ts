@@ -1,15 +1,13 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import { openAccounts } from './accounts.ts'
 import type { Config } from './config.ts'
 import { isMigrated } from './db/migrate.ts'
 import { favourites, wishlist } from './db/schema/lists.ts'
 import { createGate } from './gate.ts'
 import type { Clock } from './kinopoisk/cache.ts'
 import { adminRoutes } from './modules/admin/routes.ts'
-import { createPasswords } from './modules/auth/passwords.ts'
-import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
-import { createAuthRepository } from './modules/auth/repository.ts'
-import { authRoutes, sessionRoutes } from './modules/auth/routes.ts'
-import { createAuthService } from './modules/auth/service.ts'
+import { authRoutes } from './modules/auth/routes.ts'
+import { sessionRoutes } from './modules/auth/session-routes.ts'
 import { createImages } from './modules/directors/images.ts'
 import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
 import { createPhotoService } from './modules/directors/photo-service.ts'
@@ -49,18 +47,18 @@ import { createMovieStream } from './modules/movies/stream-repository.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
 import { createRatingService } from './modules/ratings/service.ts'
-import { createUserRepository } from './modules/users/repository.ts'
+import { accountRoutes } from './modules/users/account-routes.ts'
+import { userAdminRoutes } from './modules/users/admin-routes.ts'
 import { userRoutes } from './modules/users/routes.ts'
-import { createUserService } from './modules/users/service.ts'
-import authPlugin from './plugins/auth.ts'
 import dbPlugin from './plugins/db.ts'
-import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
 import housekeepingPlugin from './plugins/housekeeping.ts'
+import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
 import kinopoiskPlugin from './plugins/kinopoisk.ts'
+import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins/limits.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin, { optionalToken } from './plugins/openapi.ts'
-import securityPlugin from './plugins/security.ts'
+import securityPlugin, { noStore } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
 import validationPlugin from './plugins/validation.ts'
 
@@ -79,6 +77,8 @@ export interface Edges {
   /** Told of every internal error, once. */
   report?: (error: unknown, context: { requestId: string }) => void
   clock?: Clock
+  /** Other limits than the usual ones. */
+  limits?: Partial<Limits>
 }
 
 /** The whole service, not yet listening. The database must have been migrated. */
@@ -86,12 +86,12 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   const app: FastifyInstance = Fastify({
     ...loggerOptions(config.logLevel, edges.logStream),
     trustProxy: config.trustProxy,
-    bodyLimit: 1024 * 1024,
+    ...serverLimits,
     // plugins/errors.ts says it, as a problem.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
-    http: { requireHostHeader: false },
+    http: { requireHostHeader: false, ...headerLimits },
     frameworkErrors: sendProblem,
     clientErrorHandler: sendRawProblem,
   })
@@ -100,6 +100,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(loggingPlugin)
   await app.register(metricsPlugin)
   await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
+  await app.register(limitsPlugin, { limits: edges.limits })
   await app.register(validationPlugin)
   await app.register(openapiPlugin, { version: edges.version })
   await app.register(dbPlugin, { url: edges.databaseUrl })
@@ -112,22 +113,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     ...(edges.clock && { clock: edges.clock }),
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
-  const authRepository = createAuthRepository(database.db)
-  await app.register(authPlugin, {
-    secrets: edges.jwtSecrets,
-    ttlMs: config.accessTtlMs,
-    findSession: authRepository.findLiveSession,
-  })
-
-  const auth = createAuthService({
-    repository: authRepository,
-    passwords: createPasswords(),
-    accessTokens: app.accessTokens,
-    refreshTokens: createRefreshTokens(edges.jwtSecrets),
-    accessTtlMs: config.accessTtlMs,
-    refreshTtlMs: config.refreshTtlMs,
-    phoneRegion: config.phoneRegion,
-  })
+  const { auth, sessions, users, accounts, account, tidying } = await openAccounts(app, config, edges.jwtSecrets)
   app.addHook('onReady', async () => {
     const { demoCatalogue = [], firstAdmin } = edges
     if (await createDemoRepository(database.db).seed(demoCatalogue)) {
@@ -136,7 +122,6 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     // Last: a start that failed behind it would have printed the password for nothing.
     if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
   })
-  const users = createUserService({ users: createUserRepository(database.db) })
   const movieRepository = createMovieRepository(database.db)
   const searchLocally = createLocalSearch({
     films: createSearchRepository(database.db),
@@ -153,7 +138,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     leftBehind: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
   })
   await app.register(housekeepingPlugin, {
-    tasks: { sessions: authRepository.deleteExpiredSessions, leases: app.kinopoisk.tidy, photos: photos.sweep },
+    tasks: { ...tidying, leases: app.kinopoisk.tidy, photos: photos.sweep },
   })
   const directors = createDirectorService({ directors: directorRepository, photos })
   const filmRepository = createFilmRepository(database.db)
@@ -190,10 +175,14 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 
-  await app.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
-  await app.register(authRoutes, { auth, users })
+  await app.register(async (open) => {
+    open.addHook('onRequest', noStore)
+    await open.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
+    await open.register(authRoutes, { auth, users })
+  })
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken
+    else reading.addHook('onRequest', noStore)
     reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)
     await reading.register(filmRoutes, { films })
     await reading.register(genreRoutes, { genres })
@@ -203,9 +192,11 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await reading.register(filmExportRoutes, { filmExport })
   })
   await app.register(async (secured) => {
+    secured.addHook('onRequest', noStore)
     secured.addHook('onRequest', secured.authenticate)
-    await secured.register(sessionRoutes, { auth })
+    await secured.register(sessionRoutes, { auth, sessions })
     await secured.register(userRoutes, { users })
+    await secured.register(accountRoutes, { account })
     await secured.register(searchRoutes, { movies })
     await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
@@ -214,6 +205,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await secured.register(async (administration) => {
       administration.addHook('onRequest', administration.requireAdmin)
       await administration.register(adminRoutes, { status: app.kinopoisk.status, movies })
+      await administration.register(userAdminRoutes, { accounts })
       await administration.register(filmAdminRoutes, { films })
       await administration.register(genreAdminRoutes, { genres })
       await administration.register(directorAdminRoutes, { directors })

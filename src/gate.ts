@@ -33,21 +33,24 @@ export function createGate({ name, max, waiting = 0, waitMs = 0 }: Limits) {
 
   /** Resolves with how to leave, good for one call; further calls do nothing. */
   async function enter(): Promise<() => void> {
-    if (inside >= max && (queue.length >= waiting || !(await turn()))) {
+    if (inside < max) inside++
+    else if (queue.length >= waiting || !(await turn())) {
       throw new AppError('overloaded', { detail: `${max} ${name} are under way already; try again soon` })
     }
-    inside++
     let left = false
     return () => {
       if (left) return
       left = true
-      inside--
-      queue.shift()?.()
+      // Handed over, so that nobody comes in between.
+      const next = queue.shift()
+      if (next) next()
+      else inside--
     }
   }
 
   return {
     enter,
+    waiting: () => queue.length,
     async run<T>(work: () => Promise<T>): Promise<T> {
       const leave = await enter()
       return await work().finally(leave)

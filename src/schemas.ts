@@ -32,6 +32,9 @@ export const wholeNumber = '^\\s*\\d*\\s*$'
 /** `page` of a listing with pages of 12 (or as the route says), from 1. */
 export const Page = Type.Integer({ minimum: 1, maximum: 1_000_000, examples: [1] })
 
+/** `limit` of a listing that comes in an envelope. */
+export const Limit = Type.Unsafe<20 | 50 | 100>({ type: 'integer', enum: [20, 50, 100], default: 20, examples: [20] })
+
 /** The query of the listings that are bare arrays. */
 export const PageQuery = Type.Object({
   page: Type.Optional({ ...Page, description: 'Pages of 12; everything without it' }),

@@ -209,13 +209,13 @@ describe('An error of the database', () => {
     url = await cloneDatabase()
   })
 
-  test('tells a taken login and an unknown genre by the constraint', async () => {
+  test('tells a taken name and an unknown genre by the constraint', async () => {
     await withDatabase(url, async ({ db }) => {
-      const ann = { login: 'ann', password_hash: 'hash' }
-      await db.insert(users).values(ann)
-      const taken = await errorOf(db.insert(users).values(ann))
-      expect(violated(taken)).toBe('users_login_key')
-      expect(meaning(taken)?.code).toBe('login_taken')
+      await db.insert(users).values({ login: 'ann', password_hash: 'hash' })
+      await db.insert(genres).values({ name: 'drama' })
+      const taken = await errorOf(db.insert(genres).values({ name: 'Drama' }))
+      expect(violated(taken)).toBe('genres_name_key')
+      expect(meaning(taken)?.code).toBe('genre_taken')
       const unknown = await errorOf(db.update(users).set({ favorite_genre: 99 }))
       expect(meaning(unknown)?.code).toBe('genre_not_found')
       expect([taken, unknown].map(isUnavailable)).toEqual([false, false])
@@ -228,7 +228,7 @@ describe('An error of the database', () => {
         await errorOf(db.insert(genres).values({ name: '' })),
         await errorOf(sql`select * from nothing`),
         await errorOf(sql`select 1/0`),
-        new Error('users_login_key'),
+        new Error('genres_name_key'),
       ]
       expect(errors.map(meaning)).toEqual([undefined, undefined, undefined, undefined])
       expect(errors.map(isUnavailable)).toEqual([false, false, false, false])

@@ -7,7 +7,7 @@ interface DriverError {
 }
 
 /** The driver's error inside of what has been wrapped around it: Drizzle's, and our own. */
-export function driverError(error: unknown): DriverError & Error {
+function driverError(error: unknown): DriverError & Error {
   let inner = error
   while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause
   return inner as DriverError & Error
@@ -47,10 +47,6 @@ export function isUnavailable(error: unknown): boolean {
 
 /** What a broken constraint means to a client: a code of errors.ts, and what to change. */
 const meanings = {
-  users_login_key: {
-    code: 'login_taken',
-    detail: 'Somebody has registered with this login already: log in, or take another',
-  },
   users_favorite_genre_genres_id_fk: { code: 'genre_not_found', detail: 'favorite_genre is not the id of a genre' },
   // The account was erased while its request ran.
   favourites_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },

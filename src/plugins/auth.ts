@@ -48,6 +48,7 @@ interface AuthOptions {
 }
 
 const issuer = 'kinoteka'
+const sessionIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export default fp(async (app: FastifyInstance, options: AuthOptions) => {
   const verify = {
@@ -72,7 +73,8 @@ export default fp(async (app: FastifyInstance, options: AuthOptions) => {
         const claims = tryVerify(() =>
           key?.verify<Claims>(token, ignoreExpiration ? { ...verify, ignoreExpiration } : undefined),
         )
-        if (claims?.kind === 'access') return { userId: Number(claims.sub), sessionId: claims.sid }
+        if (claims?.kind === 'access' && isId(claims.sub) && sessionIdForm.test(claims.sid))
+          return { userId: Number(claims.sub), sessionId: claims.sid }
       }
       throw invalidToken()
     },
@@ -104,6 +106,11 @@ interface Claims {
   sub: string
   sid: string
   kind?: string
+}
+
+/** True for what the database takes. */
+function isId(text: string): boolean {
+  return /^\d{1,10}$/.test(text) && Number(text) <= 2_147_483_647
 }
 
 function tryVerify(verify: () => Claims | undefined): Claims | undefined {

@@ -38,8 +38,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const known = toAppError(error as FastifyError)
   const [status, title] = errorCodes[known.code]
   if (status >= 500) request.log.error({ err: error, code: known.code }, 'request failed')
-  // Where the router gives up, no hook has set it.
-  reply.header('x-request-id', request.id)
+  // Where the router gives up, no hook has set them.
+  reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
   return reply
     .code(status)
     .headers(known.headers)
@@ -60,7 +60,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 const rawFaults: Record<string, [ErrorCode, string]> = {
   HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers are larger than 16 KiB'],
   HPE_INVALID_URL: ['bad_request', 'The URL has characters that must be percent-encoded (UTF-8)'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['bad_request', 'The request did not come in time'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not come in time'],
 }
 
 /** For Fastify's `clientErrorHandler`: bytes that are no HTTP, answered on the raw socket. */

@@ -13,7 +13,11 @@ export function loggerOptions(level: string, stream?: NodeJS.WritableStream): Fa
   const options: LoggerOptions = {
     level,
     // Never a body, a header or a query here; these paths are the second fence.
-    redact: ['password', 'token', '*.password', '*.token', '*.authorization', '*.access_token', '*.refresh_token'],
+    redact: [
+      ...['password', 'token', '*.password', '*.token', '*.authorization', '*.access_token', '*.refresh_token'],
+      // @fastify/multipart logs all of a request's at the level `trace`.
+      ...['headers', '*.headers'],
+    ],
     serializers: { err: serializeError },
   }
   const target = stream ?? (process.stdout.isTTY ? pretty({ sync: true, ignore: 'pid,hostname' }) : undefined)

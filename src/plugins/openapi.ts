@@ -29,6 +29,18 @@ const token = [{ bearer: [] }, { password: [] }]
 /** For `security` of a scope that takes tokens and does without. */
 export const optionalToken = [{}, ...token]
 
+// The page's own files, the calls that it makes, the icons inside of its style sheet.
+const documentationPolicy = {
+  'default-src': "'none'",
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': "'self' data:",
+  'connect-src': "'self'",
+  'base-uri': "'none'",
+  'form-action': "'none'",
+  'frame-ancestors': "'none'",
+}
+
 /** The OpenAPI 3.1 document out of the routes' schemas, at /openapi.json, and Swagger UI at /docs. */
 export default fp(async (app: FastifyInstance, options: { version: string }) => {
   app.addSchema(Problem)
@@ -42,7 +54,8 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
         version: options.version,
         description:
           'A film catalogue, personal lists and a quota-wise gateway to the unofficial Kinopoisk API. Every address answers ' +
-          '405 with `Allow` to a method that it does not take, and 431 to headers above 16 KiB, as problems too.',
+          '405 with `Allow` to a method that it does not take, 431 to headers above 16 KiB, ' +
+          'and 408 to a request that does not come in time, as problems too.',
       },
       servers: [{ url: '/' }],
       tags,
@@ -58,6 +71,7 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
+    staticCSP: documentationPolicy,
     uiConfig: { persistAuthorization: true, docExpansion: 'list', tryItOutEnabled: true },
   })
   app.get(

@@ -1,15 +1,37 @@
 import cors from '@fastify/cors'
-import type { FastifyInstance } from 'fastify'
+import helmet from '@fastify/helmet'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
+// A year. Of this host alone: what else is served in the domain is not ours to say.
+const httpsOnly = 'max-age=31536000'
+
+/** Headers that tell browsers what not to do, and CORS. */
 export default fp(async (app: FastifyInstance, options: { corsOrigins: '*' | string[] }) => {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+    // Over plain HTTP it would mean nothing (RFC 6797 7.2); what a proxy says counts with TRUST_PROXY.
+    if (request.protocol === 'https') reply.header('strict-transport-security', httpsOnly)
     // Some clients name a content type though they send nothing: that is a request without a body.
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
     if (encoding === undefined && (length === undefined || length === '0')) delete request.headers['content-type']
   })
-  if (options.corsOrigins.length === 0) return
+  const isShared = options.corsOrigins.length > 0
+  await app.register(helmet, {
+    // An answer of the API is no page. plugins/openapi.ts has the policy of the documentation.
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"], frameAncestors: ["'none'"] },
+    },
+    frameguard: { action: 'deny' },
+    // A front of another origin shows photos by <img>, for which CORS is not asked.
+    crossOriginResourcePolicy: { policy: isShared ? 'cross-origin' : 'same-origin' },
+    strictTransportSecurity: false,
+    xDownloadOptions: false,
+    xDnsPrefetchControl: false,
+    xXssProtection: false,
+  })
+  if (!isShared) return
   // An OPTIONS that is no preflight is a method that nothing here takes, as without CORS.
   app.addHook('onRequest', async (request, reply) => {
     const { origin, 'access-control-request-method': wanted } = request.headers
@@ -23,3 +45,8 @@ export default fp(async (app: FastifyInstance, options: { corsOrigins: '*' | str
     maxAge: 600,
   })
 })
+
+/** An onRequest hook for a scope of personal data or tokens: no cache keeps its answers, errors included. */
+export async function noStore(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  reply.header('cache-control', 'no-store')
+}

@@ -9,6 +9,7 @@ type JsonSchema = {
   type?: string
   properties?: Record<string, JsonSchema>
   items?: JsonSchema
+  maxItems?: number
   additionalProperties?: unknown
 }
 
@@ -24,8 +25,8 @@ export default fp(async (app: FastifyInstance) => {
 
   app.setValidatorCompiler(({ schema, httpPart }) => {
     const validate = ajv.compile(schema as object)
-    if (httpPart !== 'querystring' && httpPart !== 'params') return explain(validate)
     const properties = (schema as JsonSchema).properties ?? {}
+    if (httpPart !== 'querystring' && httpPart !== 'params') return explain(validate, (data) => cut(properties, data))
     return explain(validate, (data) => readText(properties, data))
   })
   app.addHook('onRoute', closeQuery)
@@ -57,6 +58,14 @@ function explain(validate: ValidateFunction, prepare?: (data: Record<string, unk
 
 function knownOf(validate: ValidateFunction): Record<string, unknown> {
   return (validate.schema as JsonSchema).properties ?? {}
+}
+
+/** One item too many is told as well as a million: ajv would look at each, and keep an error of each. */
+function cut(properties: Record<string, JsonSchema>, data: Record<string, unknown>): void {
+  for (const [name, { maxItems }] of Object.entries(properties)) {
+    const value = data?.[name]
+    if (maxItems !== undefined && Array.isArray(value)) data[name] = value.slice(0, maxItems + 1)
+  }
 }
 
 function readText(properties: Record<string, JsonSchema>, data: Record<string, unknown>): void {

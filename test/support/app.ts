@@ -15,6 +15,7 @@ import {
   startSandbox,
 } from '../../src/embedded/kinopoisk/server.ts'
 import { databaseUrl, template } from './database.ts'
+import { overhear, refuseLeaks, secretsOf } from './privacy.ts'
 
 export interface TestApp {
   app: FastifyInstance
@@ -29,6 +30,7 @@ export interface TestApp {
   dataDir: string
   /** Another process' worth of service on the same database and upstream. */
   replica(edges?: Partial<Edges>): Promise<FastifyInstance>
+  /** Fails when the log held what no log may hold: so it is looked for in the whole run. */
   close(): Promise<void>
 }
 
@@ -46,12 +48,13 @@ export async function testApp(
   const accountCalls: SandboxCall[] = []
   const onCall = (call: SandboxCall) => (call.endpoint === 'api_key' ? accountCalls : calls).push(call)
   const sandbox = await startSandbox({ ...sandboxOptions, onCall })
+  const secrets = new Set([jwtSecret, ...secretsOf(env)])
   let log = ''
   const logStream = new PassThrough().on('data', (chunk) => {
     log += chunk
   })
-  const build = (own: Partial<Edges> = {}) =>
-    buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
+  const build = async (own: Partial<Edges> = {}) => {
+    const app = await buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
       databaseUrl: url,
       jwtSecrets: [jwtSecret],
       kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true },
@@ -59,7 +62,12 @@ export async function testApp(
       logStream,
       ...edges,
       ...own,
+      // A machine that is busy with other tests is no overload of the service.
+      limits: { longestLagMs: 60_000, ...edges.limits },
     })
+    overhear(app, secrets)
+    return app
+  }
   const apps = [await build()]
   const app = apps[0] as FastifyInstance
   await app.ready()
@@ -81,6 +89,7 @@ export async function testApp(
       for (const each of apps) await each.close()
       await sandbox.close()
       await rm(dataDir, { recursive: true, force: true })
+      refuseLeaks(log, secrets)
     },
   }
 }

@@ -42,7 +42,7 @@ const rules: Rule[] = [
   },
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
   { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/config-readers\.ts$/] },
-  { from: /^src\/app\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
+  { from: /^src\/(app|accounts)\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
   { from: config, may: () => [/^src\/config-readers\.ts$/] },
   { from: /^src\/(config-readers|errors|links)\.ts$/, may: () => [] },
   { from: schemas, may: () => [errors] },

@@ -88,7 +88,7 @@ export function parametersIn(operation: Operation, place: Parameter['in']): Para
 }
 
 /** The first example that a schema gives, or one put together from the examples of its required parts. */
-export function exampleOf(schema: Schema): unknown {
+function exampleOf(schema: Schema): unknown {
   if (schema.examples) return schema.examples[0]
   if (schema.const !== undefined) return schema.const
   if (schema.enum) return schema.enum[0]

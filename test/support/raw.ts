@@ -22,7 +22,7 @@ export async function speak(address: string, request: string): Promise<RawAnswer
   return readAnswer(text)
 }
 
-function readAnswer(text: string): RawAnswer {
+export function readAnswer(text: string): RawAnswer {
   const [head = '', ...rest] = text.split('\r\n\r\n')
   const [statusLine = '', ...lines] = head.split('\r\n')
   const headers = lines.map((line) => {

@@ -15,7 +15,7 @@ const S3rver = createRequire(import.meta.url)('s3rver') as new (options: object)
 
 // The one account that s3rver knows.
 const account = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' }
-export const bucket = 'photos'
+const bucket = 'photos'
 
 /** The environment that leads the service to a server at `url`. */
 export function s3Environment(url: string): Record<string, string> {

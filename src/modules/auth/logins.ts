@@ -2,7 +2,7 @@ import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/
 import { inputFault } from '../../errors.ts'
 
 /** The names under which a client may send its login; all mean the same. */
-export const loginNames = ['login', 'email', 'phone', 'username'] as const
+const loginNames = ['login', 'email', 'phone', 'username'] as const
 export type LoginInput = { [name in (typeof loginNames)[number]]?: string | null | undefined }
 
 /**

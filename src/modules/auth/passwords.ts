@@ -1,70 +1,76 @@
-import { hash, verify } from '@node-rs/argon2'
-import { dictionary } from '@zxcvbn-ts/language-common'
-import type { CountryCode } from 'libphonenumber-js/max'
-import pLimit from 'p-limit'
-import { AppError } from '../../errors.ts'
-import { spells } from './logins.ts'
+import { hash, parseOptions, verify } from '@node-rs/argon2'
+import { createGate } from '../../gate.ts'
+import type { Guard } from './throttle.ts'
 
 // OWASP Password Storage: argon2id (the library's default), m = 19 MiB, t = 2, p = 1.
 const options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 // Each hash takes a thread of libuv's pool of four: the other two stay free for DNS look-ups and files.
 const atOnce = 2
-// Some 5 s of work on two cores.
+// Some 5 s of work on two cores; whoever waited for a minute has gone.
 const longestQueue = 500
-const retryAfterSeconds = 5
+const waitMs = 60_000
 
-const common = new Set(dictionary['passwords-common'].map((password) => password.toLowerCase()))
-
-/** A password, and where it stands in the request, e.g. `body.password`. */
-export interface GivenPassword {
-  path: string
-  value: string
+/** What is told of the work, for metrics. */
+export interface PasswordWatch {
+  hashed(kind: 'hash' | 'verify', seconds: number): void
+  rejected(): void
 }
 
 export type Passwords = ReturnType<typeof createPasswords>
 
-/** argon2id behind a limiter. Both calls throw `overloaded` when too many wait. */
-export function createPasswords() {
-  const limit = pLimit(atOnce)
-  const queued = <T>(work: () => Promise<T>): Promise<T> => {
-    if (limit.pendingCount >= longestQueue) {
-      throw new AppError('overloaded', {
-        detail: 'Too many logins at once, try again shortly',
-        headers: { 'retry-after': String(retryAfterSeconds) },
-      })
-    }
-    return limit(work)
+/**
+ * argon2id behind a gate. Hashing and verifying throw `overloaded` when too many wait, and ask a guard once it is their
+ * turn: by then others of the queue have failed.
+ */
+export function createPasswords(watch?: PasswordWatch) {
+  const gate = createGate({ name: 'password checks', max: atOnce, waiting: longestQueue, waitMs })
+  const decoy = hash('nobody has this password', options)
+
+  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const leave = await gate.enter().catch((error) => {
+      watch?.rejected()
+      throw error
+    })
+    return work().finally(leave)
   }
-  const decoy = queued(() => hash('nobody has this password', options))
+
+  async function timed<T>(kind: 'hash' | 'verify', work: Promise<T>): Promise<T> {
+    const start = performance.now()
+    const result = await work
+    watch?.hashed(kind, (performance.now() - start) / 1000)
+    return result
+  }
 
   return {
-    hash: (password: string) => queued(() => hash(oneForm(password), options)),
+    hash: (password: string, guard?: Guard) =>
+      inTurn(async () => {
+        await guard?.check()
+        return timed('hash', hash(oneForm(password), options))
+      }),
+
     /** Without a hash (nobody has that login) the same work is done, and the answer is false. */
-    async verify(password: string, passwordHash: string | undefined): Promise<boolean> {
+    async verify(password: string, passwordHash: string | undefined, guard: Guard): Promise<boolean> {
       const known = passwordHash ?? (await decoy)
-      const fits = await queued(() => verify(known, oneForm(password)))
-      return fits && passwordHash !== undefined
+      return inTurn(async () => {
+        await guard.check()
+        const fits = (await timed('verify', verify(known, oneForm(password)))) && passwordHash !== undefined
+        if (!fits) await guard.failed()
+        return fits
+      })
     },
+
+    /** How many wait for their turn. */
+    waiting: gate.waiting,
   }
+}
+
+/** True for a hash that was made with less work than is asked for now. */
+export function isOutdated(passwordHash: string): boolean {
+  const { memoryCost, timeCost, parallelism } = parseOptions(passwordHash)
+  return memoryCost < options.memoryCost || timeCost < options.timeCost || parallelism < options.parallelism
 }
 
 /** Keyboards make the same character of other code points (NIST SP 800-63B: NFKC before hashing). */
 function oneForm(password: string): string {
   return password.normalize('NFKC')
-}
-
-/** @throws {AppError} weak_password; length is the schema's (8…128) */
-export function refuseWeak({ path, value }: GivenPassword, login: string, region: CountryCode): void {
-  const lower = value.toLowerCase()
-  const isLogin = lower === login.split('@', 1)[0] || lower === login.replace('+', '') || spells(value, login, region)
-  const reason =
-    (value.trim() === '' && 'is nothing but spaces') ||
-    (common.has(lower) && 'is one of the most common ones') ||
-    (isLogin && 'is the login itself')
-  if (!reason) return
-  const message = `${reason}: choose another`
-  throw new AppError('weak_password', {
-    detail: `The password ${message}`,
-    errors: [{ path, message }],
-  })
 }

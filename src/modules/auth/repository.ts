@@ -1,5 +1,6 @@
-import { and, eq, exists, gt, ne, sql } from 'drizzle-orm'
+import { and, eq, exists, ne, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
+import { knownNetworks } from '../../db/schema/known-networks.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
 
@@ -7,39 +8,35 @@ export type NewUser = Pick<
   typeof users.$inferInsert,
   'login' | 'password_hash' | 'role' | 'age' | 'name' | 'surname' | 'favorite_genre'
 >
-export type NewSession = Pick<
-  typeof sessions.$inferInsert,
-  'id' | 'user_id' | 'refresh_hash' | 'expires_at' | 'user_agent' | 'ip'
->
 
-/** Credentials and sessions. The only place that reads a password hash. */
+/** Credentials. The only place that reads a password hash. */
 export function createAuthRepository(db: Db) {
-  const liveSession = db
-    .select({ id: users.id, role: users.role })
-    .from(sessions)
-    .innerJoin(users, eq(users.id, sessions.user_id))
-    .where(
-      and(
-        eq(sessions.id, sql.placeholder('sessionId')),
-        eq(sessions.user_id, sql.placeholder('userId')),
-        eq(users.blocked, false),
-        gt(sessions.expires_at, sql`now()`),
-      ),
-    )
-    .prepare('auth_live_session')
-  const unblocked = db
-    .select({ id: users.id })
-    .from(users)
-    .where(and(eq(users.id, sessions.user_id), eq(users.blocked, false)))
   return {
-    async insertUser(user: NewUser): Promise<number> {
-      const [row] = await db.insert(users).values(user).returning({ id: users.id })
-      return (row as { id: number }).id
+    /** The new user's id, whom the network is known to; undefined when somebody has the login. */
+    async insertUser(user: NewUser, network: string): Promise<number | undefined> {
+      return db.transaction(async (tx) => {
+        const [row] = await tx
+          .insert(users)
+          .values(user)
+          .onConflictDoNothing({ target: users.login })
+          .returning({ id: users.id })
+        if (row) await tx.insert(knownNetworks).values({ user_id: row.id, network })
+        return row?.id
+      })
     },
 
-    async findCredentials(login: string) {
+    async findCredentials(login: string, network: string) {
+      const known = db
+        .select({ user_id: knownNetworks.user_id })
+        .from(knownNetworks)
+        .where(and(eq(knownNetworks.user_id, users.id), eq(knownNetworks.network, network)))
       const [row] = await db
-        .select({ id: users.id, password_hash: users.password_hash, blocked: users.blocked })
+        .select({
+          id: users.id,
+          password_hash: users.password_hash,
+          blocked: users.blocked,
+          is_known_network: sql<boolean>`${exists(known)}`,
+        })
         .from(users)
         .where(eq(users.login, login))
       return row
@@ -53,68 +50,12 @@ export function createAuthRepository(db: Db) {
       return row
     },
 
-    /** False, and no session, when the user was blocked or has another password by now: checking one takes its time. */
-    async insertSession(session: NewSession, passwordHash: string): Promise<boolean> {
-      return db.transaction(async (tx) => {
-        const [user] = await tx
-          .select({ id: users.id })
-          .from(users)
-          .where(and(eq(users.id, session.user_id), eq(users.password_hash, passwordHash), eq(users.blocked, false)))
-          .for('share')
-        if (user) await tx.insert(sessions).values(session)
-        return user !== undefined
-      })
-    },
-
-    /** The user of a session that is alive now; asked on every request. */
-    async findLiveSession(sessionId: string, userId: number) {
-      const [row] = await liveSession.execute({ sessionId, userId })
-      return row
-    },
-
-    /** Replaces the token of `from` by its child, if `from` is still the good one. One statement, so only one wins. */
-    async rotate(sessionId: string, from: Buffer, to: Buffer, expiresAt: Date) {
-      const [row] = await db
-        .update(sessions)
-        .set({
-          refresh_hash: to,
-          generation: sql`${sessions.generation} + 1`,
-          rotated_at: sql`now()`,
-          last_used_at: sql`now()`,
-          expires_at: expiresAt,
-        })
-        .where(
-          and(
-            eq(sessions.id, sessionId),
-            eq(sessions.refresh_hash, from),
-            gt(sessions.expires_at, sql`now()`),
-            exists(unblocked),
-          ),
-        )
-        .returning({ user_id: sessions.user_id })
-      return row
-    },
-
-    async findSession(sessionId: string) {
-      const [row] = await db
-        .select({
-          user_id: sessions.user_id,
-          generation: sessions.generation,
-          refresh_hash: sessions.refresh_hash,
-          expired: sql<boolean>`${sessions.expires_at} <= now()`,
-          seconds_since_rotation: sql<number>`extract(epoch from now() - ${sessions.rotated_at})::float8`,
-        })
-        .from(sessions)
-        .where(eq(sessions.id, sessionId))
-      return row
-    },
-
-    async deleteSession(sessionId: string): Promise<void> {
-      await db.delete(sessions).where(eq(sessions.id, sessionId))
-    },
-
-    async deleteExpiredSessions(): Promise<void> {
-      await db.delete(sessions).where(sql`${sessions.expires_at} <= now()`)
+    /** Another hash of the same password; nothing is done when it is not `from` any more. */
+    async replaceHash(userId: number, from: string, to: string): Promise<void> {
+      await db
+        .update(users)
+        .set({ password_hash: to })
+        .where(and(eq(users.id, userId), eq(users.password_hash, from)))
     },
 
     /**
@@ -139,7 +80,7 @@ export function createAuthRepository(db: Db) {
       return row !== undefined
     },
 
-    /** Makes an administrator of `login`; an account that exists gets the new password and loses its sessions. */
+    /** Makes an administrator of `login`; an account that exists gets the new password and loses its sessions and networks. */
     async upsertAdmin(login: string, passwordHash: string): Promise<void> {
       const admin = { password_hash: passwordHash, role: 'admin' as const }
       await db.transaction(async (tx) => {
@@ -148,7 +89,9 @@ export function createAuthRepository(db: Db) {
           .values({ login, ...admin })
           .onConflictDoUpdate({ target: users.login, set: { ...admin, blocked: false, updated_at: sql`now()` } })
           .returning({ id: users.id })
-        if (row) await tx.delete(sessions).where(eq(sessions.user_id, row.id))
+        if (!row) return
+        await tx.delete(sessions).where(eq(sessions.user_id, row.id))
+        await tx.delete(knownNetworks).where(eq(knownNetworks.user_id, row.id))
       })
     },
 
@@ -160,6 +103,11 @@ export function createAuthRepository(db: Db) {
         .where(eq(users.login, login))
         .returning({ id: users.id })
       return rows.length > 0
+    },
+
+    /** Forgets the networks without a login for 90 days. */
+    async sweepNetworks(): Promise<void> {
+      await db.delete(knownNetworks).where(sql`${knownNetworks.last_login_at} < now() - interval '90 days'`)
     },
   }
 }

@@ -1,12 +1,10 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { inputFault } from '../../errors.ts'
-import { NoContent, problems } from '../../schemas.ts'
+import { problems } from '../../schemas.ts'
 import { Profile } from '../users/schemas.ts'
 import type { UserService } from '../users/service.ts'
-import type { GivenPassword } from './passwords.ts'
-import { LoginBody, PasswordBody, RefreshBody, RegisterBody, TokenPair } from './schemas.ts'
+import { LoginBody, RefreshBody, RegisterBody, TokenPair } from './schemas.ts'
 import type { AuthService, Device } from './service.ts'
 
 interface Options {
@@ -16,8 +14,10 @@ interface Options {
 
 const tags = ['auth']
 const consumes = ['application/json', 'application/x-www-form-urlencoded']
+const throttled =
+  'Too many failures are answered with 429, `Retry-After` and the fields `RateLimit-Policy` and `RateLimit`'
 /** Each call under its two addresses, with an operationId of its own. */
-const under = (path: string) => ({ [`/auth${path}`]: '', [path]: 'Alias' })
+export const under = (path: string) => ({ [`/auth${path}`]: '', [path]: 'Alias' })
 
 /** Registering, logging in and refreshing: open to everyone. Bodies come as JSON or as a form. */
 export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth, users }) => {
@@ -32,12 +32,16 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
           ...open,
           operationId: `register${suffix}`,
           summary: 'Register with a phone, an e-mail or a user name',
+          description: `A 409 tells that somebody has the login. ${throttled} (here: too many 409 at one address).`,
           body: RegisterBody,
-          response: { 201: Profile, ...problems('invalid_input', 'weak_password', 'genre_not_found', 'login_taken') },
+          response: {
+            201: Profile,
+            ...problems('invalid_input', 'weak_password', 'genre_not_found', 'login_taken', 'too_many_requests'),
+          },
         },
       },
       async (request, reply) => {
-        const id = await auth.register(request.body, users.readAbout(request.body))
+        const id = await auth.register(request.body, users.readAbout(request.body), device(request))
         return reply
           .code(201)
           .header('location', '/user')
@@ -54,9 +58,9 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
           ...open,
           operationId: `login${suffix}`,
           summary: 'Log in: a token pair',
-          description: 'Also the token endpoint of the OAuth 2 password flow (form body, `username`).',
+          description: `Also the token endpoint of the OAuth 2 password flow (form body, \`username\`). ${throttled}.`,
           body: LoginBody,
-          response: { 200: TokenPair, ...problems('invalid_credentials') },
+          response: { 200: TokenPair, ...problems('invalid_credentials', 'too_many_requests') },
         },
       },
       async (request, reply) => {
@@ -81,60 +85,9 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
-      return auth.refresh(request.body.access_token, request.body.refresh_token)
+      return auth.refresh(request.body.access_token, request.body.refresh_token, device(request))
     },
   )
-}
-
-/** What needs `authenticate` on its scope. */
-export const sessionRoutes: FastifyPluginAsyncTypebox<Pick<Options, 'auth'>> = async (app, { auth }) => {
-  await app.register(formbody)
-
-  for (const [url, suffix] of Object.entries(under('/logout'))) {
-    app.post(
-      url,
-      {
-        schema: {
-          tags,
-          operationId: `logout${suffix}`,
-          summary: 'End this session: its access and refresh tokens are dead at once',
-          response: { 204: NoContent },
-        },
-      },
-      async (request, reply) => {
-        await auth.logout(request.user.sessionId)
-        return reply.code(204).send(null)
-      },
-    )
-  }
-
-  app.put(
-    '/user/password',
-    {
-      schema: {
-        tags,
-        consumes,
-        operationId: 'changePassword',
-        summary: 'Change the password; all other sessions end',
-        body: PasswordBody,
-        response: { 204: NoContent, ...problems('invalid_input', 'wrong_password', 'weak_password') },
-      },
-    },
-    async (request, reply) => {
-      const { old_password, new_password, password_1, password_2 } = request.body
-      const [before, after] =
-        (password_1 ?? password_2) === undefined
-          ? [given('body.old_password', old_password), given('body.new_password', new_password)]
-          : [given('body.password_1', password_1), given('body.password_2', password_2)]
-      await auth.changePassword(request.user, before, after)
-      return reply.code(204).send(null)
-    },
-  )
-}
-
-function given(path: string, value: string | undefined): GivenPassword {
-  if (value === undefined) throw inputFault(path, 'is required')
-  return { path, value }
 }
 
 function device(request: FastifyRequest): Device {

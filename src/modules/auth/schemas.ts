@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { ClearableText, Text, wholeNumber } from '../../schemas.ts'
+import { ClearableText, Nullable, Text, Timestamp, wholeNumber } from '../../schemas.ts'
 
 // An empty one, or null, counts as missing.
 const login = {
@@ -16,7 +16,7 @@ const NewPassword = Type.String({ minLength: 8, maxLength: 128, format: 'text', 
 const Password = Type.String({ minLength: 1, maxLength: 128, format: 'text', examples: ['correct horse battery'] })
 
 /** A number, also as text (forms send text); `""` or null: none. */
-export function LooseInteger(minimum: number, maximum: number, example: number) {
+function LooseInteger(minimum: number, maximum: number, example: number) {
   return Type.Unsafe<number | string | null>({
     type: ['integer', 'string', 'null'],
     minimum,
@@ -81,4 +81,20 @@ export const TokenPair = Type.Object(
       { access_token: 'eyJhbGciOiJIUzI1NiJ9…', refresh_token: '7f0c…', token_type: 'Bearer', expires_in: 900 },
     ],
   },
+)
+
+const SessionId = Type.String({ format: 'uuid', examples: ['7f0c2f4e-3f0a-4a52-9d0b-0d6a2a3c9f11'] })
+
+export const SessionParams = Type.Object({ id: SessionId })
+
+export const Sessions = Type.Array(
+  Type.Object({
+    id: SessionId,
+    created_at: Timestamp,
+    last_used_at: Type.Unsafe<Date>({ ...Timestamp, description: 'When it was logged in or refreshed last' }),
+    expires_at: Timestamp,
+    user_agent: Nullable(Type.String({ examples: ['Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0'] })),
+    ip: Nullable(Type.String({ description: 'Where it was used from last', examples: ['203.0.113.7'] })),
+    current: Type.Boolean({ description: 'The session that asks', examples: [true] }),
+  }),
 )

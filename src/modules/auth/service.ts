@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import { isIP } from 'node:net'
 import type { CountryCode } from 'libphonenumber-js/max'
 import { AppError } from '../../errors.ts'
 import { type LoginInput, readLogin } from './logins.ts'
-import { type GivenPassword, type Passwords, refuseWeak } from './passwords.ts'
+import { networkOf } from './networks.ts'
+import { isOutdated, type Passwords } from './passwords.ts'
 import type { RefreshTokens } from './refresh-tokens.ts'
 import type { AuthRepository, NewUser } from './repository.ts'
+import type { SessionRepository } from './session-repository.ts'
+import type { Throttle } from './throttle.ts'
+import { type GivenPassword, refuseWeak } from './weak-passwords.ts'
 
 /** What the access tokens must offer; plugins/auth.ts has them. */
 interface AccessTokens {
@@ -14,12 +19,16 @@ interface AccessTokens {
 
 interface Dependencies {
   repository: AuthRepository
+  sessions: SessionRepository
   passwords: Passwords
+  throttle: Throttle
   accessTokens: AccessTokens
   refreshTokens: RefreshTokens
   accessTtlMs: number
   refreshTtlMs: number
   phoneRegion: CountryCode
+  /** Told of a session that was ended because an old refresh token of it came back. */
+  reused: (session: { userId: number; sessionId: string }) => void
 }
 
 export interface TokenPair {
@@ -29,9 +38,16 @@ export interface TokenPair {
   expires_in: number
 }
 
+/** Where a request comes from. */
 export interface Device {
   userAgent: string | undefined
   ip: string
+}
+
+/** Who asks. */
+export interface User {
+  id: number
+  sessionId: string
 }
 
 // How long the direct parent of a refresh token still gets its child: for two tabs, or an answer that was lost.
@@ -41,8 +57,13 @@ const graceSeconds = 10
 export type AuthService = ReturnType<typeof createAuthService>
 
 export function createAuthService(dependencies: Dependencies) {
-  const { repository, passwords, accessTokens, refreshTokens, phoneRegion } = dependencies
-  const expiry = () => new Date(Date.now() + dependencies.refreshTtlMs)
+  const { repository, sessions, passwords, throttle, accessTokens, refreshTokens, phoneRegion } = dependencies
+  const traits = (refreshToken: string, { userAgent, ip }: Device) => ({
+    refresh_hash: refreshTokens.hash(refreshToken),
+    expires_at: new Date(Date.now() + dependencies.refreshTtlMs),
+    user_agent: userAgent?.slice(0, 500) ?? null,
+    ip: isIP(ip) ? ip : null,
+  })
   const pair = (userId: number, sessionId: string, refreshToken: string): TokenPair => ({
     access_token: accessTokens.sign({ userId, sessionId }),
     refresh_token: refreshToken,
@@ -50,35 +71,68 @@ export function createAuthService(dependencies: Dependencies) {
     expires_in: Math.floor(dependencies.accessTtlMs / 1000),
   })
 
+  /** Undefined when the account changed between the check of the password and its session. */
+  async function tryLogin(login: string, password: string, device: Device): Promise<TokenPair | undefined> {
+    const network = networkOf(device.ip)
+    const user = await repository.findCredentials(login, network)
+    const known = { by: 'device' as const, of: [login, network] }
+    const unknown = [
+      { by: 'account' as const, of: [login] },
+      { by: 'address' as const, of: [network] },
+    ]
+    const guard = throttle.guard(user?.is_known_network ? [known] : unknown)
+    await guard.check()
+    const hash = user?.blocked ? undefined : user?.password_hash
+    if (!(await passwords.verify(password, hash, guard)) || !user || !hash) throw new AppError('invalid_credentials')
+    const sessionId = randomUUID()
+    const refreshToken = refreshTokens.make({ sessionId, generation: 0 })
+    const session = { id: sessionId, user_id: user.id, ...traits(refreshToken, device) }
+    if (!(await sessions.insert(session, hash, network))) return undefined
+    await throttle.forget(known)
+    if (isOutdated(hash)) await repository.replaceHash(user.id, hash, await passwords.hash(password))
+    return pair(user.id, sessionId, refreshToken)
+  }
+
+  /** The account of a user who gave the right password. @throws {AppError} wrong_password, too_many_requests */
+  async function confirm(userId: number, given: GivenPassword) {
+    const counted = { by: 'password' as const, of: [String(userId)] }
+    const guard = throttle.guard([counted])
+    await guard.check()
+    const account = await repository.findPasswordHash(userId)
+    if (!account || !(await passwords.verify(given.value, account.password_hash, guard))) throw wrongPassword(given)
+    await throttle.forget(counted)
+    return account
+  }
+
   return {
-    /** The id of the new user. @throws {AppError} weak_password */
+    /** The id of the new user. @throws {AppError} weak_password, login_taken, too_many_requests */
     async register(
       input: LoginInput & { password: string },
       about: Omit<NewUser, 'login' | 'password_hash' | 'role'>,
+      device: Device,
     ): Promise<number> {
       const login = readLogin(input, phoneRegion)
       refuseWeak({ path: 'body.password', value: input.password }, login, phoneRegion)
-      const password_hash = await passwords.hash(input.password)
-      return repository.insertUser({ ...about, login, password_hash })
+      const network = networkOf(device.ip)
+      const guard = throttle.guard([{ by: 'registration', of: [network] }])
+      await guard.check()
+      const password_hash = await passwords.hash(input.password, guard)
+      const id = await repository.insertUser({ ...about, login, password_hash }, network)
+      if (id !== undefined) return id
+      await guard.failed()
+      throw new AppError('login_taken', {
+        detail: 'Somebody has registered with this login already: log in, or take another',
+      })
     },
 
-    /** @throws {AppError} invalid_credentials, whatever the reason, after the same work */
+    /** @throws {AppError} invalid_credentials, whatever the reason, after the same work; too_many_requests before it */
     async login(input: LoginInput & { password: string }, device: Device): Promise<TokenPair> {
-      const user = await repository.findCredentials(readLogin(input, phoneRegion))
-      const fits = await passwords.verify(input.password, user?.password_hash)
-      if (!user || !fits || user.blocked) throw new AppError('invalid_credentials')
-      const sessionId = randomUUID()
-      const refreshToken = refreshTokens.make({ sessionId, generation: 0 })
-      const session = {
-        id: sessionId,
-        user_id: user.id,
-        refresh_hash: refreshTokens.hash(refreshToken),
-        expires_at: expiry(),
-        user_agent: device.userAgent?.slice(0, 500) ?? null,
-        ip: device.ip,
-      }
-      if (!(await repository.insertSession(session, user.password_hash))) throw new AppError('invalid_credentials')
-      return pair(user.id, sessionId, refreshToken)
+      const login = readLogin(input, phoneRegion)
+      const attempt = () => tryLogin(login, input.password, device)
+      // The second time for who logs in twice while the hash is made anew: it is the same password.
+      const tokens = (await attempt()) ?? (await attempt())
+      if (!tokens) throw new AppError('invalid_credentials')
+      return tokens
     },
 
     /**
@@ -86,33 +140,33 @@ export function createAuthService(dependencies: Dependencies) {
      * same child for 10 s; any other used token ends the session.
      * @throws {AppError} invalid_token
      */
-    async refresh(accessToken: string, refreshToken: string): Promise<TokenPair> {
+    async refresh(accessToken: string, refreshToken: string, device: Device): Promise<TokenPair> {
       const { userId, sessionId } = accessTokens.verify(accessToken, { ignoreExpiration: true })
       const token = refreshTokens.read(refreshToken)
       if (token?.sessionId !== sessionId) throw badRefreshToken()
       const child = refreshTokens.make({ sessionId, generation: token.generation + 1 })
-      const parentHash = refreshTokens.hash(refreshToken)
-      if (await repository.rotate(sessionId, parentHash, refreshTokens.hash(child), expiry()))
+      if (await sessions.rotate(sessionId, refreshTokens.hash(refreshToken), traits(child, device)))
         return pair(userId, sessionId, child)
 
-      const session = await repository.findSession(sessionId)
+      const session = await sessions.find(sessionId)
       if (!session || session.expired || token.generation >= session.generation) throw badRefreshToken()
       const isParent = token.generation === session.generation - 1 && session.seconds_since_rotation < graceSeconds
       if (isParent && refreshTokens.hash(child).equals(session.refresh_hash)) return pair(userId, sessionId, child)
-      await repository.deleteSession(sessionId)
+      if (await sessions.remove(sessionId, userId)) dependencies.reused({ userId, sessionId })
       throw badRefreshToken()
     },
 
-    logout: (sessionId: string) => repository.deleteSession(sessionId),
+    logout: (user: User) => sessions.remove(user.sessionId, user.id),
 
-    /** @throws {AppError} wrong_password, weak_password */
-    async changePassword(user: { id: number; sessionId: string }, before: GivenPassword, after: GivenPassword) {
-      const known = await repository.findPasswordHash(user.id)
-      if (!known || !(await passwords.verify(before.value, known.password_hash))) throw wrongPassword(before)
-      refuseWeak(after, known.login, phoneRegion)
+    /** @throws {AppError} wrong_password, too_many_requests, weak_password */
+    async changePassword(user: User, before: GivenPassword, after: GivenPassword): Promise<void> {
+      const { login, password_hash } = await confirm(user.id, before)
+      refuseWeak(after, login, phoneRegion)
       const hash = await passwords.hash(after.value)
-      if (!(await repository.replacePassword(user, known.password_hash, hash))) throw wrongPassword(before)
+      if (!(await repository.replacePassword(user, password_hash, hash))) throw wrongPassword(before)
     },
+
+    confirmPassword: confirm,
 
     /** The first administrator; nothing is done when there is one already. True when one was made. */
     async ensureAdmin(login: string, password: string): Promise<boolean> {

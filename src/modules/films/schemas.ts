@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { ClearableText, Id, Nullable, Text, Timestamp } from '../../schemas.ts'
+import { ClearableText, Id, Limit, Nullable, Text, Timestamp } from '../../schemas.ts'
 
 const text = Nullable(Type.String())
 
@@ -56,9 +56,7 @@ export type Sort = (typeof sorts)[number]
 const FilterYear = Type.Integer({ minimum: 1800, maximum: 2200, examples: [1999] })
 
 export const FilmQuery = Type.Object({
-  limit: Type.Optional(
-    Type.Unsafe<20 | 50 | 100>({ type: 'integer', enum: [20, 50, 100], default: 20, examples: [20] }),
-  ),
+  limit: Type.Optional(Limit),
   page: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'From 1, the default', examples: [1] }),
   ),

@@ -65,7 +65,7 @@ function agrees(film: Candidate, entry: Entry): boolean {
   return !otherImdb && !(entry.kinopoisk_id !== null && film.id <= maxKinopoiskId)
 }
 
-export function describe({ kinopoisk_id, imdb_id, titles, year }: Entry): string {
+function describe({ kinopoisk_id, imdb_id, titles, year }: Entry): string {
   const title = titles[0] && `"${titles[0].slice(0, 100)}" (${year ?? 'no year'})`
   return [title, kinopoisk_id, imdb_id].filter(Boolean).join(', ') || 'without a title'
 }

@@ -1,25 +1,14 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { users } from '../../db/schema/users.ts'
+import { profileColumns } from '../../db/users.ts'
 
 export type ProfileChange = Partial<Pick<typeof users.$inferInsert, 'age' | 'name' | 'surname' | 'favorite_genre'>>
-
-const profile = {
-  id: users.id,
-  login: users.login,
-  age: users.age,
-  name: users.name,
-  surname: users.surname,
-  favorite_genre: users.favorite_genre,
-  favourite_genre: users.favorite_genre,
-  role: users.role,
-  created_at: users.created_at,
-}
 
 export function createUserRepository(db: Db) {
   return {
     async find(id: number) {
-      const [row] = await db.select(profile).from(users).where(eq(users.id, id))
+      const [row] = await db.select(profileColumns).from(users).where(eq(users.id, id))
       return row
     },
     async update(id: number, change: ProfileChange) {
@@ -27,7 +16,7 @@ export function createUserRepository(db: Db) {
         .update(users)
         .set({ ...change, updated_at: sql`now()` })
         .where(eq(users.id, id))
-        .returning(profile)
+        .returning(profileColumns)
       return row
     },
   }

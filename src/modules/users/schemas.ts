@@ -2,6 +2,8 @@ import { Type } from '@sinclair/typebox'
 import { Id, Nullable, Timestamp } from '../../schemas.ts'
 import { about } from '../auth/schemas.ts'
 
+export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', enum: ['user', 'admin'], examples: ['user'] })
+
 export const Profile = Type.Object(
   {
     id: Id,
@@ -14,7 +16,7 @@ export const Profile = Type.Object(
     surname: Nullable(Type.String()),
     favorite_genre: Nullable(Id),
     favourite_genre: Nullable(Id),
-    role: Type.Unsafe<'user' | 'admin'>({ type: 'string', enum: ['user', 'admin'] }),
+    role: Role,
     created_at: Timestamp,
   },
   {

@@ -32,6 +32,13 @@ export function createUserService({ users }: { users: UserRepository }) {
   }
 }
 
+/** A normalised login is an e-mail, a phone or a user name: the profile's three members. */
+export function splitLogin(login: string): { email: string | null; phone: string | null; username: string | null } {
+  const none = { email: null, phone: null, username: null }
+  if (login.includes('@')) return { ...none, email: login }
+  return login.startsWith('+') ? { ...none, phone: login } : { ...none, username: login }
+}
+
 /** What a client tells about itself, as columns; what it didn't name is left out. */
 function readAbout(input: AboutInput): ProfileChange {
   const american = readInteger('body.favorite_genre', input.favorite_genre, 1, 2_147_483_647)
@@ -55,11 +62,4 @@ function readInteger(path: string, value: Loose, min: number, max: number): numb
   const number = Number(text)
   if (!(number >= min && number <= max)) throw inputFault(path, `must be from ${min} to ${max}`)
   return number
-}
-
-/** A normalised login is an e-mail, a phone or a user name: the profile's three members. */
-function splitLogin(login: string): { email: string | null; phone: string | null; username: string | null } {
-  const none = { email: null, phone: null, username: null }
-  if (login.includes('@')) return { ...none, email: login }
-  return login.startsWith('+') ? { ...none, phone: login } : { ...none, username: login }
 }

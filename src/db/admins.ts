@@ -1,0 +1,17 @@
+import { and, eq } from 'drizzle-orm'
+import type { Db } from './connect.ts'
+import { users } from './schema/users.ts'
+
+/**
+ * Whether somebody besides the user is an administrator. Until the transaction ends nobody who is one ceases to be: of two
+ * that would take the right from each other the second waits, and sees what the first did.
+ */
+export async function holdOtherAdmins(tx: Db, userId: number): Promise<boolean> {
+  const admins = await tx
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.role, 'admin'), eq(users.blocked, false)))
+    .orderBy(users.id)
+    .for('no key update')
+  return admins.some(({ id }) => id !== userId)
+}

@@ -1,0 +1,21 @@
+import { sql } from 'drizzle-orm'
+import { check, customType, integer, pgTable, timestamp } from 'drizzle-orm/pg-core'
+
+const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
+
+/**
+ * Failed guesses of late, counted under what they have in common: see modules/auth/throttle.ts. `key` is the SHA-256 of
+ * that, since what people type as a login may be a password. A count that nothing was added to for a day is void.
+ */
+export const authFailures = pgTable(
+  'auth_failures',
+  {
+    key: bytea().primaryKey(),
+    failures: integer().notNull().default(1),
+    failed_at: timestamp({ withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [
+    check('auth_failures_key_check', sql`length(${table.key}) = 32`),
+    check('auth_failures_failures_check', sql`${table.failures} > 0`),
+  ],
+)

@@ -1,0 +1,137 @@
+import { and, desc, eq, exists, gt, inArray, ne, sql } from 'drizzle-orm'
+import type { Db } from '../../db/connect.ts'
+import { knownNetworks } from '../../db/schema/known-networks.ts'
+import { sessions } from '../../db/schema/sessions.ts'
+import { users } from '../../db/schema/users.ts'
+
+export type NewSession = Pick<
+  typeof sessions.$inferInsert,
+  'id' | 'user_id' | 'refresh_hash' | 'expires_at' | 'user_agent' | 'ip'
+>
+
+// Enough for any number of devices and robots; the list of them stays readable.
+const mostSessions = 500
+
+export function createSessionRepository(db: Db) {
+  const isAlive = gt(sessions.expires_at, sql`now()`)
+  const live = db
+    .select({ id: users.id, role: users.role })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.user_id))
+    .where(
+      and(
+        eq(sessions.id, sql.placeholder('sessionId')),
+        eq(sessions.user_id, sql.placeholder('userId')),
+        eq(users.blocked, false),
+        isAlive,
+      ),
+    )
+    .prepare('auth_live_session')
+  const unblocked = db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, sessions.user_id), eq(users.blocked, false)))
+  return {
+    /**
+     * Opens a session at a network that is known from now on, and ends those beyond 500, the longest unused first. False,
+     * and nothing done, when the user was blocked or has another hash by now: checking a password takes its time.
+     */
+    async insert(session: NewSession, passwordHash: string, network: string): Promise<boolean> {
+      const { user_id } = session
+      return db.transaction(async (tx) => {
+        const [user] = await tx
+          .select({ id: users.id })
+          .from(users)
+          .where(and(eq(users.id, user_id), eq(users.password_hash, passwordHash), eq(users.blocked, false)))
+          .for('share')
+        if (!user) return false
+        await tx.insert(sessions).values(session)
+        await tx
+          .insert(knownNetworks)
+          .values({ user_id, network })
+          .onConflictDoUpdate({
+            target: [knownNetworks.user_id, knownNetworks.network],
+            set: { last_login_at: sql`now()` },
+          })
+        const tooMany = tx
+          .select({ id: sessions.id })
+          .from(sessions)
+          .where(eq(sessions.user_id, user_id))
+          .orderBy(desc(sessions.last_used_at))
+          .offset(mostSessions)
+        await tx.delete(sessions).where(inArray(sessions.id, tooMany))
+        return true
+      })
+    },
+
+    /** The user of a session that is alive now; asked on every request. */
+    async findLive(sessionId: string, userId: number) {
+      const [row] = await live.execute({ sessionId, userId })
+      return row
+    },
+
+    /** Replaces the token of `from` by its child, if `from` is still the good one. One statement, so only one wins. */
+    async rotate(sessionId: string, from: Buffer, next: Omit<NewSession, 'id' | 'user_id'>) {
+      const [row] = await db
+        .update(sessions)
+        .set({
+          ...next,
+          generation: sql`${sessions.generation} + 1`,
+          rotated_at: sql`now()`,
+          last_used_at: sql`now()`,
+        })
+        .where(and(eq(sessions.id, sessionId), eq(sessions.refresh_hash, from), isAlive, exists(unblocked)))
+        .returning({ user_id: sessions.user_id })
+      return row
+    },
+
+    async find(sessionId: string) {
+      const [row] = await db
+        .select({
+          generation: sessions.generation,
+          refresh_hash: sessions.refresh_hash,
+          expired: sql<boolean>`${sessions.expires_at} <= now()`,
+          seconds_since_rotation: sql<number>`extract(epoch from now() - ${sessions.rotated_at})::float8`,
+        })
+        .from(sessions)
+        .where(eq(sessions.id, sessionId))
+      return row
+    },
+
+    /** Those alive, the last used first. */
+    list(userId: number) {
+      return db
+        .select({
+          id: sessions.id,
+          created_at: sessions.created_at,
+          last_used_at: sessions.last_used_at,
+          expires_at: sessions.expires_at,
+          user_agent: sessions.user_agent,
+          ip: sessions.ip,
+        })
+        .from(sessions)
+        .where(and(eq(sessions.user_id, userId), isAlive))
+        .orderBy(desc(sessions.last_used_at), sessions.id)
+        .limit(mostSessions)
+    },
+
+    /** True when there was such a session of the user. */
+    async remove(sessionId: string, userId: number): Promise<boolean> {
+      const rows = await db
+        .delete(sessions)
+        .where(and(eq(sessions.id, sessionId), eq(sessions.user_id, userId)))
+        .returning({ id: sessions.id })
+      return rows.length > 0
+    },
+
+    async removeOthers(sessionId: string, userId: number): Promise<void> {
+      await db.delete(sessions).where(and(eq(sessions.user_id, userId), ne(sessions.id, sessionId)))
+    },
+
+    async deleteExpired(): Promise<void> {
+      await db.delete(sessions).where(sql`${sessions.expires_at} <= now()`)
+    },
+  }
+}
+
+export type SessionRepository = ReturnType<typeof createSessionRepository>

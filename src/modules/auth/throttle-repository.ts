@@ -1,0 +1,46 @@
+import { eq, inArray, sql } from 'drizzle-orm'
+import type { Db } from '../../db/connect.ts'
+import { authFailures } from '../../db/schema/auth-failures.ts'
+
+const isVoid = sql`${authFailures.failed_at} < now() - interval '1 day'`
+
+/** Counts of failed guesses, shared by all replicas. */
+export function createThrottleRepository(db: Db) {
+  return {
+    /** The counts that there are, and the seconds since the last failure of each. */
+    find(keys: Buffer[]) {
+      return db
+        .select({
+          key: authFailures.key,
+          failures: authFailures.failures,
+          seconds: sql<number>`extract(epoch from now() - ${authFailures.failed_at})::float8`,
+        })
+        .from(authFailures)
+        .where(inArray(authFailures.key, keys))
+    },
+
+    /** One more under each key. One statement, and in the order of the keys, so that two can't wait for each other. */
+    async add(keys: Buffer[]): Promise<void> {
+      await db
+        .insert(authFailures)
+        .values(keys.toSorted(Buffer.compare).map((key) => ({ key })))
+        .onConflictDoUpdate({
+          target: authFailures.key,
+          set: {
+            failures: sql`case when ${isVoid} then 1 else ${authFailures.failures} + 1 end`,
+            failed_at: sql`now()`,
+          },
+        })
+    },
+
+    async remove(key: Buffer): Promise<void> {
+      await db.delete(authFailures).where(eq(authFailures.key, key))
+    },
+
+    async sweep(): Promise<void> {
+      await db.delete(authFailures).where(isVoid)
+    },
+  }
+}
+
+export type ThrottleRepository = ReturnType<typeof createThrottleRepository>

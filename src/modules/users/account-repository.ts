@@ -1,0 +1,100 @@
+import { and, eq, exists, gt, inArray, type SQL, sql } from 'drizzle-orm'
+import { holdOtherAdmins } from '../../db/admins.ts'
+import type { Db } from '../../db/connect.ts'
+import { films } from '../../db/schema/films.ts'
+import { knownNetworks } from '../../db/schema/known-networks.ts'
+import { favourites, wishlist } from '../../db/schema/lists.ts'
+import { ratings } from '../../db/schema/ratings.ts'
+import { sessions } from '../../db/schema/sessions.ts'
+import { users } from '../../db/schema/users.ts'
+
+const lists = [favourites, wishlist, ratings]
+
+/** An account as a whole: what it holds, and its end. */
+export function createAccountRepository(db: Db) {
+  return {
+    /** By id, behind `after`; nothing that is a secret. */
+    findSessions: (userId: number, limit: number, after: string | undefined) =>
+      db
+        .select({
+          id: sessions.id,
+          created_at: sessions.created_at,
+          last_used_at: sessions.last_used_at,
+          expires_at: sessions.expires_at,
+          user_agent: sessions.user_agent,
+          ip: sessions.ip,
+        })
+        .from(sessions)
+        .where(and(eq(sessions.user_id, userId), after ? gt(sessions.id, after) : undefined))
+        .orderBy(sessions.id)
+        .limit(limit),
+
+    /** Where it was logged in to of late. */
+    findNetworks: (userId: number) =>
+      db
+        .select({ network: knownNetworks.network, last_login_at: knownNetworks.last_login_at })
+        .from(knownNetworks)
+        .where(eq(knownNetworks.user_id, userId))
+        .orderBy(knownNetworks.network),
+
+    /**
+     * Erases the account with its lists, ratings and sessions: the tables cascade, and the films' figures follow. Nothing is
+     * done when the session has ended, or the password or role is another by now: checking a password takes its time.
+     */
+    erase(user: { id: number; role: 'user' | 'admin'; sessionId: string }, passwordHash: string) {
+      return db.transaction(async (tx) => {
+        if (user.role === 'admin' && !(await holdOtherAdmins(tx, user.id))) return 'last admin'
+        const kept = await findLeftFilms(tx, user.id)
+        const own = tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, user.sessionId))
+        const erased = await tx
+          .delete(users)
+          .where(
+            and(
+              eq(users.id, user.id),
+              eq(users.role, user.role),
+              eq(users.password_hash, passwordHash),
+              eq(users.blocked, false),
+              exists(own),
+            ),
+          )
+          .returning({ id: users.id })
+        if (erased.length === 0) return 'changed'
+        await removeUnkept(tx, kept)
+        return 'done'
+      })
+    },
+  }
+}
+
+export type AccountRepository = ReturnType<typeof createAccountRepository>
+
+/** The films made here that have left the catalogue, as far as the user keeps them. */
+async function findLeftFilms(tx: Db, userId: number): Promise<number[]> {
+  const rows = await tx
+    .select({ id: films.id })
+    .from(films)
+    .where(sql`${films.id} >= 1000000000 and not ${films.listed} and (${anyOf(sql`user_id = ${userId}`)})`)
+  return rows.map((row) => row.id)
+}
+
+/** As when a film leaves the catalogue: one made here that nobody keeps or rated goes for good. What others hold just now stays. */
+async function removeUnkept(tx: Db, ids: number[]): Promise<void> {
+  if (ids.length === 0) return
+  const free = await tx
+    .select({ id: films.id })
+    .from(films)
+    .where(inArray(films.id, ids))
+    .for('update', { skipLocked: true })
+  const held = free.map((row) => row.id)
+  if (held.length === 0) return
+  // A statement of its own: it sees who has kept one of them before it was locked.
+  await tx.delete(films).where(sql`${inArray(films.id, held)} and not ${films.listed} and not (${anyOf(sql`true`)})`)
+}
+
+/** Whether the film is in a list, or rated, by somebody of whom `condition` is true. */
+function anyOf(condition: SQL): SQL {
+  return sql.join(
+    lists.map((list) => sql`exists (select from ${list} where film_id = films.id and ${condition})`),
+    sql` or `,
+  )
+}

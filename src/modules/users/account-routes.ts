@@ -1,0 +1,89 @@
+import { Readable } from 'node:stream'
+import formbody from '@fastify/formbody'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { NoContent, problems } from '../../schemas.ts'
+import {
+  AccountExport,
+  EraseBody,
+  ExportedFilm,
+  ExportedNetwork,
+  ExportedRating,
+  ExportedSession,
+} from './account-schemas.ts'
+import type { AccountService } from './account-service.ts'
+import { Profile } from './schemas.ts'
+
+const tags = ['users']
+type ListName = keyof typeof items
+const items = {
+  sessions: ExportedSession,
+  networks: ExportedNetwork,
+  favorites: ExportedFilm,
+  wishlist: ExportedFilm,
+  ratings: ExportedRating,
+}
+const listNames = ['sessions', 'networks', 'favorites', 'wishlist', 'ratings'] as const satisfies ListName[]
+
+/** Needs `authenticate` on its scope. */
+export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService }> = async (app, { account }) => {
+  await app.register(formbody)
+
+  app.get(
+    '/user/export',
+    {
+      schema: {
+        tags,
+        operationId: 'exportUser',
+        summary: 'Everything held about the user, as one JSON',
+        description:
+          'Profile, sessions (without what is secret), networks of logins, and the lists, newest first. Streamed; one that ' +
+          'fails when it has begun ends with a cut connection.',
+        response: { 200: AccountExport },
+      },
+    },
+    async (request, reply) => {
+      const { profile, lists } = await account.collect(request.user.id)
+      const profileText = reply.compileSerializationSchema(Profile)(profile)
+      const serialise = (name: ListName) => reply.compileSerializationSchema(items[name])
+      const text = async function* () {
+        yield `{"exported_at":"${new Date().toISOString()}","profile":${profileText}`
+        for (const name of listNames) yield* memberText(name, lists[name], serialise(name))
+        yield '}'
+      }
+      reply.header('content-disposition', 'attachment; filename="account.json"')
+      // Whoever asks for the head alone must not make us read the rest.
+      const json = request.method === 'HEAD' ? [] : text()
+      return reply.type('application/json; charset=utf-8').send(Readable.from(json) as never)
+    },
+  )
+
+  app.delete(
+    '/user',
+    {
+      schema: {
+        tags,
+        consumes: ['application/json', 'application/x-www-form-urlencoded'],
+        operationId: 'eraseUser',
+        summary: 'Erase the account with its lists, ratings and sessions',
+        description: 'For good, and at once. The last administrator can only go when somebody else is one.',
+        body: EraseBody,
+        response: { 204: NoContent, ...problems('wrong_password', 'last_admin', 'too_many_requests') },
+      },
+    },
+    async (request, reply) => {
+      await account.erase(request.user, request.body.password)
+      request.log.info({ user_id: request.user.id }, 'account erased')
+      return reply.code(204).send(null)
+    },
+  )
+}
+
+/** A further member of a JSON object: an array, piece by piece. */
+async function* memberText<T>(name: string, rows: AsyncIterable<T> | PromiseLike<T[]>, serialise: (row: T) => string) {
+  let separator = `,"${name}":[`
+  for await (const row of 'then' in rows ? await rows : rows) {
+    yield separator + serialise(row)
+    separator = ','
+  }
+  yield separator === ',' ? ']' : `${separator}]`
+}

@@ -1,0 +1,67 @@
+import { Type } from '@sinclair/typebox'
+import { Id, Nullable, Timestamp } from '../../schemas.ts'
+import { Profile } from './schemas.ts'
+
+const time = '2026-11-20T10:00:00.000Z'
+
+export const ExportedSession = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  created_at: Timestamp,
+  last_used_at: Timestamp,
+  expires_at: Timestamp,
+  user_agent: Nullable(Type.String()),
+  ip: Nullable(Type.String()),
+})
+
+export const ExportedNetwork = Type.Object({
+  network: Type.String({ description: 'An IPv4 address or the /64 of an IPv6 address' }),
+  last_login_at: Timestamp,
+})
+
+const kept = {
+  film_id: Id,
+  title: Type.String(),
+  original_title: Nullable(Type.String()),
+  year: Nullable(Type.Integer()),
+  added_at: Type.String({ format: 'date-time' }),
+}
+
+export const ExportedFilm = Type.Object(kept)
+export const ExportedRating = Type.Object({
+  ...kept,
+  rating: Type.Integer({ minimum: 1, maximum: 10 }),
+  updated_at: Type.String({ format: 'date-time' }),
+})
+
+const film = { film_id: 301, title: 'Матрица', original_title: 'The Matrix', year: 1999, added_at: time }
+const session = { created_at: time, last_used_at: time, expires_at: time, user_agent: 'curl/8.5.0', ip: '127.0.0.1' }
+
+export const AccountExport = Type.Object(
+  {
+    exported_at: Timestamp,
+    profile: Profile,
+    sessions: Type.Array(ExportedSession),
+    networks: Type.Array(ExportedNetwork, { description: 'Whence it was registered or logged in to of late' }),
+    favorites: Type.Array(ExportedFilm),
+    wishlist: Type.Array(ExportedFilm),
+    ratings: Type.Array(ExportedRating),
+  },
+  {
+    examples: [
+      {
+        exported_at: time,
+        profile: Profile.examples[0],
+        sessions: [{ id: '5e0f6c1e-7a77-4d0e-9c5e-0b8f7f0f5d3a', ...session }],
+        networks: [{ network: '127.0.0.1', last_login_at: time }],
+        favorites: [film],
+        wishlist: [],
+        ratings: [{ ...film, rating: 9, updated_at: time }],
+      },
+    ],
+  },
+)
+
+export const EraseBody = Type.Object(
+  { password: Type.String({ minLength: 1, maxLength: 128, format: 'text', examples: ['correct horse battery'] }) },
+  { description: 'The present password', examples: [{ password: 'correct horse battery' }] },
+)

@@ -1,0 +1,119 @@
+import { Socket } from 'node:net'
+import underPressure from '@fastify/under-pressure'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { AppError } from '../errors.ts'
+
+const second = 1000
+const mostConnections = 5000
+const mostHeaders = 100
+const bodyBytesPerMs = 8
+
+export interface Limits {
+  /** Requests at once; from then on they are refused. */
+  mostInFlight: number
+  /** A body comes within this time and a second more for each 8 KB: who sends slower than a modem is not waited for. */
+  bodyGraceMs: number
+  /** The mean lag of the event loop over a second. Its utilisation is no sign: at full load a healthy one is always busy. */
+  longestLagMs: number
+}
+
+// In flight: above all that may rightly wait at once, 500 for a hash, some for an import or export, a second's worth for
+// the database.
+const usual: Limits = { mostInFlight: 1000, bodyGraceMs: 30 * second, longestLagMs: second }
+const exempt = new Set(['/livez', '/readyz', '/metrics'])
+
+/** The server's limits against slow clients, for Fastify(). Of a body's pace the plugin takes care. */
+export const serverLimits = {
+  bodyLimit: 1024 * 1024,
+  // For a whole request: as long as the longest upload may take (a CSV of 1 GiB).
+  requestTimeout: 3600 * second,
+  // Longer than the usual proxy keeps a connection (60 s), so that it's the proxy who closes it.
+  keepAliveTimeout: 72 * second,
+  // Nothing sent and nothing taken for so long: also a reader who stopped reading a stream.
+  connectionTimeout: 300 * second,
+} as const satisfies FastifyServerOptions
+
+/** The same for Node's http.createServer. */
+export const headerLimits = { headersTimeout: 15 * second, connectionsCheckingInterval: 5 * second }
+
+/** Refuses at once what the service could not do well: health and metrics are exempt from all but the connections. */
+export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limits> | undefined }) => {
+  const { mostInFlight, bodyGraceMs, longestLagMs } = { ...usual, ...options.limits }
+  app.server.maxConnections = mostConnections
+  const inFlight = new Set<FastifyRequest>()
+  const enter = (request: FastifyRequest) => {
+    if (inFlight.size >= mostInFlight && !isExempt(request)) throw overloaded()
+    inFlight.add(request)
+  }
+  const leave = async (request: FastifyRequest) => void inFlight.delete(request)
+
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.raw.rawHeaders.length > mostHeaders * 2) {
+      throw new AppError('headers_too_large', { detail: `There are more than ${mostHeaders} headers` })
+    }
+    // A slow sender is not our load: with a body it counts from when that has come.
+    if (hasBody(request)) watchPace(request, reply, bodyGraceMs)
+    else enter(request)
+  })
+  app.addHook('preValidation', async (request) => {
+    if (hasBody(request)) enter(request)
+  })
+  // The work is done then; a slow reader is not our load either.
+  app.addHook('onSend', leave)
+  app.addHook('onResponse', leave)
+
+  // The start blocks the event loop by rights: what was measured then says nothing.
+  let judgedFrom = Number.POSITIVE_INFINITY
+  app.server.once('listening', () => {
+    judgedFrom = performance.now() + 2 * second
+  })
+  await app.register(underPressure, {
+    maxEventLoopDelay: longestLagMs,
+    sampleInterval: second,
+    pressureHandler: async (request) => {
+      if (performance.now() > judgedFrom && !isExempt(request)) throw overloaded()
+    },
+  })
+})
+
+function isExempt(request: FastifyRequest): boolean {
+  return exempt.has(request.routeOptions.url ?? '')
+}
+
+function overloaded(): AppError {
+  return new AppError('overloaded', { detail: 'There is more to do than can be done now; try again shortly' })
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** Ends a request whose body comes too slowly: JSON and forms with 408, the upload of a file with its connection. */
+function watchPace({ raw, headers }: FastifyRequest, reply: FastifyReply, bodyGraceMs: number): void {
+  const isUpload = headers['content-type']?.startsWith('multipart/') ?? false
+  const { socket } = raw
+  // What becomes of a file may take long, and nothing is sent meanwhile.
+  if (isUpload) pauseTimeout(reply)
+  const begun = performance.now()
+  const before = socket.bytesRead ?? 0
+  const check = () => {
+    const due = begun + bodyGraceMs + ((socket.bytesRead ?? 0) - before) / bodyBytesPerMs
+    const left = due - performance.now()
+    if (left > 0) timer = setTimeout(check, left)
+    else if (isUpload || reply.sent || raw.listenerCount('error') === 0) raw.destroy()
+    // To the parser of the body, which answers it.
+    else raw.emit('error', new AppError('request_timeout', { headers: { connection: 'close' } }))
+  }
+  let timer = setTimeout(check, bodyGraceMs)
+  const stop = () => clearTimeout(timer)
+  raw.once('end', stop).once('close', stop)
+}
+
+function pauseTimeout({ raw, server }: FastifyReply): void {
+  const { socket } = raw
+  // What is injected has no real one.
+  if (!(socket instanceof Socket)) return
+  socket.setTimeout(0)
+  raw.once('close', () => socket.setTimeout(server.server.timeout))
+}
