@@ -14,10 +14,10 @@ export let database: Database
 const secrets = new Set<string>([password])
 
 /** Starts a service for this file, with a log of everything. Its tests may take long: they hash many passwords. */
-export function serveAuth(env: Record<string, string> = {}): void {
+export function serveAuth(): void {
   vi.setConfig({ testTimeout: 180_000 })
   beforeAll(async () => {
-    service = await testApp({ LOG_LEVEL: 'trace', ...env })
+    service = await testApp({ LOG_LEVEL: 'trace' })
     database = connect(service.databaseUrl, { max: 2 })
   })
   afterAll(async () => {
