@@ -67,13 +67,13 @@ describe('a login that fails', () => {
       return Math.max(...medians) / Math.min(...medians)
     }
     const spreads: number[] = []
-    for (let i = 0; i < 4 && !spreads.some((each) => each < 1.1); i++) spreads.push(await spread())
+    for (let i = 0; i < 3 && !spreads.some((each) => each < 1.1); i++) spreads.push(await spread())
     expect(Math.min(...spreads), `medians apart by ${spreads}`).toBeLessThan(1.1)
   })
 })
 
 describe('many logins at once', () => {
-  test('are all answered, 200 of them, and leave threads for files and DNS', { timeout: 120_000 }, async () => {
+  test('are all answered, 200 of them, and leave threads for files and DNS', async () => {
     const { login } = await newUser()
     let done = 0
     const logins = Array.from({ length: 200 }, () => logIn(login).finally(() => done++))
@@ -85,7 +85,7 @@ describe('many logins at once', () => {
     expect(await name).toBeLessThan(100)
   })
 
-  test('leave GET /films usable', { timeout: 120_000 }, async () => {
+  test('leave GET /films usable', async () => {
     const films = () => timeOf(() => service.app.inject({ url: '/films', headers: ann.headers }))
     await films()
     let done = 0

@@ -10,11 +10,13 @@ import {
   checkLog,
   database,
   expectProblem,
+  figure,
   isAnyoneWaiting,
   logIn,
   newUser,
   post,
   profile,
+  register,
   serveAuth,
   service,
   statuses,
@@ -89,6 +91,23 @@ describe('logging in', () => {
     const headers = typeof payload === 'string' ? { 'content-type': 'text/plain' } : {}
     const answer = await service.app.inject({ method: 'POST', url: '/login', headers, ...(payload && { payload }) })
     expect([answer.statusCode, answer.json().status]).toEqual([status, status])
+  })
+
+  test('is counted by how it came out, and so is registering', async () => {
+    const outcomes = async () => [
+      await figure('auth_logins_total', { outcome: 'ok' }),
+      await figure('auth_logins_total', { outcome: 'invalid_credentials' }),
+      await figure('auth_registrations_total', { outcome: 'ok' }),
+      await figure('auth_registrations_total', { outcome: 'login_taken' }),
+      await figure('auth_registrations_total', { outcome: 'weak_password' }),
+    ]
+    const before = await outcomes()
+    const { login } = await newUser()
+    await logIn(login, 'another password')
+    await logIn(aName(), 'another password')
+    await register({ login, password })
+    await register({ login: aName(), password: 'qwerty123' })
+    expect((await outcomes()).map((count, i) => count - (before[i] ?? 0))).toEqual([1, 2, 1, 1, 1])
   })
 
   test('a session opens only for the password of the moment when it opens', async () => {

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, randomInt } from 'node:crypto'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, type Database } from '../../src/db/connect.ts'
 import { jwtSecret, password, type TestApp, type TestUser, testApp, testUser } from './app.ts'
 
@@ -13,10 +13,11 @@ export let database: Database
 // What the log must never hold: filled by the helpers below with all that they send and get.
 const secrets = new Set<string>([password])
 
-/** Starts a service for this file, with a log of everything. */
-export function serveAuth(env: Record<string, string> = {}): void {
+/** Starts a service for this file, with a log of everything. Its tests may take long: they hash many passwords. */
+export function serveAuth(): void {
+  vi.setConfig({ testTimeout: 180_000 })
   beforeAll(async () => {
-    service = await testApp({ LOG_LEVEL: 'trace', ...env })
+    service = await testApp({ LOG_LEVEL: 'trace' })
     database = connect(service.databaseUrl, { max: 2 })
   })
   afterAll(async () => {

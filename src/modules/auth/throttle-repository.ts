@@ -13,7 +13,8 @@ export function createThrottleRepository(db: Db) {
         .select({
           key: authFailures.key,
           failures: authFailures.failures,
-          seconds: sql<number>`extract(epoch from now() - ${authFailures.failed_at})::float8`,
+          // Another transaction's now() may be later than this one's.
+          seconds: sql<number>`greatest(extract(epoch from now() - ${authFailures.failed_at})::float8, 0)`,
         })
         .from(authFailures)
         .where(inArray(authFailures.key, keys))

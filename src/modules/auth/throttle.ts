@@ -37,7 +37,7 @@ export type Throttle = ReturnType<typeof createThrottle>
  * Slows guessing down. Failures alone are counted, so no number of right passwords is ever too many; and all counts are in
  * the database, so that replicas share them.
  */
-export function createThrottle(repository: ThrottleRepository, throttled: (by: Counted['by']) => void = () => {}) {
+export function createThrottle(repository: ThrottleRepository, throttled: (by: Counted['by']) => void) {
   return {
     guard(counted: Counted[]): Guard {
       const counts = counted.map((each) => ({ ...each, key: keyOf(each) }))
