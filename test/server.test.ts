@@ -34,7 +34,7 @@ afterEach(async () => {
 /** The service as `npm start` runs it. */
 function startService(env: Record<string, string>, cwd = repository): Program {
   const entry = ['--import', join(repository, 'src/instrument.ts'), join(repository, 'src/server.ts')]
-  return runNode(entry, { env: { PORT: '0', ...env }, cwd })
+  return runNode(entry, { env: { PORT: '0', DRAIN_DELAY: '0s', ...env }, cwd })
 }
 
 const copy = { recursive: true }
@@ -272,7 +272,7 @@ describe('The service on a database of its own', () => {
       process.once('SIGUSR2', () => { throw error })`
     const uncaught = `data:text/javascript,${encodeURIComponent(code)}`
     const entry = ['--import', uncaught, '--import', './src/instrument.ts', 'src/server.ts']
-    const service = runNode(entry, { env: { PORT: '0', DATABASE_URL, JWT_SECRET: jwtSecret } })
+    const service = runNode(entry, { env: { PORT: '0', DRAIN_DELAY: '0s', DATABASE_URL, JWT_SECRET: jwtSecret } })
     await addressOf(service)
     service.child.kill('SIGUSR2')
     expect(await service.ended()).toBe(1)
