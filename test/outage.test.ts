@@ -42,7 +42,7 @@ const ways: [string, (way: Outage) => unknown][] = [
 describe.each(ways)('A database that %s', (_name, begin) => {
   test('is 503 for what was under way and for what comes, at once for the latter, and /readyz is red; all by itself is well again', async () => {
     const way = await outage()
-    const { app, close } = await testApp({}, { databaseUrl: way.url })
+    const { app, log, close } = await testApp({}, { databaseUrl: way.url })
     closers.push(close)
     const asAnn = as(app, await testUser(app))
     const ask = () => asAnn({ method: 'GET', url: '/user' })
@@ -59,6 +59,7 @@ describe.each(ways)('A database that %s', (_name, begin) => {
     await way.restore()
     await expect.poll(async () => (await readyz()).statusCode, { timeout: 10_000 }).toBe(200)
     expect((await ask()).statusCode).toBe(200)
+    for (const told of ['does not answer', 'answers again']) expect(log().split(`the database ${told}`)).toHaveLength(2)
     const again = await Promise.all(Array.from({ length: 100 }, ask))
     expect(again.map(({ statusCode }) => statusCode).filter((status) => status !== 200)).toEqual([])
   })

@@ -24,6 +24,8 @@ interface Options {
   onQuery?: (seconds: number) => void
   /** When a query without an answer is given up, though others are answered: its connection must be dead. 20 s, above statement_timeout. */
   deadlineMs?: number
+  /** Told when the database is found not to answer, and when it answers again. */
+  onOutage?: (down: boolean) => void
 }
 
 const mostWaiting = 1_000
@@ -37,7 +39,7 @@ const probeMs = 1_250
  * Connections are made when first needed. When the database stops answering, what is under way fails within some 2 s and
  * what comes fails at once, until it answers again: by itself the driver would wait for a frozen server for ever.
  */
-export function connect(url: string, { max = 10, onQuery, deadlineMs = 20_000 }: Options = {}): Database {
+export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs = 20_000 }: Options = {}): Database {
   let pool = openPool(url, max)
   let isDown = false
   const queries = createQueries({
@@ -56,16 +58,23 @@ export function connect(url: string, { max = 10, onQuery, deadlineMs = 20_000 }:
     old.close(seconds).catch(() => {})
   }
 
+  function turn(down: boolean): void {
+    if (down !== isDown) onOutage?.(down)
+    isDown = down
+  }
+
   async function check(): Promise<void> {
     if (!isDown && queries.oldestMs() < doubtMs) return
-    const answers = await probe.ask()
+    const before = queries.answered()
+    // One that answers others is only slow: it must not lose on top of it what is under way.
+    const answers = (await probe.ask()) || queries.answered() > before
     if (closed) return
     if (!answers) {
       if (!isDown) replacePool(0)
-      isDown = true
+      turn(true)
       return queries.abandon(lost('The database has stopped answering'))
     }
-    isDown = false
+    turn(false)
     if (queries.oldestMs() < deadlineMs) return
     replacePool(15)
     queries.abandon(lost('The connection to the database is dead'), deadlineMs)

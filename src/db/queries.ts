@@ -36,6 +36,7 @@ export function createQueries({ refusal, onQuery }: Options) {
   const inTransactions = new Set<Work>()
   const outside: Scope = { kept: works, refusal }
   let transactions = 0
+  let answered = 0
 
   /** A query begins when it is first awaited; until then it may be a part of another one. */
   function track<T>(query: T, { kept, refusal }: Scope): T {
@@ -50,6 +51,7 @@ export function createQueries({ refusal, onQuery }: Options) {
         if (kept.delete(work)) onQuery?.((performance.now() - work.began) / 1000)
       }
       query.resolve = (rows) => {
+        answered++
         end()
         resolve(rows)
       }
@@ -129,6 +131,8 @@ export function createQueries({ refusal, onQuery }: Options) {
       })
     },
     count: () => works.size,
+    /** How many queries have had their rows so far. */
+    answered: () => answered,
     /** Connections at work, and what waits for one: not yet sent, or sent behind another query. */
     figures() {
       const served = [...works].filter(({ query }) => query?.active).length

@@ -18,7 +18,11 @@ export default fp(async (app: FastifyInstance, options: { url: string }) => {
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15],
     registers,
   })
-  const database = connect(options.url, { onQuery: (seconds) => duration.observe(seconds) })
+  const database = connect(options.url, {
+    onQuery: (seconds) => duration.observe(seconds),
+    onOutage: (down) =>
+      down ? app.log.error('the database does not answer') : app.log.warn('the database answers again'),
+  })
   new Gauge({
     name: 'db_pool_connections',
     help: 'Connections of the pool that serve a query or a transaction, and those that are open for the next one',
