@@ -63,10 +63,9 @@ describe('On SIGTERM', () => {
     await until(async () =>
       (await fetch(`${address}/metrics`).then((answer) => answer.text())).includes('http_requests_in_flight 2'),
     )
-    const began = Date.now()
     replica.child.kill('SIGTERM')
+    // 0 and not 1: it was not the last resort of 9.9 s that ended it.
     expect(await replica.ended()).toBe(0)
-    expect(Date.now() - began).toBeLessThan(10_500)
     expect(await cut).toMatchObject({ code: 'ECONNRESET' })
     const line = replica
       .stdout()
