@@ -50,16 +50,21 @@ import { createRatingService } from './modules/ratings/service.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
 import { userRoutes } from './modules/users/routes.ts'
+import { createUsageRepository } from './modules/users/usage-repository.ts'
 import dbPlugin from './plugins/db.ts'
-import housekeepingPlugin from './plugins/housekeeping.ts'
+import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
+import housekeepingPlugin from './plugins/housekeeping.ts'
 import kinopoiskPlugin from './plugins/kinopoisk.ts'
 import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins/limits.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin, { optionalToken } from './plugins/openapi.ts'
+import productMetricsPlugin from './plugins/product-metrics.ts'
+import requestsPlugin from './plugins/requests.ts'
 import securityPlugin, { noStore } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
+import usagePlugin from './plugins/usage.ts'
 import validationPlugin from './plugins/validation.ts'
 
 /** What lies outside of the process: real, or embedded in its place. */
@@ -74,8 +79,8 @@ export interface Edges {
   firstAdmin?: { login: string; password: string; made?: () => void } | undefined
   /** Where the log goes; stdout if absent. */
   logStream?: NodeJS.WritableStream
-  /** Told of every internal error, once. */
-  report?: (error: unknown, context: { requestId: string }) => void
+  /** Told of every internal error, once; false where it goes nowhere. */
+  report?: (error: unknown, context: { requestId: string }) => unknown
   clock?: Clock
   /** Other limits than the usual ones. */
   limits?: Partial<Limits>
@@ -92,13 +97,23 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
     http: { requireHostHeader: false, ...headerLimits },
-    frameworkErrors: sendProblem,
+    frameworkErrors: (error, request, reply) => {
+      request.server.exchanges.begin(request, reply)
+      return sendProblem(error, request, reply)
+    },
     clientErrorHandler: sendRawProblem,
   })
 
-  await app.register(errorsPlugin, { report: edges.report })
+  await app.register(requestsPlugin)
+  await app.register(errorsPlugin, {
+    report: (error, context) => {
+      if (edges.report?.(error, context)) app.countReport()
+    },
+  })
+  await app.register(drainingPlugin)
   await app.register(loggingPlugin)
-  await app.register(metricsPlugin)
+  await app.register(metricsPlugin, { version: edges.version })
+  await app.register(productMetricsPlugin)
   await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
   await app.register(limitsPlugin, { limits: edges.limits })
   await app.register(validationPlugin)
@@ -114,6 +129,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
   const { auth, sessions, users, accounts, account, tidying } = await openAccounts(app, config, edges.jwtSecrets)
+  await app.register(usagePlugin, { count: createUsageRepository(database.db).count, now: edges.clock?.now })
   app.addHook('onReady', async () => {
     const { demoCatalogue = [], firstAdmin } = edges
     if (await createDemoRepository(database.db).seed(demoCatalogue)) {
@@ -177,7 +193,11 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
 
   await app.register(async (open) => {
     open.addHook('onRequest', noStore)
-    await open.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
+    await open.register(healthRoutes, {
+      isReady: () => isMigrated(database),
+      isStopping: app.draining.has,
+      metricsToken: config.metricsToken,
+    })
     await open.register(authRoutes, { auth, users })
   })
   await app.register(async (reading) => {

@@ -266,7 +266,9 @@ describe('photos in a folder', () => {
       upload.on('close', resolve)
       upload.write(payload.subarray(0, payload.length / 2), () => setTimeout(() => upload.destroy(), 50))
     })
-    await expect.poll(() => service.log()).toMatch(/"operation":"setDirectorPhoto","status":400/)
+    await expect
+      .poll(() => service.log())
+      .toMatch(/"operation":"setDirectorPhoto","event":"change","outcome":"aborted".*"status":499/)
     expect(await row(id)).toMatchObject({ photo_url: null })
   })
 
