@@ -48,6 +48,7 @@ import { createRatingService } from './modules/ratings/service.ts'
 import { createUserRepository } from './modules/users/repository.ts'
 import { userRoutes } from './modules/users/routes.ts'
 import { createUserService } from './modules/users/service.ts'
+import { createUsageRepository } from './modules/users/usage-repository.ts'
 import authPlugin from './plugins/auth.ts'
 import dbPlugin from './plugins/db.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
@@ -56,8 +57,11 @@ import kinopoiskPlugin from './plugins/kinopoisk.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin, { optionalToken } from './plugins/openapi.ts'
+import productMetricsPlugin from './plugins/product-metrics.ts'
+import requestsPlugin from './plugins/requests.ts'
 import securityPlugin from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
+import usagePlugin from './plugins/usage.ts'
 import validationPlugin from './plugins/validation.ts'
 
 /** What lies outside of the process: real, or embedded in its place. */
@@ -72,8 +76,8 @@ export interface Edges {
   firstAdmin?: { login: string; password: string; made?: () => void } | undefined
   /** Where the log goes; stdout if absent. */
   logStream?: NodeJS.WritableStream
-  /** Told of every internal error, once. */
-  report?: (error: unknown, context: { requestId: string }) => void
+  /** Told of every internal error, once; false where it goes nowhere. */
+  report?: (error: unknown, context: { requestId: string }) => unknown
   clock?: Clock
 }
 
@@ -88,13 +92,22 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
     http: { requireHostHeader: false },
-    frameworkErrors: sendProblem,
+    frameworkErrors: (error, request, reply) => {
+      request.server.exchanges.begin(request, reply)
+      return sendProblem(error, request, reply)
+    },
     clientErrorHandler: sendRawProblem,
   })
 
-  await app.register(errorsPlugin, { report: edges.report })
+  await app.register(requestsPlugin)
+  await app.register(errorsPlugin, {
+    report: (error, context) => {
+      if (edges.report?.(error, context)) app.countReport()
+    },
+  })
   await app.register(loggingPlugin)
-  await app.register(metricsPlugin)
+  await app.register(metricsPlugin, { version: edges.version })
+  await app.register(productMetricsPlugin)
   await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
   await app.register(validationPlugin)
   await app.register(openapiPlugin, { version: edges.version })
@@ -113,6 +126,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     findSession: authRepository.findLiveSession,
   })
   await app.register(housekeepingPlugin, { tasks: { sessions: authRepository.deleteExpiredSessions } })
+  await app.register(usagePlugin, { count: createUsageRepository(database.db).count, now: edges.clock?.now })
 
   const auth = createAuthService({
     repository: authRepository,

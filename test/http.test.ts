@@ -306,7 +306,7 @@ describe('Faults within', () => {
     const reports: unknown[] = []
     const { app, log, close } = await testApp({}, { report: (error) => reports.push(error) })
     for (const url of ['/%ff', '/livez?x=1', '/nothing', '/user']) await app.inject({ method: 'GET', url })
-    await expect.poll(() => logLines(log()).map((line) => line.status)).toEqual([404, 401])
+    await expect.poll(() => logLines(log()).map((line) => line.status)).toEqual([400, 404, 401])
     expect(logLines(log()).filter((line) => Number(line.level) > 30)).toEqual([])
     expect(reports).toEqual([])
     await close()

@@ -37,6 +37,7 @@ export default fp(async (app: FastifyInstance, { report }: ErrorsOptions) => {
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = toAppError(error as FastifyError)
   const [status, title] = errorCodes[known.code]
+  request.problem = known.code
   if (status >= 500) request.log.error({ err: error, code: known.code }, 'request failed')
   // Where the router gives up, no hook has set it.
   reply.header('x-request-id', request.id)

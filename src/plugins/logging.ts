@@ -2,18 +2,31 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { LogController } from 'fastify'
 import fp from 'fastify-plugin'
-import { type LoggerOptions, pino, stdSerializers } from 'pino'
+import { type LoggerOptions, pino, stdSerializers, stdTimeFunctions } from 'pino'
 import pretty from 'pino-pretty'
 import { isQueryError, withoutValues } from '../db/errors.ts'
+import { dataEvent, type Exchange, outcomeOf } from '../operations.ts'
 
 const requestIdForm = /^[A-Za-z0-9._:-]{1,128}$/
+const secrets = [
+  'password',
+  'token',
+  'access_token',
+  'refresh_token',
+  'authorization',
+  'cookie',
+  'login',
+  'email',
+  'phone',
+]
 
 /** The logging part of Fastify's own options. */
 export function loggerOptions(level: string, stream?: NodeJS.WritableStream): FastifyServerOptions {
   const options: LoggerOptions = {
     level,
+    timestamp: stdTimeFunctions.isoTime,
     // Never a body, a header or a query here; these paths are the second fence.
-    redact: ['password', 'token', '*.password', '*.token', '*.authorization', '*.access_token', '*.refresh_token'],
+    redact: secrets.flatMap((name) => [name, `*.${name}`, `err.*.${name}`]),
     serializers: { err: serializeError },
   }
   const target = stream ?? (process.stdout.isTTY ? pretty({ sync: true, ignore: 'pid,hostname' }) : undefined)
@@ -23,30 +36,67 @@ export function loggerOptions(level: string, stream?: NodeJS.WritableStream): Fa
       const given = request.headers['x-request-id']
       return typeof given === 'string' && requestIdForm.test(given) ? given : randomUUID()
     },
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    logController: logController(),
   }
+}
+
+/** Fastify's own lines are off, but for one: an answer that broke off when its status had been sent. */
+function logController(): LogController {
+  const controller = new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' })
+  controller.streamError = (error, request) => {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ERR_STREAM_PREMATURE_CLOSE') request.log.error({ err: error }, 'answer broke off')
+  }
+  return controller
 }
 
 const quiet = new Set(['/livez', '/readyz', '/metrics'])
 
-/** One line per request, by route pattern: ids, queries and tokens stay out. */
+/**
+ * One line per request, by route pattern: queries and tokens stay out. That of a data operation says in `event` what was
+ * done, in `resource` to what, and in `outcome` how it ended.
+ */
 export default fp(async (app: FastifyInstance) => {
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url ?? 'unmatched'
-    const level = quiet.has(route) ? 'debug' : 'info'
+  app.exchanges.onEnd((exchange) => {
+    const { request, method, route, operation, status, seconds, aborted } = exchange
+    const level = quiet.has(route) && status < 500 ? 'debug' : 'info'
     request.log[level](
       {
-        method: request.method,
+        method,
         route,
-        operation: (request.routeOptions.schema as { operationId?: string } | undefined)?.operationId,
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime * 10) / 10,
+        operation,
+        ...dataOperation(exchange),
+        status,
+        status_class: `${Math.floor(status / 100)}xx`,
+        code: request.problem,
+        ...(aborted && { aborted }),
+        duration_ms: Math.round(seconds * 10_000) / 10,
         user_id: request.user?.id,
       },
       'request',
     )
   })
 })
+
+function dataOperation({ request, reply, method, operation, status, aborted }: Exchange) {
+  const event = dataEvent(method, operation)
+  if (!event || method === 'HEAD') return undefined
+  // Adding to a list is 201, or 200 where it was there already.
+  const unchanged = status === 200 && operation?.startsWith('addTo')
+  return { event, outcome: unchanged ? 'unchanged' : outcomeOf(status, aborted), resource: resourceOf(request, reply) }
+}
+
+/** The id of what was changed: of the path, of the new thing's address, or of the film in the body; numbers and UUIDs only. */
+function resourceOf(request: Exchange['request'], reply: Exchange['reply']): string | undefined {
+  const { id } = (request.params ?? {}) as { id?: unknown }
+  const { kinopoisk_id, movie_id, id: bodyId } = (request.body ?? {}) as Record<string, unknown>
+  const location = String(reply.getHeader('location') ?? '')
+    .split('/')
+    .at(-1)
+  return [id, location, kinopoisk_id, movie_id, bodyId]
+    .map(String)
+    .find((text) => /^(\d{1,10}|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12})$/.test(text))
+}
 
 function serializeError(error: Error): object {
   return isQueryError(error) ? withoutValues(error) : stdSerializers.err(error)

@@ -24,6 +24,7 @@ interface Rule {
 
 const db = /^src\/db\//
 const errors = /^src\/errors\.ts$/
+const operations = /^src\/operations\.ts$/
 const links = /^src\/links\.ts$/
 const schemas = /^src\/schemas\.ts$/
 const shared = /^src\/(forms|gate|names)\.ts$/
@@ -41,16 +42,16 @@ const rules: Rule[] = [
     may: () => [/^src\/(app|instrument)\.ts$/, config, /^src\/db\/(migrate|errors)\.ts$/, embedded],
   },
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
-  { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/config-readers\.ts$/] },
+  { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/config-readers\.ts$/, /^src\/db\/errors\.ts$/] },
   { from: /^src\/app\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
   { from: config, may: () => [/^src\/config-readers\.ts$/] },
-  { from: /^src\/(config-readers|errors|links)\.ts$/, may: () => [] },
+  { from: /^src\/(config-readers|errors|links|operations)\.ts$/, may: () => [] },
   { from: schemas, may: () => [errors] },
   { from: shared, may: () => [errors] },
   { from: db, may: () => [db] },
   { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, errors] },
   { from: embedded, may: () => [embedded] },
-  { from: /^src\/plugins\//, may: () => [db, edges, errors, schemas] },
+  { from: /^src\/plugins\//, may: () => [db, edges, errors, schemas, operations] },
   { from: otherSchemas, may: () => [schemas, errors, otherSchemas] },
   {
     from: /^src\/modules\/\w+\/(?:[\w-]+-)?repository\.ts$/,

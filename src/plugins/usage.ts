@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { Gauge } from 'prom-client'
+
+interface Options {
+  count(): Promise<{ registered: number; active: Record<string, number> }>
+  now?: (() => Date) | undefined
+}
+
+const everyMs = 60_000
+const patienceMs = 100
+
+/**
+ * How many users there are. Counted at most once a minute, when the metrics are read; a reading hardly waits for it: of a
+ * database that doesn't answer it has the last figures, or none.
+ */
+export default fp(async (app: FastifyInstance, { count, now = () => new Date() }: Options) => {
+  const common = { registers: [app.metrics], collect: refresh }
+  const registered = new Gauge({ name: 'users_registered', help: 'Accounts', ...common })
+  const active = new Gauge({
+    name: 'users_active',
+    help: 'Users who logged in or refreshed their tokens within the window',
+    labelNames: ['window'],
+    ...common,
+  })
+  // It begins at 0, which would look like the loss of all of them.
+  registered.remove()
+  let counting: Promise<void> | undefined
+  let due = 0
+
+  async function refresh(): Promise<void> {
+    if (!counting && now().getTime() >= due) {
+      due = now().getTime() + everyMs
+      counting = update().finally(() => {
+        counting = undefined
+      })
+    }
+    if (counting) await Promise.race([counting, sleep(patienceMs, undefined, { ref: false })])
+  }
+
+  async function update(): Promise<void> {
+    const users = await count().catch((err) => app.log.warn({ err }, 'users could not be counted'))
+    if (!users) return
+    registered.set(users.registered)
+    for (const [window, n] of Object.entries(users.active)) active.set({ window }, n)
+  }
+})
