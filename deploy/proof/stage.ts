@@ -42,12 +42,19 @@ export async function openStage(tools: string) {
   const start = (name: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}) => {
     running.set(name, run(command, args, { cwd: repository, env }))
   }
+  async function up(name: string, url: string): Promise<void> {
+    const deadline = Date.now() + 60_000
+    while (!(await answers(url))) {
+      if (Date.now() > deadline) throw new Error(`${name} does not come up:\n${running.get(name)?.output()}`)
+      await sleep(200)
+    }
+  }
   const environment = (port: number) => ({
     PATH: process.env.PATH,
     PORT: String(port),
     DATABASE_URL: database.url,
     DATA_DIR: join(folder, `photos-${port}`),
-    JWT_SECRET: 'a secret of the proof, of more than 32 bytes',
+    JWT_SECRET: 'a secret of the proof that is longer than 32 bytes',
     ADMIN_LOGIN: 'admin',
     ADMIN_PASSWORD: 'correct horse battery',
     KINOPOISK_URL: sandbox.url,
@@ -64,7 +71,7 @@ export async function openStage(tools: string) {
     await mkdir(join(folder, `photos-${ports[name]}`), { recursive: true })
     // Few files to open, so that they can run out.
     start(name, 'prlimit', ['--nofile=200:200', process.execPath, ...node], environment(ports[name]))
-    await until(`replica ${name}`, () => answers(`${address(name)}/readyz`))
+    await up(name, `${address(name)}/readyz`)
   }
 
   async function writeRules(options: Parameters<typeof hurriedRules>[0] = {}): Promise<void> {
@@ -83,7 +90,7 @@ export async function openStage(tools: string) {
       `--storage.tsdb.path=${join(folder, 'tsdb')}`,
       `--web.listen-address=127.0.0.1:${ports.prometheus}`,
     ])
-    await until('Prometheus', () => answers(`http://127.0.0.1:${ports.prometheus}/-/ready`))
+    await up('prometheus', `http://127.0.0.1:${ports.prometheus}/-/ready`)
   }
 
   async function startAlertmanager(): Promise<void> {
@@ -96,7 +103,7 @@ export async function openStage(tools: string) {
       `--web.listen-address=127.0.0.1:${ports.alertmanager}`,
       '--cluster.listen-address=',
     ])
-    await until('Alertmanager', () => answers(`http://127.0.0.1:${ports.alertmanager}/-/ready`))
+    await up('alertmanager', `http://127.0.0.1:${ports.alertmanager}/-/ready`)
   }
 
   async function stop(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -131,15 +138,7 @@ export async function openStage(tools: string) {
   }
 }
 
-export async function until(what: string, check: () => Promise<boolean>, seconds = 60): Promise<void> {
-  const deadline = Date.now() + seconds * 1000
-  while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`${what} did not come about in ${seconds} s`)
-    await sleep(200)
-  }
-}
-
-export async function answers(url: string): Promise<boolean> {
+async function answers(url: string): Promise<boolean> {
   const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined)
   await response?.body?.cancel()
   return response?.ok === true

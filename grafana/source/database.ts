@@ -15,7 +15,7 @@ export const database = dashboard(
       [
         stat(
           'Not ready',
-          'count(sum by (instance) (rate(http_request_duration_seconds_count{route="/readyz",status_code="503"}[1m])) > 0) or vector(0)',
+          'count(sum by (instance) (rate(http_request_duration_seconds_count{route="/readyz",status_code="503"}[1m])) > 0) or on () vector(0)',
           {
             description: 'Replicas that said 503 on /readyz within a minute.',
             limits: [1, 2],

@@ -2,8 +2,9 @@ import { dashboard, gauge, graph, stat, states } from './panels.ts'
 
 const results = 'sum(rate(kinopoisk_cache_results_total[$__rate_interval]))'
 const share = (result: string) =>
-  `(sum(rate(kinopoisk_cache_results_total{result=~"${result}"}[$__rate_interval])) or vector(0)) / ${results}`
-const perSecond = (metric: string, by: string) => `sum by (${by}) (rate(${metric}[$__rate_interval])) or vector(0)`
+  `(sum(rate(kinopoisk_cache_results_total{result=~"${result}"}[$__rate_interval])) or on () vector(0)) / ${results}`
+const perSecond = (metric: string, by: string) =>
+  `sum by (${by}) (rate(${metric}[$__rate_interval])) or on () vector(0)`
 const within = (q: number, metric: string) =>
   `histogram_quantile(${q}, sum by (le, endpoint) (rate(${metric}_bucket[$__rate_interval])))`
 
@@ -29,7 +30,7 @@ export const kinopoisk = dashboard(
         }),
         stat(
           'Answered without a call',
-          `1 - (sum(increase(kinopoisk_requests_total[$__range])) or vector(0)) / sum(increase(kinopoisk_cache_results_total[$__range]))`,
+          `1 - (sum(increase(kinopoisk_requests_total[$__range])) or on () vector(0)) / sum(increase(kinopoisk_cache_results_total[$__range]))`,
           {
             unit: 'percentunit',
             description: 'Share of the questions in the chosen time that cost no call.',
@@ -117,7 +118,7 @@ export const kinopoisk = dashboard(
           'Calls saved',
           {
             'asked of us': results,
-            'asked of Kinopoisk': 'sum(rate(kinopoisk_requests_total[$__rate_interval])) or vector(0)',
+            'asked of Kinopoisk': 'sum(rate(kinopoisk_requests_total[$__rate_interval])) or on () vector(0)',
           },
           { unit: 'ops', description: 'The gap between the lines is what the gateway saves.' },
         ),

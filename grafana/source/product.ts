@@ -1,7 +1,8 @@
 import { dashboard, graph, stat } from './panels.ts'
 
-const during = (metric: string, labels = '') => `sum(increase(${metric}${labels}[$__range])) or vector(0)`
-const perMinute = (metric: string, by: string) => `60 * sum by (${by}) (rate(${metric}[$__rate_interval])) or vector(0)`
+const during = (metric: string, labels = '') => `sum(increase(${metric}${labels}[$__range])) or on () vector(0)`
+const perMinute = (metric: string, by: string) =>
+  `60 * sum by (${by}) (rate(${metric}[$__rate_interval])) or on () vector(0)`
 const asked = (route: string) => `http_request_duration_seconds_count{route="${route}"}`
 
 export const product = dashboard(
@@ -66,7 +67,7 @@ export const product = dashboard(
           'Sessions',
           {
             'refreshed: {{outcome}}': perMinute('auth_refreshes_total', 'outcome'),
-            'logged out': '60 * sum(rate(auth_logouts_total[$__rate_interval])) or vector(0)',
+            'logged out': '60 * sum(rate(auth_logouts_total[$__rate_interval])) or on () vector(0)',
           },
           { unit: 'cpm', description: 'A minute.' },
         ),
@@ -84,7 +85,7 @@ export const product = dashboard(
         ),
         graph(
           'Refresh tokens used twice',
-          { reused: '60 * sum(rate(auth_refresh_reuse_total[$__rate_interval])) or vector(0)' },
+          { reused: '60 * sum(rate(auth_refresh_reuse_total[$__rate_interval])) or on () vector(0)' },
           {
             unit: 'cpm',
             description: 'A stolen token, or a client that keeps an old one; the session is ended.',
@@ -98,9 +99,9 @@ export const product = dashboard(
         graph(
           'Searches and look-ups',
           {
-            'Kinopoisk searched': `60 * sum(rate(${asked('/movies/search')}[$__rate_interval])) or vector(0)`,
-            'film looked at': `60 * sum(rate(${asked('/movies/:id')}[$__rate_interval])) or vector(0)`,
-            'catalogue listed': `60 * sum(rate(${asked('/films')}[$__rate_interval])) or vector(0)`,
+            'Kinopoisk searched': `60 * sum(rate(${asked('/movies/search')}[$__rate_interval])) or on () vector(0)`,
+            'film looked at': `60 * sum(rate(${asked('/movies/:id')}[$__rate_interval])) or on () vector(0)`,
+            'catalogue listed': `60 * sum(rate(${asked('/films')}[$__rate_interval])) or on () vector(0)`,
           },
           { unit: 'cpm', description: 'A minute.' },
         ),

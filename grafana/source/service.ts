@@ -16,12 +16,12 @@ export const service = dashboard(
   {
     'At a glance': [
       [
-        stat('Replicas', 'sum(up{job="kinoteka"}) or vector(0)', {
+        stat('Replicas', 'sum(up{job="kinoteka"}) or on () vector(0)', {
           description: 'How many replicas answer Prometheus.',
           limits: [2, 1],
           runbook: 'ServiceGone',
         }),
-        stat('Requests', `${rate(asked)} or vector(0)`, {
+        stat('Requests', `${rate(asked)} or on () vector(0)`, {
           unit: 'reqps',
           description: 'Without health probes and metrics.',
         }),
@@ -38,7 +38,7 @@ export const service = dashboard(
           runbook: 'AnswersSlow',
         }),
         stat('In flight', 'sum(http_requests_in_flight)', { description: 'Requests that are being answered now.' }),
-        stat('Alerts', 'count(ALERTS{alertstate="firing"}) or vector(0)', {
+        stat('Alerts', 'count(ALERTS{alertstate="firing"}) or on () vector(0)', {
           description: 'How many alerts fire now; their names are the red lines on the graphs.',
           limits: [1, 3],
         }),
@@ -48,7 +48,7 @@ export const service = dashboard(
       [
         gauge(
           'Budget left',
-          `clamp_min(1 - (sum(increase(http_request_duration_seconds_count{${asked},status_code=~"5.."}[30d])) or vector(0)) / (0.001 * sum(increase(http_request_duration_seconds_count{${asked}}[30d]))), 0)`,
+          `clamp_min(1 - (sum(increase(http_request_duration_seconds_count{${asked},status_code=~"5.."}[30d])) or on () vector(0)) / (0.001 * sum(increase(http_request_duration_seconds_count{${asked}}[30d]))), 0)`,
           {
             unit: 'percentunit',
             max: 1,
@@ -100,7 +100,7 @@ export const service = dashboard(
         graph(
           'Failures (5xx) by route',
           {
-            '{{status_code}} {{method}} {{route}}': `${rate(`${chosen},status_code=~"5.."`, 'by (status_code, method, route) ')} or vector(0)`,
+            '{{status_code}} {{method}} {{route}}': `${rate(`${chosen},status_code=~"5.."`, 'by (status_code, method, route) ')} or on () vector(0)`,
           },
           {
             unit: 'reqps',
@@ -112,7 +112,7 @@ export const service = dashboard(
         graph(
           'Refusals (4xx) by route',
           {
-            '{{status_code}} {{method}} {{route}}': `topk(12, ${rate(`${chosen},status_code=~"4.."`, 'by (status_code, method, route) ')}) or vector(0)`,
+            '{{status_code}} {{method}} {{route}}': `topk(12, ${rate(`${chosen},status_code=~"4.."`, 'by (status_code, method, route) ')}) or on () vector(0)`,
           },
           {
             unit: 'reqps',
@@ -123,7 +123,7 @@ export const service = dashboard(
         ),
         graph(
           'Reports to Sentry',
-          { events: 'sum(rate(sentry_events_total[$__rate_interval])) or vector(0)' },
+          { events: 'sum(rate(sentry_events_total[$__rate_interval])) or on () vector(0)' },
           { unit: 'ops', description: 'Internal errors that were reported. None without SENTRY_DSN.' },
         ),
       ],
@@ -150,7 +150,7 @@ export const service = dashboard(
           'Routes',
           {
             Requests: rate(chosen, 'by (method, route) '),
-            Errors: `sum by (method, route) (rate(http_request_duration_seconds_count{${chosen},status_code=~"5.."}[$__rate_interval])) / ${rate(chosen, 'by (method, route) ')}`,
+            Errors: `(${rate(`${chosen},status_code=~"5.."`, 'by (method, route) ')} or 0 * ${rate(chosen, 'by (method, route) ')}) / ${rate(chosen, 'by (method, route) ')}`,
             'Half within': quantile(0.5, ', method, route', chosen),
             '95 % within': quantile(0.95, ', method, route', chosen),
             'Answer size':
