@@ -51,6 +51,7 @@ import { createUserService } from './modules/users/service.ts'
 import { createUsageRepository } from './modules/users/usage-repository.ts'
 import authPlugin from './plugins/auth.ts'
 import dbPlugin from './plugins/db.ts'
+import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
 import housekeepingPlugin from './plugins/housekeeping.ts'
 import kinopoiskPlugin from './plugins/kinopoisk.ts'
@@ -105,6 +106,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
       if (edges.report?.(error, context)) app.countReport()
     },
   })
+  await app.register(drainingPlugin)
   await app.register(loggingPlugin)
   await app.register(metricsPlugin, { version: edges.version })
   await app.register(productMetricsPlugin)
@@ -188,7 +190,11 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const ratings = createRatingService({ ratings: createRatingRepository(database.db), movies })
 
-  await app.register(healthRoutes, { isReady: () => isMigrated(database), metricsToken: config.metricsToken })
+  await app.register(healthRoutes, {
+    isReady: () => isMigrated(database),
+    isStopping: app.draining.has,
+    metricsToken: config.metricsToken,
+  })
   await app.register(authRoutes, { auth, users })
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken

@@ -64,6 +64,7 @@ export function loadConfig(env: Record<string, string | undefined>) {
   const config = {
     host: read('HOST', text('127.0.0.1')),
     port: read('PORT', integer(3000, 0, 65_535)),
+    drainDelayMs: read('DRAIN_DELAY', duration('1s', '0s', '5s')),
     dataDir: read('DATA_DIR', text('.data')),
     databaseUrl: read('DATABASE_URL', optional(postgresUrl)),
     databaseReadUrl: read('DATABASE_READ_URL', optional(postgresUrl)),

@@ -28,7 +28,7 @@ export function report(error: unknown, context: { requestId: string }): boolean 
 }
 
 export async function flushReports(): Promise<void> {
-  await sentry?.close(2000)
+  await sentry?.close(1000)
 }
 
 /** Empty where the environment can't be read: server.ts reads it too, and says so. */

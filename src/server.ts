@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
@@ -22,7 +23,8 @@ const started = start().catch(async (error) => {
   process.exit(1)
 })
 
-closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
+// The last resort: drain() cuts what is not done by then, so that all else is still closed in order.
+closeWithGrace({ delay: 9_900, logger: false }, async ({ err }) => {
   if (err) process.stderr.write(`${trace(err)}\n`)
   await started // a signal during the start: only what has started can be stopped
   await stopAll()
@@ -39,7 +41,7 @@ async function start(): Promise<void> {
     throw new Error(`The database cannot be reached or migrated: ${reason(error)}`)
   })
   const app = await buildApp(config, edges)
-  stops.push(() => drain(app))
+  stops.push(() => drain(app, config.drainDelayMs))
   await app.ready()
   if (edges.kinopoisk.sandbox) {
     app.log.warn('SANDBOX: Kinopoisk is played by a small built-in copy. Set KINOPOISK_API_KEY to ask the real one.')
@@ -52,10 +54,22 @@ async function start(): Promise<void> {
   app.log.info(`documentation at ${address}/docs`)
 }
 
-/** Answers what is under way. Fastify closes idle connections only once, but one that was just answered is kept alive too. */
-async function drain(app: FastifyInstance): Promise<void> {
-  const timer = setInterval(() => app.server.closeIdleConnections(), 50)
-  await app.close().finally(() => clearInterval(timer))
+/** When a request that is still under way is cut, from the signal on: all must be over within 10 s. */
+const cutAfterMs = 7_500
+
+/**
+ * Turns /readyz red, goes on serving until proxies will have noticed, and then answers what is under way. Fastify closes
+ * idle connections only once, but one that was just answered is kept alive too.
+ */
+async function drain(app: FastifyInstance, delayMs: number): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), cutAfterMs)
+  app.draining.begin()
+  await sleep(delayMs)
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+  await app.close().finally(() => {
+    clearInterval(sweep)
+    clearTimeout(cut)
+  })
 }
 
 /** Starts what the configuration leaves to us: PostgreSQL, the sandbox upstream, a secret, a demo catalogue, an administrator. */

@@ -26,6 +26,7 @@ test('Without any variable the configuration is the documented one', () => {
   expect(loadConfig({})).toEqual({
     host: '127.0.0.1',
     port: 3000,
+    drainDelayMs: 1000,
     dataDir: '.data',
     databaseUrl: undefined,
     databaseReadUrl: undefined,

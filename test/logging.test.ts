@@ -4,7 +4,7 @@ import { testApp, testUser } from './support/app.ts'
 import { type Catalogue, catalogue } from './support/films.ts'
 import { form } from './support/lists.ts'
 import { photo, picture } from './support/pictures.ts'
-import { cleanUp, freshFolder, repository, runNode } from './support/process.ts'
+import { cleanUp, freshFolder, repository, runNode, until } from './support/process.ts'
 import { speak } from './support/raw.ts'
 
 type Line = Record<string, unknown> & { level: number; request_id?: string; msg: string }
@@ -86,7 +86,7 @@ describe('The log of typical traffic', () => {
     headers = { authorization: `Bearer ${fresh.access_token}` }
     await say(
       anyone,
-      { method: 'PATCH', url: '/user', payload: { name: 'Changed\nName' } },
+      { method: 'PATCH', url: '/user', payload: { name: 'Somebody\nElse' } },
       { status: 200, event: 'change', outcome: 'ok' },
     )
     await say(
@@ -97,7 +97,7 @@ describe('The log of typical traffic', () => {
     await say(
       anyone,
       { method: 'GET', url: `/movies/search?query=${encodeURIComponent(query)}` },
-      { status: 200, operation: 'searchMovies', event: undefined },
+      { status: 200, operation: 'searchMovies' },
     )
     await say(
       anyone,
@@ -131,11 +131,7 @@ describe('The log of typical traffic', () => {
       { status: 200, event: 'import', outcome: 'ok' },
     )
     await say(anyone, { method: 'POST', url: '/logout' }, { status: 204, event: 'logout', outcome: 'ok' })
-    await say(
-      anyone,
-      { method: 'GET', url: '/user' },
-      { status: 401, operation: 'getProfile', user_id: undefined, code: 'invalid_token' },
-    )
+    await say(anyone, { method: 'GET', url: '/user' }, { status: 401, operation: 'getProfile', code: 'invalid_token' })
     headers = {}
     const made = await say(
       admin,
@@ -174,7 +170,7 @@ describe('The log of typical traffic', () => {
     await say(
       anyone,
       { method: 'GET', url: `/nothing/${email}` },
-      { status: 404, route: 'unmatched', operation: undefined, code: 'not_found' },
+      { status: 404, route: 'unmatched', code: 'not_found' },
     )
     await say(
       anyone,
@@ -200,11 +196,8 @@ describe('The log of typical traffic', () => {
       { method: 'PATCH', url: '/user', payload: { surname: email } },
       { status: 500, event: 'change', outcome: 'failed', status_class: '5xx', code: 'internal_error' },
     )
-    await expect
-      .poll(() =>
-        linesOf(service.log()).some((line) => line.request_id === `log-${expected.size}` && line.msg === 'request'),
-      )
-      .toBe(true)
+    const last = `log-${expected.size}`
+    await until(() => linesOf(service.log()).some((line) => line.request_id === last && line.msg === 'request'))
     lines = linesOf(service.log())
   })
   afterAll(() => service.close())
@@ -243,7 +236,11 @@ describe('The log of typical traffic', () => {
     expect(errors[0]).toMatchObject({
       request_id: `log-${expected.size}`,
       code: 'internal_error',
-      err: { message: 'column "surname" does not exist', code: '42703', stack: expect.stringMatching(/\n\s+at /) },
+      err: {
+        message: 'column "surname" does not exist',
+        code: '42703',
+        stack: expect.stringMatching(/\n.*modules\/users\/repository\.ts/),
+      },
     })
   })
 
@@ -254,7 +251,7 @@ describe('The log of typical traffic', () => {
         expect(text, form).not.toContain(form)
       }
     }
-    expect(text).not.toMatch(/Hidden|Changed|forged|argon2|Bearer|eyJ|501234567|secret/i)
+    expect(text.match(/Hidden|Somebody|forged|argon2|Bearer|eyJ|501234567|secret/i)).toBeNull()
     expect(lines.filter((line) => line.level >= 60)).toEqual([])
   })
 })

@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { PgTransaction } from 'drizzle-orm/pg-core'
 import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
+import { readAddresses } from './address.ts'
+import { createQueries, lost } from './queries.ts'
+import { createSockets } from './sockets.ts'
 
 /** What a repository is built over: the pool, or a transaction on it. */
 export type Db = PostgresJsDatabase | PgTransaction<PostgresJsQueryResultHKT>
@@ -9,21 +13,102 @@ export type Db = PostgresJsDatabase | PgTransaction<PostgresJsQueryResultHKT>
 export interface Database {
   db: PostgresJsDatabase
   sql: postgres.Sql
+  /** Connections at work and idle, and queries and transactions that wait for one. */
+  figures(): { active: number; idle: number; waiting: number }
   close(): Promise<void>
 }
 
+interface Options {
+  max?: number
+  /** Told how long each statement took, the wait for a connection included. */
+  onQuery?: (seconds: number) => void
+  /** When a query without an answer is given up, though others are answered: its connection must be dead. 20 s, above statement_timeout. */
+  deadlineMs?: number
+}
+
+const mostWaiting = 1_000
+const checkMs = 250
+/** From when on a query without an answer is a reason to ask whether the database answers at all. */
+const doubtMs = 1_000
+const probeMs = 1_000
+
 /**
  * A pool on `url` (postgres://…; several hosts: the primary is found; `?host=/dir` is a Unix socket, as in libpq).
- * Connections are made when first needed.
+ * Connections are made when first needed. When the database stops answering, what is under way fails within some 2 s and
+ * what comes fails at once, until it answers again: by itself the driver would wait for a frozen server for ever.
  */
-export function connect(url: string, options: { max?: number } = {}): Database {
+export function connect(url: string, { max = 10, onQuery, deadlineMs = 20_000 }: Options = {}): Database {
+  let pool = openPool(url, max)
+  let isDown = false
+  const queries = createQueries({
+    refusal: () => {
+      if (isDown) return lost('The database does not answer')
+      return queries.count() >= mostWaiting ? lost('Too many queries wait for the database') : undefined
+    },
+    onQuery,
+  })
+  const probe = createProbe(url)
+
+  /** The pool is replaced, as the driver can't be told to drop one connection. */
+  function replacePool(seconds: number): void {
+    const old = pool
+    pool = openPool(url, max)
+    old.close(seconds).catch(() => {})
+  }
+
+  async function check(): Promise<void> {
+    if (!isDown && queries.oldestMs() < doubtMs) return
+    const answers = await probe.ask()
+    if (closed) return
+    if (!answers) {
+      if (!isDown) replacePool(0)
+      isDown = true
+      return queries.abandon(lost('The database has stopped answering'))
+    }
+    isDown = false
+    if (queries.oldestMs() < deadlineMs) return
+    replacePool(15)
+    queries.abandon(lost('The connection to the database is dead'), deadlineMs)
+  }
+
+  let checking = false
+  let closed = false
+  const timer = setInterval(async () => {
+    if (checking) return
+    checking = true
+    await check().finally(() => {
+      checking = false
+    })
+  }, checkMs).unref()
+
+  const sql = queries.facade(() => pool.sql)
+  return {
+    db: drizzle(sql),
+    sql,
+    figures() {
+      const { active, waiting } = queries.figures()
+      return { active, idle: Math.max(0, pool.count() - active), waiting }
+    },
+    async close() {
+      closed = true
+      clearInterval(timer)
+      // After an outage the driver waits the whole time for connections that are gone.
+      await Promise.all([pool.close(1), probe.close()])
+    },
+  }
+}
+
+function openPool(url: string, max: number) {
   const { address, socket } = splitSocket(url)
+  const sockets = createSockets(readAddresses(url), max)
   const sql = postgres(address, {
-    max: options.max ?? 10,
+    max,
     connect_timeout: 5,
     backoff: () => 0.2,
     onnotice: () => {},
     ...socket,
+    // In the driver's types a socket is made for one host only.
+    ...({ socket: sockets.open } as object),
     // 'read-write' picks a standby on PostgreSQL >= 14 (porsager/postgres#815).
     ...(socket ? {} : { target_session_attrs: 'primary' as const }),
     connection: {
@@ -33,10 +118,40 @@ export function connect(url: string, options: { max?: number } = {}): Database {
       idle_in_transaction_session_timeout: 15_000,
     },
   })
+  drizzle(sql) // sets how it reads times
   return {
-    db: drizzle(sql),
-    sql, // After an outage the driver waits the whole time for connections that are gone.
-    close: () => sql.end({ timeout: 1 }),
+    sql,
+    count: sockets.count,
+    async close(seconds: number) {
+      await sql.end({ timeout: seconds })
+      sockets.close()
+    },
+  }
+}
+
+/** Asks the database over a connection of its own, which is kept for as long as it answers. */
+function createProbe(url: string) {
+  let pool: ReturnType<typeof openPool> | undefined
+  const close = async () => {
+    const old = pool
+    pool = undefined
+    await old?.close(0)
+  }
+  return {
+    close,
+    async ask(): Promise<boolean> {
+      pool ??= openPool(url, 1)
+      const answer = pool.sql`select 1`.then(
+        () => true,
+        // It may be full, or not let us in, but it speaks; unless it starts or stops.
+        ({ name, code = '' }: Error & { code?: string }) => name === 'PostgresError' && !code.startsWith('57P'),
+      )
+      // The second wait lets in an answer that came while our own event loop was held up.
+      const late = sleep(probeMs).then(() => sleep(20, false))
+      const alive = await Promise.race([answer, late])
+      if (!alive) await close()
+      return alive
+    },
   }
 }
 

@@ -23,9 +23,15 @@ export function isQueryError(error: unknown): boolean {
 
 /** What may be printed of an error of a query: Drizzle's message, and PostgreSQL's detail and class 22 messages hold values. */
 export function withoutValues(error: unknown) {
-  const { name: type, message, code, constraint_name: constraint, stack } = driverError(error)
-  if (!code?.startsWith('22')) return { type, message, code, constraint, stack }
-  return { type, message: 'a value does not fit', code, stack: stack?.replace(/^.*\n/, '') }
+  const { name: type, message, code, constraint_name: constraint } = driverError(error)
+  const frames = framesOf(error)
+  if (code?.startsWith('22')) return { type, message: 'a value does not fit', code, stack: frames }
+  return { type, message, code, constraint, stack: `${type}: ${message}\n${frames}` }
+}
+
+/** Where our code asked, which the outermost error knows; the driver's own frames are of the socket. */
+function framesOf(error: unknown): string {
+  return ((error as Error).stack ?? '').match(/^ {4}at .*$/gm)?.join('\n') ?? ''
 }
 
 /** The name of the constraint that a statement broke, or undefined for any other error. */

@@ -10,7 +10,7 @@ const newest = Math.max(...readMigrationFiles({ migrationsFolder }).map((file) =
 
 /** Brings the database at `url` to the newest schema. Safe to call from many processes at once. */
 export async function migrate(url: string): Promise<void> {
-  const { db, sql, close } = connect(url, { max: 1 })
+  const { db, sql, close } = connect(url, { max: 1, deadlineMs: Number.POSITIVE_INFINITY })
   try {
     await sql`set lock_timeout = 0`
     await sql`set statement_timeout = 0`

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { Gauge, Histogram } from 'prom-client'
 import { connect, type Database } from '../db/connect.ts'
 
 declare module 'fastify' {
@@ -8,8 +9,35 @@ declare module 'fastify' {
   }
 }
 
+/** Needs the metrics. */
 export default fp(async (app: FastifyInstance, options: { url: string }) => {
-  const database = connect(options.url)
+  const registers = [app.metrics]
+  const duration = new Histogram({
+    name: 'db_query_duration_seconds',
+    help: 'Time of a statement from the pool to its rows, the wait for a connection included; without COPY',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15],
+    registers,
+  })
+  const database = connect(options.url, { onQuery: (seconds) => duration.observe(seconds) })
+  new Gauge({
+    name: 'db_pool_connections',
+    help: 'Connections of the pool that serve a query or a transaction, and those that are open for the next one',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { active, idle } = database.figures()
+      this.set({ state: 'active' }, active)
+      this.set({ state: 'idle' }, idle)
+    },
+  })
+  new Gauge({
+    name: 'db_pool_waiting',
+    help: 'Queries and transactions that wait for a connection, or on one behind another query',
+    registers,
+    collect() {
+      this.set(database.figures().waiting)
+    },
+  })
   app.decorate('database', database)
   app.addHook('onClose', () => database.close())
 })

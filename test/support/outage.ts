@@ -12,6 +12,8 @@ export interface Outage {
   cut(): Promise<void>
   /** Connections stay, but nothing comes back. */
   freeze(): void
+  /** Connections break, and new ones are taken and closed at once. */
+  slam(): void
   restore(): Promise<void>
   close(): Promise<void>
 }
@@ -25,9 +27,14 @@ export async function outageOf(url: string): Promise<Outage> {
   target.searchParams.set('host', folder)
   const sockets = new Set<Socket>()
   let frozen = false
+  let slamming = false
   let server: Server | undefined
 
   const relay = (client: Socket) => {
+    if (slamming) {
+      client.destroy()
+      return
+    }
     const upstream = connect(origin)
     for (const [from, to] of [
       [client, upstream],
@@ -62,8 +69,13 @@ export async function outageOf(url: string): Promise<Outage> {
       frozen = true
       for (const socket of sockets) socket.pause()
     },
+    slam() {
+      slamming = true
+      for (const socket of sockets) socket.destroy()
+    },
     async restore() {
       frozen = false
+      slamming = false
       for (const socket of sockets) socket.resume()
       if (!server) await open()
     },

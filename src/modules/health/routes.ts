@@ -8,6 +8,7 @@ import { ProblemKind, ProblemParams, Ready } from './schemas.ts'
 interface Options {
   /** True when the database answers and has the newest schema. */
   isReady(): Promise<boolean>
+  isStopping(): boolean
   metricsToken: string | undefined
 }
 
@@ -15,7 +16,7 @@ const open = { tags: ['service'], security: [] }
 const readyWithinMs = 500
 
 /** Health, metrics and the kinds of problems: open to everyone, but for a metrics token. */
-export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { isReady, metricsToken }) => {
+export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { isReady, isStopping, metricsToken }) => {
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'))
 
   app.get(
@@ -36,6 +37,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { is
       },
     },
     async () => {
+      if (isStopping()) throw new AppError('shutting_down')
       const late = new Promise<false>((resolve) => setTimeout(resolve, readyWithinMs, false).unref())
       if (await Promise.race([isReady().catch(() => false), late])) return { status: 'ok' as const }
       throw new AppError('database_unavailable', {

@@ -1,0 +1,168 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type postgres from 'postgres'
+
+/** What is read and wrapped of the driver's query, which its types don't tell. */
+interface Query extends Promise<unknown> {
+  handler(query: Query): void
+  resolve(rows: unknown): void
+  reject(error: unknown): void
+  /** True while the server works on it. */
+  active: boolean
+}
+
+interface Work {
+  began: number
+  reject(error: unknown): void
+  /** Absent for a transaction that waits for a connection. */
+  query?: Query
+}
+
+interface Options {
+  /** Why nothing new is taken now. */
+  refusal(): Error | undefined
+  /** Told of every statement, when it has ended either way. */
+  onQuery?: ((seconds: number) => void) | undefined
+}
+
+/** Where a query is kept while it runs, and why it may not. */
+interface Scope {
+  kept: Set<Work>
+  refusal(): Error | undefined
+}
+
+/** What the driver has been given and has not answered. */
+export function createQueries({ refusal, onQuery }: Options) {
+  const works = new Set<Work>()
+  const inTransactions = new Set<Work>()
+  const outside: Scope = { kept: works, refusal }
+  let transactions = 0
+
+  /** A query begins when it is first awaited; until then it may be a part of another one. */
+  function track<T>(query: T, { kept, refusal }: Scope): T {
+    if (!isQuery(query)) return query
+    const { handler } = query
+    query.handler = () => {
+      const fault = refusal()
+      if (fault) return query.reject(fault)
+      const { resolve, reject } = query
+      const work: Work = { began: performance.now(), query, reject }
+      const end = () => {
+        if (kept.delete(work)) onQuery?.((performance.now() - work.began) / 1000)
+      }
+      query.resolve = (rows) => {
+        end()
+        resolve(rows)
+      }
+      query.reject = work.reject = (error) => {
+        end()
+        reject(error)
+      }
+      kept.add(work)
+      handler(query)
+    }
+    return query
+  }
+
+  /** The `sql` of a transaction with its queries tracked. */
+  function watched<T extends object>(sql: T, scope: Scope): T {
+    const inScope = (arg: unknown) => (typeof arg === 'function' ? (inner: object) => arg(watched(inner, scope)) : arg)
+    return new Proxy(sql, {
+      apply: (target, self, args) => track(Reflect.apply(target as never, self, args), scope),
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key)
+        if (typeof value !== 'function') return value
+        if (key === 'unsafe') return (...args: unknown[]) => track(value(...args), scope)
+        if (key === 'savepoint') return (...args: unknown[]) => value(...args.map(inScope))
+        return value
+      },
+    })
+  }
+
+  async function begin(sql: postgres.Sql, args: unknown[]): Promise<unknown> {
+    const fault = refusal()
+    if (fault) throw fault
+    const { promise, reject } = Promise.withResolvers()
+    const work: Work = { began: performance.now(), reject }
+    works.add(work)
+    let started = false
+    let over = false
+    const scope = { kept: inTransactions, refusal: () => (over ? lost('The transaction is over') : undefined) }
+    const run = (fn: (tx: object) => unknown) => async (tx: object) => {
+      if (over) return never()
+      works.delete(work)
+      started = true
+      transactions++
+      const outcome = await new Promise((resolve) => resolve(fn(watched(tx, scope)))).then(
+        (value) => () => value,
+        (error) =>
+          nextTurn(() => {
+            throw error
+          }),
+      )
+      // The connection was lost: the driver would send its COMMIT or ROLLBACK to nowhere, and throw where nobody can catch.
+      return over ? never() : outcome()
+    }
+    const scoped = args.map((arg) => (typeof arg === 'function' ? run(arg as never) : arg))
+    try {
+      return await Promise.race([Reflect.apply(sql.begin, sql, scoped), promise])
+    } catch (error) {
+      throw isLoss(error) ? lost('The connection to the database was lost', error) : error
+    } finally {
+      over = true
+      works.delete(work)
+      if (started) transactions--
+    }
+  }
+
+  return {
+    /** The driver's `sql` of the pool that `current` tells, which may be replaced. */
+    facade(current: () => postgres.Sql): postgres.Sql {
+      const target = (() => {}) as unknown as postgres.Sql
+      return new Proxy(target, {
+        apply: (_target, self, args) => track(Reflect.apply(current(), self, args), outside),
+        get(_target, key) {
+          const sql = current()
+          if (key === 'unsafe') return (...args: Parameters<typeof sql.unsafe>) => track(sql.unsafe(...args), outside)
+          if (key === 'begin') return (...args: unknown[]) => begin(sql, args)
+          return Reflect.get(sql, key)
+        },
+      })
+    },
+    count: () => works.size,
+    /** Connections at work, and what waits for one: not yet sent, or sent behind another query. */
+    figures() {
+      const served = [...works].filter(({ query }) => query?.active).length
+      return { active: served + transactions, waiting: works.size - served }
+    },
+    /** How long the oldest has been under way. */
+    oldestMs() {
+      const oldest = [works, inTransactions].map(
+        (each) => each.values().next().value?.began ?? Number.POSITIVE_INFINITY,
+      )
+      return performance.now() - Math.min(...oldest)
+    },
+    /** Rejects what is under way, and has been for so long. */
+    abandon(error: Error, forMs = 0) {
+      const before = performance.now() - forMs
+      for (const work of [...works, ...inTransactions]) if (work.began <= before) work.reject(error)
+    },
+  }
+}
+
+function isQuery(value: unknown): value is Query {
+  return value instanceof Promise && 'handler' in value
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {})
+}
+
+/** By `query` db/errors.ts knows it for the database's. */
+export function lost(message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code: 'CONNECTION_LOST', query: '' })
+}
+
+/** The driver's own error of a transaction names no query. */
+function isLoss(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^CONNECTION_/.test(String(error.code)) && !('query' in error)
+}

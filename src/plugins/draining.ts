@@ -1,0 +1,29 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    draining: {
+      /** True from the first sign of the end on: not ready for new work, though what comes is still served. */
+      has(): boolean
+      begin(): void
+    }
+  }
+}
+
+/**
+ * The time between the signal to stop and the end of listening. Every answer asks for its connection to be closed, so that
+ * none is left on which a request could come too late.
+ */
+export default fp(async (app: FastifyInstance) => {
+  let draining = false
+  app.decorate('draining', {
+    has: () => draining,
+    begin() {
+      draining = true
+    },
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    if (draining) reply.header('connection', 'close')
+  })
+})

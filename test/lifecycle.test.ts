@@ -1,0 +1,178 @@
+import { Agent, request as httpRequest } from 'node:http'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { cloneDatabase, password, testApp } from './support/app.ts'
+import { expectProblem } from './support/problems.ts'
+import { cleanUp, freshFolder, type Program, repository, runNode, until } from './support/process.ts'
+import { startProxy } from './support/proxy.ts'
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close()
+  await cleanUp()
+})
+
+/** The service as `npm start` runs it, on a database of its own. */
+function startReplica(databaseUrl: string, dataDir: string, env: Record<string, string> = {}): Program {
+  const entry = ['--import', join(repository, 'src/instrument.ts'), join(repository, 'src/server.ts')]
+  const needed = { PORT: '0', DATABASE_URL: databaseUrl, DATA_DIR: dataDir, JWT_SECRET: 'x'.repeat(32) }
+  return runNode(entry, { env: { ...needed, LOG_LEVEL: 'info', ...env } })
+}
+
+const addressOf = (replica: Program) => replica.printed(/listening at (http:\/\/[^"]+)"/)
+const statusOf = (url: string) =>
+  fetch(url).then(
+    (answer) => answer.text().then(() => answer.status),
+    () => 'refused' as const,
+  )
+
+/** On a connection that is kept; tells the status and what the answer says of its connection. */
+function ask(url: string, agent: Agent): Promise<{ status: number | undefined; connection: string | undefined }> {
+  return new Promise((resolve, reject) => {
+    httpRequest(url, { agent }, (answer) => {
+      answer.resume().on('end', () => resolve({ status: answer.statusCode, connection: answer.headers.connection }))
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+describe('On SIGTERM', () => {
+  test('it is unready at once, serves on for a while and asks for connections to be closed, and ends with 0', async () => {
+    const replica = startReplica(await cloneDatabase(), await freshFolder(), { DRAIN_DELAY: '2s' })
+    const address = await addressOf(replica)
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    closers.push(() => agent.destroy())
+    expect(await ask(`${address}/livez`, agent)).toEqual({ status: 200, connection: 'keep-alive' })
+    replica.child.kill('SIGTERM')
+    await until(async () => (await statusOf(`${address}/readyz`)) === 503)
+    expect(await ask(`${address}/livez`, agent)).toEqual({ status: 200, connection: 'close' })
+    await until(async () => (await statusOf(`${address}/livez`)) === 'refused')
+    expect(await replica.ended()).toBe(0)
+    expect(replica.stderr()).toBe('')
+  })
+
+  test('a request that never ends is cut, so that all else is closed in order within 10 s', async () => {
+    const url = await cloneDatabase()
+    const replica = startReplica(url, await freshFolder(), { DRAIN_DELAY: '0s' })
+    const address = await addressOf(replica)
+    const headers = { 'content-type': 'application/json', 'content-length': '10' }
+    const endless = httpRequest(`${address}/login`, { method: 'POST', headers })
+    const cut = new Promise((resolve) => endless.on('error', resolve))
+    endless.write('{')
+    await until(async () =>
+      (await fetch(`${address}/metrics`).then((answer) => answer.text())).includes('http_requests_in_flight 2'),
+    )
+    const began = Date.now()
+    replica.child.kill('SIGTERM')
+    expect(await replica.ended()).toBe(0)
+    expect(Date.now() - began).toBeLessThan(10_500)
+    expect(await cut).toMatchObject({ code: 'ECONNRESET' })
+    const line = replica
+      .stdout()
+      .split('\n')
+      .find((each) => each.includes('"aborted":true'))
+    expect(line).toContain('"status":499')
+  })
+
+  test('a second one ends it at once', async () => {
+    const replica = startReplica(await cloneDatabase(), await freshFolder(), { DRAIN_DELAY: '5s' })
+    const address = await addressOf(replica)
+    replica.child.kill('SIGTERM')
+    await until(async () => (await statusOf(`${address}/readyz`)) === 503)
+    replica.child.kill('SIGTERM')
+    expect(await replica.ended()).toBe(1)
+  })
+})
+
+describe('Draining', () => {
+  test('turns /readyz into a problem of its own, and nothing else', async () => {
+    const { app, close } = await testApp()
+    app.draining.begin()
+    expectProblem(await app.inject({ method: 'GET', url: '/readyz' }), 503, 'shutting_down')
+    expect((await app.inject({ method: 'GET', url: '/livez' })).statusCode).toBe(200)
+    expect((await app.inject({ method: 'GET', url: '/nothing' })).headers.connection).toBe('close')
+    await close()
+  })
+})
+
+describe('Two replicas behind a proxy', () => {
+  test('are restarted one after the other under load, and no request is lost', { timeout: 120_000 }, async () => {
+    const url = await cloneDatabase()
+    const folder = await freshFolder()
+    let replicas = [startReplica(url, folder), startReplica(url, folder)]
+    const proxy = await startProxy(await Promise.all(replicas.map(addressOf)))
+    closers.push(proxy.close)
+    const load = await drive(proxy.address)
+    for (const i of [0, 1]) {
+      const [old, slot] = [replicas[i], proxy.replicas[i]]
+      if (!old || !slot) throw new Error('There are two')
+      old.child.kill('SIGTERM')
+      expect(await old.ended()).toBe(0)
+      expect(slot.ready).toBe(false)
+      const fresh = startReplica(url, folder)
+      slot.address = await addressOf(fresh)
+      replicas = replicas.with(i, fresh)
+      await until(() => slot.ready)
+      const before = load.answers()
+      await until(() => load.answers() > before + 1000)
+    }
+    const failures = await load.stop()
+    expect(proxy.failures).toEqual([])
+    expect(failures).toEqual([])
+    const served = replicas.map((replica) => replica.stdout().split('"msg":"request"').length - 1)
+    expect(Math.min(...served)).toBeGreaterThan(200)
+  })
+})
+
+/** Users that read and write as fast as they are answered, until they are stopped. */
+async function drive(address: string): Promise<{ answers(): number; stop(): Promise<string[]> }> {
+  const agent = new Agent({ keepAlive: true })
+  const login = `driver${process.pid}`
+  await send(agent, 'POST', `${address}/register`, {}, JSON.stringify({ login, password }))
+  const { body } = await send(agent, 'POST', `${address}/login`, {}, JSON.stringify({ login, password }))
+  const headers = { authorization: `Bearer ${(JSON.parse(body) as { access_token: string }).access_token}` }
+  const calls = [
+    ['GET', '/user', 200],
+    ['POST', '/favorites/movies/301', 200],
+    ['GET', '/movies/favorites', 200],
+    ['PUT', '/films/301/rating', 200],
+    ['GET', '/films?limit=20', 200],
+  ] as const
+  // The first of them make what the others find.
+  for (const [method, path] of calls) await send(agent, method, address + path, headers, '{"value": 7}')
+  const failures: string[] = []
+  let answers = 0
+  let going = true
+  const users = Array.from({ length: 24 }, async (_, user) => {
+    for (let i = user; going; i++) {
+      const [method, path, wanted] = calls[i % calls.length] ?? calls[0]
+      const answer = await send(agent, method, address + path, headers, '{"value": 8}').catch((error: Error) => error)
+      if (!('status' in answer) || answer.status !== wanted)
+        failures.push(`${method} ${path}: ${JSON.stringify(answer)}`)
+      answers++
+    }
+  })
+  return {
+    answers: () => answers,
+    async stop() {
+      going = false
+      await Promise.all(users)
+      agent.destroy()
+      return failures
+    },
+  }
+}
+
+function send(agent: Agent, method: string, url: string, headers: Record<string, string>, json: string) {
+  return new Promise<{ status: number; body: string }>((resolve, reject) => {
+    const withBody = method === 'POST' || method === 'PUT'
+    const type = withBody ? { 'content-type': 'application/json' } : {}
+    httpRequest(url, { agent, method, headers: { ...headers, ...type } }, async (answer) => {
+      const body = (await answer.toArray().catch(reject))?.join('') ?? ''
+      resolve({ status: answer.statusCode ?? 0, body })
+    })
+      .on('error', reject)
+      .end(withBody ? json : undefined)
+  })
+}
