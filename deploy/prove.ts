@@ -81,19 +81,21 @@ async function checkFault(stage: Stage, fault: Fault): Promise<void> {
   const stop = new AbortController()
   const going = fault.inject(stage, stop.signal)
   const fired = new Set<string>()
+  // Nobody is told that nobody can be told.
+  const told = () => fault.alerts.every((name) => stage.notified.has(name) || name === 'AlertsUnsent')
   const deadline = Date.now() + 60_000
-  while (Date.now() < deadline && fired.size < fault.alerts.length) {
+  while (Date.now() < deadline && !(fired.size === fault.alerts.length && told())) {
     for (const name of await firing(stage)) if (fault.alerts.includes(name)) fired.add(name)
     await sleep(300)
   }
-  await sleep(1500)
   stop.abort()
   await going
   for (const name of fault.alerts) {
-    const told = stage.notified.has(name) ? 'fired, notified' : 'fired'
-    print(`| ${name} | ${fault.name} | ${fired.has(name) ? told : 'silent'} |`)
+    const outcome = [fired.has(name) ? 'fired' : 'silent', ...(stage.notified.has(name) ? ['notified'] : [])]
+    print(`| ${name} | ${fault.name} | ${outcome.join(', ')} |`)
     if (!fired.has(name)) failures.push(`${name} did not fire: ${fault.name}`)
   }
+  if (!told()) failures.push(`Alertmanager did not send all of ${fault.alerts}`)
 }
 
 async function firing(stage: Stage): Promise<string[]> {
