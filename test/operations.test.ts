@@ -38,7 +38,6 @@ const queries = [
 const awaited = new Set(
   `
   auth_logins_total auth_logouts_total auth_refresh_reuse_total auth_refreshes_total auth_registrations_total auth_throttled_total
-  db_pool_connections db_pool_waiting db_query_duration_seconds
   kinopoisk_breaker_open kinopoisk_cache_results_total kinopoisk_flights_joined_total kinopoisk_queue_refused_total
   kinopoisk_queue_wait_seconds kinopoisk_quota_left kinopoisk_quota_limit kinopoisk_quota_refused_total kinopoisk_quota_spent
   kinopoisk_refreshes_total kinopoisk_request_duration_seconds kinopoisk_requests_total kinopoisk_retries_total

@@ -29,8 +29,8 @@ interface Options {
 const mostWaiting = 1_000
 const checkMs = 250
 /** From when on a query without an answer is a reason to ask whether the database answers at all. */
-const doubtMs = 1_000
-const probeMs = 1_000
+const doubtMs = 750
+const probeMs = 1_250
 
 /**
  * A pool on `url` (postgres://…; several hosts: the primary is found; `?host=/dir` is a Unix socket, as in libpq).
@@ -98,7 +98,7 @@ export function connect(url: string, { max = 10, onQuery, deadlineMs = 20_000 }:
   }
 }
 
-function openPool(url: string, max: number) {
+function openPool(url: string, max: number, more: { fetch_types?: boolean } = {}) {
   const { address, socket } = splitSocket(url)
   const sockets = createSockets(readAddresses(url), max)
   const sql = postgres(address, {
@@ -107,6 +107,7 @@ function openPool(url: string, max: number) {
     backoff: () => 0.2,
     onnotice: () => {},
     ...socket,
+    ...more,
     // In the driver's types a socket is made for one host only.
     ...({ socket: sockets.open } as object),
     // 'read-write' picks a standby on PostgreSQL >= 14 (porsager/postgres#815).
@@ -140,7 +141,7 @@ function createProbe(url: string) {
   return {
     close,
     async ask(): Promise<boolean> {
-      pool ??= openPool(url, 1)
+      pool ??= openPool(url, 1, { fetch_types: false })
       const answer = pool.sql`select 1`.then(
         () => true,
         // It may be full, or not let us in, but it speaks; unless it starts or stops.
