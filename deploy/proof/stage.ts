@@ -89,6 +89,8 @@ export async function openStage(tools: string) {
       `--config.file=${join(folder, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(folder, 'tsdb')}`,
       `--web.listen-address=127.0.0.1:${ports.prometheus}`,
+      // Right after a reload it knows no Alertmanager for some seconds.
+      '--rules.alert.resend-delay=5s',
     ])
     await up('prometheus', `http://127.0.0.1:${ports.prometheus}/-/ready`)
   }
