@@ -122,7 +122,7 @@ export function text(title: string, content: string): Piece {
   return { kind: 'text', title, options: { mode: 'markdown', content } }
 }
 
-/** Rows of panels, each row evenly filled. `section` leads from an alert's name to its place in the runbook. */
+/** Titled rows of lines of panels, each line evenly filled. */
 export function dashboard(
   {
     uid,

@@ -17,7 +17,7 @@ export const service = dashboard(
     'At a glance': [
       [
         stat('Replicas', 'sum(up{job="kinoteka"}) or on () vector(0)', {
-          description: 'How many replicas answer Prometheus.',
+          description: 'How many answer Prometheus. One alone has nobody to take its place.',
           limits: [2, 1],
           runbook: 'ServiceGone',
         }),
