@@ -305,4 +305,14 @@ describe('The form of the log', () => {
     expect(JSON.parse(run.stdout())).toMatchObject({ name: 'two\r\nlines', password: '[Redacted]', msg: 'x\ny' })
     expect(run.stdout()).not.toMatch(/hunter2|a@b/)
   })
+
+  test('is for people in a terminal', async () => {
+    const code = `Object.defineProperty(process.stdout, 'isTTY', { value: true })
+      const { loggerOptions } = await import('${repository}/src/plugins/logging.ts')
+      loggerOptions('info').loggerInstance.info({ route: '/films/:id', password: 'hunter2' }, 'request')`
+    const run = runNode(['--input-type=module', '-e', code], { env: { NO_COLOR: '1' } })
+    expect(await run.ended()).toBe(0)
+    expect(run.stdout()).toMatch(/INFO.*request\n\s+route: "\/films\/:id"/)
+    expect(run.stdout()).not.toContain('hunter2')
+  })
 })

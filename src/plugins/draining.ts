@@ -23,7 +23,8 @@ export default fp(async (app: FastifyInstance) => {
       draining = true
     },
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     if (draining) reply.header('connection', 'close')
+    done(null, payload)
   })
 })
