@@ -7,7 +7,7 @@ interface DriverError {
 }
 
 /** The driver's error inside of what has been wrapped around it: Drizzle's, and our own. */
-function driverError(error: unknown): DriverError & Error {
+export function driverError(error: unknown): DriverError & Error {
   let inner = error
   while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause
   return inner as DriverError & Error

@@ -8,7 +8,7 @@ export type Rate = keyof typeof callsPerSecond
 
 /** Longer than upstream's second: two calls may be nearer to each other when they arrive than when they were let through. */
 export const windowMs = 1_200
-export const longestPauseSeconds = 60
+const longestPauseSeconds = 60
 
 /** When the last calls were let through, over all replicas, by the database's clock. */
 export function createRateRepository(db: Db, keyHash: string) {

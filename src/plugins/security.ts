@@ -41,7 +41,10 @@ export default fp(async (app: FastifyInstance, options: { corsOrigins: '*' | str
     origin: options.corsOrigins === '*' ? '*' : [...options.corsOrigins],
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type'],
-    exposedHeaders: ['age', 'cache-status', 'link', 'location', 'retry-after', 'x-request-id', 'x-total-count'],
+    exposedHeaders: [
+      ...['age', 'cache-status', 'link', 'location', 'x-request-id', 'x-total-count'],
+      ...['ratelimit', 'ratelimit-policy', 'retry-after'],
+    ],
     maxAge: 600,
   })
 })

@@ -30,6 +30,8 @@ export const access: Record<string, Access> = {
   'PATCH /profile': 'user',
   'GET /user/export': 'user',
   'GET /users': 'admin',
+  'GET /admin/kinopoisk': 'admin',
+  'POST /admin/kinopoisk/films/{id}/refresh': 'admin',
   'PATCH /users/{id}': 'admin',
 
   'GET /films': 'reader',

@@ -1,0 +1,189 @@
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Stage } from './stage.ts'
+import { createClient } from './traffic.ts'
+
+export interface Fault {
+  /** What is done, in words. */
+  name: string
+  /** What must fire of it. */
+  alerts: string[]
+  /** Goes on until told to stop, and then puts things right. */
+  inject(stage: Stage, signal: AbortSignal): Promise<void>
+}
+
+const password = 'correct horse battery'
+const newIds = counter(1_000)
+
+/** In this order: the last ones leave nothing behind that works. */
+export const faults: Fault[] = [
+  upstream('Kinopoisk answers 500', 500, ['KinopoiskCircuitOpen', 'KinopoiskMakeshift', 'OperationFails']),
+  upstream('Kinopoisk answers other shapes', 'wrong_shape', ['KinopoiskChanged']),
+  upstream('Kinopoisk does not answer', 'hang', ['KinopoiskSlow']),
+  upstream('Kinopoisk refuses the key (401)', 401, ['KinopoiskKeyRejected']),
+  {
+    name: '300 unknown films are asked for at once',
+    alerts: ['KinopoiskQueueFull'],
+    inject: (stage, signal) => over(signal, () => ask(stage, 300)),
+  },
+  {
+    name: 'unknown films until four fifths of the quota are spent, and on',
+    alerts: ['KinopoiskQuotaLow', 'KinopoiskQuotaGone'],
+    inject: (stage, signal) => over(signal, () => ask(stage, 10)),
+  },
+  {
+    name: 'the database refuses connections',
+    alerts: ['DatabaseDown', 'ErrorBudgetBurnsFast', 'ErrorBudgetBurns', 'ErrorBudgetBurnsSlowly'],
+    inject: async ({ database }, signal) => {
+      await database.cut()
+      await ended(signal)
+      await database.restore()
+    },
+  },
+  {
+    name: 'the database says nothing for 2 s, again and again, under load',
+    alerts: ['PoolWaiting', 'DatabaseSlow', 'AnswersSlow'],
+    inject: async (stage, signal) => {
+      const load = over(signal, async () => {
+        const user = createClient(() => stage.address('a'))
+        await Promise.all(Array.from({ length: 60 }, () => user.send('GET', '/readyz')))
+        await user.login('admin')
+        await Promise.all(Array.from({ length: 60 }, () => user.send('GET', '/films')))
+      })
+      await over(signal, async () => {
+        stage.database.freeze()
+        await sleep(2000)
+        await stage.database.restore()
+        await sleep(200)
+      })
+      await load
+    },
+  },
+  {
+    name: '400 logins at once',
+    alerts: ['PasswordQueueLong'],
+    inject: (stage, signal) =>
+      over(signal, () => {
+        const anyone = createClient(() => stage.address('a'))
+        const login = () => anyone.login(`nobody${newIds()}@example.org`)
+        return Promise.all(Array.from({ length: 400 }, login))
+      }),
+  },
+  {
+    name: 'a replica is frozen for 600 ms, again and again',
+    alerts: ['EventLoopSlow'],
+    inject: async ({ running }, signal) => {
+      const { child } = running.get('b') ?? {}
+      await over(signal, async () => {
+        child?.kill('SIGSTOP')
+        await sleep(600)
+        child?.kill('SIGCONT')
+        await sleep(300)
+      })
+    },
+  },
+  {
+    name: '150 idle connections where 200 files may be open',
+    alerts: ['FilesRunOut'],
+    inject: async (stage, signal) => {
+      const { port, hostname } = new URL(stage.address('b'))
+      const sockets = Array.from({ length: 150 }, () => connect(Number(port), hostname).on('error', () => {}))
+      await ended(signal)
+      for (const socket of sockets) socket.destroy()
+    },
+  },
+  {
+    name: 'the memory limit is lowered to 60 MiB',
+    alerts: ['MemoryHigh'],
+    inject: async ({ writeRules }, signal) => {
+      await writeRules({ memoryMiB: 60 })
+      await ended(signal)
+      await writeRules()
+    },
+  },
+  {
+    name: 'a refresh token comes again after 11 s',
+    alerts: ['RefreshTokenReused'],
+    inject: async (stage, signal) => {
+      const user = createClient(() => stage.address('a'))
+      await user.send('POST', '/register', { login: 'reuser@example.org', password })
+      await user.login('reuser@example.org')
+      const old = user.tokens()
+      await user.refresh()
+      await sleep(11_000)
+      await user.refresh(old)
+      await ended(signal)
+    },
+  },
+  {
+    name: 'wrong passwords for one account, 20 at a time',
+    alerts: ['LoginsThrottled'],
+    inject: (stage, signal) =>
+      over(signal, () => {
+        const thief = createClient(() => stage.address('a'))
+        return Promise.all(Array.from({ length: 20 }, () => thief.login('admin', 'not the password')))
+      }),
+  },
+  {
+    name: 'a rule that cannot be evaluated',
+    alerts: ['RulesFail'],
+    inject: async ({ writeRules }, signal) => {
+      await writeRules({ broken: true })
+      await ended(signal)
+      await writeRules()
+    },
+  },
+  {
+    name: 'a replica is killed and started, again and again',
+    alerts: ['ReplicaRestarts'],
+    inject: (stage, signal) =>
+      over(signal, async () => {
+        await stage.stop('b')
+        await stage.startReplica('b')
+        await sleep(1200)
+      }),
+  },
+  { name: 'a replica is killed', alerts: ['ReplicaDown'], inject: ({ stop }) => stop('b') },
+  { name: 'the other one as well', alerts: ['ServiceGone'], inject: ({ stop }) => stop('a') },
+  { name: 'Alertmanager is killed', alerts: ['AlertsUnsent'], inject: ({ stop }) => stop('alertmanager') },
+]
+
+function upstream(name: string, fault: Parameters<Stage['sandbox']['fail']>[0], alerts: string[]): Fault {
+  return {
+    name,
+    alerts,
+    async inject(stage, signal) {
+      stage.sandbox.fail(fault)
+      await over(signal, () => ask(stage, 3))
+      stage.sandbox.fail(null)
+      await sleep(3000)
+    },
+  }
+}
+
+/** Asks for films and searches that nobody has asked for yet. */
+async function ask(stage: Stage, films: number): Promise<void> {
+  const user = createClient(() => stage.address('a'))
+  await user.login('admin')
+  await Promise.all([
+    ...Array.from({ length: films }, () => user.send('GET', `/movies/${newIds()}`)),
+    user.send('GET', `/movies/search?query=${encodeURIComponent(`а ${newIds()}`)}`),
+    user.send('GET', `/movies/search?query=${encodeURIComponent('а')}&page=${1 + (newIds() % 5)}`),
+  ])
+}
+
+async function over(signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
+  while (!signal.aborted) {
+    await work()
+    await sleep(100)
+  }
+}
+
+async function ended(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await sleep(100)
+}
+
+function counter(from: number): () => number {
+  let next = from
+  return () => next++
+}

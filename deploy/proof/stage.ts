@@ -1,0 +1,179 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { type AddressInfo, createServer as createSocket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { stringify } from 'yaml'
+import { startSandbox } from '../../src/embedded/kinopoisk/server.ts'
+import { startPostgres } from '../../src/embedded/postgres.ts'
+import { outageOf } from '../../test/support/outage.ts'
+import { hurriedRules, prometheusConfig } from './rules.ts'
+
+export const repository = join(import.meta.dirname, '../..')
+export const dailyQuota = 400
+export type Stage = Awaited<ReturnType<typeof openStage>>
+
+/** A program that can be ended, frozen and started anew on the same port. */
+export interface Started {
+  child: ChildProcess
+  output(): string
+}
+
+/** Two replicas over a database and a Kinopoisk in our hands, watched by Prometheus; `tools` is where its binaries lie. */
+export async function openStage(tools: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'kinoteka-proof-'))
+  await chmod(folder, 0o711)
+  const postgres = await startPostgres({ dataDir: join(folder, 'data'), fsync: false })
+  const database = await outageOf(postgres.url)
+  const sandbox = await startSandbox()
+  const notified = new Set<string>()
+  const sink = await openSink(notified)
+  const ports = {
+    a: await freePort(),
+    b: await freePort(),
+    prometheus: await freePort(),
+    alertmanager: await freePort(),
+  }
+  const running = new Map<string, Started>()
+
+  const start = (name: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}) => {
+    running.set(name, run(command, args, { cwd: repository, env }))
+  }
+  async function up(name: string, url: string): Promise<void> {
+    const deadline = Date.now() + 60_000
+    while (!(await answers(url))) {
+      if (Date.now() > deadline) throw new Error(`${name} does not come up:\n${running.get(name)?.output()}`)
+      await sleep(200)
+    }
+  }
+  const environment = (port: number) => ({
+    PATH: process.env.PATH,
+    PORT: String(port),
+    DATABASE_URL: database.url,
+    DATA_DIR: join(folder, `photos-${port}`),
+    JWT_SECRET: 'a secret of the proof that is longer than 32 bytes',
+    ADMIN_LOGIN: 'admin',
+    ADMIN_PASSWORD: 'correct horse battery',
+    KINOPOISK_URL: sandbox.url,
+    KINOPOISK_API_KEY: 'proof',
+    KINOPOISK_DAILY_QUOTA: String(dailyQuota),
+    KINOPOISK_TIMEOUT: '4s',
+    TRUST_PROXY: 'loopback',
+    LOG_LEVEL: 'warn',
+  })
+  const node = ['--import', './src/instrument.ts', 'src/server.ts']
+  const address = (name: 'a' | 'b') => `http://127.0.0.1:${ports[name]}`
+
+  async function startReplica(name: 'a' | 'b'): Promise<void> {
+    await mkdir(join(folder, `photos-${ports[name]}`), { recursive: true })
+    // Few files to open, so that they can run out.
+    start(name, 'prlimit', ['--nofile=200:200', process.execPath, ...node], environment(ports[name]))
+    await up(name, `${address(name)}/readyz`)
+  }
+
+  async function writeRules(options: Parameters<typeof hurriedRules>[0] = {}): Promise<void> {
+    await writeFile(join(folder, 'rules.yml'), await hurriedRules(options))
+    running.get('prometheus')?.child.kill('SIGHUP')
+  }
+
+  async function startPrometheus(): Promise<void> {
+    await writeRules()
+    await writeFile(
+      join(folder, 'prometheus.yml'),
+      await prometheusConfig([ports.a, ports.b], ports.prometheus, ports.alertmanager, join(folder, 'rules.yml')),
+    )
+    start('prometheus', join(tools, 'prometheus'), [
+      `--config.file=${join(folder, 'prometheus.yml')}`,
+      `--storage.tsdb.path=${join(folder, 'tsdb')}`,
+      `--web.listen-address=127.0.0.1:${ports.prometheus}`,
+      // Right after a reload it knows no Alertmanager for some seconds.
+      '--rules.alert.resend-delay=5s',
+    ])
+    await up('prometheus', `http://127.0.0.1:${ports.prometheus}/-/ready`)
+  }
+
+  async function startAlertmanager(): Promise<void> {
+    const receiver = { name: 'sink', webhook_configs: [{ url: sink.url }] }
+    const route = { receiver: 'sink', group_by: ['alertname'], group_wait: '0s', group_interval: '1s' }
+    await writeFile(join(folder, 'alertmanager.yml'), stringify({ route, receivers: [receiver] }))
+    start('alertmanager', join(tools, 'prometheus-alertmanager'), [
+      `--config.file=${join(folder, 'alertmanager.yml')}`,
+      `--storage.path=${join(folder, 'alerts')}`,
+      `--web.listen-address=127.0.0.1:${ports.alertmanager}`,
+      '--cluster.listen-address=',
+    ])
+    await up('alertmanager', `http://127.0.0.1:${ports.alertmanager}/-/ready`)
+  }
+
+  async function stop(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const program = running.get(name)
+    if (!program || program.child.exitCode !== null || program.child.signalCode !== null) return
+    const ended = once(program.child, 'close')
+    program.child.kill(signal)
+    await ended
+  }
+
+  return {
+    folder,
+    database,
+    sandbox,
+    notified,
+    running,
+    address,
+    prometheus: `http://127.0.0.1:${ports.prometheus}`,
+    startReplica,
+    startPrometheus,
+    startAlertmanager,
+    writeRules,
+    stop,
+    async close() {
+      for (const name of running.keys()) await stop(name)
+      await sink.close()
+      await sandbox.close()
+      await database.close()
+      await postgres.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined)
+  await response?.body?.cancel()
+  return response?.ok === true
+}
+
+function run(command: string, args: string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Started {
+  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => (output = `${output}${chunk}`.slice(-5000)))
+  child.on('error', (error) => (output += error.message))
+  return { child, output: () => output }
+}
+
+/** Takes what Alertmanager sends. */
+async function openSink(notified: Set<string>) {
+  const server = createServer(async (request, response) => {
+    const { alerts } = JSON.parse(await new Response(request).text()) as { alerts: { labels: { alertname: string } }[] }
+    for (const { labels } of alerts) notified.add(labels.alertname)
+    response.end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createSocket().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,0 +1,221 @@
+import { dashboard, gauge, graph, stat, states } from './panels.ts'
+
+const results = 'sum(rate(kinopoisk_cache_results_total[$__rate_interval]))'
+const share = (result: string) =>
+  `(sum(rate(kinopoisk_cache_results_total{result=~"${result}"}[$__rate_interval])) or on () vector(0)) / ${results}`
+const perSecond = (metric: string, by: string) =>
+  `sum by (${by}) (rate(${metric}[$__rate_interval])) or on () vector(0)`
+const within = (q: number, metric: string) =>
+  `histogram_quantile(${q}, sum by (le, endpoint) (rate(${metric}_bucket[$__rate_interval])))`
+
+export const kinopoisk = dashboard(
+  {
+    uid: 'kinoteka-kinopoisk',
+    title: 'Kinopoisk gateway',
+    description: "What is asked of Kinopoisk, what it costs of the day's calls, and how well the service does without.",
+  },
+  {
+    'At a glance': [
+      [
+        gauge('Calls left today', 'max(kinopoisk_quota_left) / max(kinopoisk_quota_limit > 0)', {
+          unit: 'percentunit',
+          max: 1,
+          limits: [0.4, 0.2],
+          description: "Of the day's quota, until midnight in Moscow. Empty with an unlimited key.",
+          runbook: 'KinopoiskQuotaLow',
+        }),
+        stat('Left', 'max(kinopoisk_quota_left)', {
+          description: 'Calls that are left today; -1 is unlimited.',
+          runbook: 'KinopoiskQuotaGone',
+        }),
+        stat(
+          'Answered without a call',
+          `1 - (sum(increase(kinopoisk_requests_total[$__range])) or on () vector(0)) / sum(increase(kinopoisk_cache_results_total[$__range]))`,
+          {
+            unit: 'percentunit',
+            description: 'Share of the questions in the chosen time that cost no call.',
+            limits: [0.8, 0.5],
+          },
+        ),
+        stat('Makeshift answers', share('stale|local|partial'), {
+          unit: 'percentunit',
+          description: 'Expired, searched here, or in part, as Kinopoisk could not be asked.',
+          limits: [0.05, 0.2],
+          runbook: 'KinopoiskMakeshift',
+        }),
+        stat('Key', 'max(kinopoisk_breaker_open{breaker="key"})', {
+          description: 'Whether Kinopoisk takes the API key.',
+          words: [
+            ['taken', 'green'],
+            ['refused', 'red'],
+          ],
+          runbook: 'KinopoiskKeyRejected',
+        }),
+        stat('Circuits open', 'sum(max by (breaker) (kinopoisk_breaker_open{breaker!~"quota|key"}))', {
+          description: 'Endpoints that are not asked for a while, as they kept failing.',
+          limits: [1, 2],
+          runbook: 'KinopoiskCircuitOpen',
+        }),
+      ],
+    ],
+    Quota: [
+      [
+        graph(
+          'Burn-down',
+          {
+            left: 'max(kinopoisk_quota_left)',
+            limit: 'max(kinopoisk_quota_limit)',
+            'four fifths spent': '0.2 * max(kinopoisk_quota_limit)',
+          },
+          {
+            description: 'Calls left of the day. A straight line to zero before midnight in Moscow is too steep.',
+            runbook: 'KinopoiskQuotaLow',
+          },
+        ),
+        graph(
+          'Spent on',
+          { '{{purpose}}': 'max by (purpose) (kinopoisk_quota_spent)' },
+          {
+            description:
+              "Users' questions, refreshes in the background, imports, and calls with the same key that are not ours.",
+          },
+          'stacked',
+        ),
+        graph(
+          'Refused for want of quota',
+          { '{{purpose}}': perSecond('kinopoisk_quota_refused_total', 'purpose') },
+          {
+            unit: 'ops',
+            description: 'What was kept from spending the last calls.',
+            runbook: 'KinopoiskQuotaGone',
+          },
+          'stacked',
+        ),
+      ],
+    ],
+    'How questions were answered': [
+      [
+        graph(
+          'Shares',
+          { '{{result}}': `sum by (result) (rate(kinopoisk_cache_results_total[$__rate_interval]))` },
+          {
+            unit: 'ops',
+            description:
+              'hit: kept and fresh; miss: asked; stale: expired but served; negative: known not to exist; local, partial: made do.',
+            runbook: 'KinopoiskMakeshift',
+          },
+          'share',
+        ),
+        graph(
+          'Kept answers by endpoint',
+          {
+            '{{endpoint}}':
+              'sum by (endpoint) (rate(kinopoisk_cache_results_total{result=~"hit|negative"}[$__rate_interval])) / sum by (endpoint) (rate(kinopoisk_cache_results_total[$__rate_interval]))',
+          },
+          { unit: 'percentunit', max: 1, description: 'Share of questions that the cache answered, still fresh.' },
+        ),
+        graph(
+          'Calls saved',
+          {
+            'asked of us': results,
+            'asked of Kinopoisk': 'sum(rate(kinopoisk_requests_total[$__rate_interval])) or on () vector(0)',
+          },
+          { unit: 'ops', description: 'The gap between the lines is what the gateway saves.' },
+        ),
+        graph(
+          'Joined a call under way',
+          { '{{endpoint}}, {{scope}}': perSecond('kinopoisk_flights_joined_total', 'endpoint, scope') },
+          {
+            unit: 'ops',
+            description: 'Questions that waited for the same one of this process, or of another replica.',
+          },
+          'stacked',
+        ),
+      ],
+    ],
+    'Kinopoisk itself': [
+      [
+        graph(
+          'Calls by outcome',
+          { '{{outcome}}': perSecond('kinopoisk_requests_total', 'outcome') },
+          {
+            unit: 'ops',
+            description: 'ok and not_found are good; bad_response is an answer of another shape than agreed.',
+            runbook: 'KinopoiskChanged',
+          },
+          'stacked',
+        ),
+        graph(
+          'Time to answer',
+          {
+            'half within, {{endpoint}}': within(0.5, 'kinopoisk_request_duration_seconds'),
+            '95 % within, {{endpoint}}': within(0.95, 'kinopoisk_request_duration_seconds'),
+          },
+          { unit: 's', limits: [1, 3], description: 'Of one attempt.', runbook: 'KinopoiskSlow' },
+        ),
+        graph(
+          'Calls by endpoint',
+          { '{{endpoint}}': perSecond('kinopoisk_requests_total', 'endpoint') },
+          {
+            unit: 'ops',
+            description: 'Film details, searches, staff, votes.',
+          },
+          'stacked',
+        ),
+        graph(
+          'Tried again',
+          { '{{endpoint}}': perSecond('kinopoisk_retries_total', 'endpoint') },
+          {
+            unit: 'ops',
+            description: 'Second attempts; each costs a call.',
+          },
+        ),
+      ],
+    ],
+    'How it is spared': [
+      [
+        states(
+          'Breakers',
+          { '{{breaker}}': 'max by (breaker) (kinopoisk_breaker_open)' },
+          {
+            description:
+              'Open: not asked. Of an endpoint because it failed, of all because quota or key do not allow it.',
+            words: [
+              ['closed', 'green'],
+              ['open', 'red'],
+            ],
+            runbook: 'KinopoiskCircuitOpen',
+          },
+        ),
+        graph(
+          'Wait for a turn',
+          { '95 % within, {{endpoint}}': within(0.95, 'kinopoisk_queue_wait_seconds') },
+          {
+            unit: 's',
+            limits: [0.5, 2],
+            description: 'Before a call, so that Kinopoisk is not asked more often a second than it allows.',
+            runbook: 'KinopoiskQueueFull',
+          },
+        ),
+        graph(
+          'Turned away',
+          { '{{endpoint}}': perSecond('kinopoisk_queue_refused_total', 'endpoint') },
+          {
+            unit: 'ops',
+            description: 'Too many waited already.',
+            runbook: 'KinopoiskQueueFull',
+          },
+        ),
+        graph(
+          'Refreshes',
+          { '{{trigger}}: {{outcome}}': perSecond('kinopoisk_refreshes_total', 'trigger, outcome') },
+          {
+            unit: 'ops',
+            description: 'Kept answers made new before or after they expired, by what caused it.',
+          },
+          'stacked',
+        ),
+      ],
+    ],
+  },
+)
