@@ -159,8 +159,21 @@ describe('The schema', () => {
     ['an answer of another status', answer(500, `null`), 'kinopoisk_answers_status_check'],
     ['a found answer without a body', answer(200, `null`), 'kinopoisk_answers_body_check'],
     ['an answer that expires before it came', answer(404, 'null', `'-infinity'`), 'kinopoisk_answers_expires_at_check'],
-    ['negative calls', `insert into kinopoisk_usage values (now(), 'refresh', -1)`, 'kinopoisk_usage_calls_check'],
-    ['an unknown purpose', `insert into kinopoisk_usage values (now(), 'fun', 1)`, 'kinopoisk_usage_purpose_check'],
+    [
+      'negative calls',
+      `insert into kinopoisk_usage (key_hash, day, refresh) values ('', now(), -1)`,
+      'kinopoisk_usage_calls_check',
+    ],
+    [
+      'a limit below none',
+      `insert into kinopoisk_accounts (key_hash, daily_limit) values ('', -2)`,
+      'kinopoisk_accounts_daily_limit_check',
+    ],
+    [
+      'a block without an end',
+      `insert into kinopoisk_accounts (key_hash, blocked) values ('', 'key')`,
+      'kinopoisk_accounts_blocked_check',
+    ],
   ])('refuses %s', async (_name, statement, constraint) => {
     const error = await errorOf(database.sql.unsafe(statement))
     expect(violated(error)).toMatch(constraint)

@@ -13,7 +13,7 @@ import { outageOf } from '../../test/support/outage.ts'
 import { hurriedRules, prometheusConfig } from './rules.ts'
 
 export const repository = join(import.meta.dirname, '../..')
-export const dailyQuota = 400
+const dailyQuota = 400
 export type Stage = Awaited<ReturnType<typeof openStage>>
 
 /** A program that can be ended, frozen and started anew on the same port. */

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { picture } from '../../test/support/pictures.ts'
 
-export type Client = ReturnType<typeof createClient>
-
 const password = 'correct horse battery'
 
 /** Speaks to one address as one user. */
