@@ -3,7 +3,7 @@
  * Prints p50 and p99 (ms, 32 connections) of a film and of a search that are kept: while upstream is well, and while it
  * hangs, then also when what is kept has expired.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Pool } from 'undici'
@@ -16,6 +16,8 @@ import { startPostgres } from '../src/embedded/postgres.ts'
 const requests = Number(process.argv[2] ?? 10_000)
 const connections = 32
 const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
+// For the account that runs the server when we are root.
+await chmod(dataDir, 0o711)
 const server = await startPostgres({ dataDir, fsync: false })
 await migrate(server.url)
 const sandbox = await startSandbox()

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildApp } from '../../src/app.ts'
@@ -21,6 +21,8 @@ interface Answer {
 /** The real service over a PostgreSQL of its own, asked by a user who is logged in. */
 export async function ourService(url: string, clock: SimulatedClock, random: Random): Promise<Contender> {
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
+  // For the account that runs the server when we are root.
+  await chmod(dataDir, 0o711)
   const server = await startPostgres({ dataDir, fsync: false })
   await migrate(server.url)
   const time = await shiftTime(server.url, clock)
