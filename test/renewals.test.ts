@@ -28,7 +28,8 @@ async function keep(...ids: number[]) {
   }
   service.calls.splice(0)
 }
-const asked = () => service.calls.map(({ path }) => Number(path.split('/').pop()))
+const asked = () =>
+  service.calls.filter(({ endpoint }) => endpoint === 'film').map(({ path }) => Number(path.split('/').pop()))
 
 test('expired favourites are asked about unasked, the longest not asked first; others are left alone', async () => {
   await keep(326, 301, 435)
@@ -38,7 +39,8 @@ test('expired favourites are asked about unasked, the longest not asked first; o
   const fresh = () =>
     inDatabase(
       service.databaseUrl,
-      (sql) => sql`select path from kinopoisk_answers where expires_at > ${time.clock.now().toISOString()}`,
+      (sql) => sql`select path from kinopoisk_answers where expires_at > ${time.clock.now().toISOString()}
+        and path like '/api/v2.2/films/%'`,
     )
   await renewing(() => vi.waitFor(async () => expect(await fresh()).toHaveLength(3), { timeout: 5_000 }))
   expect(asked()).toEqual([326, 301, 435])

@@ -11,6 +11,11 @@ import {
 import { filmFact } from './support/movies.ts'
 
 type Json = Record<string, unknown>
+interface ListBody {
+  total: number
+  totalPages: number
+  items: { kinopoiskId: number }[]
+}
 interface SearchBody {
   keyword: string
   pagesCount: number
@@ -242,6 +247,25 @@ test('a search without a keyword or with a senseless page is refused', async () 
   for (const query of queries) expect([query, (await ask(SEARCH + query)).status]).toEqual([query, 400])
 })
 
+test('a year is listed with the most voted first, in pages of 20, and no more than 20 of them', async () => {
+  const many = Array.from({ length: 450 }, (_, at) => fact({ id: at + 1, year: at < 405 ? 2001 : 2002, votes: at }))
+  const { ask } = await start({ films: many })
+  const list = async (query: string) => (await ask<ListBody>(`${FILM}?order=NUM_VOTE&type=ALL&${query}`)).body
+  const ids = ({ items }: ListBody) => items.map(({ kinopoiskId }) => kinopoiskId)
+  const first = await list('yearFrom=2001&yearTo=2001')
+  expect(first).toMatchObject({ total: 400, totalPages: 20 })
+  expect(ids(first).slice(0, 3)).toEqual([405, 404, 403])
+  expect(ids(await list('yearFrom=2001&yearTo=2001&page=20')).at(-1)).toBe(6)
+  expect(ids(await list('yearFrom=2002&yearTo=2003&page=3'))).toEqual([410, 409, 408, 407, 406])
+  expect(await list('yearFrom=1900&yearTo=1950')).toEqual({ total: 0, totalPages: 0, items: [] })
+})
+
+test('a list with a senseless page or year, or in another order, is refused', async () => {
+  const { ask } = await start()
+  const queries = ['order=NUM_VOTE&page=0', 'order=NUM_VOTE&page=21', 'order=NUM_VOTE&yearFrom=x', 'order=YEAR', '']
+  for (const query of queries) expect([query, (await ask(`${FILM}?${query}`)).status]).toEqual([query, 400])
+})
+
 test('the staff of a film starts with its directors and leaves unknown names empty', async () => {
   const { ask } = await start()
   const { status, body } = await ask<Json[]>('/api/v1/staff?filmId=301')
@@ -383,6 +407,7 @@ test('the quota starts anew at midnight in Moscow', async () => {
 
 test.each([
   ['search', `${SEARCH}?keyword=a`, 5],
+  ['a list', `${FILM}?order=NUM_VOTE`, 5],
   ['a film', `${FILM}/301`, 20],
   ['staff', '/api/v1/staff?filmId=301', 20],
   ['votes', '/api/v1/kp_users/1/votes', 2],

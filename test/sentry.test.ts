@@ -95,9 +95,7 @@ describe('Sentry', () => {
     const { values = [] } = event?.exception ?? {}
     expect(values.map(({ value }) => value).join()).toContain('relation "sessions" does not exist')
     expect(
-      values.some(({ stacktrace }) =>
-        stacktrace.frames.some(({ filename }) => filename.endsWith('auth/repository.ts')),
-      ),
+      values.some(({ stacktrace }) => stacktrace.frames.some(({ filename }) => filename.endsWith('repository.ts'))),
     ).toBe(true)
     expect(sentry.text()).not.toMatch(
       /ann\.secret|Surprising|correct horse|argon2|crumb|agent-007|9\.8\.7\.6|127\.0\.0\.1/,

@@ -17,6 +17,7 @@ export interface BudgetOptions {
   /** The time zone whose midnight ends the quota's day. */
   resetTz: string
   timeoutMs: number
+  isLearning?: () => boolean
 }
 
 interface Edges {
@@ -29,11 +30,11 @@ interface Edges {
 
 /** What the API key allows: so many calls a day and a second, over all replicas that share it. */
 export function createBudget(
-  { apiKey, dailyQuota, resetTz, timeoutMs }: BudgetOptions,
+  { apiKey, dailyQuota, resetTz, timeoutMs, isLearning }: BudgetOptions,
   { db, ask, meter, warn }: Edges,
 ) {
   const keyHash = hashKey(apiKey)
-  const ledger = createLedger(db, { keyHash, resetTz, configured: dailyQuota })
+  const ledger = createLedger(db, { keyHash, resetTz, configured: dailyQuota, isLearning })
   const accounts = createAccountRepository(db, { keyHash, resetTz })
   const quota = createQuota({ ledger, accounts, meter, warn })
   const limiter = createLimiter(createRateRepository(db, keyHash), meter)

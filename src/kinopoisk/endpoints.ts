@@ -119,7 +119,11 @@ const Quota = Type.Object({
 const AccountAnswer = Type.Object({ dailyQuota: Quota, totalQuota: Quota })
 export type AccountAnswer = Static<typeof AccountAnswer>
 
+const ListAnswer = Type.Object({ totalPages: Type.Integer({ minimum: 0 }), items: Type.Array(FilmAnswer) })
+export type ListAnswer = Static<typeof ListAnswer>
+
 const filmCheck = TypeCompiler.Compile(FilmAnswer)
+const listCheck = TypeCompiler.Compile(ListAnswer)
 const searchCheck = TypeCompiler.Compile(SearchAnswer)
 const staffCheck = TypeCompiler.Compile(StaffAnswer)
 const votesCheck = TypeCompiler.Compile(VotesAnswer)
@@ -135,6 +139,7 @@ const mebibyte = 1024 * 1024
 /** How the paths of each endpoint begin. */
 export const paths = {
   film: '/api/v2.2/films/',
+  list: '/api/v2.2/films?',
   search: '/api/v2.1/films/search-by-keyword?',
   staff: '/api/v1/staff?',
   votes: '/api/v1/kp_users/',
@@ -149,6 +154,21 @@ export function filmQuestion(id: number): Question<FilmAnswer> {
     accepts: (value): value is FilmAnswer => filmCheck.Check(value) && value.kinopoiskId === id,
     ttlSeconds: (film) => (film && isSettled(film) ? 30 * day : day),
     news: (film, fetchedAt) => ({ film: normaliseFilm(film, fetchedAt) }),
+  }
+}
+
+/** GET /api/v2.2/films: a year's films, the most voted first; page 1…20 of 20 films. */
+export function listQuestion(year: number, page: number): Question<ListAnswer> {
+  const query = { order: 'NUM_VOTE', type: 'ALL', yearFrom: String(year), yearTo: String(year), page: String(page) }
+  return {
+    endpoint: 'list',
+    path: `${paths.list}${new URLSearchParams(query)}`,
+    maxBytes: mebibyte,
+    accepts: (value): value is ListAnswer => listCheck.Check(value),
+    ttlSeconds: () => 30 * day,
+    news: ({ items }, fetchedAt) => ({
+      items: items.filter((film) => isFilmId(film.kinopoiskId)).map((film) => normaliseFilm(film, fetchedAt, false)),
+    }),
   }
 }
 

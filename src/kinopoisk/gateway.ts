@@ -5,7 +5,7 @@ import { createAnswerRepository } from './answers.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
 import { type Clock, cached, kept, systemClock } from './cache.ts'
 import { createCircuits } from './circuits.ts'
-import { filmQuestion, isFilmId, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
+import { filmQuestion, isFilmId, listQuestion, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
 import { joined } from './flights.ts'
 import { leased } from './leased.ts'
 import { createLeaseRepository } from './leases.ts'
@@ -22,10 +22,10 @@ import {
   normaliseVote,
 } from './normalise.ts'
 import { type Answer, type Ask, compose, type Layer, type Purpose, type Question } from './question.ts'
-import { createRenewals } from './renewals.ts'
 import { retried } from './retry.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
 import { createTeller, type Told } from './told.ts'
+import { createUnasked } from './unasked.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
 
 export type { Told } from './told.ts'
@@ -73,7 +73,7 @@ export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   sandbox: boolean
   clock?: Clock
   registry?: Registry
-  /** How often a favourite may be renewed unasked, in ms. */
+  /** How often something may be asked unasked, in ms. */
   renewalMs?: number
   /** Told of what went wrong where nobody waits. */
   warn?: (error: unknown, message: string) => void
@@ -100,7 +100,10 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   }
   const unforeseen = (error: unknown) => warn(error, 'an answer could not be renewed')
   const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
-  const budget = createBudget(options, { db: database.db, ask: upstream.ask, meter, warn })
+  const budget = createBudget(
+    { ...options, isLearning: () => unasked.isLearning() },
+    { db: database.db, ask: upstream.ask, meter, warn },
+  )
   const asking: Layer[] = [
     joined(meter),
     circuits.guard,
@@ -134,13 +137,16 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     told(answer, answer.value && normaliseFilm(answer.value, answer.fetchedAt))
   const askFilm = (by: Ask, id: number, purpose: Purpose, seen?: Date) => answer(by, filmQuestion(id), purpose, seen)
 
-  const renewNext = createRenewals({
+  const unasked = createUnasked({
     db: database.db,
     meter,
     now: clock.now,
-    renew: (id) => askFilm(anew, id, 'refresh', clock.now()),
+    everyMs: renewalMs,
+    askFilm: (id) => askFilm(anew, id, 'refresh', clock.now()),
+    askPage: (year, page) => answer(anew, listQuestion(year, page), 'refresh', clock.now()),
+    inBackground,
+    unforeseen,
   })
-  const renewals = setInterval(() => inBackground(renewNext().catch(unforeseen)), renewalMs).unref()
 
   return {
     film: async (id, purpose = 'interactive') => filmTold(await askFilm(ask, id, purpose)),
@@ -183,7 +189,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     tidy: leases.deleteExpired,
     async close() {
       budget.close()
-      clearInterval(renewals)
+      unasked.close()
       await upstream.close()
       await Promise.allSettled(background)
     },

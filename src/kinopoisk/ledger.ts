@@ -10,6 +10,8 @@ export interface LedgerOptions {
   /** Calls a day as configured, -1 without limit; undefined: what upstream tells. */
   configured: number | undefined
   resetTz: string
+  /** Whether refresh may spend as much as the survey needs. */
+  isLearning?: (() => boolean) | undefined
 }
 
 export type Spender = Purpose | 'outside'
@@ -29,6 +31,8 @@ export interface Balance {
 const usualLimit = 500
 // Of the day's quota; the rest is for those who wait.
 const shares = { refresh: 0.15, import: 0.05 }
+// While most of the films that will be asked for are not known yet: a page of the survey tells of 20.
+const learningShare = 0.5
 // What refresh and import have left by then is given to those who wait, little by little.
 const heldUntil = 0.75
 const slack = 20
@@ -38,7 +42,8 @@ export function hashKey(apiKey: string): string {
 }
 
 /** What is spent of the day's quota, over all replicas, by the database's clock. */
-export function createLedger(db: Db, { keyHash, configured, resetTz }: LedgerOptions) {
+export function createLedger(db: Db, { keyHash, configured, resetTz, isLearning }: LedgerOptions) {
+  const refreshShare = () => (isLearning?.() ? learningShare : shares.refresh)
   const column = (purpose: Spender) => sql.identifier(purpose)
   // Bounds of the day by the clock of the zone: a day of its summer time has 23 or 25 hours.
   const today = sql`
@@ -72,9 +77,9 @@ export function createLedger(db: Db, { keyHash, configured, resetTz }: LedgerOpt
       const [row] = await db.execute<{ day: string }>(sql`
         with ${today}
         insert into ${usage} (key_hash, day, ${column(purpose)})
-        select ${keyHash}, day, 1 from terms where blocked is null and ${allows(purpose, nothing)}
+        select ${keyHash}, day, 1 from terms where blocked is null and ${allows(purpose, nothing, refreshShare())}
         on conflict (key_hash, day) do update set ${column(purpose)} = ${usage[purpose]} + 1
-        where (select ${allows(purpose, kept)} from terms)
+        where (select ${allows(purpose, kept, refreshShare())} from terms)
         returning day::text`)
       return row?.day
     },
@@ -137,9 +142,9 @@ interface BalanceRow extends Record<string, unknown> {
 }
 
 /** Whether the day's row, `spent`, leaves a call for the purpose; over the row `terms`. */
-function allows(purpose: Purpose, spent: Record<Spender, SQL>): SQL {
+function allows(purpose: Purpose, spent: Record<Spender, SQL>, refreshShare: number): SQL {
   const all = sql`(${spent.interactive} + ${spent.refresh} + ${spent.import} + ${spent.outside})`
-  const share = (of: keyof typeof shares) => sql`round(most * ${shares[of]}::numeric)`
+  const share = (of: keyof typeof shares) => sql`round(most * ${of === 'refresh' ? refreshShare : shares[of]}::numeric)`
   const left = (of: keyof typeof shares) => sql`greatest(0, ${share(of)} - ${spent[of]})`
   const hold = sql`least(1, (1 - elapsed) / ${1 - heldUntil}::float8)`
   // Far behind an even spend: a quiet day, whose calls nobody else will need.

@@ -9,6 +9,8 @@ type Meters = Pick<Meter, 'queueWait' | 'queueRefused'>
 
 const usualPauseSeconds = 1
 
+const isRate = (endpoint: Endpoint | Rate): endpoint is Rate => endpoint in callsPerSecond
+
 /** Keeps to the rates that upstream allows, over all replicas: calls wait for their turn, or are refused at once. */
 export function createLimiter(rates: RateRepository, meter: Meters) {
   const lines: Record<Rate, Line> = {
@@ -17,7 +19,7 @@ export function createLimiter(rates: RateRepository, meter: Meters) {
     votes: createLine('votes', rates),
     account: createLine('account', rates),
   }
-  const lineOf = (endpoint: Endpoint) => lines[endpoint === 'film' || endpoint === 'staff' ? 'overall' : endpoint]
+  const lineOf = (endpoint: Endpoint) => lines[isRate(endpoint) ? endpoint : 'overall']
 
   /** Refuses at once whose turn would come too late. */
   const guard: Layer = (ask) => async (question, call) => {

@@ -19,7 +19,7 @@ export interface Question<T> {
   news?(value: T, fetchedAt: Date): News | undefined
 }
 
-export const endpoints = ['film', 'search', 'staff', 'votes', 'account'] as const
+export const endpoints = ['film', 'list', 'search', 'staff', 'votes', 'account'] as const
 export type Endpoint = (typeof endpoints)[number]
 
 export const purposes = ['interactive', 'refresh', 'import'] as const

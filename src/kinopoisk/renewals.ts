@@ -36,10 +36,10 @@ export function createRenewals({ db, meter, now, renew }: Options) {
     return rows.map((row) => row.film_id).find((id) => !failed.has(id))
   }
 
-  /** One film, if one is due. Never rejects for what upstream does. */
-  return async function renewNext(): Promise<void> {
+  /** One film; false when none is due. Never rejects for what upstream does. */
+  return async function renewNext(): Promise<boolean> {
     const id = await findDue()
-    if (id === undefined) return
+    if (id === undefined) return false
     try {
       await renew(id)
       meter.refreshes.inc({ trigger: 'scheduled', outcome: 'ok' })
@@ -49,5 +49,6 @@ export function createRenewals({ db, meter, now, renew }: Options) {
       const outcome = error instanceof UpstreamFailure ? 'failed' : 'refused'
       meter.refreshes.inc({ trigger: 'scheduled', outcome })
     }
+    return true
   }
 }

@@ -20,7 +20,7 @@ export function createTeller(clock: Pick<Clock, 'now'>, sandbox: boolean) {
 }
 
 function cacheStatus(answer: Answer<unknown>, now: Date, sandbox: boolean): string {
-  const ttl = answer.expiresAt ? Math.round((answer.expiresAt.getTime() - now.getTime()) / 1000) : 0
+  const ttl = answer.expiresAt ? Math.floor((answer.expiresAt.getTime() - now.getTime()) / 1000) : 0
   const how = {
     miss: 'fwd=miss; stored',
     expired: 'fwd=stale; stored',

@@ -3,7 +3,7 @@ import type { Usage } from './limits.ts'
 import type { Endpoint, Question } from './question.ts'
 import { type Answer, failure } from './reply.ts'
 import { createSearch } from './search.ts'
-import { filmDetails, searchItem, staffOf, voteItem } from './shapes.ts'
+import { filmDetails, listItem, searchItem, staffOf, voteItem } from './shapes.ts'
 import { votesOf } from './votes.ts'
 
 const PAGE_SIZE = 20
@@ -20,6 +20,7 @@ export function createAnswers(
   return {
     film: ({ argument }) => aboutFilm(byId, argument, filmDetails),
     staff: ({ query }) => aboutFilm(byId, query.get('filmId') ?? '', staffOf),
+    list: ({ query }) => listPage(films, query),
     search: ({ query }) => searchPage(search, query),
     votes: ({ argument, query }) => votesPage(films, argument, query),
     api_key: ({ argument }) => ({ status: 200, body: account(usage(argument)) }),
@@ -48,6 +49,22 @@ function searchPage(search: (keyword: string) => FilmFact[], query: URLSearchPar
     searchFilmsCountResult: found.length,
   }
   return { status: 200, body }
+}
+
+/** Of the filters only those of the year, the most voted first: what nothing of ours asks for is not imitated. */
+function listPage(films: readonly FilmFact[], query: URLSearchParams): Answer {
+  const page = readInteger(query.get('page') ?? '1', LAST_SEARCH_PAGE)
+  const years = [query.get('yearFrom') ?? '1000', query.get('yearTo') ?? '3000'].map((year) => readInteger(year, 3000))
+  const [from, to] = years
+  if (page === undefined) return failure(400, `The page must be an integer from 1 to ${LAST_SEARCH_PAGE}`)
+  if (from === undefined || to === undefined) return failure(400, 'The years must be integers')
+  if (query.get('order') !== 'NUM_VOTE') return failure(400, 'The sandbox knows the order NUM_VOTE only')
+  const found = films
+    .filter(({ year }) => year !== null && year >= from && year <= to)
+    .sort((a, b) => (b.votes ?? 0) - (a.votes ?? 0) || a.id - b.id)
+    .slice(0, LAST_SEARCH_PAGE * PAGE_SIZE)
+  const totalPages = Math.ceil(found.length / PAGE_SIZE)
+  return { status: 200, body: { total: found.length, totalPages, items: cutPage(found, page).map(listItem) } }
 }
 
 function votesPage(films: readonly FilmFact[], argument: string, query: URLSearchParams): Answer {

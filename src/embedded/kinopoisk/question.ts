@@ -1,4 +1,4 @@
-export type Endpoint = 'film' | 'search' | 'staff' | 'votes' | 'api_key' | 'other'
+export type Endpoint = 'film' | 'list' | 'search' | 'staff' | 'votes' | 'api_key' | 'other'
 
 /** A request understood: the endpoint it is for, the variable part of its path, its query. */
 export interface Question {
@@ -9,6 +9,7 @@ export interface Question {
 
 const PATHS: readonly [Endpoint, RegExp][] = [
   ['film', /^\/api\/v2\.2\/films\/([^/]+)$/],
+  ['list', /^\/api\/v2\.2\/films$/],
   ['search', /^\/api\/v2\.1\/films\/search-by-keyword$/],
   ['staff', /^\/api\/v1\/staff$/],
   ['votes', /^\/api\/v1\/kp_users\/([^/]+)\/votes$/],

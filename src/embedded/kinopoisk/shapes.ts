@@ -68,6 +68,23 @@ export function staffOf(film: FilmFact) {
   ]
 }
 
+/** A film among those of a filter. */
+export function listItem(film: FilmFact) {
+  return {
+    kinopoiskId: film.id,
+    imdbId: film.imdb_id,
+    nameRu: film.name_ru,
+    nameEn: null,
+    nameOriginal: film.name_original,
+    ...tags(film),
+    ratingKinopoisk: film.rating,
+    ratingImdb: film.rating_imdb,
+    year: film.year,
+    type: film.type,
+    ...posters(film),
+  }
+}
+
 export function voteItem(film: FilmFact, userRating: number) {
   return {
     kinopoiskId: film.id,

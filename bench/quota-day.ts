@@ -1,0 +1,134 @@
+/**
+ * Days of traffic against the sandbox with Kinopoisk's real limits, in simulated time:
+ *   node bench/quota-day.ts [--requests 100000] [--days 7] [--films 30000] [--quota 500] [--seed 1] [--only ours]
+ * What is asked follows Zipf (s = 1) over the films, 70 % by id and 30 % by a search typed from a title. Compared are this
+ * service, a proxy that hands every request on, and one that keeps answers in memory for five minutes. Prints for each day
+ * how many requests were answered usefully, judged by the films' facts, and what that cost.
+ */
+import { parseArgs } from 'node:util'
+import { startSandbox } from '../src/embedded/kinopoisk/server.ts'
+import { createClock, type SimulatedClock } from './quota-day/clock.ts'
+import { makeFilms } from './quota-day/films.ts'
+import { createJudge, useful, type Verdict, verdicts } from './quota-day/judge.ts'
+import { ourService } from './quota-day/ours.ts'
+import { type Contender, memoryProxy, naiveProxy } from './quota-day/proxies.ts'
+import { type Random, randomNumbers } from './quota-day/random.ts'
+import { createTraffic, type Question } from './quota-day/traffic.ts'
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '100000' },
+    days: { type: 'string', default: '7' },
+    films: { type: 'string', default: '30000' },
+    quota: { type: 'string', default: '500' },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
+  },
+})
+const seed = Number(values.seed)
+const dayMs = 86_400_000
+// Midnight in Moscow, where upstream's day begins.
+const start = Date.parse('2027-03-01T00:00:00+03:00')
+// Questions under way at once.
+const widest = 16
+
+type Make = (url: string, clock: SimulatedClock, random: Random) => Contender | Promise<Contender>
+const contenders: Record<string, Make> = {
+  'naive proxy': naiveProxy,
+  'five minutes in memory': memoryProxy,
+  ours: ourService,
+}
+
+/** Calls that upstream had, and how many of them it answered or refused. */
+interface Spent {
+  answered: number
+  refused: number
+}
+
+interface Day {
+  verdicts: Record<Verdict, number>
+  codes: Record<string, number>
+}
+
+const films = makeFilms(Number(values.films), randomNumbers(seed))
+const judge = createJudge(films)
+const header = ['contender', 'day', 'useful', ...verdicts, 'calls', 'wasted', 'distinct questions so far', 'errors']
+print(header)
+print(header.map(() => '---'))
+for (const [name, make] of Object.entries(contenders)) {
+  if (values.only === undefined || values.only === name) await run(name, make)
+}
+
+async function run(name: string, make: Make): Promise<void> {
+  const clock = createClock(start)
+  const spent: Spent = { answered: 0, refused: 0 }
+  const sandbox = await startSandbox({
+    films,
+    dailyQuota: Number(values.quota),
+    rateLimits: true,
+    now: clock.now,
+    onCall({ endpoint, status }) {
+      if (status === 402 || status === 429) spent.refused += 1
+      else if (endpoint !== 'api_key') spent.answered += 1
+    },
+  })
+  const contender = await make(sandbox.url, clock, randomNumbers(seed + 2))
+  const traffic = createTraffic(films, randomNumbers(seed + 1))
+  const asked = new Set<string>()
+  try {
+    for (let day = 0; day < Number(values.days); day += 1) {
+      Object.assign(spent, { answered: 0, refused: 0 })
+      const began = performance.now()
+      const questions = traffic(start + day * dayMs, Number(values.requests))
+      const result = await live(contender, clock, questions, spent)
+      for (const { film, query } of questions) asked.add(query?.toLowerCase() ?? String(film.id))
+      const seconds = Math.round((performance.now() - began) / 1000)
+      print(row(name, day + 1, result, spent, asked.size))
+      process.stderr.write(`${name}, day ${day + 1}: ${seconds} s\n`)
+    }
+  } finally {
+    await contender.close()
+    await sandbox.close()
+  }
+}
+
+/** A day. Questions go one by one while upstream is asked much, many at a time while it is not. */
+async function live(contender: Contender, clock: SimulatedClock, questions: Question[], spent: Spent): Promise<Day> {
+  const tally = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Record<Verdict, number>
+  const codes: Record<string, number> = {}
+  let width = 1
+  for (let at = 0; at < questions.length; ) {
+    const batch = questions.slice(at, at + width)
+    clock.jumpTo(batch[0]?.at ?? 0)
+    await contender.jumped?.()
+    const { answered } = spent
+    const replies = await Promise.all(batch.map(contender.ask))
+    for (const [index, reply] of replies.entries()) {
+      tally[judge(batch[index] as Question, reply)] += 1
+      if (reply.code) codes[reply.code] = (codes[reply.code] ?? 0) + 1
+    }
+    width = spent.answered > answered ? Math.max(1, width >> 1) : Math.min(widest, width + 1)
+    at += batch.length
+  }
+  return { verdicts: tally, codes }
+}
+
+function row(name: string, day: number, { verdicts: tally, codes }: Day, spent: Spent, distinct: number): string[] {
+  const all = Object.values(tally).reduce((sum, count) => sum + count)
+  const share = (count: number) => `${((100 * count) / all).toFixed(2)} %`
+  const helped = useful.reduce((sum, verdict) => sum + tally[verdict], 0)
+  const errors = Object.entries(codes).map(([code, count]) => `${code} ${count}`)
+  const counts = [spent.answered + spent.refused, spent.refused, distinct].map(String)
+  return [
+    name,
+    String(day),
+    share(helped),
+    ...verdicts.map((verdict) => share(tally[verdict])),
+    ...counts,
+    errors.join(', '),
+  ]
+}
+
+function print(cells: string[]): void {
+  process.stdout.write(`| ${cells.join(' | ')} |\n`)
+}

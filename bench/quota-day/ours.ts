@@ -1,0 +1,85 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { connect } from '../../src/db/connect.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { startPostgres } from '../../src/embedded/postgres.ts'
+import type { SimulatedClock } from './clock.ts'
+import type { Reply } from './judge.ts'
+import type { Contender } from './proxies.ts'
+import type { Random } from './random.ts'
+
+interface Answer {
+  source?: string
+  code?: string
+  items?: Reply['films']
+  kinopoisk?: { complete?: boolean }
+}
+
+/** The real service over a PostgreSQL of its own, asked by a user who is logged in. */
+export async function ourService(url: string, clock: SimulatedClock, random: Random): Promise<Contender> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
+  // For the account that runs the server when we are root.
+  await chmod(dataDir, 0o711)
+  const server = await startPostgres({ dataDir, fsync: false })
+  await migrate(server.url)
+  const time = await shiftTime(server.url, clock)
+  const app = await buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', ACCESS_TTL: '30d' }), {
+    databaseUrl: server.url,
+    jwtSecrets: ['a secret of the bench, of more than 32 bytes'],
+    // What is done unasked once a minute is done as often in simulated time, or nearly so.
+    kinopoisk: { url, apiKey: 'ours', sandbox: true, renewalMs: 100 },
+    version: 'bench',
+    clock: { now: () => new Date(clock.now()), random },
+  })
+  await app.ready()
+  const account = { login: 'bench', password: 'correct horse battery staple' }
+  await app.inject({ method: 'POST', url: '/register', payload: account })
+  const { access_token } = (await app.inject({ method: 'POST', url: '/login', payload: account })).json()
+  const headers = { authorization: `Bearer ${access_token}` }
+  return {
+    async ask({ film, query }) {
+      const path = query === undefined ? `/movies/${film.id}` : `/movies/search?${new URLSearchParams({ query })}`
+      const answer = await app.inject({ method: 'GET', url: path, headers })
+      return read(answer.statusCode, String(answer.headers['cache-status']), answer.json())
+    },
+    jumped: time.jumped,
+    async close() {
+      await app.close()
+      await time.close()
+      await server.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+function read(status: number, cacheStatus: string, answer: Answer & Reply['films'][number]): Reply {
+  if (status !== 200) return { how: 'error', films: [], code: answer.code ?? String(status) }
+  const films = answer.items ?? [answer]
+  if (answer.source === 'local') return { how: 'local', films }
+  if (answer.kinopoisk?.complete === false) return { how: 'partial', films }
+  return { how: cacheStatus.includes('ttl=-') ? 'stale' : 'full', films }
+}
+
+/** Puts a clock_timestamp() of ours before PostgreSQL's, so that days and windows follow the simulated clock. */
+async function shiftTime(url: string, clock: SimulatedClock) {
+  const { sql, close } = connect(url, { max: 1 })
+  await sql`create schema simulated`
+  await sql`create table simulated.clock (shift_ms float8 not null)`
+  await sql`insert into simulated.clock values (${clock.shiftMs()})`
+  await sql.unsafe(`
+    create function simulated.clock_timestamp() returns timestamptz language sql volatile as
+      'select pg_catalog.clock_timestamp() + (select shift_ms from simulated.clock) * interval ''1 millisecond'''`)
+  await sql.unsafe(`
+    do $$ begin
+      execute format('alter database %I set search_path = simulated, pg_catalog, public', current_database());
+    end $$`)
+  return {
+    async jumped() {
+      await sql`update simulated.clock set shift_ms = ${clock.shiftMs()}`
+    },
+    close,
+  }
+}

@@ -1,0 +1,68 @@
+import { Pool } from 'undici'
+import type { SimulatedClock } from './clock.ts'
+import type { Reply } from './judge.ts'
+import type { Question } from './traffic.ts'
+
+export interface Contender {
+  ask(question: Question): Promise<Reply>
+  /** The clock has jumped. */
+  jumped?(): Promise<void>
+  close(): Promise<void>
+}
+
+interface UpstreamFilm {
+  kinopoiskId?: number
+  filmId?: number
+  nameRu?: string | null
+  nameEn?: string | null
+  nameOriginal?: string | null
+  year: number | string | null
+}
+
+/** Hands every request on. */
+export function naiveProxy(url: string): Contender {
+  const pool = new Pool(url, { connections: 20 })
+  return {
+    async ask(question) {
+      const { statusCode, body } = await pool.request({
+        method: 'GET',
+        path: pathOf(question),
+        headers: { 'x-api-key': 'naive' },
+      })
+      const answer = (await body.json()) as UpstreamFilm & { films?: UpstreamFilm[] }
+      if (statusCode !== 200) return { how: 'error', films: [], code: String(statusCode) }
+      return { how: 'full', films: (answer.films ?? [answer]).map(filmOf) }
+    },
+    close: () => pool.close(),
+  }
+}
+
+/** Keeps every good answer for five minutes, in memory. */
+export function memoryProxy(url: string, clock: SimulatedClock): Contender {
+  const naive = naiveProxy(url)
+  const kept = new Map<string, { reply: Reply; until: number }>()
+  return {
+    async ask(question) {
+      const path = pathOf(question)
+      const found = kept.get(path)
+      if (found && found.until > clock.now()) return found.reply
+      const reply = await naive.ask(question)
+      if (reply.how === 'full') kept.set(path, { reply, until: clock.now() + 300_000 })
+      return reply
+    },
+    close: naive.close,
+  }
+}
+
+function pathOf({ film, query }: Question): string {
+  if (query === undefined) return `/api/v2.2/films/${film.id}`
+  return `/api/v2.1/films/search-by-keyword?${new URLSearchParams({ keyword: query, page: '1' })}`
+}
+
+function filmOf(film: UpstreamFilm): Reply['films'][number] {
+  return {
+    id: film.kinopoiskId ?? film.filmId ?? 0,
+    title: film.nameRu ?? film.nameOriginal ?? film.nameEn ?? '',
+    year: film.year === null ? null : Number(film.year),
+  }
+}
