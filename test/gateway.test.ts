@@ -175,7 +175,23 @@ describe('asking upstream', () => {
     await upstream.close()
     const { get, close } = await gateway(upstream.url)
     expectProblem(await get('/movies/301'), 503, 'upstream_unavailable')
-    expectProblem(await get('/movies/search?query=матрица'), 503, 'upstream_unavailable')
+    const search = await get('/movies/search?query=матрица')
+    expect(search.json()).toMatchObject({ source: 'local', complete: false })
+    await close()
+  })
+
+  test('a circuit is closed by an answer of upstream, not by a refusal of our own', async () => {
+    const { app, databaseUrl, get, close } = await over((_, response) => response.writeHead(500).end())
+    for (let id = 301; id < 304; id++) expectProblem(await get(`/movies/${id}`), 503, 'upstream_unavailable')
+    const block = `update kinopoisk_accounts set blocked = 'quota', blocked_at = now(), blocked_until = 'infinity'`
+    await inDatabase(databaseUrl, (sql) => sql.unsafe(block))
+    // The circuit's pause is over: this one may try.
+    await vi.waitFor(async () => expectProblem(await get('/movies/304'), 503, 'upstream_quota_exhausted'), {
+      timeout: 10_000,
+      interval: 200,
+    })
+    const { body } = await app.inject({ method: 'GET', url: '/metrics' })
+    expect(body).toContain('kinopoisk_breaker_open{breaker="film"} 1')
     await close()
   })
 
