@@ -37,11 +37,12 @@ export function createLeaseRepository({ db, sql: driver }: Database) {
       return taken.length > 0
     },
 
+    /** Not one that has ended with a failure: it may come behind the release. */
     async extend(path: string, holder: string, ms: number): Promise<void> {
       await db
         .update(leases)
         .set({ expires_at: expiry(ms) })
-        .where(mine(path, holder))
+        .where(sql`${mine(path, holder)} and ${leases.failure} is null`)
     },
 
     async find(path: string) {
