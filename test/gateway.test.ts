@@ -149,6 +149,28 @@ describe('asking upstream', () => {
     await close()
   })
 
+  test('a status is heeded though its body never ends', async () => {
+    const { get, close } = await over((_, response) => {
+      response.writeHead(402, { 'content-type': 'application/json' }).write('{')
+    })
+    expectProblem(await get('/movies/301'), 503, 'upstream_quota_exhausted')
+    await close()
+  })
+
+  test('calls whose turn it is do not wait for those that are under way', async () => {
+    const all = Promise.withResolvers<void>()
+    let films = 0
+    const { get, close } = await over(async (request, response) => {
+      const id = /films\/(\d+)$/.exec(request.url ?? '')?.[1]
+      if (id && ++films === 25) all.resolve()
+      await all.promise
+      response.end(`{"kinopoiskId":${id}}`)
+    }, '20s')
+    const answers = await Promise.all(Array.from({ length: 25 }, (_, i) => get(`/movies/${301 + i}`)))
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(answers.map(() => 200))
+    await close()
+  })
+
   test('the key, the path below that of the base URL, and nothing of the user are sent', async () => {
     const requests: IncomingMessage[] = []
     const upstream = await serve((request, response) => {
@@ -195,15 +217,15 @@ describe('asking upstream', () => {
     await close()
   })
 
-  async function gateway(url: string) {
-    const service = await testApp({}, { kinopoisk: { url, apiKey: key, sandbox: false } })
+  async function gateway(url: string, timeout = '2s') {
+    const service = await testApp({ KINOPOISK_TIMEOUT: timeout }, { kinopoisk: { url, apiKey: key, sandbox: false } })
     return { ...service, get: await reader(service.app) }
   }
 
   /** The service over an upstream of the test's own. */
-  async function over(listener: Parameters<typeof serve>[0]) {
+  async function over(listener: Parameters<typeof serve>[0], timeout?: string) {
     const upstream = await serve(listener)
-    const service = await gateway(upstream.url)
+    const service = await gateway(upstream.url, timeout)
     const close = async () => {
       await service.close()
       await upstream.close()
