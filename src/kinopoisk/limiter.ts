@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AppError } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import { refusal, UpstreamFailure } from './failures.ts'
 import type { Meter } from './meter.ts'
 import { type Call, type Endpoint, type Layer, timeLeft } from './question.ts'
@@ -66,6 +66,8 @@ function createLine(rate: Rate, rates: RateRepository) {
   const waiting: Waiter[] = []
   let freeAt = 0
   let moving = false
+  // When the database was asked, while it has not answered.
+  let askedAt: number | undefined
 
   /** Until the turn of who comes now, if no other replica takes turns. */
   function expectedMs(): number {
@@ -82,7 +84,10 @@ function createLine(rate: Rate, rates: RateRepository) {
     moving = true
     while (waiting.length > 0) {
       try {
-        const waitMs = await rates.take(rate)
+        askedAt = performance.now()
+        const waitMs = await rates.take(rate).finally(() => {
+          askedAt = undefined
+        })
         if (waitMs <= 0) waiting[0]?.go()
         else await pass(waitMs)
       } catch (error) {
@@ -90,6 +95,12 @@ function createLine(rate: Rate, rates: RateRepository) {
       }
     }
     moving = false
+  }
+
+  function tired(patience: number): AppError {
+    // It is the database that kept us waiting, and not the rate.
+    const isSlow = askedAt !== undefined && performance.now() - askedAt > patience / 2
+    return isSlow ? new AppError('database_unavailable') : refusal('upstream_rate_limited', expectedMs() / 1000)
   }
 
   async function pass(ms: number): Promise<void> {
@@ -124,7 +135,7 @@ function createLine(rate: Rate, rates: RateRepository) {
             reject(error)
           },
         }
-        const timer = setTimeout(() => waiter.refuse(refusal('upstream_rate_limited', expectedMs() / 1000)), patience)
+        const timer = setTimeout(() => waiter.refuse(tired(patience)), patience)
         waiting.push(waiter)
         void move()
       })
