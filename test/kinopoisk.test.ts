@@ -95,14 +95,16 @@ describe('details as upstream sends them', () => {
       is_tickets_available: null,
       last_sync: '2025-03-25T23:22:09.182Z',
       synced_at: '2026-06-01T12:00:00.500Z',
+      complete: true,
     })
   })
 
   test('a film of which only the id is known has null for all the rest, and no genres', () => {
-    const { kinopoisk_id, synced_at, genres, countries, ...rest } = film({})
-    expect({ kinopoisk_id, synced_at, genres, countries }).toEqual({
+    const { kinopoisk_id, synced_at, complete, genres, countries, ...rest } = film({})
+    expect({ kinopoisk_id, synced_at, complete, genres, countries }).toEqual({
       kinopoisk_id: 7,
       synced_at: asked.toISOString(),
+      complete: true,
       genres: [],
       countries: [],
     })
