@@ -103,6 +103,23 @@ describe('the cache layer', () => {
     expect(errors).toEqual([new TypeError('a bug')])
   })
 
+  test('many who ask for an expired answer are one renewal', async () => {
+    await answers.save(question.path, answerOf(-3600, 1999))
+    const told = Promise.withResolvers<void>()
+    const { ask, calls } = upstream(() => told.promise)
+    const meter = createMeter()
+    const layer = cached(answers, { ...options, meter })(ask)
+    await Promise.all(Array.from({ length: 100 }, () => layer(question, within(1000))))
+    told.resolve()
+    await Promise.all(background)
+    expect(calls).toHaveLength(1)
+    const { values } = await meter.refreshes.get()
+    expect(values.filter(({ value }) => value > 0)).toMatchObject([{ labels: { outcome: 'ok' }, value: 1 }])
+    await layer(question, within(1000))
+    await Promise.all(background)
+    expect(calls).toHaveLength(2)
+  })
+
   test('why it could not be renewed is told with the old answer, until it is renewed', async () => {
     await answers.save(question.path, answerOf(-3600, 1999))
     let down = true
@@ -251,6 +268,15 @@ describe('single flight over replicas', () => {
     expect(calls).toHaveLength(2)
   })
 
+  test('a lease that has ended with a failure is not extended by what comes late', async () => {
+    const { leases } = await replica(upstream().ask)
+    const holder = crypto.randomUUID()
+    await leases.take(question.path, holder, 1000)
+    await leases.release(question.path, holder, { outcome: 'timeout', retryAfter: null })
+    await leases.extend(question.path, holder, 60_000)
+    expect(await leases.take(question.path, crypto.randomUUID(), 1000)).toBe(true)
+  })
+
   test('a refusal of our own is nobody else: the next one asks', async () => {
     const refusing: Ask = async () => {
       await sleep(50)
@@ -300,6 +326,13 @@ describe('single flight over replicas', () => {
     const { leases, ask: follow } = await replica(ask)
     await leases.take(question.path, crypto.randomUUID(), 60_000)
     await expect(follow(question, within(300))).rejects.toMatchObject({ code: 'upstream_timeout' })
+    expect(calls).toHaveLength(0)
+  })
+
+  test('when our own database has taken all the time, that is said', async () => {
+    const { ask, calls } = upstream()
+    const { ask: late } = await replica(ask)
+    await expect(late(question, within(0))).rejects.toMatchObject({ code: 'database_unavailable' })
     expect(calls).toHaveLength(0)
   })
 
@@ -378,7 +411,9 @@ describe('circuits', () => {
     })
     for (let i = 0; i < 5; i++) await ask(question, within(1000)).catch(() => {})
     vi.advanceTimersByTime(2001)
-    const trial = ask(question, within(1000))
+    // Both have passed the guard.
+    const [trial, other] = [ask(question, within(1000)), ask(question, within(1000))]
+    await expect(other).rejects.toMatchObject({ code: 'upstream_unavailable' })
     await expect(ask(question, within(1000))).rejects.toMatchObject({ code: 'upstream_unavailable' })
     gate.resolve()
     expect(await trial).toMatchObject({ value: { kinopoiskId: 7 } })

@@ -149,6 +149,28 @@ describe('asking upstream', () => {
     await close()
   })
 
+  test('a status is heeded though its body never ends', async () => {
+    const { get, close } = await over((_, response) => {
+      response.writeHead(402, { 'content-type': 'application/json' }).write('{')
+    })
+    expectProblem(await get('/movies/301'), 503, 'upstream_quota_exhausted')
+    await close()
+  })
+
+  test('calls whose turn it is do not wait for those that are under way', async () => {
+    const all = Promise.withResolvers<void>()
+    let films = 0
+    const { get, close } = await over(async (request, response) => {
+      const id = /films\/(\d+)$/.exec(request.url ?? '')?.[1]
+      if (id && ++films === 25) all.resolve()
+      await all.promise
+      response.end(`{"kinopoiskId":${id}}`)
+    }, '20s')
+    const answers = await Promise.all(Array.from({ length: 25 }, (_, i) => get(`/movies/${301 + i}`)))
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(answers.map(() => 200))
+    await close()
+  })
+
   test('the key, the path below that of the base URL, and nothing of the user are sent', async () => {
     const requests: IncomingMessage[] = []
     const upstream = await serve((request, response) => {
@@ -175,19 +197,35 @@ describe('asking upstream', () => {
     await upstream.close()
     const { get, close } = await gateway(upstream.url)
     expectProblem(await get('/movies/301'), 503, 'upstream_unavailable')
-    expect((await get('/movies/search?query=матрица')).json()).toMatchObject({ source: 'local', complete: false })
+    const search = await get('/movies/search?query=матрица')
+    expect(search.json()).toMatchObject({ source: 'local', complete: false })
     await close()
   })
 
-  async function gateway(url: string) {
-    const service = await testApp({}, { kinopoisk: { url, apiKey: key, sandbox: false } })
+  test('a circuit is closed by an answer of upstream, not by a refusal of our own', async () => {
+    const { app, databaseUrl, get, close } = await over((_, response) => response.writeHead(500).end())
+    for (let id = 301; id < 304; id++) expectProblem(await get(`/movies/${id}`), 503, 'upstream_unavailable')
+    const block = `update kinopoisk_accounts set blocked = 'quota', blocked_at = now(), blocked_until = 'infinity'`
+    await inDatabase(databaseUrl, (sql) => sql.unsafe(block))
+    // The circuit's pause is over: this one may try.
+    await vi.waitFor(async () => expectProblem(await get('/movies/304'), 503, 'upstream_quota_exhausted'), {
+      timeout: 10_000,
+      interval: 200,
+    })
+    const { body } = await app.inject({ method: 'GET', url: '/metrics' })
+    expect(body).toContain('kinopoisk_breaker_open{breaker="film"} 1')
+    await close()
+  })
+
+  async function gateway(url: string, timeout = '2s') {
+    const service = await testApp({ KINOPOISK_TIMEOUT: timeout }, { kinopoisk: { url, apiKey: key, sandbox: false } })
     return { ...service, get: await reader(service.app) }
   }
 
   /** The service over an upstream of the test's own. */
-  async function over(listener: Parameters<typeof serve>[0]) {
+  async function over(listener: Parameters<typeof serve>[0], timeout?: string) {
     const upstream = await serve(listener)
-    const service = await gateway(upstream.url)
+    const service = await gateway(upstream.url, timeout)
     const close = async () => {
       await service.close()
       await upstream.close()

@@ -100,11 +100,11 @@ describe('details as upstream sends them', () => {
   })
 
   test('a film of which only the id is known has null for all the rest, and no genres', () => {
-    const { kinopoisk_id, synced_at, genres, countries, complete, ...rest } = film({})
-    expect({ kinopoisk_id, synced_at, genres, countries, complete }).toEqual({
-      complete: true,
+    const { kinopoisk_id, synced_at, complete, genres, countries, ...rest } = film({})
+    expect({ kinopoisk_id, synced_at, complete, genres, countries }).toEqual({
       kinopoisk_id: 7,
       synced_at: asked.toISOString(),
+      complete: true,
       genres: [],
       countries: [],
     })

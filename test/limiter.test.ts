@@ -189,6 +189,12 @@ describe('the layer alone', () => {
     expect(asked).toEqual([])
   })
 
+  test('a database that does not answer is what is told of', async () => {
+    const { limited, refused } = build(() => new Promise(() => {}))
+    expect(await codeOf(limited(search(1), call(400)))).toBe('database_unavailable')
+    expect(await refused()).toBe(0)
+  })
+
   test('a database that fails fails one call after another, and is tried again by the next', async () => {
     let down = true
     const { limited } = build(async () => {

@@ -13,7 +13,7 @@ import { createQuota } from '../src/kinopoisk/quota.ts'
 import { createUsage } from '../src/kinopoisk/usage.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { type ClockedDatabase, clockedDatabase } from './support/clock.ts'
-import { expectProblem } from './support/movies.ts'
+import { expectProblem, serve } from './support/movies.ts'
 
 const resetTz = 'Europe/Moscow'
 const key = { keyHash: 'key', resetTz }
@@ -233,7 +233,7 @@ describe('the layer alone', () => {
     const ledger = ledgerOf()
     const { quota, warnings } = build(ledger)
     expect(quota.isBlocked()).toBe(false)
-    await expect(quota.paid(failing(status))(film, call())).rejects.toThrow()
+    expect(await refusalOf(quota.paid, call(), failing(status))).toEqual({ code, retryAfter })
     expect(warnings).toHaveLength(1)
     expect(quota.isBlocked()).toBe(true)
     const other = build(ledgerOf()).quota
@@ -264,6 +264,35 @@ describe('the layer alone', () => {
     await vi.waitFor(() => quota.guard(quota.paid(answering))(film, call()), { timeout: 10_000 })
     expect(quota.isBlocked()).toBe(false)
     expect(warnings).toHaveLength(1)
+  })
+
+  test('a call that waits for its turn is not made after a 402 of another, and given back', async () => {
+    const ledger = ledgerOf()
+    const { quota } = build(ledger)
+    const turn = Promise.withResolvers<void>()
+    const made: Purpose[] = []
+    const limited: Layer = (ask) => async (question, call) => {
+      await turn.promise
+      return ask(question, call)
+    }
+    const paid = quota.paid(
+      limited(
+        quota.unblocked(async (question, call) => {
+          made.push(call.purpose)
+          return answering(question, call)
+        }),
+      ),
+    )
+    const waiting = Promise.allSettled([paid(film, call()), paid(film, call('import'))])
+    await vi.waitUntil(async () => (await ledger.read()).spent.import === 1)
+    expect((await refusalOf(quota.paid, call(), failing(402))).code).toBe('upstream_quota_exhausted')
+    turn.resolve()
+    for (const { status } of await waiting) expect(status).toBe('rejected')
+    expect(made).toEqual([])
+    expect((await ledger.read()).spent).toMatchObject({ interactive: 1, import: 0 })
+    await database.sql`truncate kinopoisk_accounts`
+    await paid(film, call())
+    expect(made).toEqual(['interactive'])
   })
 
   test('a call that is refused behind the payment is given back, one that upstream failed is not', async () => {
@@ -546,6 +575,39 @@ describe('over HTTP', () => {
     await pass('15 min', 86_400_000)
     await untilAnswered((url) => get(url, restarted), '/movies/329')
     expect(service.accountCalls).toHaveLength(3)
+  })
+
+  test('of many calls that wait for their turn few are made after the first 402', async () => {
+    await clocked.runFrom(at('12:00:00'))
+    let calls = 0
+    const upstream = await serve((request, response) => {
+      const isFilm = request.url?.includes('/films/')
+      if (isFilm) calls += 1
+      // Late, when all the others have paid.
+      setTimeout(() => response.writeHead(isFilm ? 402 : 500).end(), 1_000)
+    })
+    const kinopoisk = { url: upstream.url, apiKey: 'key', sandbox: false }
+    const service = await testApp({ KINOPOISK_TIMEOUT: '1m' }, { databaseUrl: clocked.url, kinopoisk })
+    services.push(service)
+    const get = as(service.app, await testUser(service.app))
+    const ids = Array.from({ length: 100 }, (_, i) => 9_000_000 + i)
+    const answers = await Promise.all(ids.map((id) => get({ method: 'GET', url: `/movies/${id}` })))
+    for (const answer of answers) {
+      expectProblem(answer, 503, 'upstream_quota_exhausted')
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(3_600)
+    }
+    // 20 go out in the first second.
+    expect(calls).toBeLessThanOrEqual(40)
+    await upstream.close()
+  })
+
+  test('many who come at once are told of the rate, not of a quota that they would have used up', async () => {
+    const { service, get } = await start({ KINOPOISK_TIMEOUT: '5s' }, 200)
+    const ids = Array.from({ length: 300 }, (_, i) => 9_000_000 + i)
+    const answers = await Promise.all(ids.map((id) => get(`/movies/${id}`)))
+    const refused = answers.filter(({ statusCode }) => statusCode !== 404)
+    for (const answer of refused) expectProblem(answer, 503, 'upstream_rate_limited')
+    expect(service.calls).toHaveLength(300 - refused.length)
   })
 
   test('a key that is rejected is asked about, not with, until it is accepted', async () => {

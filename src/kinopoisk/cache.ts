@@ -29,9 +29,12 @@ interface Options {
 export function cached(answers: AnswerRepository, { clock, meter, inBackground, unforeseen }: Options): Layer {
   // Why the endpoint's last renewal failed; what a stale answer tells.
   const troubles: Partial<Record<Endpoint, ErrorCode>> = {}
+  const renewing = new Set<string>()
 
   return (ask) => {
     async function renew<T>(question: Question<T>, call: Call): Promise<void> {
+      if (renewing.has(question.path)) return
+      renewing.add(question.path)
       try {
         await ask(question, call)
         delete troubles[question.endpoint]
@@ -41,6 +44,8 @@ export function cached(answers: AnswerRepository, { clock, meter, inBackground, 
         else unforeseen(error)
         const outcome = error instanceof UpstreamFailure ? 'failed' : 'refused'
         meter.refreshes.inc({ trigger: 'expired', outcome })
+      } finally {
+        renewing.delete(question.path)
       }
     }
 

@@ -1,5 +1,4 @@
 import {
-  BrokenCircuitError,
   type CircuitBreakerPolicy,
   CircuitState,
   ConsecutiveBreaker,
@@ -38,13 +37,9 @@ export function createCircuits(meter: Pick<Meter, 'breakerOpen'>) {
     return ask(question, call)
   }
 
-  const watch: Layer = (ask) => async (question, call) => {
-    try {
-      return await of(question.endpoint).policy.execute(() => ask(question, call))
-    } catch (error) {
-      throw error instanceof BrokenCircuitError ? refused(of(question.endpoint).pauseLeftMs()) : error
-    }
-  }
+  /** Next to the call itself: the circuit would take a refusal in between for an answer of upstream's. */
+  const watch: Layer = (ask) =>
+    guard((question, call) => of(question.endpoint).policy.execute(() => ask(question, call)))
   return {
     guard,
     watch,

@@ -112,8 +112,8 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     news.told,
     kept(answers, clock),
     retried(meter, clock),
-    circuits.watch,
     ...budget.layers,
+    circuits.watch,
     measured(meter),
   ]
   const anew = compose(upstream.ask, asking)

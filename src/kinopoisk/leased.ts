@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { AppError } from '../errors.ts'
 import type { AnswerRepository } from './answers.ts'
 import { read } from './cache.ts'
 import { type Failed, UpstreamFailure } from './failures.ts'
@@ -58,6 +59,7 @@ export function leased({ answers, leases, meter, leaseMs }: Options): Layer {
         leader = row?.holder ?? (await leases.find(question.path))?.holder
         await leases.untilReleased(question.path, Math.min(pollMs, timeLeft(call)))
       }
+      if (leader === undefined) throw new AppError('database_unavailable')
       throw new UpstreamFailure('timeout', new Error('another replica asked, and did not end in time'))
     }
   }

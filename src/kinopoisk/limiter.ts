@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AppError } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import { refusal, UpstreamFailure } from './failures.ts'
 import type { Meter } from './meter.ts'
 import { type Call, type Endpoint, type Layer, timeLeft } from './question.ts'
@@ -28,6 +28,15 @@ export function createLimiter(rates: RateRepository, meter: Meters) {
     return ask(question, call)
   }
 
+  /** Refuses so whom too many are before who are just paying: what they pay and get back looks like a quota used up. */
+  const placed: Layer = (ask) => async (question, call) => {
+    const line = lineOf(question.endpoint)
+    const late = line.tooLate(call)
+    if (late) throw counted(question.endpoint, late)
+    line.coming.add(call)
+    return ask(question, call).finally(() => line.coming.delete(call))
+  }
+
   const limited: Layer = (ask) => async (question, call) => {
     const { endpoint } = question
     const since = performance.now()
@@ -52,7 +61,7 @@ export function createLimiter(rates: RateRepository, meter: Meters) {
     if (error.code === 'upstream_rate_limited') meter.queueRefused.inc({ endpoint })
     return error
   }
-  return { guard, limited }
+  return { guard, placed, limited }
 }
 
 interface Waiter {
@@ -66,17 +75,22 @@ type Line = ReturnType<typeof createLine>
 /** Who waits in this process for a turn under one rate; only the first tries. */
 function createLine(rate: Rate, rates: RateRepository) {
   const waiting: Waiter[] = []
+  // Who will wait as soon as he has paid.
+  const coming = new Set<Call>()
   let freeAt = 0
   let moving = false
+  // When the database was asked, while it has not answered.
+  let askedAt: number | undefined
 
-  /** Until the turn of who comes now, if no other replica takes turns. */
-  function expectedMs(): number {
-    const windows = Math.floor(waiting.length / callsPerSecond[rate])
+  /** Until the turn of who comes behind so many, if no other replica takes turns. */
+  function expectedMs(ahead: number): number {
+    const windows = Math.floor(ahead / callsPerSecond[rate])
     return Math.max(0, freeAt - performance.now()) + windows * windowMs
   }
 
-  function tooLate(call: Call): AppError | undefined {
-    return expectedMs() > patienceMs(call) ? refusal('upstream_rate_limited', expectedMs() / 1000) : undefined
+  function tooLate(call: Call, ahead = waiting.length + coming.size): AppError | undefined {
+    const ms = expectedMs(ahead)
+    return ms > patienceMs(call) ? refusal('upstream_rate_limited', ms / 1000) : undefined
   }
 
   async function move(): Promise<void> {
@@ -84,7 +98,10 @@ function createLine(rate: Rate, rates: RateRepository) {
     moving = true
     while (waiting.length > 0) {
       try {
-        const waitMs = await rates.take(rate)
+        askedAt = performance.now()
+        const waitMs = await rates.take(rate).finally(() => {
+          askedAt = undefined
+        })
         if (waitMs <= 0) waiting[0]?.go()
         else await pass(waitMs)
       } catch (error) {
@@ -92,6 +109,14 @@ function createLine(rate: Rate, rates: RateRepository) {
       }
     }
     moving = false
+  }
+
+  function tired(patience: number): AppError {
+    // It is the database that kept us waiting, and not the rate.
+    const isSlow = askedAt !== undefined && performance.now() - askedAt > patience / 2
+    return isSlow
+      ? new AppError('database_unavailable')
+      : refusal('upstream_rate_limited', expectedMs(waiting.length) / 1000)
   }
 
   async function pass(ms: number): Promise<void> {
@@ -103,11 +128,14 @@ function createLine(rate: Rate, rates: RateRepository) {
   }
 
   return {
+    coming,
     tooLate,
 
     /** Resolves when the call may be made. */
     async turn(call: Call): Promise<void> {
-      const late = tooLate(call)
+      coming.delete(call)
+      // Who comes later is no longer in the way.
+      const late = tooLate(call, waiting.length)
       if (late) throw late
       const patience = patienceMs(call)
       await new Promise<void>((resolve, reject) => {
@@ -126,7 +154,7 @@ function createLine(rate: Rate, rates: RateRepository) {
             reject(error)
           },
         }
-        const timer = setTimeout(() => waiter.refuse(refusal('upstream_rate_limited', expectedMs() / 1000)), patience)
+        const timer = setTimeout(() => waiter.refuse(tired(patience)), patience)
         waiting.push(waiter)
         void move()
       })

@@ -61,15 +61,17 @@ export function createQuota({ ledger, accounts, meter, warn }: Options) {
     return error
   }
 
-  /** Acts on what upstream said of the quota or the key, for all replicas. */
-  async function heed(failure: UpstreamFailure): Promise<void> {
+  /** Acts on what upstream said of the quota or the key, for all replicas. The failure, with how long that will last. */
+  async function heed(failure: UpstreamFailure): Promise<UpstreamFailure> {
     const reason = blockOf(failure)
-    if (!reason) return
+    if (!reason) return failure
     try {
       if (await accounts.block(reason)) warn(failure, `Kinopoisk is not asked any more: ${reasons[reason]}`)
-      await look()
+      const balance = await look()
+      return balance.blocked ? new UpstreamFailure(failure.outcome, failure.cause, secondsOf(balance)) : failure
     } catch (error) {
       warn(error, `it could not be noted that Kinopoisk is not to be asked any more: ${reasons[reason]}`)
+      return failure
     }
   }
 
@@ -81,22 +83,31 @@ export function createQuota({ ledger, accounts, meter, warn }: Options) {
   }
 
   const paid: Layer = (ask) => async (question, call) => {
+    const wasBlocked = isBlocked()
     const day = await ledger.reserve(call.purpose)
     if (day === undefined) return refuse(call.purpose)
-    if (isBlocked()) forget()
+    // What has been learnt since is newer than the payment.
+    if (wasBlocked) forget()
     try {
       return await ask(question, call)
     } catch (error) {
-      if (error instanceof UpstreamFailure) await heed(error)
-      else await ledger.refund(call.purpose, day).catch(() => {})
+      if (error instanceof UpstreamFailure) throw await heed(error)
+      await ledger.refund(call.purpose, day).catch(() => {})
       throw error
     }
+  }
+
+  /** Refuses what has been paid and waited for its turn, when upstream has refused another call meanwhile. */
+  const unblocked: Layer = (ask) => async (question, call) => {
+    const known = refusals.get(call.purpose)
+    if (known?.blocked) throw counted(call.purpose, known.error())
+    return ask(question, call)
   }
 
   /** Upstream may soon tell that calls can be made again. */
   const isPressing = () => pressing
 
-  return { guard, paid, heed, look, isBlocked, isPressing }
+  return { guard, paid, unblocked, heed, look, isBlocked, isPressing }
 }
 
 const reasons = { quota: 'the quota is used up', key: 'the API key is rejected' }
@@ -110,10 +121,17 @@ function isUsedUp({ limit, spent }: Balance): boolean {
   return limit >= 0 && Object.values(spent).reduce((sum, calls) => sum + calls) >= limit
 }
 
-function errorOf(balance: Balance): () => AppError {
+/** After how many seconds it is worth coming again. */
+function secondsOf(balance: Balance): number {
   const { blocked, resetsInSeconds } = balance
-  if (blocked?.reason === 'key') return () => refusal('upstream_rejected_key', soonSeconds)
-  if (blocked || isUsedUp(balance)) return () => refusal('upstream_quota_exhausted', resetsInSeconds)
-  const seconds = Math.min(soonSeconds, resetsInSeconds)
+  if (blocked?.reason === 'key') return soonSeconds
+  return Math.ceil(blocked || isUsedUp(balance) ? resetsInSeconds : Math.min(soonSeconds, resetsInSeconds))
+}
+
+function errorOf(balance: Balance): () => AppError {
+  const { blocked } = balance
+  const seconds = secondsOf(balance)
+  if (blocked?.reason === 'key') return () => refusal('upstream_rejected_key', seconds)
+  if (blocked || isUsedUp(balance)) return () => refusal('upstream_quota_exhausted', seconds)
   return () => refusal('upstream_quota_exhausted', seconds, 'the share of the quota is used up')
 }

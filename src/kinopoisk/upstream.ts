@@ -13,7 +13,8 @@ export interface UpstreamOptions {
 /** Asks upstream over HTTP until the caller's deadline: no retry, no redirect followed, at most the question's maxBytes read. */
 export function createUpstream(options: UpstreamOptions, clock: Clock): { ask: Ask; close(): Promise<void> } {
   const base = new URL(options.url)
-  const pool = new Pool(base.origin, { connections: 20, connect: { timeout: options.timeoutMs } })
+  // As many connections as there are calls: none may wait behind its turn under the rates, which bound them.
+  const pool = new Pool(base.origin, { connect: { timeout: options.timeoutMs } })
   const prefix = base.pathname.replace(/\/$/, '')
   const headers = { 'x-api-key': options.apiKey, accept: 'application/json' }
 
@@ -29,7 +30,8 @@ export function createUpstream(options: UpstreamOptions, clock: Clock): { ask: A
         const text = await readText(body, question.maxBytes)
         return { value: read(text, question.accepts), text, fetchedAt: clock.now(), via: 'miss' }
       }
-      await body.dump({ limit: 16_384, signal })
+      // The status tells enough, however the rest comes.
+      await body.dump({ limit: 16_384, signal }).catch(() => {})
       if (statusCode === 404) return { value: null, text: null, fetchedAt: clock.now(), via: 'miss' }
       throw failureOf(statusCode, answered['retry-after'])
     } catch (error) {
