@@ -268,15 +268,6 @@ describe('single flight over replicas', () => {
     expect(calls).toHaveLength(2)
   })
 
-  test('a lease that has ended with a failure is not extended by what comes late', async () => {
-    const { leases } = await replica(upstream().ask)
-    const holder = crypto.randomUUID()
-    await leases.take(question.path, holder, 1000)
-    await leases.release(question.path, holder, { outcome: 'timeout', retryAfter: null })
-    await leases.extend(question.path, holder, 60_000)
-    expect(await leases.take(question.path, crypto.randomUUID(), 1000)).toBe(true)
-  })
-
   test('a refusal of our own is nobody else: the next one asks', async () => {
     const refusing: Ask = async () => {
       await sleep(50)

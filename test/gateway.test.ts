@@ -21,7 +21,7 @@ const failures: [Fault, number, ErrorCode][] = [
   [400, 502, 'upstream_bad_response'],
   [401, 502, 'upstream_rejected_key'],
   [402, 503, 'upstream_quota_exhausted'],
-  [403, 502, 'upstream_rejected_key'],
+  [403, 502, 'upstream_bad_response'],
   [429, 503, 'upstream_rate_limited'],
   [500, 503, 'upstream_unavailable'],
   [502, 503, 'upstream_unavailable'],

@@ -5,7 +5,7 @@ import { AppError } from '../src/errors.ts'
 import { createAccount } from '../src/kinopoisk/account.ts'
 import { createAccountRepository } from '../src/kinopoisk/accounts.ts'
 import { accountQuestion, filmQuestion } from '../src/kinopoisk/endpoints.ts'
-import { failureOf } from '../src/kinopoisk/failures.ts'
+import { failureOf, UpstreamFailure } from '../src/kinopoisk/failures.ts'
 import { createLedger } from '../src/kinopoisk/ledger.ts'
 import { createMeter } from '../src/kinopoisk/meter.ts'
 import type { Ask, Call, Layer, Purpose } from '../src/kinopoisk/question.ts'
@@ -228,7 +228,6 @@ describe('the layer alone', () => {
   test.each([
     [402, 'quota', 'upstream_quota_exhausted', 12 * 3600],
     [401, 'key', 'upstream_rejected_key', 900],
-    [403, 'key', 'upstream_rejected_key', 900],
   ] as const)('after a %i no purpose asks, here and in other replicas', async (status, reason, code, retryAfter) => {
     const ledger = ledgerOf()
     const { quota, warnings } = build(ledger)
@@ -249,6 +248,21 @@ describe('the layer alone', () => {
     })
     await clocked.pass('12 hours')
     expect((await ledger.read()).blocked === null).toBe(reason === 'quota')
+  })
+
+  test.each([
+    ['ECONNREFUSED', 0],
+    ['UND_ERR_CONNECT_TIMEOUT', 0],
+    ['ECONNRESET', 1],
+    ['UND_ERR_HEADERS_TIMEOUT', 1],
+  ])('a call that ends with %s costs %i', async (code, cost) => {
+    const ledger = ledgerOf()
+    const { quota } = build(ledger)
+    const broken: Ask = async () => {
+      throw new UpstreamFailure('connection', Object.assign(new Error(code), { code }))
+    }
+    await expect(quota.paid(broken)(film, call())).rejects.toMatchObject({ code: 'upstream_unavailable' })
+    expect((await ledger.read()).spent.interactive).toBe(cost)
   })
 
   test('a call that began before and succeeds ends no block; what another replica ends is seen soon', async () => {

@@ -51,7 +51,7 @@ export function createBudget(
     /** Refuse at once what would be refused in the end. */
     guards: [quota.guard, limiter.guard],
     /** Around every call that upstream counts. A call is paid before it waits for its turn: behind its turn nothing may delay it. */
-    layers: [limiter.placed, quota.paid, limiter.limited, quota.unblocked],
+    layers: [quota.guard, limiter.placed, quota.paid, limiter.limited, quota.unblocked],
     usage: createUsage({ look: quota.look, meter }),
     start: account.start,
     close: account.close,

@@ -8,7 +8,7 @@ import {
 } from 'cockatiel'
 import { refusal, UpstreamFailure } from './failures.ts'
 import type { Meter } from './meter.ts'
-import { type Endpoint, endpoints, type Layer } from './question.ts'
+import { askedEndpoints, type Endpoint, type Layer } from './question.ts'
 
 const failuresInARow = 5
 const firstPauseMs = 2_000
@@ -22,9 +22,9 @@ export type Circuits = ReturnType<typeof createCircuits>
  * upstream refuses in order (401, 402, 429) is no failure here.
  */
 export function createCircuits(meter: Pick<Meter, 'breakerOpen'>) {
-  const circuits = Object.fromEntries(endpoints.map((endpoint) => [endpoint, createCircuit()]))
+  const circuits = Object.fromEntries(askedEndpoints.map((endpoint) => [endpoint, createCircuit()]))
   const of = (endpoint: Endpoint) => circuits[endpoint] as Circuit
-  for (const endpoint of endpoints) {
+  for (const endpoint of askedEndpoints) {
     const show = () => meter.breakerOpen.set({ breaker: endpoint }, of(endpoint).state() === 'closed' ? 0 : 1)
     of(endpoint).policy.onStateChange(show)
     show()

@@ -25,11 +25,19 @@ const codes: Record<Failed, ErrorCode> = {
   bad_response: 'upstream_bad_response',
 }
 
+// Of the system and of undici.
+const unsentCodes = new Set([
+  ...['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'],
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
 /** A call that upstream was really asked and that brought no answer. What we refuse to ask is a plain AppError. */
 export class UpstreamFailure extends AppError {
   readonly outcome: Failed
   /** What upstream asked us to wait. */
   readonly retryAfterSeconds: number | undefined
+  /** No connection was made, so upstream can't have counted it. */
+  readonly unsent: boolean
 
   constructor(outcome: Failed, cause: unknown, retryAfterSeconds?: number) {
     super(codes[outcome], {
@@ -39,6 +47,7 @@ export class UpstreamFailure extends AppError {
     this.name = 'UpstreamFailure'
     this.outcome = outcome
     this.retryAfterSeconds = retryAfterSeconds
+    this.unsent = unsentCodes.has((cause as { code?: string } | undefined)?.code ?? '')
   }
 }
 
@@ -51,7 +60,7 @@ export function refusal(code: ErrorCode, retryAfterSeconds: number, cause?: stri
   })
 }
 
-const statuses: Record<number, Failed> = { 401: 'rejected_key', 402: 'quota', 403: 'rejected_key', 429: 'rate_limited' }
+const statuses: Record<number, Failed> = { 401: 'rejected_key', 402: 'quota', 429: 'rate_limited' }
 
 /** The failure that an HTTP status other than 200 and 404 is; `retryAfter` is the header as it came. */
 export function failureOf(status: number, retryAfter: unknown): UpstreamFailure {

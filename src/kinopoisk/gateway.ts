@@ -174,7 +174,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       return told(found, (found.value ?? []).map(normalisePerson))
     },
     instead(result, syncedAt, reason) {
-      meter.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })
+      if (result !== 'stale') meter.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })
       const fetchedAt = syncedAt ?? clock.now()
       const stored = told({ value: null, text: null, fetchedAt, via: 'stale', reason }, null)
       return result === 'local' ? { ...stored, source: 'local' } : stored

@@ -38,7 +38,8 @@ export function leased({ answers, leases, meter, leaseMs }: Options): Layer {
       try {
         const answer = (await newer(question, call)) ?? (await ask(question, call))
         if (answer.collapsed) meter.joined.inc({ endpoint: question.endpoint, scope: 'replica' })
-        await leases.release(path, holder)
+        // It has been kept: without the database the others find it when the lease is over.
+        await leases.release(path, holder).catch(() => {})
         return answer
       } catch (error) {
         // It ends by itself if the database is gone.

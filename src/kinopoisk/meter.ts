@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { outcomes, UpstreamFailure } from './failures.ts'
-import { endpoints, type Layer, purposes } from './question.ts'
+import { askedEndpoints, endpoints, type Layer, purposes } from './question.ts'
 
 /** How a caller's question was answered. */
 export const results = ['hit', 'stale', 'miss', 'negative', 'local', 'partial', 'error'] as const
@@ -18,7 +18,6 @@ export function createMeter(registry = new Registry()) {
   }
   let scraped = async () => {}
   const collect = () => scraped()
-  const asked = endpoints.filter((endpoint) => endpoint !== 'account')
   return {
     requests: counter('kinopoisk_requests_total', 'Calls of upstream, by how they ended', {
       endpoint: endpoints,
@@ -33,7 +32,7 @@ export function createMeter(registry = new Registry()) {
     }),
     /** `local` and `partial` are those errors where our own films answered. */
     results: counter('kinopoisk_cache_results_total', 'Questions to the gateway, by how they were answered', {
-      endpoint: asked,
+      endpoint: askedEndpoints,
       result: results,
     }),
     retries: counter('kinopoisk_retries_total', 'Calls of upstream tried once more', { endpoint: endpoints }),

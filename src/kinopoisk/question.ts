@@ -19,7 +19,9 @@ export interface Question<T> {
   news?(value: T, fetchedAt: Date): News | undefined
 }
 
-export const endpoints = ['film', 'list', 'search', 'staff', 'votes', 'account'] as const
+/** What is asked about films and people; `account` is about our key. */
+export const askedEndpoints = ['film', 'list', 'search', 'staff', 'votes'] as const
+export const endpoints = [...askedEndpoints, 'account'] as const
 export type Endpoint = (typeof endpoints)[number]
 
 export const purposes = ['interactive', 'refresh', 'import'] as const

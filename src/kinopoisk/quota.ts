@@ -37,8 +37,8 @@ export function createQuota({ ledger, accounts, meter, warn }: Options) {
   /** What is known in the database, and from now on here. */
   async function look(): Promise<Balance> {
     const balance = await ledger.read()
-    // What others have spent may be of the day before, if upstream's day ends later than ours.
-    pressing = balance.blocked !== null || (isUsedUp(balance) && balance.spent.outside > 0)
+    // Upstream may have counted less than we paid, as in an outage, or have begun its day later than we did.
+    pressing = balance.blocked !== null || isUsedUp(balance)
     if (balance.blocked) for (const purpose of purposes) remember(purpose, errorOf(balance), true)
     else if (isBlocked()) forget()
     return balance
@@ -91,7 +91,7 @@ export function createQuota({ ledger, accounts, meter, warn }: Options) {
     try {
       return await ask(question, call)
     } catch (error) {
-      if (error instanceof UpstreamFailure) throw await heed(error)
+      if (error instanceof UpstreamFailure && !error.unsent) throw await heed(error)
       await ledger.refund(call.purpose, day).catch(() => {})
       throw error
     }

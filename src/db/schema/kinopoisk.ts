@@ -47,7 +47,7 @@ export const kinopoiskAccounts = pgTable(
     daily_limit: integer(),
     /** When upstream was last asked about the account, or is being asked. */
     checked_at: timestamp({ withTimezone: true }),
-    /** Why no call is made until `blocked_until`: the quota is used up (402), or the key rejected (401, 403). */
+    /** Why no call is made until `blocked_until`: the quota is used up (402), or the key rejected (401). */
     blocked: text({ enum: ['quota', 'key'] }),
     blocked_at: timestamp({ withTimezone: true }),
     blocked_until: timestamp({ withTimezone: true }),

@@ -27,7 +27,7 @@ const Blocked = Type.Object(
     reason: Type.Unsafe<'quota' | 'key'>({
       type: 'string',
       enum: ['quota', 'key'],
-      description: 'quota: used up (402); key: rejected (401, 403)',
+      description: 'quota: used up (402); key: rejected (401)',
     }),
     since: Timestamp,
     until: { ...time, description: 'null: until Kinopoisk accepts the key' },
