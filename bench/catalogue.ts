@@ -20,7 +20,7 @@ const [, , size = '1000000', folder] = process.argv
 const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'kinoteka-bench-')))
 const isNew = !existsSync(join(dataDir, 'postgres'))
 const server = await startPostgres({ dataDir, fsync: false })
-const { sql, close } = connect(server.url)
+const { sql, close } = connect(server.url, { deadlineMs: Number.POSITIVE_INFINITY })
 let last: { query: string; params: unknown[] } = { query: '', params: [] }
 const logQuery = (query: string, params: unknown[]) => {
   last = { query, params }

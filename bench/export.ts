@@ -100,7 +100,7 @@ async function importFile(file: string, query = ''): Promise<object> {
 }
 
 async function fill(): Promise<void> {
-  const { sql, close } = connect(postgres.url, { max: 1 })
+  const { sql, close } = connect(postgres.url, { max: 1, deadlineMs: Number.POSITIVE_INFINITY })
   await sql`set statement_timeout = 0`
   await sql`insert into genres (name) select 'жанр ' || n from generate_series(1, 30) n`
   await sql`insert into directors (name) select 'Режиссёр ' || n from generate_series(1, 20000) n`
@@ -117,7 +117,7 @@ async function fill(): Promise<void> {
 }
 
 async function wipe(): Promise<void> {
-  const { sql, close } = connect(postgres.url, { max: 1 })
+  const { sql, close } = connect(postgres.url, { max: 1, deadlineMs: Number.POSITIVE_INFINITY })
   await sql`truncate films, film_genres cascade`
   await sql`vacuum analyze`
   await close()

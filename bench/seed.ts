@@ -8,7 +8,7 @@ const sounds = 'the ma trix star wars god fa ther lo ver night moon gar den ri v
 
 /** `size` listed films with 40 genres of all degrees of rareness and 5000 directors, made inside of the database. */
 export async function seed(url: string, size: number): Promise<void> {
-  const { sql, close } = connect(url, { max: 1 })
+  const { sql, close } = connect(url, { max: 1, deadlineMs: Number.POSITIVE_INFINITY })
   await sql`set statement_timeout = 0`
   await sql`select setseed(0.42)`
   await sql`insert into genres (name) select 'genre ' || i from generate_series(1, 40) i`
