@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type EmbeddedPostgres, startPostgres } from '../../src/embedded/postgres.ts'
+import { refuseLeaks } from './privacy.ts'
 
 export const repository = join(import.meta.dirname, '../..')
 export const isRoot = process.getuid?.() === 0
@@ -26,8 +27,12 @@ export interface Program {
 const programs: ChildProcess[] = []
 const servers: EmbeddedPostgres[] = []
 const folders: string[] = []
+const outputs: (() => string)[] = []
 
-/** For afterEach: ends whatever the test started, and removes its folders, whatever happened. */
+/**
+ * For afterEach: ends whatever the test started, and removes its folders, whatever happened. Fails when a service's log
+ * held what no log may hold.
+ */
 export async function cleanUp(): Promise<void> {
   for (const program of programs.splice(0)) program.kill('SIGKILL')
   for (const server of servers.splice(0)) await server.stop()
@@ -37,6 +42,15 @@ export async function cleanUp(): Promise<void> {
       for (const left of [...sockets, each]) await rm(left, { recursive: true, force: true, maxRetries: 5 })
     }
   }
+  for (const output of outputs.splice(0)) refuseLeaks(logLines(output()))
+}
+
+/** The lines of pino among what a program has printed. */
+function logLines(output: string): string {
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith('{"level":'))
+    .join('\n')
 }
 
 /** Where the links of a DATA_DIR lead: its cluster, and one that is half made. */
@@ -93,6 +107,7 @@ export function runProgram(command: string, args: string[], options: SpawnOption
   const ending = once(child, 'close')
   const out = collect(child.stdout)
   const err = collect(child.stderr)
+  outputs.push(out)
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   return {
     child,
