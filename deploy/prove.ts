@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dashboard, Panel } from '@grafana/schema'
 import { files } from '../grafana/build.ts'
 import { type Fault, faults } from './proof/faults.ts'
+import { stirGateway } from './proof/gateway.ts'
 import { openStage, repository, type Stage } from './proof/stage.ts'
 import { startTraffic } from './proof/traffic.ts'
 
@@ -11,7 +12,7 @@ import { startTraffic } from './proof/traffic.ts'
 //
 // Starts the service, Prometheus and Alertmanager; asks every panel's query; fires every alert by a fault. Prints both tables and
 // ends with 1 where a panel is empty or an alert silent. Needs Debian's packages prometheus and prometheus-alertmanager, unpacked
-// or installed, and takes some ten minutes. An unpacked Alertmanager still looks for /usr/share/prometheus/alertmanager/default.tmpl.
+// or installed, and takes some ten minutes. An unpacked Alertmanager still looks for /usr/share/prometheus/alertmanager/*.tmpl.
 const [tools = '/usr/bin', wanted = ''] = process.argv.slice(2)
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 const failures: string[] = []
@@ -25,7 +26,10 @@ try {
   await stage.startPrometheus()
   const stopTraffic = startTraffic(() => [stage.address('a'), stage.address('b')])
   await sleep(40_000)
+  await stirGateway(stage)
+  await sleep(2000)
   await checkPanels(stage)
+  await settle(stage)
   print('\n| alert | fault | |\n|---|---|---|')
   const early = await firing(stage)
   for (const name of early) failures.push(`${name} fires without a fault`)
@@ -78,6 +82,7 @@ async function checkQuery(stage: Stage, panel: string, { expr, legendFormat }: {
 }
 
 async function checkFault(stage: Stage, fault: Fault): Promise<void> {
+  stage.notified.clear()
   const stop = new AbortController()
   const going = fault.inject(stage, stop.signal)
   const fired = new Set<string>()
@@ -96,6 +101,13 @@ async function checkFault(stage: Stage, fault: Fault): Promise<void> {
     if (!fired.has(name)) failures.push(`${name} did not fire: ${fault.name}`)
   }
   if (!told()) failures.push(`Alertmanager did not send all of ${fault.alerts}`)
+}
+
+/** What the stirring has fired ends by itself. */
+async function settle(stage: Stage): Promise<void> {
+  const deadline = Date.now() + 60_000
+  while (Date.now() < deadline && (await firing(stage)).length > 0) await sleep(1000)
+  stage.notified.clear()
 }
 
 async function firing(stage: Stage): Promise<string[]> {
