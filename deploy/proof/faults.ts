@@ -33,9 +33,13 @@ export const faults: Fault[] = [
     inject: (stage, signal) => mendedAfter(stage, () => over(signal, () => askAnew(stage, 300))),
   },
   {
-    name: 'unknown films until four fifths of the quota are spent, and on',
+    name: 'others spend 300 of the 400 calls, and unknown films are asked for until users get no more',
     alerts: ['KinopoiskQuotaLow', 'KinopoiskQuotaGone'],
-    inject: (stage, signal) => mendedAfter(stage, () => over(signal, () => askAnew(stage, 20, 0))),
+    inject: (stage, signal) =>
+      mendedAfter(stage, async () => {
+        await stage.spendOutside(300)
+        await over(signal, () => askAnew(stage, 30, 0))
+      }),
   },
   {
     name: 'the database refuses connections',

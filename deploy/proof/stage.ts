@@ -145,6 +145,11 @@ export async function openStage(tools: string) {
       await sql`update kinopoisk_accounts set blocked = null, blocked_at = null, blocked_until = null`
       await sql`delete from kinopoisk_usage`
     },
+    /** As if others with the same key had made so many calls today. */
+    spendOutside: (calls: number) => sql`
+      insert into kinopoisk_usage (key_hash, day, outside)
+      select key_hash, (now() at time zone 'Europe/Moscow')::date, ${calls} from kinopoisk_accounts
+      on conflict (key_hash, day) do update set outside = excluded.outside`,
     /** Films of which only a search told. */
     async partlyKnown(): Promise<number[]> {
       const rows = await sql<{ id: number }[]>`select id from films where id < 10000000 and id not in
