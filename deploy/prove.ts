@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dashboard, Panel } from '@grafana/schema'
 import { files } from '../grafana/build.ts'
 import { type Fault, faults } from './proof/faults.ts'
+import { stirGateway } from './proof/gateway.ts'
 import { openStage, repository, type Stage } from './proof/stage.ts'
 import { startTraffic } from './proof/traffic.ts'
 
@@ -11,10 +12,22 @@ import { startTraffic } from './proof/traffic.ts'
 //
 // Starts the service, Prometheus and Alertmanager; asks every panel's query; fires every alert by a fault. Prints both tables and
 // ends with 1 where a panel is empty or an alert silent. Needs Debian's packages prometheus and prometheus-alertmanager, unpacked
-// or installed, and takes some ten minutes. An unpacked Alertmanager still looks for /usr/share/prometheus/alertmanager/default.tmpl.
+// or installed, and takes some ten minutes. An unpacked Alertmanager still looks for /usr/share/prometheus/alertmanager/*.tmpl.
 const [tools = '/usr/bin', wanted = ''] = process.argv.slice(2)
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 const failures: string[] = []
+/** What the panels of an alert show under its fault. */
+const under: string[] = []
+
+interface Target extends Record<string, unknown> {
+  expr: string
+  legendFormat: string
+}
+
+interface Series {
+  metric: Record<string, string>
+  value: [number, string]
+}
 
 checkFiles()
 const stage = await openStage(tools)
@@ -25,12 +38,17 @@ try {
   await stage.startPrometheus()
   const stopTraffic = startTraffic(() => [stage.address('a'), stage.address('b')])
   await sleep(40_000)
+  await stirGateway(stage)
+  await sleep(2000)
   await checkPanels(stage)
+  await settle(stage, () => true)
   print('\n| alert | fault | |\n|---|---|---|')
   const early = await firing(stage)
   for (const name of early) failures.push(`${name} fires without a fault`)
   for (const fault of faults.filter(({ alerts }) => new RegExp(wanted).test(alerts.join())))
     await checkFault(stage, fault)
+  print('\n| panel | query | series not 0 | values | under the fault |\n|---|---|---|---|---|')
+  for (const row of under) print(row)
   await stopTraffic()
 } finally {
   await stage.close()
@@ -48,36 +66,53 @@ function checkFiles(): void {
 }
 
 async function checkPanels(stage: Stage): Promise<void> {
-  print('\n| panel | query | series | a value |\n|---|---|---|---|')
-  const dashboards = Object.values(files).map((text) => JSON.parse(text) as Dashboard)
-  for (const { title, panels = [] } of dashboards) {
-    for (const panel of panels as Panel[]) {
-      for (const target of (panel.targets ?? []) as { expr: string; legendFormat: string }[]) {
-        await checkQuery(stage, `${title}: ${panel.title}`, target)
-      }
-    }
+  print('\n| panel | query | series not 0 | values |\n|---|---|---|---|')
+  for (const { where, target } of targets()) {
+    const row = await readQuery(stage, target)
+    print(`| ${where} | ${row} |`)
+    if (row.endsWith('—')) failures.push(`${where} (${target.legendFormat}) is empty`)
   }
 }
 
-async function checkQuery(stage: Stage, panel: string, { expr, legendFormat }: { expr: string; legendFormat: string }) {
+/** Every query of every panel. */
+function targets() {
+  const dashboards = Object.values(files).map((text) => JSON.parse(text) as Dashboard)
+  const all = dashboards.flatMap(({ title, panels = [] }) => panels.map((panel) => ({ title, panel: panel as Panel })))
+  return all.flatMap(({ title, panel }) =>
+    ((panel.targets ?? []) as Target[]).map((target) => ({
+      where: `${title}: ${panel.title}`,
+      alerts: (panel.links ?? []).map((link) => link.title.replace('Runbook: ', '')),
+      target,
+    })),
+  )
+}
+
+async function readQuery(stage: Stage, { expr, legendFormat }: Target): Promise<string> {
   const query = expr
     .replaceAll('$__rate_interval', '15s')
     .replaceAll('$__range', '60s')
     .replace(/\$(route|instance)/g, '.*')
   const result = (await ask(stage, `query?query=${encodeURIComponent(query)}`)) as {
-    result: { metric: Record<string, string>; value: [number, string] }[]
+    result: Series[]
   }
   const series = result.result.filter(({ value }) => value[1] !== 'NaN')
-  if (series.length === 0) failures.push(`${panel} (${legendFormat}) is empty`)
-  const [best] = series.toSorted((a, b) => Number(b.value[1]) - Number(a.value[1]))
-  const labels = Object.entries(best?.metric ?? {}).flatMap(([name, value]) =>
-    name === 'job' || name === '__name__' ? [] : [`${name}=${value}`],
+  const told = series.filter(({ value }) => Number(value[1]) !== 0)
+  const shown = (told.length > 0 ? told : series.slice(0, 1))
+    .toSorted((a, b) => Number(b.value[1]) - Number(a.value[1]))
+    .slice(0, 6)
+    .map(describe)
+  return `${legendFormat} | ${told.length} of ${series.length} | ${shown.join(', ') || '—'}`
+}
+
+function describe({ metric, value }: Series): string {
+  const labels = Object.entries(metric).flatMap(([name, label]) =>
+    name === 'job' || name === '__name__' ? [] : [label],
   )
-  const shown = best ? `${labels.join(' ')} ${Number(Number(best.value[1]).toPrecision(4))}`.trim() : '—'
-  print(`| ${panel} | ${legendFormat} | ${series.length} | ${shown} |`)
+  return `${labels.join(' ')} ${Number(Number(value[1]).toPrecision(4))}`.trim()
 }
 
 async function checkFault(stage: Stage, fault: Fault): Promise<void> {
+  await settle(stage, (name) => fault.alerts.includes(name))
   const stop = new AbortController()
   const going = fault.inject(stage, stop.signal)
   const fired = new Set<string>()
@@ -88,6 +123,10 @@ async function checkFault(stage: Stage, fault: Fault): Promise<void> {
     for (const name of await firing(stage)) if (fault.alerts.includes(name)) fired.add(name)
     await sleep(300)
   }
+  const shown: string[] = []
+  for (const { where, alerts, target } of targets())
+    if (alerts.some((name) => fault.alerts.includes(name)))
+      shown.push(`| ${where} | ${await readQuery(stage, target)} |`)
   stop.abort()
   await going
   for (const name of fault.alerts) {
@@ -95,7 +134,18 @@ async function checkFault(stage: Stage, fault: Fault): Promise<void> {
     print(`| ${name} | ${fault.name} | ${outcome.join(', ')} |`)
     if (!fired.has(name)) failures.push(`${name} did not fire: ${fault.name}`)
   }
+  under.push(...shown.map((row) => `${row} ${fault.name} |`))
   if (!told()) failures.push(`Alertmanager did not send all of ${fault.alerts}`)
+}
+
+/** What has been fired ends by itself; nothing of it may count for the next fault. */
+async function settle(stage: Stage, isMeant: (alert: string) => boolean): Promise<void> {
+  const deadline = Date.now() + 60_000
+  while ((await firing(stage)).some(isMeant)) {
+    if (Date.now() > deadline) return void failures.push(`${(await firing(stage)).filter(isMeant)} fires on and on`)
+    await sleep(1000)
+  }
+  stage.notified.clear()
 }
 
 async function firing(stage: Stage): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { askAnew, mendGateway } from './gateway.ts'
 import type { Stage } from './stage.ts'
 import { createClient } from './traffic.ts'
 
@@ -13,23 +14,32 @@ export interface Fault {
 }
 
 const password = 'correct horse battery'
-const newIds = counter(1_000)
+let strangers = 0
 
 /** In this order: the last ones leave nothing behind that works. */
 export const faults: Fault[] = [
-  upstream('Kinopoisk answers 500', 500, ['KinopoiskCircuitOpen', 'KinopoiskMakeshift', 'OperationFails']),
-  upstream('Kinopoisk answers other shapes', 'wrong_shape', ['KinopoiskChanged']),
-  upstream('Kinopoisk does not answer', 'hang', ['KinopoiskSlow']),
-  upstream('Kinopoisk refuses the key (401)', 401, ['KinopoiskKeyRejected']),
+  kinopoisk('answers 500, and what is kept expires', 500, [
+    'KinopoiskCircuitOpen',
+    'KinopoiskMakeshift',
+    'OperationFails',
+  ]),
+  kinopoisk('answers other shapes', 'wrong_shape', ['KinopoiskChanged']),
+  kinopoisk('does not answer', 'hang', ['KinopoiskSlow']),
+  kinopoisk('refuses the key (401)', 401, ['KinopoiskKeyRejected']),
+  kinopoisk('says that the quota is used up (402), though we have calls left', 402, ['KinopoiskQuotaGone']),
   {
     name: '300 unknown films are asked for at once',
     alerts: ['KinopoiskQueueFull'],
-    inject: (stage, signal) => over(signal, () => ask(stage, 300)),
+    inject: (stage, signal) => mendedAfter(stage, () => over(signal, () => askAnew(stage, 300))),
   },
   {
-    name: 'unknown films until four fifths of the quota are spent, and on',
+    name: 'others spend 300 of the 400 calls, and unknown films are asked for until users get no more',
     alerts: ['KinopoiskQuotaLow', 'KinopoiskQuotaGone'],
-    inject: (stage, signal) => over(signal, () => ask(stage, 10)),
+    inject: (stage, signal) =>
+      mendedAfter(stage, async () => {
+        await stage.spendOutside(300)
+        await over(signal, () => askAnew(stage, 30, 0))
+      }),
   },
   {
     name: 'the database refuses connections',
@@ -65,7 +75,7 @@ export const faults: Fault[] = [
     inject: (stage, signal) =>
       over(signal, () => {
         const anyone = createClient(() => stage.address('a'))
-        const login = () => anyone.login(`nobody${newIds()}@example.org`)
+        const login = () => anyone.login(`nobody${strangers++}@example.org`)
         return Promise.all(Array.from({ length: 400 }, login))
       }),
   },
@@ -148,28 +158,24 @@ export const faults: Fault[] = [
   { name: 'Alertmanager is killed', alerts: ['AlertsUnsent'], inject: ({ stop }) => stop('alertmanager') },
 ]
 
-function upstream(name: string, fault: Parameters<Stage['sandbox']['fail']>[0], alerts: string[]): Fault {
+function kinopoisk(what: string, fault: Parameters<Stage['sandbox']['fail']>[0], alerts: string[]): Fault {
   return {
-    name,
+    name: `Kinopoisk ${what}`,
     alerts,
-    async inject(stage, signal) {
-      stage.sandbox.fail(fault)
-      await over(signal, () => ask(stage, 3))
-      stage.sandbox.fail(null)
-      await sleep(3000)
-    },
+    inject: (stage, signal) =>
+      mendedAfter(stage, async () => {
+        stage.sandbox.fail(fault)
+        await stage.expireAnswers()
+        await over(signal, () => askAnew(stage, 3, 3))
+      }),
   }
 }
 
-/** Asks for films and searches that nobody has asked for yet. */
-async function ask(stage: Stage, films: number): Promise<void> {
-  const user = createClient(() => stage.address('a'))
-  await user.login('admin')
-  await Promise.all([
-    ...Array.from({ length: films }, () => user.send('GET', `/movies/${newIds()}`)),
-    user.send('GET', `/movies/search?query=${encodeURIComponent(`а ${newIds()}`)}`),
-    user.send('GET', `/movies/search?query=${encodeURIComponent('а')}&page=${1 + (newIds() % 5)}`),
-  ])
+/** From a day of which nothing is spent, and leaves such a day. */
+async function mendedAfter(stage: Stage, work: () => Promise<void>): Promise<void> {
+  await stage.forgiveKey()
+  await work()
+  await mendGateway(stage)
 }
 
 async function over(signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
@@ -181,9 +187,4 @@ async function over(signal: AbortSignal, work: () => Promise<unknown>): Promise<
 
 async function ended(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) await sleep(100)
-}
-
-function counter(from: number): () => number {
-  let next = from
-  return () => next++
 }

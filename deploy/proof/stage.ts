@@ -6,6 +6,7 @@ import { type AddressInfo, createServer as createSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import postgresql from 'postgres'
 import { stringify } from 'yaml'
 import { startSandbox } from '../../src/embedded/kinopoisk/server.ts'
 import { startPostgres } from '../../src/embedded/postgres.ts'
@@ -28,6 +29,14 @@ export async function openStage(tools: string) {
   await chmod(folder, 0o711)
   const postgres = await startPostgres({ dataDir: join(folder, 'data'), fsync: false })
   const database = await outageOf(postgres.url)
+  const { searchParams, username, pathname, port: pgPort } = new URL(postgres.url)
+  const sql = postgresql({
+    host: searchParams.get('host') ?? '',
+    port: Number(pgPort || 5432),
+    username,
+    database: pathname.slice(1),
+    max: 1,
+  })
   const sandbox = await startSandbox()
   const notified = new Set<string>()
   const sink = await openSink(notified)
@@ -129,10 +138,30 @@ export async function openStage(tools: string) {
     startAlertmanager,
     writeRules,
     stop,
+    /** Whatever Kinopoisk has told expires. */
+    expireAnswers: () => sql`update kinopoisk_answers set expires_at = fetched_at`,
+    /** Kinopoisk takes the key, and nothing of the day's quota is spent. */
+    async forgiveKey(): Promise<void> {
+      await sql`update kinopoisk_accounts set blocked = null, blocked_at = null, blocked_until = null`
+      await sql`delete from kinopoisk_usage`
+    },
+    /** As if others with the same key had made so many calls today. */
+    spendOutside: (calls: number) => sql`
+      insert into kinopoisk_usage (key_hash, day, outside)
+      select key_hash, (now() at time zone 'Europe/Moscow')::date, ${calls} from kinopoisk_accounts
+      on conflict (key_hash, day) do update set outside = excluded.outside`,
+    /** Films of which only a search told. */
+    async partlyKnown(): Promise<number[]> {
+      const rows = await sql<{ id: number }[]>`select id from films where id < 10000000 and id not in
+        (select substring(path from '^/api/v2.2/films/([0-9]+)$')::integer from kinopoisk_answers
+        where path ~ '^/api/v2.2/films/[0-9]+$') limit 5`
+      return rows.map(({ id }) => id)
+    },
     async close() {
       for (const name of running.keys()) await stop(name)
       await sink.close()
       await sandbox.close()
+      await sql.end()
       await database.close()
       await postgres.stop()
       await rm(folder, { recursive: true, force: true })

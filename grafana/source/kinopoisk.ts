@@ -1,8 +1,12 @@
 import { dashboard, gauge, graph, stat, states } from './panels.ts'
 
-const results = 'sum(rate(kinopoisk_cache_results_total[$__rate_interval]))'
-const share = (result: string) =>
-  `(sum(rate(kinopoisk_cache_results_total{result=~"${result}"}[$__rate_interval])) or on () vector(0)) / ${results}`
+// The survey's lists are asked by nobody; `local` and `partial` are among the errors.
+const asked = 'endpoint!="list",result!~"local|partial"'
+const questions = (range: string) => `sum(rate(kinopoisk_cache_results_total{${asked}}[${range}]))`
+const calls = (range: string) =>
+  `(sum(rate(kinopoisk_requests_total{endpoint!~"list|account"}[${range}])) or on () vector(0))`
+const makeshift = 'sum(rate(kinopoisk_cache_results_total{result=~"local|partial"}[$__rate_interval]))'
+const unrenewed = 'sum(rate(kinopoisk_refreshes_total{trigger="expired",outcome!="ok"}[$__rate_interval]))'
 const perSecond = (metric: string, by: string) =>
   `sum by (${by}) (rate(${metric}[$__rate_interval])) or on () vector(0)`
 const within = (q: number, metric: string) =>
@@ -28,18 +32,14 @@ export const kinopoisk = dashboard(
           description: 'Calls that are left today; -1 is unlimited.',
           runbook: 'KinopoiskQuotaGone',
         }),
-        stat(
-          'Answered without a call',
-          `1 - (sum(increase(kinopoisk_requests_total[$__range])) or on () vector(0)) / sum(increase(kinopoisk_cache_results_total[$__range]))`,
-          {
-            unit: 'percentunit',
-            description: 'Share of the questions in the chosen time that cost no call.',
-            limits: [0.8, 0.5],
-          },
-        ),
-        stat('Makeshift answers', share('stale|local|partial'), {
+        stat('Answered without a call', `clamp_min(1 - ${calls('$__range')} / ${questions('$__range')}, 0)`, {
           unit: 'percentunit',
-          description: 'Expired, searched here, or in part, as Kinopoisk could not be asked.',
+          description: 'Share of the questions in the chosen time that cost no call.',
+          limits: [0.8, 0.5],
+        }),
+        stat('Makeshift answers', `(${makeshift} + ${unrenewed}) / ${questions('$__rate_interval')}`, {
+          unit: 'percentunit',
+          description: 'Searched here, in part, or expired and not renewed, as Kinopoisk could not be asked.',
           limits: [0.05, 0.2],
           runbook: 'KinopoiskMakeshift',
         }),
@@ -97,11 +97,15 @@ export const kinopoisk = dashboard(
       [
         graph(
           'Shares',
-          { '{{result}}': `sum by (result) (rate(kinopoisk_cache_results_total[$__rate_interval]))` },
+          {
+            '{{result}}':
+              'sum by (result) (rate(kinopoisk_cache_results_total{endpoint!="list",result!="error"}[$__rate_interval]))',
+            error: `clamp_min(sum(rate(kinopoisk_cache_results_total{endpoint!="list",result="error"}[$__rate_interval])) - ${makeshift}, 0)`,
+          },
           {
             unit: 'ops',
             description:
-              'hit: kept and fresh; miss: asked; stale: expired but served; negative: known not to exist; local, partial: made do.',
+              'hit: kept and fresh; miss: asked; stale: expired but served, mostly while it is renewed; negative: known not to exist; local, partial: made do.',
             runbook: 'KinopoiskMakeshift',
           },
           'share',
@@ -110,15 +114,15 @@ export const kinopoisk = dashboard(
           'Kept answers by endpoint',
           {
             '{{endpoint}}':
-              'sum by (endpoint) (rate(kinopoisk_cache_results_total{result=~"hit|negative"}[$__rate_interval])) / sum by (endpoint) (rate(kinopoisk_cache_results_total[$__rate_interval]))',
+              'sum by (endpoint) (rate(kinopoisk_cache_results_total{endpoint!="list",result=~"hit|negative"}[$__rate_interval])) / sum by (endpoint) (rate(kinopoisk_cache_results_total{endpoint!="list",result!~"local|partial"}[$__rate_interval]))',
           },
           { unit: 'percentunit', max: 1, description: 'Share of questions that the cache answered, still fresh.' },
         ),
         graph(
           'Calls saved',
           {
-            'asked of us': results,
-            'asked of Kinopoisk': 'sum(rate(kinopoisk_requests_total[$__rate_interval])) or on () vector(0)',
+            'asked of us': questions('$__rate_interval'),
+            'asked of Kinopoisk': calls('$__rate_interval'),
           },
           { unit: 'ops', description: 'The gap between the lines is what the gateway saves.' },
         ),
@@ -158,7 +162,7 @@ export const kinopoisk = dashboard(
           { '{{endpoint}}': perSecond('kinopoisk_requests_total', 'endpoint') },
           {
             unit: 'ops',
-            description: 'Film details, searches, staff, votes.',
+            description: 'Film details, searches, staff, votes; lists of the survey of films; the account of the key.',
           },
           'stacked',
         ),
