@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
+import { createLiveSessions } from './modules/auth/live-sessions.ts'
 import { createAuthMetrics } from './modules/auth/metrics.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
@@ -24,7 +25,8 @@ export async function openAccounts(app: FastifyInstance, config: Config, jwtSecr
   const repository = createAuthRepository(db)
   const sessions = createSessionRepository(db)
   const failures = createThrottleRepository(db)
-  await app.register(authPlugin, { secrets: jwtSecrets, ttlMs: config.accessTtlMs, findSession: sessions.findLive })
+  const findSession = createLiveSessions({ sessions, memory: app.memory })
+  await app.register(authPlugin, { secrets: jwtSecrets, ttlMs: config.accessTtlMs, findSession })
 
   const metrics = createAuthMetrics(app.metrics)
   const auth = createAuthService({

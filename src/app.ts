@@ -25,14 +25,17 @@ import { createFilmListing } from './modules/films/listing-service.ts'
 import { createFilmRepository } from './modules/films/repository.ts'
 import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
 import { createFilmService } from './modules/films/service.ts'
+import { createFilmShelf } from './modules/films/shelf.ts'
 import { createGenreRepository } from './modules/genres/repository.ts'
 import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
 import { createGenreService } from './modules/genres/service.ts'
 import { healthRoutes } from './modules/health/routes.ts'
+import { createKeptRepository } from './modules/lists/kept-repository.ts'
 import { createMatchingRepository } from './modules/lists/matching-repository.ts'
 import { createListRepository } from './modules/lists/repository.ts'
 import { listRoutes } from './modules/lists/routes.ts'
 import { createListService } from './modules/lists/service.ts'
+import { createListShelf, type ListShelf } from './modules/lists/shelf.ts'
 import { createTransferRepository } from './modules/lists/transfer-repository.ts'
 import { transferRoutes } from './modules/lists/transfer-routes.ts'
 import { createTransferService } from './modules/lists/transfer-service.ts'
@@ -43,6 +46,7 @@ import { createMovieRepository } from './modules/movies/repository.ts'
 import { searchRoutes } from './modules/movies/routes.ts'
 import { createSearchRepository } from './modules/movies/search-repository.ts'
 import { createMovieService } from './modules/movies/service.ts'
+import { createMovieShelf } from './modules/movies/shelf.ts'
 import { createMovieStream } from './modules/movies/stream-repository.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
@@ -54,15 +58,17 @@ import { createUsageRepository } from './modules/users/usage-repository.ts'
 import dbPlugin from './plugins/db.ts'
 import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
+import { conditional, documentConditional } from './plugins/etag.ts'
 import housekeepingPlugin from './plugins/housekeeping.ts'
 import kinopoiskPlugin from './plugins/kinopoisk.ts'
 import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins/limits.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
+import memoryPlugin from './plugins/memory.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin, { optionalToken } from './plugins/openapi.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
 import requestsPlugin from './plugins/requests.ts'
-import securityPlugin, { noStore } from './plugins/security.ts'
+import securityPlugin, { noStore, revalidate } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
 import usagePlugin from './plugins/usage.ts'
 import validationPlugin from './plugins/validation.ts'
@@ -119,7 +125,8 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(validationPlugin)
   await app.register(openapiPlugin, { version: edges.version })
   await app.register(dbPlugin, { url: edges.databaseUrl })
-  const { database } = app
+  await app.register(memoryPlugin, { url: edges.databaseUrl, maxBytes: config.memoryCacheBytes })
+  const { database, memory } = app
   await app.register(kinopoiskPlugin, {
     ...edges.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,
@@ -143,7 +150,15 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     films: createSearchRepository(database.db),
     gate: createGate({ name: 'local searches', max: 3, waiting: 100, waitMs: 5_000 }),
   })
-  const movies = createMovieService({ movies: movieRepository, searchLocally, kinopoisk: app.kinopoisk })
+  const movieShelf = createMovieShelf({ movies: movieRepository, memory })
+  const listShelf = createListShelf({ kept: createKeptRepository(database.db), memory })
+  const movies = createMovieService({
+    movies: movieRepository,
+    shelf: movieShelf,
+    marksOf: listShelf.both,
+    searchLocally,
+    kinopoisk: app.kinopoisk,
+  })
   app.kinopoisk.onNews(movies.learn)
   const genres = createGenreService({ genres: createGenreRepository(database.db) })
   const directorRepository = createDirectorRepository(database.db)
@@ -158,9 +173,11 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const directors = createDirectorService({ directors: directorRepository, photos })
   const filmRepository = createFilmRepository(database.db)
-  const listing = createFilmListing({ films: filmRepository })
+  const filmShelf = createFilmShelf({ films: filmRepository, memory })
+  const listing = createFilmListing({ films: filmRepository, shelf: filmShelf, memory })
   const catalogue = createMovieCatalogue({
     movies: movieRepository,
+    shelf: movieShelf,
     stream: createMovieStream(database.sql),
     count: listing.total,
   })
@@ -168,6 +185,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   const films = createFilmService({
     films: filmRepository,
     listing,
+    shelf: filmShelf,
     movies,
     kinopoisk: app.kinopoisk,
     ...now,
@@ -178,11 +196,10 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   const filmImport = createFilmImport({
     imports: createImportRepository(edges.databaseUrl),
-    changed: listing.forget,
     ...now,
   })
-  const list = (table: typeof favourites | typeof wishlist) =>
-    createListService({ list: createListRepository(database.db, table), movies })
+  const list = (table: typeof favourites | typeof wishlist, keptBy: ListShelf['favourites']) =>
+    createListService({ list: createListRepository(database.db, table), keptBy, movies })
   const transfer = createTransferService({
     transfer: createTransferRepository(database.db),
     matching: createMatchingRepository(database.db),
@@ -202,7 +219,9 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   })
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken
-    else reading.addHook('onRequest', noStore)
+    reading.addHook('onRoute', documentConditional)
+    reading.addHook('onRequest', revalidate(config.publicCatalogue))
+    reading.addHook('onSend', conditional)
     reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)
     await reading.register(filmRoutes, { films })
     await reading.register(genreRoutes, { genres })
@@ -212,14 +231,20 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     await reading.register(filmExportRoutes, { filmExport })
   })
   await app.register(async (secured) => {
+    secured.addHook('onRoute', documentConditional)
     secured.addHook('onRequest', noStore)
+    secured.addHook('onSend', conditional)
     secured.addHook('onRequest', secured.authenticate)
     await secured.register(sessionRoutes, { auth, sessions })
     await secured.register(userRoutes, { users })
     await secured.register(accountRoutes, { account })
     await secured.register(searchRoutes, { movies })
-    await secured.register(listRoutes, { list: list(favourites), path: 'favorites', name: 'Favorites' })
-    await secured.register(listRoutes, { list: list(wishlist), path: 'wishlist', name: 'Wishlist' })
+    await secured.register(listRoutes, {
+      list: list(favourites, listShelf.favourites),
+      path: 'favorites',
+      name: 'Favorites',
+    })
+    await secured.register(listRoutes, { list: list(wishlist, listShelf.wishlist), path: 'wishlist', name: 'Wishlist' })
     await secured.register(transferRoutes, { transfer })
     await secured.register(ratingRoutes, { ratings })
     await secured.register(async (administration) => {

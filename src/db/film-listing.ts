@@ -1,12 +1,12 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type Placeholder, type SQL, sql } from 'drizzle-orm'
 
-/** What narrows a listing; genres by id. */
-export interface Filter {
-  genreIds?: number[]
-  minRate?: number
-  directorId?: number
-  yearFrom?: number
-  yearTo?: number
+/** What narrows a listing; genres by id. In a statement that is to be prepared some are left open. */
+export interface Filter<Value = number> {
+  genreIds?: Value[]
+  minRate?: Value
+  directorId?: Value
+  yearFrom?: Value
+  yearTo?: Value
   match?: Match
 }
 
@@ -48,7 +48,7 @@ export function order(sort: Sort): SQL {
  * The films of a listing, those behind `position` if it is given. Conditions on what is sorted by are put on the sort
  * key, so that one range of its index answers both.
  */
-export function where(filter: Filter, sort: Sort = 'id', position?: Position): SQL {
+export function where(filter: Filter<number | Placeholder>, sort: Sort = 'id', position?: Position): SQL {
   const conditions = [sql`films.listed`]
   const { genreIds, minRate, directorId, yearFrom, yearTo, match } = filter
   if (genreIds) {
@@ -58,13 +58,13 @@ export function where(filter: Filter, sort: Sort = 'id', position?: Position): S
   }
   if (minRate !== undefined) {
     conditions.push(
-      sort === 'rate' ? sql`${keys.rate} between ${minRate} and 10` : sql`${keys['-rate']} <= ${-minRate}`,
+      sort === 'rate' ? sql`${keys.rate} between ${minRate} and 10` : sql`${keys['-rate']} <= -(${minRate}::numeric)`,
     )
   }
   if (directorId !== undefined) conditions.push(sql`films.director_id = ${directorId}`)
   if (sort === '-year') {
-    if (yearFrom !== undefined) conditions.push(sql`${keys['-year']} <= ${-yearFrom}`)
-    if (yearTo !== undefined) conditions.push(sql`${keys['-year']} >= ${-yearTo}`)
+    if (yearFrom !== undefined) conditions.push(sql`${keys['-year']} <= -(${yearFrom}::smallint)`)
+    if (yearTo !== undefined) conditions.push(sql`${keys['-year']} >= -(${yearTo}::smallint)`)
   } else {
     if (yearFrom !== undefined) conditions.push(sql`films.year >= ${yearFrom}`)
     if (yearTo !== undefined) conditions.push(sql`films.year <= ${yearTo}`)

@@ -18,12 +18,20 @@ export interface Session {
   close(): void
 }
 
+interface SessionOptions {
+  statementTimeoutMs: number
+  /** From when on a statement without an answer has failed, also when the server is silent; never if absent. */
+  queryTimeoutMs?: number
+  /** What it calls itself to the server; kinoteka-csv if absent. */
+  name?: string
+}
+
 /** A session on the primary of `url`: the first of its hosts that takes writes. */
-export async function openSession(url: string, options: { statementTimeoutMs: number }): Promise<Session> {
+export async function openSession(url: string, options: SessionOptions): Promise<Session> {
   const failures: unknown[] = []
   for (const address of readAddresses(url)) {
     try {
-      return await open(address, options.statementTimeoutMs)
+      return await open(address, options)
     } catch (error) {
       failures.push(error)
     }
@@ -31,12 +39,13 @@ export async function openSession(url: string, options: { statementTimeoutMs: nu
   throw failures[0]
 }
 
-async function open(address: Address, statementTimeoutMs: number): Promise<Session> {
+async function open(address: Address, options: SessionOptions): Promise<Session> {
   const client = new pg.Client({
     ...address,
-    application_name: 'kinoteka-csv',
+    application_name: options.name ?? 'kinoteka-csv',
     connectionTimeoutMillis: 5_000,
-    statement_timeout: statementTimeoutMs,
+    statement_timeout: options.statementTimeoutMs,
+    ...(options.queryTimeoutMs && { query_timeout: options.queryTimeoutMs }),
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 15_000,
   })

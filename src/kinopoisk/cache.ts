@@ -1,3 +1,4 @@
+import type { Shelf } from '../db/memory.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import type { AnswerRepository } from './answers.ts'
 import { UpstreamFailure } from './failures.ts'
@@ -12,7 +13,12 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => new Date(), random: Math.random }
 
+/** What is kept of a question's answer, checked. */
+export type KeptAnswer = Omit<Answer<unknown>, 'via'> & { expiresAt: Date }
+
 interface Options {
+  /** Answers that were read lately, in memory. */
+  shelf: Pick<Shelf<string, KeptAnswer>, 'find'>
   clock: Clock
   meter: Pick<Meter, 'refreshes'>
   /** Takes over an asking that nobody waits for; it never rejects. */
@@ -26,10 +32,19 @@ interface Options {
  * and stays when that fails (stale-if-error, RFC 5861). Waited for is only what has never been answered, and an expired
  * "there is nothing", which may be the very thing that has changed.
  */
-export function cached(answers: AnswerRepository, { clock, meter, inBackground, unforeseen }: Options): Layer {
+export function cached(answers: AnswerRepository, { shelf, clock, meter, inBackground, unforeseen }: Options): Layer {
   // Why the endpoint's last renewal failed; what a stale answer tells.
   const troubles: Partial<Record<Endpoint, ErrorCode>> = {}
   const renewing = new Set<string>()
+
+  /** Under a path is what `read` has accepted as this question's. */
+  async function findKept<T>(question: Question<T>) {
+    const found = await shelf.find(question.path, async () => {
+      const kept = await answers.find(question.path)
+      return kept && read(question, kept)
+    })
+    return found as (KeptAnswer & { value: T | null }) | undefined
+  }
 
   return (ask) => {
     async function renew<T>(question: Question<T>, call: Call): Promise<void> {
@@ -50,8 +65,7 @@ export function cached(answers: AnswerRepository, { clock, meter, inBackground, 
     }
 
     return async (question, call) => {
-      const kept = await answers.find(question.path)
-      const old = kept && read(question, kept)
+      const old = await findKept(question)
       if (!old) return ask(question, call)
       if (old.expiresAt > clock.now()) return { ...old, via: 'hit' }
       const behind = { ...call, seen: old.fetchedAt }
@@ -68,7 +82,7 @@ export function cached(answers: AnswerRepository, { clock, meter, inBackground, 
 }
 
 /** Keeps every answer, for the time that its question says, a tenth more or less. */
-export function kept(answers: AnswerRepository, clock: Clock): Layer {
+export function kept(answers: Pick<AnswerRepository, 'save'>, clock: Clock): Layer {
   return (ask) => async (question, call) => {
     const answer = await ask(question, call)
     const jitter = 0.9 + 0.2 * clock.random()

@@ -1,11 +1,21 @@
 import type { Registry } from 'prom-client'
 import type { Database } from '../db/connect.ts'
+import type { Memory } from '../db/memory.ts'
 import type { ErrorCode } from '../errors.ts'
-import { createAnswerRepository } from './answers.ts'
+import { type AnswerRepository, createAnswerRepository } from './answers.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
-import { type Clock, cached, kept, systemClock } from './cache.ts'
+import { type Clock, cached, type KeptAnswer, kept, systemClock } from './cache.ts'
 import { createCircuits } from './circuits.ts'
-import { filmQuestion, isFilmId, listQuestion, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
+import {
+  type FilmAnswer,
+  filmQuestion,
+  isFilmId,
+  listQuestion,
+  type SearchAnswer,
+  searchQuestion,
+  staffQuestion,
+  votesQuestion,
+} from './endpoints.ts'
 import { joined } from './flights.ts'
 import { leased } from './leased.ts'
 import { createLeaseRepository } from './leases.ts'
@@ -71,6 +81,7 @@ export interface Gateway {
 export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   /** Upstream is the embedded sandbox: Cache-Status says so. */
   sandbox: boolean
+  memory: Memory
   clock?: Clock
   registry?: Registry
   /** How often something may be asked unasked, in ms. */
@@ -78,6 +89,24 @@ export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   /** Told of what went wrong where nobody waits. */
   warn?: (error: unknown, message: string) => void
 }
+
+/** What is made of an answer, once for as long as the answer is in memory. */
+function once<A extends object, B, R extends object>(make: (answer: A, more: B) => R): (answer: A, more: B) => R {
+  const made = new WeakMap<A, R>()
+  return (answer, more) => {
+    const result = made.get(answer) ?? make(answer, more)
+    made.set(answer, result)
+    return result
+  }
+}
+
+const nothing: SearchAnswer = { searchFilmsCountResult: 0, films: [] }
+const resultOfSearch = once((answer: SearchAnswer, page: number): SearchResult => {
+  const items = answer.films.filter((film) => isFilmId(film.filmId))
+  // Upstream's own page count can't be trusted, its total can.
+  const total = Math.max(answer.searchFilmsCountResult, items.length && (page - 1) * pageSize + items.length)
+  return { total, pages: Math.min(maxPages, Math.ceil(total / pageSize)), items: items.map(normaliseItem) }
+})
 
 const pageSize = 20
 const maxPages = 20
@@ -89,6 +118,16 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const { sandbox, clock = systemClock, warn = () => {}, renewalMs = 60_000 } = options
   const meter = createMeter(options.registry)
   const answers = createAnswerRepository(database.db)
+  const shelf = options.memory.shelf<string, KeptAnswer>({
+    name: 'kinopoisk answer',
+    // Its text, and what was made of that.
+    sizeOf: ({ text }) => 6 * (text?.length ?? 0),
+    dropped: { answer: 'one' },
+  })
+  const save: AnswerRepository['save'] = async (path, answer) => {
+    await answers.save(path, answer)
+    shelf.forget(path)
+  }
   const leases = createLeaseRepository(database)
   const circuits = createCircuits(meter)
   const news = createNews(warn)
@@ -110,14 +149,14 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     ...budget.guards,
     leased({ answers, leases, meter, leaseMs }),
     news.told,
-    kept(answers, clock),
+    kept({ save }, clock),
     retried(meter, clock),
     ...budget.layers,
     circuits.watch,
     measured(meter),
   ]
   const anew = compose(upstream.ask, asking)
-  const ask = cached(answers, { clock, meter, inBackground, unforeseen })(anew)
+  const ask = cached(answers, { shelf, clock, meter, inBackground, unforeseen })(anew)
   const told = createTeller(clock, sandbox)
 
   /** Counts how the question was answered. */
@@ -133,8 +172,9 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       throw error
     }
   }
+  const filmOf = once((film: FilmAnswer, fetchedAt: Date) => normaliseFilm(film, fetchedAt))
   const filmTold = (answer: Awaited<ReturnType<typeof askFilm>>) =>
-    told(answer, answer.value && normaliseFilm(answer.value, answer.fetchedAt))
+    told(answer, answer.value && filmOf(answer.value, answer.fetchedAt))
   const askFilm = (by: Ask, id: number, purpose: Purpose, seen?: Date) => answer(by, filmQuestion(id), purpose, seen)
 
   const unasked = createUnasked({
@@ -153,14 +193,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     refreshFilm: async (id, purpose = 'interactive') => filmTold(await askFilm(anew, id, purpose, clock.now())),
     async search(keyword, page) {
       const found = await answer(ask, searchQuestion(searchKey(keyword), page), 'interactive')
-      const items = (found.value?.films ?? []).filter((film) => isFilmId(film.filmId))
-      // Upstream's own page count can't be trusted, its total can.
-      const total = Math.max(
-        found.value?.searchFilmsCountResult ?? 0,
-        items.length && (page - 1) * pageSize + items.length,
-      )
-      const pages = Math.min(maxPages, Math.ceil(total / pageSize))
-      return told(found, { total, pages, items: items.map(normaliseItem) })
+      return told(found, resultOfSearch(found.value ?? nothing, page))
     },
     async votes(userId, page) {
       const found = await answer(ask, votesQuestion(userId, page), 'import')

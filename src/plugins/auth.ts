@@ -84,7 +84,7 @@ export default fp(async (app: FastifyInstance, options: AuthOptions) => {
     const { userId, sessionId } = accessTokens.verify(bearerToken(request))
     const user = await options.findSession(sessionId, userId)
     if (!user) throw invalidToken()
-    request.user = { ...user, sessionId }
+    request.user = { id: user.id, role: user.role, sessionId }
   })
   app.decorate('identify', async (request) => {
     await app.authenticate(request).catch((error) => {

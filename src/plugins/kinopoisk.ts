@@ -8,11 +8,12 @@ declare module 'fastify' {
   }
 }
 
-/** Needs the database and the metrics plugin. */
-export default fp(async (app: FastifyInstance, options: Omit<GatewayOptions, 'registry' | 'warn'>) => {
+/** Needs the database, the memory and the metrics plugin. */
+export default fp(async (app: FastifyInstance, options: Omit<GatewayOptions, 'registry' | 'warn' | 'memory'>) => {
   const gateway = createGateway(app.database, {
     ...options,
     registry: app.metrics,
+    memory: app.memory,
     warn: (err, message) => app.log.warn({ err }, message),
   })
   app.decorate('kinopoisk', gateway)

@@ -49,6 +49,14 @@ export default fp(async (app: FastifyInstance, options: { corsOrigins: '*' | str
   })
 })
 
+/** The same for a scope of the catalogue: caches ask each time whether what they keep is still right. */
+export function revalidate(isPublic: boolean) {
+  const value = isPublic ? 'no-cache' : 'private, no-cache'
+  return async (_request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    reply.header('cache-control', value)
+  }
+}
+
 /** An onRequest hook for a scope of personal data or tokens: no cache keeps its answers, errors included. */
 export async function noStore(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
   reply.header('cache-control', 'no-store')

@@ -15,7 +15,11 @@ const mostSessions = 500
 export function createSessionRepository(db: Db) {
   const isAlive = gt(sessions.expires_at, sql`now()`)
   const live = db
-    .select({ id: users.id, role: users.role })
+    .select({
+      id: users.id,
+      role: users.role,
+      seconds_left: sql<number>`extract(epoch from ${sessions.expires_at} - now())::float8`,
+    })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.user_id))
     .where(
@@ -64,7 +68,7 @@ export function createSessionRepository(db: Db) {
       })
     },
 
-    /** The user of a session that is alive now; asked on every request. */
+    /** The user of a session that is alive now. */
     async findLive(sessionId: string, userId: number) {
       const [row] = await live.execute({ sessionId, userId })
       return row

@@ -1,92 +1,129 @@
+import { Type } from '@sinclair/typebox'
+import stringifier from 'fast-json-stringify'
 import pLimit from 'p-limit'
+import type { Memory } from '../../db/memory.ts'
 import { AppError, inputFault } from '../../errors.ts'
+import { etagOf, joinWires, type Wire } from '../../wire.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { findMatch } from './matching.ts'
-import { createRecent } from './recent.ts'
-import type { FilmRepository, Filter, Match } from './repository.ts'
-import type { FilmQuery, Sort } from './schemas.ts'
+import type { FilmRepository, Filter, Match, Place } from './repository.ts'
+import { FilmPage, type FilmQuery, type Sort } from './schemas.ts'
+import type { FilmShelf } from './shelf.ts'
+import { createTotals } from './totals.ts'
 
-// How late a write of another replica may show in a total, or in what a misspelt name stands for.
-const ttlMs = 10_000
+// A page is kept so long whatever happens, so that it costs nothing where many look at the same one.
+const pageTtlMs = 1_000
+const matchTtlMs = 10_000
 const maxWaiting = 100
 
 export type FilmListing = ReturnType<typeof createFilmListing>
 
-export function createFilmListing({ films }: { films: FilmRepository }) {
-  const totals = createRecent<number>({ ttlMs, max: 1000 })
-  const matches = createRecent<Match>({ ttlMs, max: 200 })
+interface Dependencies {
+  films: FilmRepository
+  shelf: FilmShelf
+  memory: Memory
+}
+
+/** A page of a listing, and where it stands. */
+export interface Page {
+  json: Wire
+  page: number | null
+  pages: number
+  next_cursor: string | null
+}
+
+const stringifyPlace = stringifier(Type.Omit(FilmPage, ['items']) as object)
+
+export function createFilmListing({ films, shelf, memory }: Dependencies) {
+  const kept = memory.shelf<string, Page>({
+    name: 'film page',
+    sizeOf: ({ json }) => json.bytes.length,
+    dropped: { film: 'all', text: 'all', genre: 'all' },
+    ttlMs: pageTtlMs,
+  })
+  const small = <V>(name: string, ttlMs?: number) =>
+    memory.shelf<string, V>({
+      name,
+      sizeOf: () => 200,
+      dropped: { film: 'all', genre: 'all' },
+      ...(ttlMs && { ttlMs }),
+    })
+  const matches = small<Match>('film match', matchTtlMs)
+  const genreIds = memory.shelf<string, number[]>({ name: 'genre ids', sizeOf: () => 200, dropped: { genre: 'all' } })
+  const commonGenres = small<boolean>('common genre', 600_000)
   // Counting is the dear part: it must not take all the connections.
   const heavy = pLimit(2)
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     if (heavy.pendingCount >= maxWaiting) throw new AppError('overloaded', { detail: 'Too many counts are waiting' })
     return heavy(work)
   }
+  const count = createTotals({ films, memory, inTurn })
 
   async function readFilter(query: FilmQuery): Promise<Filter> {
     const { genre, min_rate, director_id, year_from, year_to, q } = query
+    const ids = genre && (await genreIds.find(JSON.stringify(genre), () => films.findGenreIds(genre)))
+    const match = q === undefined ? undefined : await matches.find(q, () => inTurn(() => findMatch(films, q)))
     return {
-      ...(genre && { genreIds: await films.findGenreIds(genre) }),
+      ...(ids && { genreIds: ids }),
       ...(min_rate !== undefined && { minRate: min_rate }),
       ...(director_id !== undefined && { directorId: director_id }),
       ...(year_from !== undefined && { yearFrom: year_from }),
       ...(year_to !== undefined && { yearTo: year_to }),
-      ...(q !== undefined && { match: await matches.get(q, () => inTurn(() => findMatch(films, q))) }),
+      ...(match && { match }),
     }
   }
 
-  const countFilms = (filter: Filter, named: string) => totals.get(named, () => inTurn(() => films.count(filter)))
+  async function isCommon([id, ...others]: number[] = []): Promise<boolean> {
+    if (id === undefined || others.length > 0) return false
+    return (await commonGenres.find(String(id), () => films.isCommon(id))) ?? false
+  }
+
+  async function read(query: FilmQuery): Promise<Page> {
+    const { limit = 20, sort = 'id', cursor, page = 1 } = query
+    const filter = await readFilter(query)
+    const named = JSON.stringify({ ...filter, match: query.q })
+    const position = cursor === undefined ? undefined : readCursor(cursor, `${sort} ${named}`, sort)
+    const offset = (page - 1) * limit
+    const answer = async (places: Place[], total: number, nextCursor: string | null = null): Promise<Page> => {
+      const items = joinWires(await shelf.findMany(places.map((place) => place.id)))
+      const place = { page: position ? null : page, pages: Math.ceil(total / limit), next_cursor: nextCursor }
+      const rest = stringifyPlace({ total, limit, ...place })
+      const json = { bytes: `{"items":${items.bytes},${rest.slice(1)}`, etag: etagOf(items.etag + rest) }
+      return { json, ...place }
+    }
+
+    if (matchesNothing(filter)) return answer([], 0)
+    // What lies past the end is not looked for.
+    if (offset > 0 && offset >= (await count(filter, named))) return answer([], await count(filter, named))
+    const isCommonGenre = await isCommon(filter.genreIds)
+    const rows = await films.list({ filter, sort, limit, offset, position, isCommonGenre })
+    const places = rows.slice(0, limit)
+    const last = places.at(-1)
+    if (rows.length > limit && last) {
+      return answer(places, await count(filter, named), writeCursor(`${sort} ${named}`, behind(last, sort)))
+    }
+    // The last page tells the total by itself.
+    return answer(places, position || (!last && offset > 0) ? await count(filter, named) : offset + places.length)
+  }
 
   return {
     /** How many films the catalogue has. */
-    total: () => countFilms({}, '{}'),
+    total: () => count({}, '{}'),
 
     /** @throws {AppError} invalid_input for a cursor that is not of this listing, or comes with a page */
-    async list(query: FilmQuery) {
-      const { limit = 20, sort = 'id', cursor, page = 1 } = query
-      if (cursor !== undefined && query.page !== undefined) {
+    async list(query: FilmQuery): Promise<Page> {
+      if (query.cursor !== undefined && query.page !== undefined) {
         throw inputFault('query.cursor', 'excludes page: send one of them')
       }
-      const filter = await readFilter(query)
-      const named = JSON.stringify({ ...filter, match: query.q })
-      const position = cursor === undefined ? undefined : readCursor(cursor, `${sort} ${named}`, sort)
-      const offset = (page - 1) * limit
-      const count = () => countFilms(filter, named)
-      const answer = (items: Row[], total: number, nextCursor: string | null = null) => ({
-        items,
-        total,
-        limit,
-        page: position ? null : page,
-        pages: Math.ceil(total / limit),
-        next_cursor: nextCursor,
-      })
-
-      if (matchesNothing(filter)) return answer([], 0)
-      // What lies past the end is not looked for.
-      if (offset > 0 && offset >= (await count())) return answer([], await count())
-      const rows = await films.list({ filter, sort, limit, offset, position })
-      const items = rows.slice(0, limit)
-      const last = items.at(-1)
-      if (rows.length > limit && last) {
-        return answer(items, await count(), writeCursor(`${sort} ${named}`, place(last, sort)))
-      }
-      // The last page tells the total by itself.
-      return answer(items, position || (!last && offset > 0) ? await count() : offset + items.length)
-    },
-
-    /** To be called after every write, so that this process knows it at once. */
-    forget(): void {
-      totals.forget()
-      matches.forget()
+      return (await kept.find(JSON.stringify(query), () => read(query))) as Page
     },
   }
 }
-
-type Row = Awaited<ReturnType<FilmRepository['list']>>[number]
 
 function matchesNothing({ genreIds, match }: Filter): boolean {
   return genreIds?.length === 0 || (match !== undefined && 'ids' in match && match.ids.length === 0)
 }
 
-function place({ id, sort_key }: Row, sort: Sort) {
+function behind({ id, sort_key }: Place, sort: Sort) {
   return { id, key: sort === 'id' ? id : sort_key }
 }

@@ -1,23 +1,16 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { setGenres } from '../../db/film-genres.ts'
-import { type Filter, order, type Position, type Sort, sortKey, total, where } from '../../db/film-listing.ts'
+import { type Filter, total, where } from '../../db/film-listing.ts'
 import { filmNames } from '../../db/film-names.ts'
+import { createFilmPages } from '../../db/film-pages.ts'
 import { filmColumns, withFirstGenre } from '../../db/films.ts'
 import { directors } from '../../db/schema/directors.ts'
 import { films } from '../../db/schema/films.ts'
 import { genres } from '../../db/schema/genres.ts'
 
 export type { Filter, Match } from '../../db/film-listing.ts'
-
-export interface Listing {
-  filter: Filter
-  sort: Sort
-  limit: number
-  offset: number
-  /** Excludes an offset. */
-  position?: Position | undefined
-}
+export type { Listing, Place } from '../../db/film-pages.ts'
 
 type Column =
   | 'name'
@@ -46,28 +39,36 @@ export function createFilmRepository(db: Db) {
     .leftJoin(directors, eq(directors.id, films.director_id))
     .where(eq(films.id, sql.placeholder('id')))
     .prepare('film_by_id')
-  const page = (listing: Listing) => selectPage(db, listing)
-  // Listings without filters, one statement for each sort, limit, and with or without a position.
-  const prepared = new Map<string, ReturnType<ReturnType<typeof page>['prepare']>>()
-
-  function statement({ sort, limit, position }: Listing) {
-    const name = `films_by_${sort}_${limit}${position ? '_behind' : ''}`
-    const known = prepared.get(name)
-    if (known) return known
-    const holes = position && { key: sql.placeholder('key'), id: sql.placeholder('id') }
-    const made = page({ filter: {}, sort, limit, offset: 0, position: holes }).prepare(name)
-    prepared.set(name, made)
-    return made
-  }
+  const byIds = db
+    .select(filmColumns)
+    .from(films)
+    .leftJoin(directors, eq(directors.id, films.director_id))
+    .where(sql`films.id = any(${sql.placeholder('ids')}::int[])`)
+    .prepare('films_by_ids')
 
   return {
     ...filmNames(db),
+    list: createFilmPages(db),
 
-    /** In order, one film more than `limit` if there is one. `sort_key` and `id` are the position behind a film. */
-    async list(listing: Listing) {
-      const plain = Object.keys(listing.filter).length === 0 && listing.offset === 0
-      const rows = await (plain ? statement(listing).execute({ ...listing.position }) : page(listing))
-      return rows.map((row) => withFirstGenre({ ...row, sort_key: readKey(row.sort_key, listing.sort) }))
+    /** Those of `ids` that are known, in any order. */
+    async findMany(ids: number[]) {
+      return (await byIds.execute({ ids: `{${ids.join()}}` })).map(withFirstGenre)
+    },
+
+    /** How many films there are of each rate, without those that have none. */
+    async countByRate(filter: Filter): Promise<{ rate: number; films: number }[]> {
+      return db.execute<{ rate: number; films: number }>(sql`
+        select films.rate::float8 as rate, count(*)::int as films from films
+        where ${where(filter)} and films.rate is not null group by films.rate`)
+    },
+
+    /** True for a genre of so many films that those of it are soon met wherever one looks. */
+    async isCommon(genreId: number): Promise<boolean> {
+      const [row] = await db.execute<{ common: boolean }>(sql`
+        select count(*) >= least(5000, greatest(1, reltuples / 50)) as common
+        from (select from film_genres where genre_id = ${genreId} limit 5000) few, pg_class
+        where pg_class.oid = 'films'::regclass group by reltuples`)
+      return row?.common ?? false
     },
 
     async count(filter: Filter): Promise<number> {
@@ -191,24 +192,7 @@ export function createFilmRepository(db: Db) {
 }
 
 export type FilmRepository = ReturnType<typeof createFilmRepository>
-
-/** The ids first: an offset then skips entries of one index, and not films. */
-function selectPage(db: Db, { filter, sort, limit, offset, position }: Listing) {
-  const condition = where(filter, sort, position)
-  // Literal: with a parameter PostgreSQL guesses at the number of rows, and plans anew every time.
-  const slice = sql.raw(`limit ${limit + 1}${offset > 0 ? ` offset ${offset}` : ''}`)
-  return db
-    .select({ ...filmColumns, sort_key: sql<string | number>`${sortKey(sort)}` })
-    .from(films)
-    .leftJoin(directors, eq(directors.id, films.director_id))
-    .where(sql`films.id in (select films.id from films where ${condition} order by ${order(sort)} ${slice})`)
-    .orderBy(order(sort))
-}
-
-/** A numeric comes as text. */
-function readKey(key: string | number, sort: Sort): string | number {
-  return sort.endsWith('name') ? key : Number(key)
-}
+export type FilmRow = NonNullable<Awaited<ReturnType<FilmRepository['find']>>>
 
 /** Holds the director until the transaction ends, so that no film is left without; false when there is none. */
 async function holdDirector(tx: Db, id: number): Promise<boolean> {

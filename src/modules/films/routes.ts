@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { pageLinks } from '../../links.ts'
 import { IdParams, NoContent, problems, upstreamProblems } from '../../schemas.ts'
+import { sendWire } from '../../wire.ts'
 import { Film, FilmBody, FilmChange, FilmPage, FilmQuery } from './schemas.ts'
 import type { FilmService } from './service.ts'
 
@@ -8,6 +9,9 @@ const tags = ['films']
 
 /** Reading: on a scope that lets readers of the catalogue in. */
 export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = async (app, { films }) => {
+  // A page that is asked for again soon is the same object.
+  const links = new WeakMap<object, string>()
+
   app.get(
     '/films',
     {
@@ -24,8 +28,9 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
     },
     async (request, reply) => {
       const found = await films.list(request.query)
-      reply.header('link', pageLinks('/films', request.query, found))
-      return found
+      const link = links.get(found) ?? pageLinks('/films', request.query, found)
+      links.set(found, link)
+      return sendWire(reply.header('link', link), found.json)
     },
   )
   app.get(
@@ -39,7 +44,7 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
         response: { 200: Film, ...problems('film_not_found') },
       },
     },
-    (request) => films.find(request.params.id),
+    async (request, reply) => sendWire(reply, await films.read(request.params.id)),
   )
 }
 

@@ -6,19 +6,22 @@ import type { FilmListing } from './listing-service.ts'
 import type { FilmRepository } from './repository.ts'
 import { type FilmInput, readFilm } from './rules.ts'
 import type { FilmBody, FilmChange } from './schemas.ts'
+import type { FilmShelf } from './shelf.ts'
 
 export type FilmService = ReturnType<typeof createFilmService>
 
 interface Dependencies {
   films: FilmRepository
   listing: FilmListing
+  shelf: FilmShelf
   movies: Pick<MovieService, 'fetch'>
   kinopoisk: Pick<Gateway, 'staff'>
   now?: () => Date
 }
 
 /** A film's name that is taken is told by the database's constraint: film_exists. */
-export function createFilmService({ films, listing, movies, kinopoisk, now = () => new Date() }: Dependencies) {
+export function createFilmService({ films, listing, shelf, movies, kinopoisk, now = () => new Date() }: Dependencies) {
+  /** As it is in the database now. */
   async function find(id: number) {
     return (await films.find(id)) ?? notFound(id)
   }
@@ -61,14 +64,13 @@ export function createFilmService({ films, listing, movies, kinopoisk, now = () 
   return {
     list: listing.list,
 
-    /** @throws {AppError} film_not_found */
-    find,
+    /** The film as JSON. @throws {AppError} film_not_found */
+    read: async (id: number) => (await shelf.find(id)) ?? notFound(id),
 
     /** @throws {AppError} invalid_input, unknown_reference, film_exists; of Kinopoisk also film_not_found, film_incomplete, upstream_* */
     async create({ kinopoisk_id, ...body }: FilmBody) {
       const film = readFilm(body, now())
       const id = await (kinopoisk_id === undefined ? insert(film) : importFilm(kinopoisk_id, film))
-      listing.forget()
       return find(id)
     },
 
@@ -78,14 +80,12 @@ export function createFilmService({ films, listing, movies, kinopoisk, now = () 
       const done = await films.update(id, change, genres)
       if (done === 'no film') notFound(id)
       if (done === 'no director') unknownDirector(change.director_id)
-      listing.forget()
       return find(id)
     },
 
     /** @throws {AppError} film_not_found (also for a film that is not listed) */
     async remove(id: number): Promise<void> {
       if (!(await films.remove(id))) notFound(id)
-      listing.forget()
     },
   }
 }

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { inputFault } from '../../errors.ts'
 import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../schemas.ts'
+import { sendWire } from '../../wire.ts'
 import { Movie, Movies } from '../movies/schemas.ts'
 import { AddBody } from './schemas.ts'
 import type { ListService } from './service.ts'
@@ -42,7 +43,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
           response: { 200: Movies },
         },
       },
-      (request) => list.find(request.user.id, request.query.page),
+      async (request, reply) => sendWire(reply, await list.find(request.user.id, request.query.page)),
     )
     app.delete(
       `${url}/:id`,

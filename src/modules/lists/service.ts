@@ -1,17 +1,26 @@
 import { AppError } from '../../errors.ts'
+import { joinWires, type Wire } from '../../wire.ts'
 import type { MovieService } from '../movies/service.ts'
+import { pageSize } from './kept-repository.ts'
 import type { ListRepository } from './repository.ts'
 
 export type ListService = ReturnType<typeof createListService>
 
 interface Dependencies {
   list: ListRepository
-  movies: Pick<MovieService, 'findKnown' | 'findStored'>
+  /** The films that the user keeps in the list, the newest first. */
+  keptBy(userId: number): Promise<ReadonlySet<number>>
+  movies: Pick<MovieService, 'findKnown' | 'findStored' | 'findAll'>
 }
 
-export function createListService({ list, movies }: Dependencies) {
+export function createListService({ list, keptBy, movies }: Dependencies) {
   return {
-    find: list.find,
+    /** The movies as JSON, newest first; all of them without a page. */
+    async find(userId: number, page?: number): Promise<Wire> {
+      const ids = [...(await keptBy(userId))]
+      const shown = page === undefined ? ids : ids.slice((page - 1) * pageSize, page * pageSize)
+      return joinWires(await movies.findAll(shown))
+    },
 
     /** @throws {AppError} movie_not_found, or upstream_* when the film is not known at all and can't be asked about */
     async add(userId: number, filmId: number) {

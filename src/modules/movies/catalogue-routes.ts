@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { pageLinks } from '../../links.ts'
 import { viewerOf } from '../../plugins/auth.ts'
 import { IdParams, problems, upstreamProblems } from '../../schemas.ts'
+import { sendWire } from '../../wire.ts'
 import { arrayText } from './array-text.ts'
 import { tell } from './cache-status.ts'
 import { CatalogueQuery } from './catalogue-schemas.ts'
@@ -39,7 +40,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
       if (page !== undefined) {
         const found = await catalogue.page(order, page)
         reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
-        return found.movies
+        return sendWire(reply, found.movies)
       }
       const batches = await catalogue.all(order, reply.compileSerializationSchema(Movie))
       // Whoever asks for the head alone must not make us read the rest.
@@ -69,12 +70,12 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
       const { id } = request.params
       if (!viewerOf(request)) {
         const listed = await movies.findListed(id)
-        if (listed) return listed
+        if (listed) return sendWire(reply, listed.json)
         await app.authenticate(request)
       }
       const { movie, told } = await movies.find(id)
       if (told) tell(reply, told)
-      return movie
+      return sendWire(reply, movie.json)
     },
   )
 }

@@ -1,4 +1,6 @@
+import { joinWires } from '../../wire.ts'
 import { type MovieRepository, pageSize } from './repository.ts'
+import type { MovieShelf } from './shelf.ts'
 import type { MovieStream, Order } from './stream-repository.ts'
 
 export type MovieCatalogue = ReturnType<typeof createMovieCatalogue>
@@ -7,19 +9,21 @@ type Movie = Parameters<Parameters<MovieStream['readBehind']>[1]>[0]
 
 interface Dependencies {
   movies: Pick<MovieRepository, 'listPage'>
+  shelf: Pick<MovieShelf, 'findMany'>
   stream: MovieStream
   /** How many films the catalogue has. */
   count(): Promise<number>
 }
 
 /** The catalogue in the movie vocabulary. */
-export function createMovieCatalogue({ movies, stream, count }: Dependencies) {
+export function createMovieCatalogue({ movies, shelf, stream, count }: Dependencies) {
   return {
     async page(order: Order, page: number) {
       const total = await count()
       const pages = Math.ceil(total / pageSize)
       // What lies past the end is not looked for.
-      return { movies: page > pages ? [] : await movies.listPage(order, page), total, page, pages }
+      const found = page > pages ? [] : await shelf.findMany(await movies.listPage(order, page))
+      return { movies: joinWires(found.map((movie) => movie.json)), total, page, pages }
     },
 
     /**

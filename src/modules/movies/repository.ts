@@ -1,10 +1,9 @@
-import { eq, inArray, sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { setGenres, setGenresOf } from '../../db/film-genres.ts'
 import { movieColumns, withGenre } from '../../db/movies.ts'
 import { pageSize } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
-import { favourites, wishlist } from '../../db/schema/lists.ts'
 
 export { pageSize }
 
@@ -30,36 +29,40 @@ export interface KnownFilm extends ToldFilm {
   kinopoisk_synced_at: Date
 }
 
+const columns = { ...movieColumns, listed: films.listed }
+
 export function createMovieRepository(db: Db) {
   const byId = db
-    .select(movieColumns)
+    .select(columns)
     .from(films)
     .where(eq(films.id, sql.placeholder('id')))
     .prepare('movie_by_id')
-  const listedById = db
-    .select(movieColumns)
+  const byIds = db
+    .select(columns)
     .from(films)
-    .where(sql`${eq(films.id, sql.placeholder('id'))} and films.listed`)
-    .prepare('listed_movie_by_id')
+    .where(sql`films.id = any(${sql.placeholder('ids')}::int[])`)
+    .prepare('movies_by_ids')
   return {
     async find(id: number) {
       const [row] = await byId.execute({ id })
       return row && withGenre(row)
     },
 
-    /** The same of a film in the catalogue only. */
-    async findListed(id: number) {
-      const [row] = await listedById.execute({ id })
-      return row && withGenre(row)
+    /** Those of `ids` that are known, in any order. */
+    async findMany(ids: number[]) {
+      return (await byIds.execute({ ids: `{${ids.join()}}` })).map(withGenre)
     },
 
-    /** A page of the catalogue, from 1. */
-    async listPage(order: keyof typeof orders, page: number) {
-      // The ids first: what is skipped are entries of the index, and not films.
-      const ids = sql`select films.id from films where films.listed order by ${orders[order]}
-        limit ${pageSize} offset ${(page - 1) * pageSize}`
-      const rows = await db.select(movieColumns).from(films).where(sql`films.id in (${ids})`).orderBy(orders[order])
-      return rows.map(withGenre)
+    /** The ids of a page of the catalogue, from 1. */
+    async listPage(order: keyof typeof orders, page: number): Promise<number[]> {
+      const rows = await db
+        .select({ id: films.id })
+        .from(films)
+        .where(sql`films.listed`)
+        .orderBy(orders[order])
+        .limit(pageSize)
+        .offset((page - 1) * pageSize)
+      return rows.map((row) => row.id)
     },
 
     /**
@@ -127,23 +130,11 @@ export function createMovieRepository(db: Db) {
         if (named.length > 0) await setGenresOf(tx, named)
       })
     },
-
-    /** Which of `ids` the user keeps in which list. */
-    async findMarks(userId: number, ids: number[]) {
-      if (ids.length === 0) return { favourites: new Set<number>(), wishlist: new Set<number>() }
-      const marks = (table: typeof favourites | typeof wishlist, list: 'favourites' | 'wishlist') =>
-        db
-          .select({ id: table.film_id, list: sql<typeof list>`${list}` })
-          .from(table)
-          .where(sql`${table.user_id} = ${userId} and ${inArray(table.film_id, ids)}`)
-      const rows = await marks(favourites, 'favourites').unionAll(marks(wishlist, 'wishlist'))
-      const of = (list: string) => new Set(rows.filter((row) => row.list === list).map((row) => row.id))
-      return { favourites: of('favourites'), wishlist: of('wishlist') }
-    },
   }
 }
 
 export type MovieRepository = ReturnType<typeof createMovieRepository>
+export type MovieRow = NonNullable<Awaited<ReturnType<MovieRepository['find']>>>
 
 /** Of a listed film the administrator's, else what is told. */
 function curated(column: string) {

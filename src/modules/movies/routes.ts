@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { problems, upstreamProblems } from '../../schemas.ts'
+import { sendWire } from '../../wire.ts'
 import { tell } from './cache-status.ts'
 import { SearchQuery, SearchResult } from './schemas.ts'
 import type { MovieService } from './service.ts'
@@ -23,9 +24,9 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ movies: MovieService }> =
     },
     async (request, reply) => {
       const { query, page = 1 } = request.query
-      const { result, told } = await movies.search(request.user.id, query, page)
+      const { json, told } = await movies.search(request.user.id, query, page)
       tell(reply, told)
-      return result
+      return sendWire(reply, json)
     },
   )
 }

@@ -64,7 +64,7 @@ export const SearchQuery = Type.Object({
   page: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 1, examples: [1] })),
 })
 
-const SearchItem = Type.Object({
+export const SearchItem = Type.Object({
   id: Id,
   kinopoisk_id: Nullable({ ...Id, description: 'Null for a film made here: a local search may find it' }),
   title: Type.String(),

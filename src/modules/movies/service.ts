@@ -3,40 +3,53 @@ import type { Gateway } from '../../kinopoisk/gateway.ts'
 import type { News } from '../../kinopoisk/news.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/question.ts'
+import type { Wire } from '../../wire.ts'
 import type { LocalSearch } from './local-search.ts'
 import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
+import { searchJson } from './search-json.ts'
+import type { KeptMovie, MovieShelf } from './shelf.ts'
 
 const maxKinopoiskId = 10_000_000
 const minOwnId = 1_000_000_000
 
 export type MovieService = ReturnType<typeof createMovieService>
 
+/** Which films a user keeps. */
+export interface Marks {
+  favourites: ReadonlySet<number>
+  wishlist: ReadonlySet<number>
+}
+
 interface Dependencies {
   movies: MovieRepository
+  shelf: MovieShelf
+  marksOf(userId: number): Promise<Marks>
   searchLocally: LocalSearch
   kinopoisk: Pick<Gateway, 'film' | 'refreshFilm' | 'search' | 'instead'>
 }
 
-export function createMovieService({ movies, searchLocally, kinopoisk }: Dependencies) {
+export function createMovieService({ movies, shelf, marksOf, searchLocally, kinopoisk }: Dependencies) {
   /**
    * What upstream tells about a film, and the film. It has been stored when it was told (see `learn`), unless this
    * process died in between.
    */
   async function sync(id: number, purpose?: Purpose) {
     const told = await kinopoisk.film(id, purpose)
-    const known = await movies.find(id)
+    const known = await shelf.find(id)
     if (!told.value || !isNewer(told.value, known)) return { movie: known, told }
+    const learnt = await shelf.findAnew(id)
+    if (!isNewer(told.value, learnt)) return { movie: learnt, told }
     await movies.save(toKnown(told.value))
-    return { movie: await movies.find(id), told }
+    return { movie: await shelf.findAnew(id), told }
   }
 
   async function syncOrKept(id: number, purpose?: Purpose) {
     try {
       return await sync(id, purpose)
     } catch (error) {
-      const movie = error instanceof AppError ? await movies.find(id) : undefined
+      const movie = error instanceof AppError ? await shelf.find(id) : undefined
       if (!(error instanceof AppError) || !movie) throw error
-      const told = kinopoisk.instead(isPartial(movie) ? 'partial' : 'stale', syncedAt(movie), error.code)
+      const told = kinopoisk.instead(isPartial(movie) ? 'partial' : 'stale', movie.syncedAt, error.code)
       return { movie, told }
     }
   }
@@ -44,7 +57,7 @@ export function createMovieService({ movies, searchLocally, kinopoisk }: Depende
   const find = async (id: number, purpose?: Purpose) => {
     const { movie, told } = isKinopoiskId(id)
       ? await syncOrKept(id, purpose)
-      : { movie: await movies.find(id), told: undefined }
+      : { movie: await shelf.find(id), told: undefined }
     if (!movie) movieNotFound(id)
     return { movie, told }
   }
@@ -72,6 +85,11 @@ export function createMovieService({ movies, searchLocally, kinopoisk }: Depende
       return (await movies.find(id)) ?? movieNotFound(id)
     },
 
+    /** The JSON of those of `ids` that are stored, in their order. */
+    async findAll(ids: number[]): Promise<Wire[]> {
+      return (await shelf.findMany(ids)).map((movie) => movie.json)
+    },
+
     /** The movie as it is stored. @throws {AppError} movie_not_found */
     async findStored(id: number) {
       return (await movies.find(id)) ?? movieNotFound(id)
@@ -80,7 +98,8 @@ export function createMovieService({ movies, searchLocally, kinopoisk }: Depende
     /** The movie of the catalogue as we know it, for whom upstream is never asked; undefined when it isn't there. */
     async findListed(id: number) {
       isKinopoiskId(id)
-      return movies.findListed(id)
+      const movie = await shelf.find(id)
+      return movie?.listed ? movie : undefined
     },
 
     /** What Kinopoisk tells of a film, as we would store it; null when it knows no such film. Throws upstream_*. */
@@ -91,7 +110,7 @@ export function createMovieService({ movies, searchLocally, kinopoisk }: Depende
 
     /** The movie; upstream is asked only about one that is not known, or only in part. Throws as `find`. */
     async findKnown(id: number, purpose?: Purpose) {
-      const known = await movies.find(id)
+      const known = await shelf.find(id)
       return known && !isPartial(known) ? known : (await find(id, purpose)).movie
     },
 
@@ -105,18 +124,9 @@ export function createMovieService({ movies, searchLocally, kinopoisk }: Depende
           return { told: kinopoisk.instead('local', undefined, error.code), found }
         },
       )
-      const { items, ...counts } = found
-      const marks = await movies.findMarks(
-        userId,
-        items.map((item) => item.id),
-      )
-      const marked = items.map((item) => ({
-        ...item,
-        is_favorite: marks.favourites.has(item.id),
-        in_wishlist: marks.wishlist.has(item.id),
-      }))
       const { source } = told
-      return { told, result: { query, page, ...counts, source, complete: source !== 'local', items: marked } }
+      const head = { query, page, total: found.total, pages: found.pages, source, complete: source !== 'local' }
+      return { told, json: searchJson(head, found, await marksOf(userId)) }
     },
   }
 }
@@ -135,31 +145,13 @@ function isKinopoiskId(id: number): boolean {
   )
 }
 
-interface Stored {
-  kinopoisk: unknown
-  director_id: number | null
+/** True for a film of which only a search or a vote told. */
+function isPartial(movie: KeptMovie): boolean {
+  return isKinopoiskId(movie.id) && !movie.complete
 }
 
-/** What is stored of a film's Kinopoisk part. */
-function blockOf(movie: Pick<Stored, 'kinopoisk'> | undefined) {
-  return movie?.kinopoisk as (Pick<KinopoiskFilm, 'synced_at'> & { complete?: boolean }) | null | undefined
-}
-
-/** True for a film of which only a search or a vote told. One that is, or was, in the catalogue has a director. */
-function isPartial(movie: Stored & { id: number }): boolean {
-  const block = blockOf(movie)
-  return isKinopoiskId(movie.id) && (block ? block.complete === false : movie.director_id === null)
-}
-
-function isNewer(told: KinopoiskFilm, known: Stored | undefined): boolean {
-  const block = blockOf(known)
-  return !block || block.complete === false || new Date(block.synced_at) < new Date(told.synced_at)
-}
-
-/** When upstream last told about the film; undefined for what it never told about. */
-function syncedAt(movie: Stored): Date | undefined {
-  const block = blockOf(movie)
-  return block ? new Date(block.synced_at) : undefined
+function isNewer(told: KinopoiskFilm, known: KeptMovie | undefined): boolean {
+  return !known?.syncedAt || !known.complete || known.syncedAt < new Date(told.synced_at)
 }
 
 function movieNotFound(id: number): never {

@@ -11,8 +11,6 @@ export type FilmImport = ReturnType<typeof createFilmImport>
 
 interface Dependencies {
   imports: ImportRepository
-  /** Told when films were changed. */
-  changed?: () => void
   now?: () => Date
 }
 
@@ -26,7 +24,7 @@ interface Source {
  * The import: every row is checked by itself and put into a temporary table; there it is decided what each would do; then
  * that is done, 500 rows a transaction. A dry run stops before the last, so it tells exactly what would happen.
  */
-export function createFilmImport({ imports, changed, now = () => new Date() }: Dependencies) {
+export function createFilmImport({ imports, now = () => new Date() }: Dependencies) {
   return {
     /**
      * Before a client sends a large file for nothing.
@@ -58,7 +56,6 @@ export function createFilmImport({ imports, changed, now = () => new Date() }: D
       } finally {
         signal.removeEventListener('abort', work.close)
         await work.release()
-        if (!dryRun) changed?.()
       }
     },
   }

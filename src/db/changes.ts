@@ -1,0 +1,149 @@
+import type { changes } from './schema/changes.ts'
+import { openSession, type Session } from './session.ts'
+
+export type Topic = (typeof changes.topic.enumValues)[number]
+
+/** `key` is the film, list's user, session or path; null: all of the topic. */
+export interface Change {
+  topic: Topic
+  key: string | null
+}
+
+/** What of the database has changed lately, whoever changed it. */
+export interface Changes {
+  /** True while all that was committed more than a second ago has been told of. */
+  isCurrent(): boolean
+  /** `changed` is told of every change; `lost` when some may have been missed. */
+  listen(listener: Listener): void
+  /** Resolves when all that was committed before the call has been told of, or nothing is current any more. Never rejects. */
+  catchUp(): Promise<void>
+  close(): void
+}
+
+const everyMs = 250
+const currentMs = 1_000
+const pruneMs = 60_000
+
+// Only what the last look could not see: a transaction that began before it may have been committed since.
+const look = `
+  select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time()::text as server, changes.topic, changes.key
+  from (select) as one left join changes
+    on changes.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(changes.xid, $1::pg_snapshot)`
+const begin = 'select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time()::text as server'
+const prune = 'delete from changes where xid < pg_snapshot_xmin($1::pg_snapshot)'
+
+interface Row {
+  snapshot: string
+  /** When the server was started: by it another one behind the same proxy is told. */
+  server: string
+  topic: Topic | null
+  key: string | null
+}
+
+interface Listener {
+  changed(change: Change): void
+  lost(): void
+}
+
+/**
+ * Looks at the table of changes four times a second, over a connection of its own: behind one that breaks there may be
+ * another server, or one that crashed, so all is lost then. NOTIFY would tell sooner, but makes all commits of a database
+ * take turns.
+ */
+export function followChanges(url: string, warn: (error: unknown, message: string) => void = () => {}): Changes {
+  const listeners: Listener[] = []
+  let session: Session | undefined
+  let seen: Pick<Row, 'snapshot' | 'server'> | undefined
+  /** When the last look began that was answered, in ms of performance.now(). */
+  let seenAt = Number.NEGATIVE_INFINITY
+  let pruned: { at: number; snapshot: string } | undefined
+  let closed = false
+  let failing = false
+
+  async function start(): Promise<void> {
+    const began = performance.now()
+    session = await openSession(url, {
+      statementTimeoutMs: currentMs,
+      queryTimeoutMs: currentMs,
+      name: 'kinoteka-changes',
+    })
+    if (closed) return session.close()
+    ;[seen] = await session.query<Row>(begin)
+    for (const listener of listeners) listener.lost()
+    seenAt = began
+  }
+
+  async function lookAgain(session: Session, { snapshot, server }: Pick<Row, 'snapshot' | 'server'>): Promise<void> {
+    const began = performance.now()
+    const rows = await session.query<Row>(look, [snapshot])
+    if (rows[0]?.server !== server) throw new Error('Another server answers')
+    for (const { topic, key } of rows) {
+      if (topic) for (const listener of listeners) listener.changed({ topic, key })
+    }
+    seen = rows[0]
+    seenAt = began
+    if (pruned && began - pruned.at < pruneMs) return
+    // What each replica has seen: those that looked within the last minute, and others begin anew.
+    if (pruned) await session.query(prune, [pruned.snapshot])
+    pruned = { at: began, snapshot }
+  }
+
+  function giveUp(): void {
+    session?.close()
+    session = seen = pruned = undefined
+    seenAt = Number.NEGATIVE_INFINITY
+  }
+
+  async function lookOnce(): Promise<void> {
+    // Who was held up for so long can't tell what has been pruned meanwhile.
+    if (performance.now() - seenAt > pruneMs / 2) giveUp()
+    try {
+      await (session && seen ? lookAgain(session, seen) : start())
+      failing = false
+    } catch (error) {
+      giveUp()
+      if (!failing && !closed) warn(error, 'changes cannot be followed: all is read from the database')
+      failing = true
+    }
+  }
+
+  let looking: Promise<void> | undefined
+  let next: Promise<void> | undefined
+
+  /** A look that begins after the call; many callers share one. */
+  function lookAfterThis(): Promise<void> {
+    if (!looking) {
+      looking = lookOnce().finally(() => {
+        looking = undefined
+      })
+      return looking
+    }
+    next ??= looking.then(() => {
+      next = undefined
+      return lookAfterThis()
+    })
+    return next
+  }
+
+  let timer: NodeJS.Timeout
+  const tick = () => {
+    timer = setTimeout(async () => {
+      await (looking ?? lookAfterThis())
+      if (!closed) tick()
+    }, everyMs).unref()
+  }
+  void lookAfterThis()
+  tick()
+
+  return {
+    isCurrent: () => performance.now() - seenAt < currentMs,
+    listen: (listener) => void listeners.push(listener),
+    // Where nothing has been seen there is nothing to be behind: what is read from now on is told of from the start.
+    catchUp: () => (seen && !closed ? lookAfterThis() : Promise.resolve()),
+    close() {
+      closed = true
+      clearTimeout(timer)
+      session?.close()
+    },
+  }
+}

@@ -1,0 +1,145 @@
+import { LRUCache } from 'lru-cache'
+import type { Change, Changes, Topic } from './changes.ts'
+
+/** What was read of one kind, by key. Right as of a second ago at most; a write in this process shows as soon as it is answered. */
+export interface Shelf<K extends string | number, V> {
+  /** What is known, at once. */
+  get(key: K): V | undefined
+  /** The same, or what `read` finds: equal keys at one time are read once. What is undefined is not kept. */
+  find(key: K, read: () => Promise<V | undefined>): Promise<V | undefined>
+  /** The same of many, in their order; `read` is asked once, for those that are not known. */
+  findMany(keys: K[], read: (missing: K[]) => Promise<Map<K, V>>): Promise<(V | undefined)[]>
+  /** For what this process has changed, and reads again before it answers. */
+  forget(key: K): void
+}
+
+interface ShelfOptions<V> {
+  /** In the metrics. */
+  name: string
+  /** What it takes in memory, in bytes. */
+  sizeOf(value: V): number
+  /** What a change of a topic drops: what is kept under its key, or all. */
+  dropped: Partial<Record<Topic, 'one' | 'all'>>
+  /** Kept no longer than this. */
+  ttlMs?: number
+}
+
+interface Entry {
+  value: unknown
+  bytes: number
+  /** In ms of performance.now(). */
+  until: number
+  /** How often the shelf had been emptied when it was read. */
+  emptied: number
+}
+
+/** Of an entry's own; measured. */
+const overheadBytes = 250
+
+/**
+ * What was read of the database, up to `maxBytes`, what was longest unused going first. Only served while all changes
+ * are followed: otherwise everything is read anew, by everybody.
+ */
+export function createMemory(changes: Changes, maxBytes: number) {
+  const kept =
+    maxBytes > 0
+      ? new LRUCache<string, Entry>({ maxSize: maxBytes, sizeCalculation: (entry) => entry.bytes })
+      : undefined
+  const shelves: { changed(change: Change): void; empty(): void; name: string; hits: number; misses: number }[] = []
+  changes.listen({
+    changed: (change) => {
+      for (const shelf of shelves) shelf.changed(change)
+    },
+    lost() {
+      for (const shelf of shelves) shelf.empty()
+    },
+  })
+
+  function shelf<K extends string | number, V>({
+    name,
+    sizeOf,
+    dropped,
+    ttlMs = Number.POSITIVE_INFINITY,
+  }: ShelfOptions<V>): Shelf<K, V> {
+    const prefix = `${name} `
+    const reading = new Map<K, Promise<V | undefined>>()
+    const own = {
+      name,
+      hits: 0,
+      misses: 0,
+      emptied: 0,
+      changed({ topic, key }: Change) {
+        const what = dropped[topic]
+        if (what === undefined) return
+        if (what === 'all' || key === null) own.empty()
+        else drop(key)
+      },
+      empty() {
+        own.emptied++
+        reading.clear()
+      },
+    }
+    shelves.push(own)
+
+    function drop(key: string): void {
+      kept?.delete(prefix + key)
+      // A key is a number or its text.
+      for (const each of reading.keys()) if (String(each) === key) reading.delete(each)
+    }
+
+    function get(key: K): V | undefined {
+      const entry = changes.isCurrent() ? kept?.get(prefix + key) : undefined
+      if (entry === undefined || entry.emptied !== own.emptied || entry.until < performance.now()) return undefined
+      own.hits++
+      return entry.value as V
+    }
+
+    async function read(key: K, by: () => Promise<V | undefined>): Promise<V | undefined> {
+      own.misses++
+      if (!kept || !changes.isCurrent()) return by()
+      const { emptied } = own
+      const value = by()
+      reading.set(key, value)
+      try {
+        const found = await value
+        // It may have changed behind the look, and then nobody knows which one this is.
+        if (found !== undefined && reading.get(key) === value) {
+          const bytes = sizeOf(found) + overheadBytes
+          kept.set(prefix + key, { value: found, bytes, until: performance.now() + ttlMs, emptied })
+        }
+        return found
+      } finally {
+        if (reading.get(key) === value) reading.delete(key)
+      }
+    }
+
+    /** Who joins one that is being read must not get what was there before a write of its own. */
+    const joinable = (key: K) => (changes.isCurrent() ? reading.get(key) : undefined)
+
+    return {
+      get,
+      find: async (key, by) => get(key) ?? joinable(key) ?? read(key, by),
+      async findMany(keys, by) {
+        const known = keys.map((key) => get(key) ?? joinable(key))
+        const missing = keys.filter((_, i) => known[i] === undefined)
+        const found = missing.length > 0 ? by(missing) : undefined
+        return Promise.all(
+          known.map((value, i) => value ?? read(keys[i] as K, async () => (await found)?.get(keys[i] as K))),
+        )
+      },
+      forget: (key) => drop(String(key)),
+    }
+  }
+
+  return {
+    shelf,
+    figures: () => ({
+      bytes: kept?.calculatedSize ?? 0,
+      entries: kept?.size ?? 0,
+      isCurrent: changes.isCurrent(),
+      shelves: shelves.map(({ name, hits, misses }) => ({ name, hits, misses })),
+    }),
+  }
+}
+
+export type Memory = ReturnType<typeof createMemory>

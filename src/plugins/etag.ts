@@ -1,0 +1,38 @@
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import fresh from 'fresh'
+import { etagOf } from '../wire.ts'
+
+/** An onSend hook for a scope: answers have an entity tag, and are 304 to whom has them already (RFC 9110 13.1.2). */
+export function conditional(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: (error: null, payload?: unknown) => void,
+): void {
+  const isRead = request.method === 'GET' || request.method === 'HEAD'
+  const tag = isRead && reply.statusCode === 200 ? tagOf(reply, payload) : undefined
+  if (tag !== undefined && request.headers['if-none-match'] !== undefined && fresh(request.headers, { etag: tag })) {
+    reply.code(304).removeHeader('content-type')
+    done(null, null)
+  } else done(null, payload)
+}
+
+/** Undefined for a stream that has none: what is to come of it is not known. */
+function tagOf(reply: FastifyReply, payload: unknown): string | undefined {
+  const given = reply.getHeader('etag')
+  if (given !== undefined) return String(given)
+  if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return undefined
+  const tag = etagOf(payload)
+  reply.header('etag', tag)
+  return tag
+}
+
+/** An onRoute hook beside it, for the document. */
+export function documentConditional(route: RouteOptions): void {
+  if (route.method !== 'GET' || !route.schema) return
+  const response = {
+    ...(route.schema.response as object),
+    304: { description: 'As `If-None-Match` has it', type: 'null' },
+  }
+  route.schema = { ...route.schema, response }
+}
