@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { openAccounts } from './accounts.ts'
+import { openCatalogue } from './catalogue.ts'
 import type { Config } from './config.ts'
 import { isMigrated } from './db/migrate.ts'
 import { favourites, wishlist } from './db/schema/lists.ts'
@@ -14,40 +15,24 @@ import { createPhotoService } from './modules/directors/photo-service.ts'
 import { createDirectorRepository } from './modules/directors/repository.ts'
 import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
 import { createDirectorService } from './modules/directors/service.ts'
-import { createExportRepository } from './modules/films/csv/export-repository.ts'
 import { filmExportRoutes } from './modules/films/csv/export-routes.ts'
-import { createFilmExport } from './modules/films/csv/export-service.ts'
-import { createImportRepository } from './modules/films/csv/import-repository.ts'
 import { filmImportRoutes } from './modules/films/csv/import-routes.ts'
-import { createFilmImport } from './modules/films/csv/import-service.ts'
 import { createDemoRepository, type DemoFilm } from './modules/films/demo-repository.ts'
-import { createFilmListing } from './modules/films/listing-service.ts'
-import { createFilmRepository } from './modules/films/repository.ts'
 import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
-import { createFilmService } from './modules/films/service.ts'
-import { createFilmShelf } from './modules/films/shelf.ts'
 import { createGenreRepository } from './modules/genres/repository.ts'
 import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
 import { createGenreService } from './modules/genres/service.ts'
 import { healthRoutes } from './modules/health/routes.ts'
-import { createKeptRepository } from './modules/lists/kept-repository.ts'
 import { createMatchingRepository } from './modules/lists/matching-repository.ts'
 import { createListRepository } from './modules/lists/repository.ts'
 import { listRoutes } from './modules/lists/routes.ts'
 import { createListService } from './modules/lists/service.ts'
-import { createListShelf, type ListShelf } from './modules/lists/shelf.ts'
+import type { ListShelf } from './modules/lists/shelf.ts'
 import { createTransferRepository } from './modules/lists/transfer-repository.ts'
 import { transferRoutes } from './modules/lists/transfer-routes.ts'
 import { createTransferService } from './modules/lists/transfer-service.ts'
 import { movieCatalogueRoutes } from './modules/movies/catalogue-routes.ts'
-import { createMovieCatalogue } from './modules/movies/catalogue-service.ts'
-import { createLocalSearch } from './modules/movies/local-search.ts'
-import { createMovieRepository } from './modules/movies/repository.ts'
 import { searchRoutes } from './modules/movies/routes.ts'
-import { createSearchRepository } from './modules/movies/search-repository.ts'
-import { createMovieService } from './modules/movies/service.ts'
-import { createMovieShelf } from './modules/movies/shelf.ts'
-import { createMovieStream } from './modules/movies/stream-repository.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
 import { createRatingService } from './modules/ratings/service.ts'
@@ -126,7 +111,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(openapiPlugin, { version: edges.version })
   await app.register(dbPlugin, { url: edges.databaseUrl })
   await app.register(memoryPlugin, { url: edges.databaseUrl, maxBytes: config.memoryCacheBytes })
-  const { database, memory } = app
+  const { database } = app
   await app.register(kinopoiskPlugin, {
     ...edges.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,
@@ -145,21 +130,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     // Last: a start that failed behind it would have printed the password for nothing.
     if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
   })
-  const movieRepository = createMovieRepository(database.db)
-  const searchLocally = createLocalSearch({
-    films: createSearchRepository(database.db),
-    gate: createGate({ name: 'local searches', max: 3, waiting: 100, waitMs: 5_000 }),
-  })
-  const movieShelf = createMovieShelf({ movies: movieRepository, memory })
-  const listShelf = createListShelf({ kept: createKeptRepository(database.db), memory })
-  const movies = createMovieService({
-    movies: movieRepository,
-    shelf: movieShelf,
-    marksOf: listShelf.both,
-    searchLocally,
-    kinopoisk: app.kinopoisk,
-  })
-  app.kinopoisk.onNews(movies.learn)
+  const { movies, listShelf, catalogue, films, filmExport, filmImport } = openCatalogue(app, edges)
   const genres = createGenreService({ genres: createGenreRepository(database.db) })
   const directorRepository = createDirectorRepository(database.db)
   const photos = createPhotoService({
@@ -172,32 +143,6 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     tasks: { ...tidying, leases: app.kinopoisk.tidy, photos: photos.sweep },
   })
   const directors = createDirectorService({ directors: directorRepository, photos })
-  const filmRepository = createFilmRepository(database.db)
-  const filmShelf = createFilmShelf({ films: filmRepository, memory })
-  const listing = createFilmListing({ films: filmRepository, shelf: filmShelf, memory })
-  const catalogue = createMovieCatalogue({
-    movies: movieRepository,
-    shelf: movieShelf,
-    stream: createMovieStream(database.sql),
-    count: listing.total,
-  })
-  const now = edges.clock && { now: edges.clock.now }
-  const films = createFilmService({
-    films: filmRepository,
-    listing,
-    shelf: filmShelf,
-    movies,
-    kinopoisk: app.kinopoisk,
-    ...now,
-  })
-  const filmExport = createFilmExport({
-    exports: createExportRepository(edges.databaseUrl),
-    gate: createGate({ name: 'exports', max: 2, waiting: 20, waitMs: 10_000 }),
-  })
-  const filmImport = createFilmImport({
-    imports: createImportRepository(edges.databaseUrl),
-    ...now,
-  })
   const list = (table: typeof favourites | typeof wishlist, keptBy: ListShelf['favourites']) =>
     createListService({ list: createListRepository(database.db, table), keptBy, movies })
   const transfer = createTransferService({

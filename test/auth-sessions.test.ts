@@ -34,7 +34,7 @@ describe('logging out', () => {
   })
 
   test.each(['/auth/logout', '/logout', '/logout/'])(
-    'POST %s ends the session at once on every replica',
+    'POST %s ends the session, also on other replicas',
     async (url) => {
       const { tokens, login } = await newUser()
       const other: Tokens = (await logIn(login)).json()
@@ -106,7 +106,7 @@ describe('the own sessions', () => {
     expect((await sessionsOf(fresh)).map(({ id }) => id)).toEqual([idOf(fresh)])
   })
 
-  test('end one by one, at once on every replica', async () => {
+  test('end one by one, also on other replicas', async () => {
     const { tokens, login } = await newUser()
     const other: Tokens = (await logIn(login)).json()
     const replica = await service.replica()
@@ -160,7 +160,7 @@ describe('the own sessions', () => {
   })
 })
 
-describe('what happens to an account counts on the next request, on every replica:', () => {
+describe('what happens to an account counts, also on other replicas:', () => {
   test.each(['blocking', 'a change of password elsewhere', 'deletion'])('%s ends its sessions', async (what) => {
     const { tokens, id, login } = await newUser()
     const replica = await service.replica()

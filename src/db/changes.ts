@@ -22,7 +22,6 @@ export interface Changes {
 
 const everyMs = 250
 const currentMs = 1_000
-const pruneMs = 60_000
 
 // Only what the last look could not see: a transaction that began before it may have been committed since.
 const look = `
@@ -40,6 +39,13 @@ interface Row {
   key: string | null
 }
 
+interface Options {
+  /** Told of the first of several failures. */
+  warn?: (error: unknown, message: string) => void
+  /** How long a change is there to be read; who looks less often begins anew. The same for all replicas. */
+  pruneMs?: number
+}
+
 interface Listener {
   changed(change: Change): void
   lost(): void
@@ -50,7 +56,7 @@ interface Listener {
  * another server, or one that crashed, so all is lost then. NOTIFY would tell sooner, but makes all commits of a database
  * take turns.
  */
-export function followChanges(url: string, warn: (error: unknown, message: string) => void = () => {}): Changes {
+export function followChanges(url: string, { warn = () => {}, pruneMs = 60_000 }: Options = {}): Changes {
   const listeners: Listener[] = []
   let session: Session | undefined
   let seen: Pick<Row, 'snapshot' | 'server'> | undefined
@@ -83,7 +89,6 @@ export function followChanges(url: string, warn: (error: unknown, message: strin
     seen = rows[0]
     seenAt = began
     if (pruned && began - pruned.at < pruneMs) return
-    // What each replica has seen: those that looked within the last minute, and others begin anew.
     if (pruned) await session.query(prune, [pruned.snapshot])
     pruned = { at: began, snapshot }
   }

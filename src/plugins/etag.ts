@@ -13,7 +13,8 @@ export function conditional(
   const tag = isRead && reply.statusCode === 200 ? tagOf(reply, payload) : undefined
   if (tag !== undefined && request.headers['if-none-match'] !== undefined && fresh(request.headers, { etag: tag })) {
     reply.code(304).removeHeader('content-type')
-    done(null, null)
+    // Fastify takes the body off an answer to HEAD, and wants one to do so.
+    done(null, request.method === 'HEAD' ? payload : null)
   } else done(null, payload)
 }
 

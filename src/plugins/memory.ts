@@ -17,7 +17,7 @@ declare module 'fastify' {
  * before the routes.
  */
 export default fp(async (app: FastifyInstance, options: { url: string; maxBytes: number }) => {
-  const changes = followChanges(options.url, (err, message) => app.log.warn({ err }, message))
+  const changes = followChanges(options.url, { warn: (err, message) => app.log.warn({ err }, message) })
   const memory = createMemory(changes, options.maxBytes)
   app.decorate('changes', changes)
   app.decorate('memory', memory)

@@ -36,11 +36,15 @@ export interface TestApp {
 
 export const jwtSecret = 'a secret of the tests, of more than 32 bytes'
 
-/** The real service over a database of its own and a sandbox of its own. `env` is the configuration. */
+/**
+ * The real service over a database of its own and a sandbox of its own. `env` is the configuration. What a test has
+ * changed by SQL shows in the next request, unless `isAlone`: then, as in production, only what a request has changed.
+ */
 export async function testApp(
   env: Record<string, string> = {},
   edges: Partial<Edges> = {},
   sandboxOptions: SandboxOptions = {},
+  isAlone = false,
 ): Promise<TestApp> {
   const url = await cloneDatabase()
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-data-'))
@@ -66,6 +70,7 @@ export async function testApp(
       limits: { longestLagMs: 60_000, ...edges.limits },
     })
     overhear(app, secrets)
+    if (!isAlone) catchUpFirst(app)
     return app
   }
   const apps = [await build()]
@@ -92,6 +97,16 @@ export async function testApp(
       refuseLeaks(log, secrets)
     },
   }
+}
+
+function catchUpFirst(app: FastifyInstance): void {
+  const inject = app.inject.bind(app) as (options: InjectOptions | string) => Promise<unknown>
+  Object.assign(app, {
+    async inject(options: InjectOptions | string) {
+      await app.changes.catchUp()
+      return inject(options)
+    },
+  })
 }
 
 /** As when Kinopoisk tells that calls are left, or that the key is accepted. */

@@ -25,9 +25,10 @@ interface Rule {
 const db = /^src\/db\//
 const errors = /^src\/errors\.ts$/
 const operations = /^src\/operations\.ts$/
+const wire = /^src\/wire\.ts$/
 const links = /^src\/links\.ts$/
 const schemas = /^src\/schemas\.ts$/
-const shared = /^src\/(forms|gate|names|typos)\.ts$/
+const shared = /^src\/(forms|gate|names|typos|wire)\.ts$/
 const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
 const otherServices = /^src\/modules\/\w+\/service\.ts$/
 const config = /^src\/config\.ts$/
@@ -43,7 +44,7 @@ const rules: Rule[] = [
   },
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
   { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/config-readers\.ts$/, /^src\/db\/errors\.ts$/] },
-  { from: /^src\/(app|accounts)\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
+  { from: /^src\/(app|accounts|catalogue)\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
   { from: config, may: () => [/^src\/config-readers\.ts$/] },
   { from: /^src\/(config-readers|errors|links|operations)\.ts$/, may: () => [] },
   { from: schemas, may: () => [errors] },
@@ -51,7 +52,7 @@ const rules: Rule[] = [
   { from: db, may: () => [db] },
   { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, errors] },
   { from: embedded, may: () => [embedded] },
-  { from: /^src\/plugins\//, may: () => [db, edges, errors, schemas, operations] },
+  { from: /^src\/plugins\//, may: () => [db, edges, errors, schemas, operations, wire] },
   { from: otherSchemas, may: () => [schemas, errors, otherSchemas] },
   {
     from: /^src\/modules\/\w+\/(?:[\w-]+-)?repository\.ts$/,

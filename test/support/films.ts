@@ -27,9 +27,13 @@ export interface Catalogue extends TestApp {
   add(given?: object): Promise<Film>
 }
 
-/** A service with an administrator, a reader and one director. */
-export async function catalogue(edges: Partial<Edges> = {}, env: Record<string, string> = {}): Promise<Catalogue> {
-  const service = await testApp(env, { firstAdmin, ...edges })
+/** A service with an administrator, a reader and one director; `isAlone` as for testApp. */
+export async function catalogue(
+  edges: Partial<Edges> = {},
+  env: Record<string, string> = {},
+  isAlone = false,
+): Promise<Catalogue> {
+  const service = await testApp(env, { firstAdmin, ...edges }, {}, isAlone)
   const admin = as(service.app, await testAdmin(service))
   const reader = as(service.app, await testUser(service.app))
   const post = (url: string, payload: object) => admin({ method: 'POST', url, payload })

@@ -1,0 +1,61 @@
+import type { FastifyInstance } from 'fastify'
+import { createGate } from './gate.ts'
+import type { Clock } from './kinopoisk/cache.ts'
+import { createExportRepository } from './modules/films/csv/export-repository.ts'
+import { createFilmExport } from './modules/films/csv/export-service.ts'
+import { createImportRepository } from './modules/films/csv/import-repository.ts'
+import { createFilmImport } from './modules/films/csv/import-service.ts'
+import { createFilmListing } from './modules/films/listing-service.ts'
+import { createFilmRepository } from './modules/films/repository.ts'
+import { createFilmService } from './modules/films/service.ts'
+import { createFilmShelf } from './modules/films/shelf.ts'
+import { createKeptRepository } from './modules/lists/kept-repository.ts'
+import { createListShelf } from './modules/lists/shelf.ts'
+import { createMovieCatalogue } from './modules/movies/catalogue-service.ts'
+import { createLocalSearch } from './modules/movies/local-search.ts'
+import { createMovieRepository } from './modules/movies/repository.ts'
+import { createSearchRepository } from './modules/movies/search-repository.ts'
+import { createMovieService } from './modules/movies/service.ts'
+import { createMovieShelf } from './modules/movies/shelf.ts'
+import { createMovieStream } from './modules/movies/stream-repository.ts'
+
+/** The part of app.ts that is about films: the catalogue in both vocabularies, and the look-ups in Kinopoisk. */
+export function openCatalogue(app: FastifyInstance, edges: { databaseUrl: string; clock?: Clock }) {
+  const { database, memory, kinopoisk } = app
+  const { db } = database
+  const movieRepository = createMovieRepository(db)
+  const movieShelf = createMovieShelf({ movies: movieRepository, memory })
+  const listShelf = createListShelf({ kept: createKeptRepository(db), memory })
+  const searchLocally = createLocalSearch({
+    films: createSearchRepository(db),
+    gate: createGate({ name: 'local searches', max: 3, waiting: 100, waitMs: 5_000 }),
+  })
+  const movies = createMovieService({
+    movies: movieRepository,
+    shelf: movieShelf,
+    marksOf: listShelf.both,
+    searchLocally,
+    kinopoisk,
+  })
+  kinopoisk.onNews(movies.learn)
+  const filmRepository = createFilmRepository(db)
+  const filmShelf = createFilmShelf({ films: filmRepository, memory })
+  const listing = createFilmListing({ films: filmRepository, shelf: filmShelf, memory })
+  const now = edges.clock && { now: edges.clock.now }
+  return {
+    movies,
+    listShelf,
+    catalogue: createMovieCatalogue({
+      movies: movieRepository,
+      shelf: movieShelf,
+      stream: createMovieStream(database.sql),
+      count: listing.total,
+    }),
+    films: createFilmService({ films: filmRepository, listing, shelf: filmShelf, movies, kinopoisk, ...now }),
+    filmExport: createFilmExport({
+      exports: createExportRepository(edges.databaseUrl),
+      gate: createGate({ name: 'exports', max: 2, waiting: 20, waitMs: 10_000 }),
+    }),
+    filmImport: createFilmImport({ imports: createImportRepository(edges.databaseUrl), ...now }),
+  }
+}

@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type Change, type Changes, followChanges } from '../src/db/changes.ts'
+import { connect, type Database } from '../src/db/connect.ts'
+import { cloneDatabase } from './support/app.ts'
+import { until } from './support/process.ts'
+
+let url: string
+let database: Database
+const followers: Changes[] = []
+
+beforeAll(async () => {
+  url = await cloneDatabase()
+  database = connect(url)
+})
+afterEach(() => {
+  for (const each of followers.splice(0)) each.close()
+})
+afterAll(() => database.close())
+
+/** Follows the database, and has begun. */
+async function follower(options?: { pruneMs: number }) {
+  const told: Change[] = []
+  let losses = 0
+  const changes = followChanges(url, options)
+  followers.push(changes)
+  changes.listen({ changed: (change) => told.push(change), lost: () => losses++ })
+  await until(() => changes.isCurrent())
+  return { changes, told, losses: () => losses }
+}
+
+const addFilm = async (sql = database.sql): Promise<string> => {
+  const [row] = await sql`insert into films (name) values ('Фильм') returning id`
+  return String(row?.id)
+}
+
+describe('Changes of the database are told', () => {
+  test('to whoever catches up, without waiting for the next look', async () => {
+    const { changes, told } = await follower()
+    const id = await addFilm()
+    await changes.catchUp()
+    expect(told).toEqual([{ topic: 'film', key: id }])
+  })
+
+  test('within a second to everybody else', async () => {
+    const { told } = await follower()
+    const id = await addFilm()
+    await until(() => told.length > 0)
+    expect(told).toEqual([{ topic: 'film', key: id }])
+  })
+
+  test('once they are committed, though the transaction began long before', async () => {
+    const { changes, told } = await follower()
+    const committing = Promise.withResolvers<void>()
+    const written = Promise.withResolvers<string>()
+    const transaction = database.sql.begin(async (tx) => {
+      written.resolve(await addFilm(tx as never))
+      await committing.promise
+    })
+    const id = await written.promise
+    const later = await addFilm()
+    await changes.catchUp()
+    await changes.catchUp()
+    expect(told).toEqual([{ topic: 'film', key: later }])
+    committing.resolve()
+    await transaction
+    await changes.catchUp()
+    expect(told).toEqual([
+      { topic: 'film', key: later },
+      { topic: 'film', key: id },
+    ])
+  })
+
+  test('not when they were rolled back', async () => {
+    const { changes, told } = await follower()
+    const undone = database.sql.begin(async (tx) => {
+      await addFilm(tx as never)
+      throw new Error('changed my mind')
+    })
+    await expect(undone).rejects.toThrow('changed my mind')
+    await changes.catchUp()
+    expect(told).toEqual([])
+  })
+
+  test('by topic: what a listing shows, what is told of a film, and who likes it', async () => {
+    const id = await addFilm()
+    const { changes, told } = await follower()
+    const [user] = await database.sql`insert into users (login, password_hash) values ('ann', '') returning id`
+    const steps: [string, () => PromiseLike<unknown>, Change[]][] = [
+      ['rate', () => database.sql`update films set rate = 8 where id = ${id}`, [{ topic: 'film', key: id }]],
+      ['poster', () => database.sql`update films set poster_url = 'p' where id = ${id}`, [{ topic: 'text', key: id }]],
+      [
+        'score',
+        () => database.sql`insert into ratings (user_id, film_id, value) values (${user?.id}, ${id}, 9)`,
+        [{ topic: 'text', key: id }],
+      ],
+      [
+        'favourite',
+        () => database.sql`insert into favourites (user_id, film_id) values (${user?.id}, ${id})`,
+        [
+          { topic: 'fans', key: id },
+          { topic: 'list', key: String(user?.id) },
+        ],
+      ],
+      ['wish', () => database.sql`delete from wishlist where user_id = ${user?.id}`, []],
+      ['block', () => database.sql`update users set blocked = true`, [{ topic: 'session', key: null }]],
+      ['director', () => database.sql`update directors set name = 'N'`, [{ topic: 'text', key: null }]],
+      ['emptied', () => database.sql`truncate kinopoisk_answers`, [{ topic: 'answer', key: null }]],
+    ]
+    for (const [what, change, expected] of steps) {
+      told.length = 0
+      await change()
+      await changes.catchUp()
+      expect([what, told]).toEqual([what, expected])
+    }
+  })
+
+  test('in one word where more than a thousand films changed at once', async () => {
+    const { changes, told } = await follower()
+    await database.sql`insert into films (name) select 'Много ' || n from generate_series(1, 1001) n`
+    await changes.catchUp()
+    expect(told).toEqual([{ topic: 'film', key: null }])
+  })
+})
+
+describe('Who can no longer follow', () => {
+  test('is not current, and begins anew by saying that all is lost', async () => {
+    const { changes, told, losses } = await follower()
+    expect(losses()).toBe(1)
+    await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'kinoteka-changes' and datname = current_database()`
+    await addFilm()
+    await changes.catchUp()
+    await until(() => losses() === 2 && changes.isCurrent())
+    told.length = 0
+    const id = await addFilm()
+    await changes.catchUp()
+    expect(told).toEqual([{ topic: 'film', key: id }])
+  })
+
+  test('catches up at once, as there is nothing to be behind', async () => {
+    const changes = followChanges('postgres://nobody@127.0.0.1:1/none')
+    followers.push(changes)
+    await changes.catchUp()
+    expect(changes.isCurrent()).toBe(false)
+  })
+})
+
+test('Old changes are removed, and not before every replica has had its time', async () => {
+  const { changes, told } = await follower({ pruneMs: 300 })
+  const rows = async () => (await database.sql`select count(*)::int as count from changes`)[0]?.count
+  const id = await addFilm()
+  await changes.catchUp()
+  expect(await rows()).toBeGreaterThan(0)
+  await sleep(400)
+  await until(async () => {
+    await changes.catchUp()
+    return (await rows()) === 0
+  })
+  expect(told).toContainEqual({ topic: 'film', key: id })
+})

@@ -1,0 +1,288 @@
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Change, Changes } from '../src/db/changes.ts'
+import { createMemory } from '../src/db/memory.ts'
+import { as, password, type TestUser, testUser } from './support/app.ts'
+import { type Catalogue, catalogue } from './support/films.ts'
+import { metricsOf, risesDuring } from './support/metrics.ts'
+import { inDatabase } from './support/movies.ts'
+import { until } from './support/process.ts'
+
+let service: Catalogue
+let other: FastifyInstance
+let reader: TestUser
+
+beforeAll(async () => {
+  // Nobody helps: a request sees what the service by itself lets it see.
+  service = await catalogue({}, { PUBLIC_CATALOGUE: 'true' }, true)
+  other = await service.replica()
+  reader = await testUser(service.app)
+  for (const app of [service.app, other]) await until(() => app.changes.isCurrent())
+})
+afterAll(() => service.close())
+
+const read = async (url: string, app = service.app) => (await as(app, reader)({ url })).json()
+
+/** What shows of a film, by where it shows. */
+function views(id: number) {
+  return {
+    film: (app?: FastifyInstance) => read(`/films/${id}`, app),
+    page: async (app?: FastifyInstance) => (await read(`/films?q=Film&limit=100`, app)).items.find(isIt),
+    movie: (app?: FastifyInstance) => read(`/movies/${id}`, app),
+    catalogue: async (app?: FastifyInstance) => (await read('/movies?page=1', app)).find(isIt),
+    favourite: async (app?: FastifyInstance) => (await read('/movies/favorites', app)).find(isIt),
+  }
+  function isIt(film: { id: number }) {
+    return film.id === id
+  }
+}
+
+describe('A write shows in the next request of its process', () => {
+  let id: number
+  beforeEach(async () => {
+    id = (await service.add()).id
+    await as(service.app, reader)({ method: 'POST', url: `/favorites/movies/${id}` })
+    for (const view of Object.values(views(id))) expect(await view()).toBeDefined()
+  })
+  const seen = async (of: (film: Record<string, unknown>) => unknown) =>
+    Promise.all(Object.values(views(id)).map(async (view) => of(await view())))
+
+  test('of a film', async () => {
+    for (const year of [2001, 2002, 2003]) {
+      await service.admin({ method: 'PATCH', url: `/films/${id}`, payload: { year } })
+      expect(await seen((film) => film.year)).toEqual([year, year, year, year, year])
+    }
+  })
+
+  test('of its director', async () => {
+    await service.admin({ method: 'PATCH', url: `/directors/${service.directorId}`, payload: { name: 'Another' } })
+    const director = { id: service.directorId, name: 'Another' }
+    expect(await seen((film) => film.director)).toEqual(Array.from({ length: 5 }, () => director))
+  })
+
+  test('of its genre', async () => {
+    const [genre] = await read('/genres')
+    await service.admin({ method: 'PATCH', url: `/genres/${genre.id}`, payload: { name: 'мелодрама' } })
+    const [first, ...others] = await seen((film) => film.genre)
+    expect([first, others[0]]).toEqual(['мелодрама', 'мелодрама'])
+    expect(others.slice(1)).toEqual(Array.from({ length: 3 }, () => ({ id: genre.id, name: 'мелодрама' })))
+    expect((await read('/films?genre=драма')).total).toBe(0)
+    expect((await read('/films?genre=Мелодрама')).total).toBeGreaterThan(0)
+    await service.admin({ method: 'PATCH', url: `/genres/${genre.id}`, payload: { name: 'драма' } })
+  })
+
+  test('of scores and favourites', async () => {
+    await as(service.app, reader)({ method: 'PUT', url: `/films/${id}/rating`, payload: { value: 9 } })
+    expect(await seen((film) => film.user_rate)).toEqual([9, 9, 9, 9, 9])
+    const ann = as(service.app, await testUser(service.app))
+    await ann({ method: 'POST', url: `/favorites/movies/${id}` })
+    expect((await views(id).movie()).favorites_count).toBe(2)
+    await ann({ method: 'DELETE', url: `/favorites/movies/${id}` })
+    expect((await views(id).movie()).favorites_count).toBe(1)
+    await as(service.app, reader)({ method: 'DELETE', url: `/favorites/movies/${id}` })
+    expect(await views(id).favourite()).toBeUndefined()
+  })
+
+  test('of totals', async () => {
+    const before = (await read('/films')).total
+    await service.add()
+    expect((await read('/films')).total).toBe(before + 1)
+    await service.admin({ method: 'DELETE', url: `/films/${id}` })
+    expect((await read('/films')).total).toBe(before)
+    expect((await service.app.inject(`/movies/${id}`)).statusCode).toBe(401)
+  })
+
+  test('of marks in a search', async () => {
+    const mark = async () => (await read('/movies/search?query=матрица')).items[0].is_favorite
+    const { items } = await read('/movies/search?query=матрица')
+    expect(await mark()).toBe(false)
+    await as(service.app, reader)({ method: 'POST', url: `/favorites/movies/${items[0].id}` })
+    expect(await mark()).toBe(true)
+    await as(service.app, reader)({ method: 'DELETE', url: `/favorites/movies/${items[0].id}` })
+    expect(await mark()).toBe(false)
+  })
+
+  test.each([
+    ['logging out', (user: TestUser) => as(service.app, user)({ method: 'POST', url: '/logout' })],
+    [
+      'a block',
+      ({ id }: TestUser) => service.admin({ method: 'PATCH', url: `/users/${id}`, payload: { blocked: true } }),
+    ],
+    [
+      'the end of the account',
+      (user: TestUser) => as(service.app, user)({ method: 'DELETE', url: '/user', payload: { password } }),
+    ],
+  ])('of %s', async (_, end) => {
+    const user = await testUser(service.app)
+    const profile = async (app = service.app) => (await as(app, user)({ url: '/user' })).statusCode
+    expect([await profile(), await profile(other)]).toEqual([200, 200])
+    expect((await end(user)).statusCode).toBeLessThan(300)
+    expect(await profile()).toBe(401)
+    await until(async () => (await profile(other)) === 401)
+  })
+})
+
+test('A write shows in other replicas, and one behind the back of all shows in all', async () => {
+  const { id } = await service.add()
+  await as(service.app, reader)({ method: 'POST', url: `/favorites/movies/${id}` })
+  const all = [service.app, other].flatMap((app) => Object.values(views(id)).map((view) => () => view(app)))
+  await until(async () => (await Promise.all(all.map((view) => view()))).every((film) => film !== undefined))
+  await service.admin({ method: 'PATCH', url: `/films/${id}`, payload: { year: 1977 } })
+  await until(async () => (await Promise.all(all.map((view) => view()))).every((film) => film.year === 1977))
+  await inDatabase(service.databaseUrl, (sql) => sql`update films set year = 1966 where id = ${id}`)
+  await until(async () => (await Promise.all(all.map((view) => view()))).every((film) => film.year === 1966))
+})
+
+test('What is in memory is not read again, and what it does is told', async () => {
+  const { id } = await service.add()
+  await read(`/films/${id}`)
+  const rises = await risesDuring(service.app, /^memory_cache_lookups_total.*"film"/, () => read(`/films/${id}`))
+  expect(rises).toEqual({ 'memory_cache_lookups_total{kind="film",result="hit"}': 1 })
+  const metrics = await metricsOf(service.app)
+  expect(metrics.get('memory_cache_current')).toBe(1)
+  expect(metrics.get('memory_cache_bytes')).toBeGreaterThan(0)
+})
+
+test('While changes cannot be followed everything is read from the database', async () => {
+  const { id } = await service.add()
+  await read(`/films/${id}`)
+  await service.app.database.sql`alter table changes rename to changes_away`
+  // For the triggers, but without what is looked for.
+  await service.app.database.sql`create table changes (topic text, key text)`
+  await until(() => !service.app.changes.isCurrent())
+  await inDatabase(service.databaseUrl, async (sql) => {
+    await sql`set session_replication_role = replica`
+    await sql`update films set year = 1955 where id = ${id}`
+  })
+  expect((await read(`/films/${id}`)).year).toBe(1955)
+  expect((await metricsOf(service.app)).get('memory_cache_current')).toBe(0)
+  await service.app.database.sql`drop table changes`
+  await service.app.database.sql`alter table changes_away rename to changes`
+  await until(() => service.app.changes.isCurrent())
+  expect((await read(`/films/${id}`)).year).toBe(1955)
+})
+
+describe('The memory', () => {
+  /** Changes that a test tells of. */
+  function told() {
+    const listeners: Parameters<Changes['listen']>[0][] = []
+    let isCurrent = true
+    const changes: Changes = {
+      isCurrent: () => isCurrent,
+      listen: (listener) => void listeners.push(listener),
+      catchUp: async () => {},
+      close: () => {},
+    }
+    return {
+      changes,
+      change: (change: Change) => {
+        for (const listener of listeners) listener.changed(change)
+      },
+      lose: () => {
+        for (const listener of listeners) listener.lost()
+      },
+      stop: () => {
+        isCurrent = false
+      },
+    }
+  }
+  const films = (of: ReturnType<typeof told>, maxBytes = 1_000_000) => {
+    const memory = createMemory(of.changes, maxBytes)
+    const shelf = memory.shelf<number, string>({
+      name: 'film',
+      sizeOf: (text) => text.length,
+      dropped: { film: 'one' },
+    })
+    return { memory, shelf }
+  }
+  const change = { topic: 'film', key: '1' } as const
+
+  test('reads a key once for all who ask at one time', async () => {
+    const { shelf } = films(told())
+    let reads = 0
+    const found = await Promise.all(Array.from({ length: 100 }, () => shelf.find(1, async () => `read ${++reads}`)))
+    expect(new Set(found)).toEqual(new Set(['read 1']))
+  })
+
+  test.each([
+    ['changes', (of: ReturnType<typeof told>) => of.change(change)],
+    ['may have changed, as changes were lost,', (of: ReturnType<typeof told>) => of.lose()],
+    ['changes with all others', (of: ReturnType<typeof told>) => of.change({ topic: 'film', key: null })],
+  ])('does not keep what %s while it is read, nor gives it to who comes after', async (_, happen) => {
+    const of = told()
+    const { shelf } = films(of)
+    const reading = Promise.withResolvers<string>()
+    const first = shelf.find(1, () => reading.promise)
+    happen(of)
+    expect(await shelf.find(1, async () => 'new')).toBe('new')
+    reading.resolve('old')
+    expect(await first).toBe('old')
+    expect(shelf.get(1)).toBe('new')
+  })
+
+  test('reads many at once, but not what is known or is being read', async () => {
+    const { shelf } = films(told())
+    const asked: number[][] = []
+    const many = (keys: number[]) =>
+      shelf.findMany(keys, async (missing) => {
+        asked.push(missing)
+        return new Map(missing.filter((key) => key !== 9).map((key) => [key, `film ${key}`]))
+      })
+    await shelf.find(2, async () => 'film 2')
+    const both = await Promise.all([many([3, 2, 1]), many([1, 4, 9])])
+    expect(both).toEqual([
+      ['film 3', 'film 2', 'film 1'],
+      ['film 1', 'film 4', undefined],
+    ])
+    expect(asked).toEqual([
+      [3, 1],
+      [4, 9],
+    ])
+  })
+
+  test('gives a failure to those who wait, and keeps nothing of it', async () => {
+    const { shelf } = films(told())
+    const fail = async () => {
+      throw new Error('gone')
+    }
+    await expect(Promise.all([shelf.find(1, fail), shelf.find(1, fail)])).rejects.toThrow('gone')
+    await expect(shelf.findMany([1, 2], fail)).rejects.toThrow('gone')
+    expect(await shelf.find(1, async () => 'there')).toBe('there')
+  })
+
+  test('gives nothing that may be wrong, and joins nobody, while changes are not followed', async () => {
+    const of = told()
+    const { shelf } = films(of)
+    await shelf.find(1, async () => 'old')
+    const reading = Promise.withResolvers<string>()
+    const slow = shelf.find(2, () => reading.promise)
+    of.stop()
+    expect(shelf.get(1)).toBeUndefined()
+    expect(await shelf.find(1, async () => 'new')).toBe('new')
+    expect(await shelf.find(2, async () => 'new')).toBe('new')
+    reading.resolve('old')
+    await slow
+  })
+
+  test('takes no more than it may, and drops what was longest unused', async () => {
+    const { memory, shelf } = films(told(), 100_000)
+    for (let key = 0; key < 200; key++) await shelf.find(key, async () => 'x'.repeat(1000))
+    expect(memory.figures().bytes).toBeLessThanOrEqual(100_000)
+    expect(memory.figures().bytes).toBeGreaterThan(90_000)
+    expect([shelf.get(0), shelf.get(199)?.length]).toEqual([undefined, 1000])
+  })
+
+  test('of no size keeps nothing', async () => {
+    const { shelf } = films(told(), 0)
+    expect(await shelf.find(1, async () => 'one')).toBe('one')
+    expect(await shelf.find(1, async () => 'two')).toBe('two')
+  })
+
+  test('keeps no longer than it may', async () => {
+    const memory = createMemory(told().changes, 1000)
+    const shelf = memory.shelf<string, number>({ name: 'page', sizeOf: () => 1, dropped: {}, ttlMs: 1 })
+    await shelf.find('a', async () => 1)
+    await until(() => shelf.get('a') === undefined)
+    expect(await shelf.find('a', async () => 2)).toBe(2)
+  })
+})
