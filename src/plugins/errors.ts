@@ -22,13 +22,13 @@ export default fp(async (app: FastifyInstance, { report }: ErrorsOptions) => {
   })
   // RFC 9110 10.1.1: an expectation that isn't known may be passed over; Node would send an empty 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
-      throw new AppError('bad_request', { detail: 'HTTP/1.1 needs the header Host (RFC 9112)' })
+      return done(new AppError('bad_request', { detail: 'HTTP/1.1 needs the header Host (RFC 9112)' }))
     }
-    if (!closing) return
+    if (!closing) return done()
     reply.header('connection', 'close')
-    throw new AppError('shutting_down')
+    done(new AppError('shutting_down'))
   })
   app.setNotFoundHandler((request, reply) => sendProblem(notFound(app, request), request, reply))
 })

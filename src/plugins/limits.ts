@@ -42,26 +42,31 @@ export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limit
   const { mostInFlight, bodyGraceMs, longestLagMs } = { ...usual, ...options.limits }
   app.server.maxConnections = mostConnections
   const inFlight = new Set<FastifyRequest>()
-  const enter = (request: FastifyRequest) => {
-    if (inFlight.size >= mostInFlight && !isExempt(request)) throw overloaded()
+  const enter = (request: FastifyRequest): AppError | undefined => {
+    if (inFlight.size >= mostInFlight && !isExempt(request)) return overloaded()
     inFlight.add(request)
+    return undefined
   }
-  const leave = async (request: FastifyRequest) => void inFlight.delete(request)
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     if (request.raw.rawHeaders.length > mostHeaders * 2) {
-      throw new AppError('headers_too_large', { detail: `There are more than ${mostHeaders} headers` })
+      return done(new AppError('headers_too_large', { detail: `There are more than ${mostHeaders} headers` }))
     }
     // A slow sender is not our load: with a body it counts from when that has come.
-    if (hasBody(request)) watchPace(request, reply, bodyGraceMs)
-    else enter(request)
+    if (!hasBody(request)) return done(enter(request))
+    watchPace(request, reply, bodyGraceMs)
+    done()
   })
-  app.addHook('preValidation', async (request) => {
-    if (hasBody(request)) enter(request)
-  })
+  app.addHook('preValidation', (request, _reply, done) => done(hasBody(request) ? enter(request) : undefined))
   // The work is done then; a slow reader is not our load either.
-  app.addHook('onSend', leave)
-  app.addHook('onResponse', leave)
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    inFlight.delete(request)
+    done(null, payload)
+  })
+  app.addHook('onResponse', (request, _reply, done) => {
+    inFlight.delete(request)
+    done()
+  })
 
   // The start blocks the event loop by rights: what was measured then says nothing.
   let judgedFrom = Number.POSITIVE_INFINITY
