@@ -11,40 +11,33 @@ import {
   filmQuestion,
   isFilmId,
   listQuestion,
-  type SearchAnswer,
   searchQuestion,
   staffQuestion,
   votesQuestion,
 } from './endpoints.ts'
 import { joined } from './flights.ts'
+import { once, resultOfSearch, type SearchResult } from './found.ts'
 import { leased } from './leased.ts'
 import { createLeaseRepository } from './leases.ts'
 import { createMeter, measured, type Result } from './meter.ts'
 import { createNews, type News } from './news.ts'
 import {
   type KinopoiskFilm,
-  type KinopoiskItem,
   type KinopoiskPerson,
   type KinopoiskVote,
   normaliseFilm,
-  normaliseItem,
   normalisePerson,
   normaliseVote,
 } from './normalise.ts'
-import { type Answer, type Ask, compose, type Layer, type Purpose, type Question } from './question.ts'
+import { type Answer, type Ask, compose, type Endpoint, type Layer, type Purpose, type Question } from './question.ts'
 import { retried } from './retry.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
 import { createTeller, type Told } from './told.ts'
 import { createUnasked } from './unasked.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
 
+export type { SearchResult } from './found.ts'
 export type { Told } from './told.ts'
-
-export interface SearchResult {
-  total: number
-  pages: number
-  items: KinopoiskItem[]
-}
 
 export interface VotesPage {
   total: number
@@ -90,26 +83,7 @@ export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   warn?: (error: unknown, message: string) => void
 }
 
-/** What is made of an answer, once for as long as the answer is in memory. */
-function once<A extends object, B, R extends object>(make: (answer: A, more: B) => R): (answer: A, more: B) => R {
-  const made = new WeakMap<A, R>()
-  return (answer, more) => {
-    const result = made.get(answer) ?? make(answer, more)
-    made.set(answer, result)
-    return result
-  }
-}
-
-const nothing: SearchAnswer = { searchFilmsCountResult: 0, films: [] }
-const resultOfSearch = once((answer: SearchAnswer, page: number): SearchResult => {
-  const items = answer.films.filter((film) => isFilmId(film.filmId))
-  // Upstream's own page count can't be trusted, its total can.
-  const total = Math.max(answer.searchFilmsCountResult, items.length && (page - 1) * pageSize + items.length)
-  return { total, pages: Math.min(maxPages, Math.ceil(total / pageSize)), items: items.map(normaliseItem) }
-})
-
 const pageSize = 20
-const maxPages = 20
 const maxVotePages = 100
 // The many calls of an import wait for their turns; an answer takes no longer than of any other call.
 const importWaitMs = 60_000
@@ -159,9 +133,18 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const ask = cached(answers, { shelf, clock, meter, inBackground, unforeseen })(anew)
   const told = createTeller(clock, sandbox)
 
+  // Bound once: finding a child by its labels takes longer than all else where an answer comes from memory.
+  const counters = new Map<string, { inc(): void }>()
+  function counterOf(endpoint: Endpoint, result: Result) {
+    const key = `${endpoint} ${result}`
+    const counter = counters.get(key) ?? meter.results.labels(endpoint, result)
+    counters.set(key, counter)
+    return counter
+  }
+
   /** Counts how the question was answered. */
   async function answer<T>(by: Ask, question: Question<T>, purpose: Purpose, seen?: Date): Promise<Answer<T>> {
-    const count = (result: Result) => meter.results.inc({ endpoint: question.endpoint, result })
+    const count = (result: Result) => counterOf(question.endpoint, result).inc()
     const waitMs = purpose === 'import' ? importWaitMs : options.timeoutMs
     try {
       const answer = await by(question, { purpose, deadline: performance.now() + waitMs, seen })
@@ -193,7 +176,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     refreshFilm: async (id, purpose = 'interactive') => filmTold(await askFilm(anew, id, purpose, clock.now())),
     async search(keyword, page) {
       const found = await answer(ask, searchQuestion(searchKey(keyword), page), 'interactive')
-      return told(found, resultOfSearch(found.value ?? nothing, page))
+      return told(found, resultOfSearch(found.value, page))
     },
     async votes(userId, page) {
       const found = await answer(ask, votesQuestion(userId, page), 'import')

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { inputFault } from '../../errors.ts'
 import type { Sort } from './schemas.ts'
 
@@ -9,14 +9,15 @@ interface Place {
 
 /** Opaque to clients; tied by `listing`, a text that names filters and sort, to the listing that it was made for. */
 export function writeCursor(listing: string, { key, id }: Place): string {
-  return Buffer.from(JSON.stringify([hash(listing), key, id])).toString('base64url')
+  return Buffer.from(JSON.stringify([nameOf(listing), key, id])).toString('base64url')
 }
 
 /** @throws {AppError} invalid_input */
 export function readCursor(cursor: string, listing: string, sort: Sort): Place {
   const [of, key, id] = parse(cursor)
   if (!isId(id) || !isKey(key, sort, id)) throw inputFault('query.cursor', 'is not a next_cursor')
-  if (of !== hash(listing)) throw inputFault('query.cursor', 'belongs to a listing with another sort or other filters')
+  if (of !== nameOf(listing))
+    throw inputFault('query.cursor', 'belongs to a listing with another sort or other filters')
   return { key, id }
 }
 
@@ -43,6 +44,6 @@ function isId(id: unknown): id is number {
   return typeof id === 'number' && Number.isInteger(id) && id > 0 && id <= 2_147_483_647
 }
 
-function hash(listing: string): string {
-  return createHash('sha256').update(listing).digest('base64url').slice(0, 10)
+function nameOf(listing: string): string {
+  return hash('sha256', listing, 'base64url').slice(0, 10)
 }

@@ -49,7 +49,8 @@ export function createMovieService({ movies, shelf, marksOf, searchLocally, kino
     } catch (error) {
       const movie = error instanceof AppError ? await shelf.find(id) : undefined
       if (!(error instanceof AppError) || !movie) throw error
-      const told = kinopoisk.instead(isPartial(movie) ? 'partial' : 'stale', movie.syncedAt, error.code)
+      const syncedAt = movie.syncedAt === undefined ? undefined : new Date(movie.syncedAt)
+      const told = kinopoisk.instead(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code)
       return { movie, told }
     }
   }
@@ -151,7 +152,7 @@ function isPartial(movie: KeptMovie): boolean {
 }
 
 function isNewer(told: KinopoiskFilm, known: KeptMovie | undefined): boolean {
-  return !known?.syncedAt || !known.complete || known.syncedAt < new Date(told.synced_at)
+  return !known?.syncedAt || !known.complete || known.syncedAt < told.synced_at
 }
 
 function movieNotFound(id: number): never {

@@ -12,8 +12,8 @@ export interface KeptMovie {
   json: Wire
   /** What upstream told is all there is; false where only a search or a vote told. */
   complete: boolean
-  /** When upstream last told about the film; undefined for what it never told about. */
-  syncedAt: Date | undefined
+  /** When upstream last told about the film, in ISO 8601; undefined for what it never told about. */
+  syncedAt: string | undefined
 }
 
 const stringify = stringifier(Movie as object)
@@ -66,6 +66,6 @@ function toKept(row: MovieRow): KeptMovie {
     json: toWire(stringify(row)),
     // One that is, or was, in the catalogue has a director.
     complete: block ? block.complete !== false : row.director_id !== null,
-    syncedAt: block ? new Date(block.synced_at) : undefined,
+    syncedAt: block?.synced_at,
   }
 }
