@@ -96,7 +96,8 @@ const quiet = new Set(['/livez', '/readyz', '/metrics'])
  */
 export default fp(async (app: FastifyInstance) => {
   app.exchanges.onEnd((exchange) => {
-    const { request, method, route, operation, status, seconds, aborted } = exchange
+    const { request, endpoint, status, seconds, aborted } = exchange
+    const { method, route, operation } = endpoint
     const level = quiet.has(route) && status < 500 ? 'debug' : 'info'
     request.log[level](
       {
@@ -116,7 +117,9 @@ export default fp(async (app: FastifyInstance) => {
   })
 })
 
-function dataOperation({ request, reply, method, operation, status, aborted }: Exchange) {
+/** Of what only reads, nothing. */
+function dataOperation({ request, reply, endpoint, status, aborted }: Exchange) {
+  const { method, operation } = endpoint
   const event = dataEvent(method, operation)
   if (!event || method === 'HEAD') return undefined
   // Adding to a list is 201, or 200 where it was there already.
