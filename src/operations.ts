@@ -1,13 +1,19 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** One request with its answer, told of once, when it has ended. */
-export interface Exchange {
-  request: FastifyRequest
-  reply: FastifyReply
+/** Where requests go: always the same object for the same address, so that what is known of it can be kept by it. */
+export interface Endpoint {
+  /** `OTHER` beyond the usual seven. */
   method: string
   /** The pattern, or `unmatched`: never what the client wrote. */
   route: string
   operation: string | undefined
+}
+
+/** One request with its answer, told of once, when it has ended. */
+export interface Exchange {
+  request: FastifyRequest
+  reply: FastifyReply
+  endpoint: Endpoint
   /** 499 when the client went away before an answer began. */
   status: number
   seconds: number

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { jwtSecret, type TestUser, testApp, testUser } from './support/app.ts'
 import {
+  bearer,
   checkLog,
   claimsOf,
   database,
@@ -94,6 +96,33 @@ describe('an access token', () => {
     }
   })
 
+  test('that has just been good is refused as soon as its time is over', async () => {
+    const { tokens } = await newUser()
+    const exp = Math.floor(Date.now() / 1000) + 5
+    const token = { access_token: jwt({ ...claimsOf(tokens.access_token), exp }) }
+    for (let i = 0; i < 3; i++) expect((await profile(token)).statusCode).toBe(200)
+    await sleep(exp * 1000 - Date.now() + 50)
+    expectInvalidToken(await profile(token))
+    expect((await profile(tokens)).statusCode).toBe(200)
+  })
+
+  test('that has just been good is refused as soon as its session has ended', async () => {
+    const { tokens } = await newUser()
+    for (let i = 0; i < 3; i++) expect((await profile(tokens)).statusCode).toBe(200)
+    expect((await service.app.inject({ method: 'POST', url: '/logout', headers: bearer(tokens) })).statusCode).toBe(204)
+    expectInvalidToken(await profile(tokens))
+  })
+
+  test('is told from others, however many there are', async () => {
+    const { accessTokens } = service.app
+    const sessionId = crypto.randomUUID()
+    const tokens = Array.from({ length: 12_000 }, (_, i) => accessTokens.sign({ userId: i + 1, sessionId }))
+    for (let round = 0; round < 2; round++) {
+      const strangers = tokens.filter((token, i) => accessTokens.verify(token).userId !== i + 1)
+      expect(strangers).toEqual([])
+    }
+  })
+
   test('expires after ACCESS_TTL', async () => {
     const brief = await testApp({ ACCESS_TTL: '2m' })
     const { tokens } = await testUser(brief.app)
@@ -107,7 +136,7 @@ describe('an access token', () => {
     const before = await testApp()
     const { tokens } = await testUser(before.app)
     const after = await testApp({}, { jwtSecrets: [fresh, jwtSecret], databaseUrl: before.databaseUrl })
-    expect((await profile(tokens, after.app)).statusCode).toBe(200)
+    for (let i = 0; i < 2; i++) expect((await profile(tokens, after.app)).statusCode).toBe(200)
     const renewed = await refresh(tokens, after.app)
     expect(renewed.statusCode).toBe(200)
     expect(renewed.json().access_token).toBe(jwt(claimsOf(renewed.json().access_token), { secret: fresh }))

@@ -306,6 +306,45 @@ describe('The form of the log', () => {
     expect(run.stdout()).not.toMatch(/hunter2|a@b/)
   })
 
+  test.each([
+    ['ends by itself', '', 0],
+    ['is ended', 'process.exit(3)', 3],
+    ['fails', 'throw new Error("x")', 1],
+    ['fails later', 'setTimeout(() => { throw new Error("x") }, 1)', 1],
+    [
+      'is told to stop',
+      'process.on("SIGTERM", () => process.exit()).kill(process.pid, "SIGTERM"); setInterval(() => {}, 9)',
+      0,
+    ],
+    [
+      'is killed right after it said that something failed',
+      'log.error("last"); process.kill(process.pid, "SIGKILL")',
+      'SIGKILL',
+    ],
+  ])('is whole when the process %s', async (_how, end, code) => {
+    const start = `import { loggerOptions } from '${repository}/src/plugins/logging.ts'
+      const { loggerInstance: log } = loggerOptions('info')
+      for (let i = 1; i <= 5000; i++) log.info({ i, text: 'x'.repeat(100) }, 'line')
+      ${end}`
+    const run = runNode(['--input-type=module', '-e', start])
+    expect(await run.ended()).toBe(code)
+    const lines = linesOf(run.stdout())
+    expect(lines.filter(({ msg }) => msg === 'line').map(({ i }) => i)).toEqual(
+      Array.from({ length: 5000 }, (_, i) => i + 1),
+    )
+    expect(lines.filter(({ msg }) => msg === 'last')).toHaveLength(code === 'SIGKILL' ? 1 : 0)
+  })
+
+  test('keeps nothing back for longer than a moment', async () => {
+    const code = `import { loggerOptions } from '${repository}/src/plugins/logging.ts'
+      loggerOptions('info').loggerInstance.info('now')
+      setInterval(() => {}, 1000)`
+    const run = runNode(['--input-type=module', '-e', code])
+    await run.printed(/"msg":"now"/)
+    run.child.kill('SIGKILL')
+    expect(await run.ended()).toBe('SIGKILL')
+  })
+
   test('is for people in a terminal', async () => {
     const code = `Object.defineProperty(process.stdout, 'isTTY', { value: true })
       const { loggerOptions } = await import('${repository}/src/plugins/logging.ts')

@@ -62,6 +62,24 @@ describe('Requests', () => {
     })
   })
 
+  test('are in one bucket for each, and below all that follow', async () => {
+    await service.get('/genres')
+    const series = /^(http_request_duration_seconds)_bucket\{le="([^"]+)",(.*)\}$/
+    const found = new Map<string, number[]>()
+    const metrics = await metricsOf(service.app)
+    for (const [name, value] of metrics) {
+      const [, , , labels] = series.exec(name) ?? []
+      if (labels) found.set(labels, [...(found.get(labels) ?? []), value])
+    }
+    expect(found.size).toBeGreaterThan(0)
+    for (const [labels, values] of found) {
+      expect(values, labels).toHaveLength(15)
+      expect(values, labels).toEqual(values.toSorted((a, b) => a - b))
+      expect(values.at(-1), labels).toBe(metrics.get(`http_request_duration_seconds_count{${labels}}`))
+      expect(metrics.get(`http_request_duration_seconds_sum{${labels}}`), labels).toBeGreaterThan(0)
+    }
+  })
+
   test('count their bytes on the wire in both directions, and are in flight meanwhile', async () => {
     const { app, close } = await testApp()
     const address = await app.listen({ port: 0 })

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { LogController } from 'fastify'
 import fp from 'fastify-plugin'
-import { type LoggerOptions, pino, stdSerializers, stdTimeFunctions } from 'pino'
+import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
 import { isQueryError, withoutValues } from '../db/errors.ts'
 import { dataEvent, type Exchange, outcomeOf } from '../operations.ts'
@@ -26,20 +26,55 @@ const secrets = [
 export function loggerOptions(level: string, stream?: NodeJS.WritableStream): FastifyServerOptions {
   const options: LoggerOptions = {
     level,
-    timestamp: stdTimeFunctions.isoTime,
+    timestamp: isoTime(),
     // Never a body, a header or a query here; this is the second fence. pino's wildcards would cost more than all of the line.
     redact: secrets,
     formatters: { log: withoutNested },
     serializers: { err: serializeError },
   }
-  const target = stream ?? (process.stdout.isTTY ? pretty({ sync: true, ignore: 'pid,hostname' }) : undefined)
+  const target = stream ?? (process.stdout.isTTY ? pretty({ sync: true, ignore: 'pid,hostname' }) : together())
   return {
-    loggerInstance: (target ? pino(options, target) : pino(options)) as never,
+    loggerInstance: pino(options, target) as never,
     genReqId: (request) => {
       const given = request.headers['x-request-id']
       return typeof given === 'string' && requestIdForm.test(given) ? given : randomUUID()
     },
     logController: logController(),
+  }
+}
+
+const heldMs = 10
+
+/**
+ * Stdout, written to at most every 10 ms: a write for each line costs more than all else about it. What is an error, and what
+ * the process says at its end, however it comes to notice that, waits for nothing. Killed outright it loses 10 ms of lines.
+ */
+function together(): DestinationStream {
+  const stdout = pino.destination({ fd: 1, sync: true })
+  let lines = ''
+  const write = () => {
+    if (lines) stdout.write(lines)
+    lines = ''
+  }
+  process.on('exit', write)
+  return {
+    write(line) {
+      if (!lines) setTimeout(write, heldMs).unref()
+      lines += line
+      if (/^{"level":[56]/.test(line)) write()
+    },
+  }
+}
+
+/** pino's isoTime, worked out once for all lines of a millisecond. */
+function isoTime(): () => string {
+  let last = 0
+  let text = ''
+  return () => {
+    const now = Date.now()
+    if (now !== last) text = `,"time":"${new Date(now).toISOString()}"`
+    last = now
+    return text
   }
 }
 
@@ -61,7 +96,8 @@ const quiet = new Set(['/livez', '/readyz', '/metrics'])
  */
 export default fp(async (app: FastifyInstance) => {
   app.exchanges.onEnd((exchange) => {
-    const { request, method, route, operation, status, seconds, aborted } = exchange
+    const { request, endpoint, status, seconds, aborted } = exchange
+    const { method, route, operation } = endpoint
     const level = quiet.has(route) && status < 500 ? 'debug' : 'info'
     request.log[level](
       {
@@ -81,7 +117,9 @@ export default fp(async (app: FastifyInstance) => {
   })
 })
 
-function dataOperation({ request, reply, method, operation, status, aborted }: Exchange) {
+/** Of what only reads, nothing. */
+function dataOperation({ request, reply, endpoint, status, aborted }: Exchange) {
+  const { method, operation } = endpoint
   const event = dataEvent(method, operation)
   if (!event || method === 'HEAD') return undefined
   // Adding to a list is 201, or 200 where it was there already.

@@ -6,6 +6,8 @@ import { type Exchange, operationName, outcomeOf } from '../operations.ts'
 type Count = (exchange: Exchange) => void
 type MakeCounter = ReturnType<typeof counters>
 
+// Most requests only read: one look for them.
+const countedOperation = /^(addTo|removeFrom|import|export|putRating|deleteRating|setDirectorPhoto)/
 const outcomes = ['ok', 'refused', 'failed', 'aborted']
 
 /**
@@ -14,17 +16,18 @@ const outcomes = ['ok', 'refused', 'failed', 'aborted']
  */
 export default fp(async (app: FastifyInstance) => {
   const counter = counters(app)
-  for (const count of [
+  const counts = [
     countListChanges(app, counter),
     countRatings(counter),
     countPhotos(counter),
     countImports(app, counter),
     countExports(app, counter),
-  ]) {
-    app.exchanges.onEnd((exchange) => {
-      if (exchange.operation && exchange.method !== 'HEAD') count(exchange)
-    })
-  }
+  ]
+  app.exchanges.onEnd((exchange) => {
+    const { operation, method } = exchange.endpoint
+    if (!operation || method === 'HEAD' || !countedOperation.test(operation)) return
+    for (const count of counts) count(exchange)
+  })
 })
 
 function counters({ metrics }: FastifyInstance) {
@@ -49,7 +52,7 @@ function countListChanges(app: FastifyInstance, counter: MakeCounter): Count {
   onOperation(app, /^addTo([A-Z][a-z]+)$/, (list) => {
     for (const change of ['add', 'remove']) changes.inc({ list, change }, 0)
   })
-  return ({ operation = '', status }) => {
+  return ({ endpoint: { operation = '' }, status }) => {
     const [, verb, list = ''] = /^(addTo|removeFrom)([A-Z][a-z]+)$/.exec(operationName(operation)) ?? []
     if (verb === 'addTo' && status === 201) changes.inc({ list: list.toLowerCase(), change: 'add' })
     if (verb === 'removeFrom' && status === 204) changes.inc({ list: list.toLowerCase(), change: 'remove' })
@@ -64,7 +67,7 @@ function countRatings(counter: MakeCounter): Count {
     'putRating 200': 'change',
     'deleteRating 204': 'remove',
   }
-  return ({ operation, status }) => {
+  return ({ endpoint: { operation }, status }) => {
     const change = known[`${operation} ${status}`]
     if (change) changes.inc({ change })
   }
@@ -73,7 +76,7 @@ function countRatings(counter: MakeCounter): Count {
 function countPhotos(counter: MakeCounter): Count {
   const uploads = counter('photo_uploads_total', 'Photos of directors that were sent', ['outcome'])
   for (const outcome of outcomes) uploads.inc({ outcome }, 0)
-  return ({ operation, status, aborted }) => {
+  return ({ endpoint: { operation }, status, aborted }) => {
     if (operation === 'setDirectorPhoto') uploads.inc({ outcome: outcomeOf(status, aborted) })
   }
 }
@@ -103,7 +106,7 @@ function countImports(app: FastifyInstance, counter: MakeCounter): Count {
       return payload
     })
   })
-  return ({ operation = '', request, status, aborted }) => {
+  return ({ endpoint: { operation = '' }, request, status, aborted }) => {
     const [, kind] = /^import([A-Z]\w*)$/.exec(operation)?.map((each) => each.toLowerCase()) ?? []
     if (!kind) return
     const outcome = outcomeOf(status, aborted)
@@ -123,7 +126,7 @@ function countExports(app: FastifyInstance, counter: MakeCounter): Count {
   onOperation(app, /^export([A-Z]\w*)$/, (kind) => {
     for (const outcome of outcomes) exports.inc({ kind, outcome }, 0)
   })
-  return ({ operation = '', status, aborted }) => {
+  return ({ endpoint: { operation = '' }, status, aborted }) => {
     const [, kind] = /^export([A-Z]\w*)$/.exec(operation)?.map((each) => each.toLowerCase()) ?? []
     if (kind) exports.inc({ kind, outcome: outcomeOf(status, aborted) })
   }

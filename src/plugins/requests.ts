@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { ErrorCode } from '../errors.ts'
-import type { Exchange } from '../operations.ts'
+import type { Endpoint, Exchange } from '../operations.ts'
 
 export interface Exchanges {
   /** How many are under way. */
@@ -29,6 +29,7 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
  */
 export default fp(async (app: FastifyInstance) => {
   const listeners: ((exchange: Exchange) => void)[] = []
+  const endpointOf = endpoints()
   const exchanges: Exchanges = {
     inFlight: 0,
     onEnd: (listener) => void listeners.push(listener),
@@ -36,16 +37,17 @@ export default fp(async (app: FastifyInstance) => {
       const began = performance.now()
       const { raw } = reply
       exchanges.inFlight++
+      let underWay = true
       const end = (aborted: boolean) => {
-        raw.off('finish', finished).off('close', closed)
+        if (!underWay) return
+        underWay = false
         exchanges.inFlight--
+        const status = aborted && !raw.headersSent ? 499 : reply.statusCode
         const seconds = (performance.now() - began) / 1000
-        const exchange = { ...describe(request, reply, aborted), seconds }
+        const exchange = { request, reply, endpoint: endpointOf(request), status, seconds, aborted }
         for (const listener of listeners) listener(exchange)
       }
-      const finished = () => end(false)
-      const closed = () => end(true)
-      raw.on('finish', finished).on('close', closed)
+      raw.on('finish', () => end(false)).on('close', () => end(true))
     },
   }
   app.decorate('exchanges', exchanges)
@@ -56,15 +58,19 @@ export default fp(async (app: FastifyInstance) => {
   })
 })
 
-function describe(request: FastifyRequest, reply: FastifyReply, aborted: boolean): Omit<Exchange, 'seconds'> {
-  const { url = 'unmatched', schema } = request.routeOptions
-  return {
-    request,
-    reply,
-    method: methods.has(request.method) ? request.method : 'OTHER',
-    route: url,
-    operation: (schema as { operationId?: string } | undefined)?.operationId,
-    status: aborted && !reply.raw.headersSent ? 499 : reply.statusCode,
-    aborted,
+/** Works out once where a route leads; by method where there is none. */
+function endpoints(): (request: FastifyRequest) => Endpoint {
+  const byRoute = new WeakMap<object, Endpoint>()
+  const unmatched = new Map<string, Endpoint>()
+  return (request) => {
+    const { url, schema, config } = request.routeOptions
+    const method = methods.has(request.method) ? request.method : 'OTHER'
+    const known = url === undefined ? unmatched.get(method) : byRoute.get(config)
+    if (known) return known
+    const { operationId: operation } = (schema ?? {}) as { operationId?: string }
+    const endpoint = { method, route: url ?? 'unmatched', operation }
+    if (url === undefined) unmatched.set(method, endpoint)
+    else byRoute.set(config, endpoint)
+    return endpoint
   }
 }

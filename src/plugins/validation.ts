@@ -25,7 +25,7 @@ export default fp(async (app: FastifyInstance) => {
 
   app.setValidatorCompiler(({ schema, httpPart }) => {
     const validate = ajv.compile(schema as object)
-    const properties = (schema as JsonSchema).properties ?? {}
+    const properties = Object.entries((schema as JsonSchema).properties ?? {})
     if (httpPart !== 'querystring' && httpPart !== 'params') return explain(validate, (data) => cut(properties, data))
     return explain(validate, (data) => readText(properties, data))
   })
@@ -61,15 +61,15 @@ function knownOf(validate: ValidateFunction): Record<string, unknown> {
 }
 
 /** One item too many is told as well as a million: ajv would look at each, and keep an error of each. */
-function cut(properties: Record<string, JsonSchema>, data: Record<string, unknown>): void {
-  for (const [name, { maxItems }] of Object.entries(properties)) {
+function cut(properties: [string, JsonSchema][], data: Record<string, unknown>): void {
+  for (const [name, { maxItems }] of properties) {
     const value = data?.[name]
     if (maxItems !== undefined && Array.isArray(value)) data[name] = value.slice(0, maxItems + 1)
   }
 }
 
-function readText(properties: Record<string, JsonSchema>, data: Record<string, unknown>): void {
-  for (const [name, schema] of Object.entries(properties)) {
+function readText(properties: [string, JsonSchema][], data: Record<string, unknown>): void {
+  for (const [name, schema] of properties) {
     const value = data[name]
     if (value === undefined) continue
     if (schema.type === 'array') data[name] = [value].flat().map((item) => readValue(schema.items?.type, item))
