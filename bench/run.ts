@@ -1,7 +1,8 @@
 /**
  * The service and its peers side by side: npm run bench -- [--films 100000] [--rounds 3] [--seconds 8]
  *   [--only detail,list] [--peers go,fastify] [--growth] [--soak MINUTES]
- * --growth (10,000 to 1,000,000 films, 1 to 256 connections) and --soak (mixed load) leave out all else unless --only names it.
+ * --growth (1 to 256 connections, databases of --sizes 10000,100000,1000000) and --soak (mixed load) leave out all else
+ * unless --only names it.
  * One PostgreSQL, one set of films; each in turn under load, the server on one core, database and load on another. Peers
  * whose Debian packages are not there are left out. Writes RESULTS.md beside this file.
  */
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     peers: { type: 'string', default: Object.keys(peers).join() },
     growth: { type: 'boolean', default: false },
+    sizes: { type: 'string', default: '10000,100000,1000000' },
     soak: { type: 'string' },
   },
 })
@@ -90,7 +92,8 @@ async function bench(): Promise<void> {
     if (values.soak) take(await measureSoak(stage, Number(values.soak), options))
     await stage.stop()
   }
-  if (values.growth) tables.push(...(await measureGrowth(server, chosenPeers, options)))
+  if (values.growth)
+    tables.push(...(await measureGrowth(server, chosenPeers, values.sizes.split(',').map(Number), options)))
   await report(await machineFacts(server.version), [goalTable(goals), ...tables])
 }
 

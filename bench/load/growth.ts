@@ -6,11 +6,15 @@ import type { Options } from './rounds.ts'
 import { openStage } from './stage.ts'
 import { load, writeRequests } from './wrk.ts'
 
-const sizes = [10_000, 100_000, 1_000_000]
 const connections = [1, 8, 64, 256]
 
 /** Details and lists with ten and a hundred times the films, and with more and more connections. */
-export async function measureGrowth(server: Server, peers: string[], options: Options): Promise<Table[]> {
+export async function measureGrowth(
+  server: Server,
+  peers: string[],
+  sizes: number[],
+  options: Options,
+): Promise<Table[]> {
   const { seconds, temporary, say } = options
   const tables = { detail: [] as string[][], list: [] as string[][] }
   let names: string[] = []

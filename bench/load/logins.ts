@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Goal, ratio } from './goals.ts'
 import { password, users } from './people.ts'
 import { type Table, titleOf } from './report.ts'
@@ -9,6 +10,9 @@ import { type Figures, load, writeRequests } from './wrk.ts'
 
 // Readers who take their time: some 400 requests/s, far from all that the service can do.
 const calm = { connections: 8, pauseMs: 20 }
+// Enough to keep a core busy, and few enough to be done with soon after the end.
+const atOnce = { connections: 16 }
+const settleMs = 1_000
 
 /** Logins against a bare check of passwords, and what a film's readers notice of them. */
 export async function measureLogins(stage: Stage, { rounds, seconds, temporary, say }: Options) {
@@ -30,13 +34,15 @@ export async function measureLogins(stage: Stage, { rounds, seconds, temporary, 
   const found = { bare: [] as Figures[], ours: [] as Figures[], idle: [] as Figures[], busy: [] as Figures[] }
   for (let round = 1; round <= rounds; round += 1) {
     const from = round / (rounds + 1)
-    if (bare) found.bare.push(await load({ ...common, target: bare, file: logins, from }))
-    found.ours.push(await load({ ...common, target: service, file: logins, from }))
+    if (bare) found.bare.push(await load({ ...common, ...atOnce, target: bare, file: logins, from }))
+    found.ours.push(await load({ ...common, ...atOnce, target: service, file: logins, from }))
+    await sleep(settleMs)
     found.idle.push(await load({ ...common, ...calm, target: service, file: films, from }))
     const [busy] = await Promise.all([
       load({ ...common, ...calm, target: service, file: films, from }),
-      load({ ...common, target: service, file: logins, from: from / 2 }),
+      load({ ...common, ...atOnce, target: service, file: logins, from: from / 2 }),
     ])
+    await sleep(settleMs)
     found.busy.push(busy)
     say(
       `round ${round}: logins ${found.ours.at(-1)?.rate.toFixed(0)}/s, p99 of a film meanwhile ${busy.p99.toFixed(1)} ms`,
@@ -52,7 +58,7 @@ export async function measureLogins(stage: Stage, { rounds, seconds, temporary, 
   ]
   const table: Table = {
     title: 'logins',
-    note: 'The last two rows are films read at some 400 requests/s by 8 connections: alone, and while 64 log in.',
+    note: '16 connections log in. The last two rows are films read at some 400 requests/s by 8 connections: alone, and while 16 log in.',
     header: ['target', 'requests/s', 'p50 ms', 'p99 ms', 'server CPU µs/request', 'peak RSS MB', 'failed'],
     rows: [
       row(titleOf('argon2'), found.bare),

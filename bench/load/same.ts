@@ -22,7 +22,7 @@ export async function compareAnswers(stage: Stage): Promise<string[]> {
       return [cursorOf(a), cursorOf(b)] as const
     }
     for (const id of ids.slice(0, 30)) await same(`/films/${id}`)
-    for (const { path } of lists(30)) await same(path)
+    for (const { path } of lists(60)) await same(path)
     const [mine, theirs] = await same(repeatedList)
     if (mine && theirs) {
       const next = (cursor: string) => ({ path: `${repeatedList}&cursor=${cursor}` })
@@ -61,7 +61,14 @@ function withoutCursor(answer: Record<string, unknown>): unknown {
 }
 
 function different(name: string, path: string, ours: unknown, theirs: unknown): Error {
-  return new Error(
-    `${name} answers another JSON for ${path}:\n${JSON.stringify(ours)}\n${name}:\n${JSON.stringify(theirs)}`,
-  )
+  return new Error(`${name} answers another JSON for ${path}: ${firstDifference(ours, theirs)}`)
+}
+
+function firstDifference(ours: unknown, theirs: unknown, at = 'answer'): string {
+  const [a, b] = [ours, theirs].map((value) => (typeof value === 'object' && value !== null ? value : undefined))
+  if (!a || !b) return `${at} is ${JSON.stringify(theirs)}, ours ${JSON.stringify(ours)}`
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])]
+  const of = (value: object, name: string): unknown => Object.entries(value).find(([key]) => key === name)?.[1]
+  const name = names.find((each) => !isDeepStrictEqual(of(a, each), of(b, each)))
+  return name === undefined ? `${at} has another shape` : firstDifference(of(a, name), of(b, name), `${at}.${name}`)
 }

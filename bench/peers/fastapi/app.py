@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import List, Optional
 
 from fastapi import Depends, FastAPI, HTTPException, Query
@@ -150,6 +151,10 @@ async def count(db, name, conditions):
     return total
 
 
+def read_cursor(cursor):
+    return json.loads(base64.urlsafe_b64decode(cursor + "=="), parse_float=Decimal)
+
+
 @app.get("/films/{id}", response_model=FilmOut)
 async def get_film(id: int, db: AsyncSession = Depends(session)):
     film = await db.scalar(select(Film).where(Film.id == id).options(*whole))
@@ -162,7 +167,7 @@ async def get_film(id: int, db: AsyncSession = Depends(session)):
 async def list_films(
     limit: int = Query(20, ge=1, le=100),
     genre: Optional[str] = None,
-    min_rate: Optional[float] = None,
+    min_rate: Optional[Decimal] = None,
     year_from: Optional[int] = None,
     sort: str = "id",
     cursor: Optional[str] = None,
@@ -179,7 +184,7 @@ async def list_films(
     key = by_rate if sort == "-rate" else Film.id
     query = select(Film).where(*conditions)
     if cursor is not None:
-        query = query.where(tuple_(key, Film.id) > tuple_(*json.loads(base64.urlsafe_b64decode(cursor + "=="))))
+        query = query.where(tuple_(key, Film.id) > tuple_(*read_cursor(cursor)))
     rows = (await db.scalars(query.order_by(key, Film.id).limit(limit + 1).options(*whole))).all()
     items = rows[:limit]
     more = len(rows) > limit
