@@ -16,6 +16,8 @@ import { startTraffic } from './proof/traffic.ts'
 const [tools = '/usr/bin', wanted = ''] = process.argv.slice(2)
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 const failures: string[] = []
+/** For an alert to come or to go; the machine may be busy. */
+const patienceMs = 120_000
 /** What the panels of an alert show under its fault. */
 const under: string[] = []
 
@@ -118,7 +120,7 @@ async function checkFault(stage: Stage, fault: Fault): Promise<void> {
   const fired = new Set<string>()
   // Nobody is told that nobody can be told.
   const told = () => fault.alerts.every((name) => stage.notified.has(name) || name === 'AlertsUnsent')
-  const deadline = Date.now() + 60_000
+  const deadline = Date.now() + patienceMs
   while (Date.now() < deadline && !(fired.size === fault.alerts.length && told())) {
     for (const name of await firing(stage)) if (fault.alerts.includes(name)) fired.add(name)
     await sleep(300)
@@ -135,12 +137,13 @@ async function checkFault(stage: Stage, fault: Fault): Promise<void> {
     if (!fired.has(name)) failures.push(`${name} did not fire: ${fault.name}`)
   }
   under.push(...shown.map((row) => `${row} ${fault.name} |`))
+  failures.push(...stage.dead())
   if (!told()) failures.push(`Alertmanager did not send all of ${fault.alerts}`)
 }
 
 /** What has been fired ends by itself; nothing of it may count for the next fault. */
 async function settle(stage: Stage, isMeant: (alert: string) => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000
+  const deadline = Date.now() + patienceMs
   while ((await firing(stage)).some(isMeant)) {
     if (Date.now() > deadline) return void failures.push(`${(await firing(stage)).filter(isMeant)} fires on and on`)
     await sleep(1000)

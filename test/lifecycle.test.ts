@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { Agent, request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { cloneDatabase, password, testApp } from './support/app.ts'
 import { expectProblem } from './support/problems.ts'
-import { cleanUp, freshFolder, type Program, repository, runNode, until } from './support/process.ts'
+import { cleanUp, freshFolder, type Program, repository, runNode, runProgram, until } from './support/process.ts'
 import { startProxy } from './support/proxy.ts'
 
 const closers: (() => unknown)[] = []
@@ -16,8 +18,11 @@ afterEach(async () => {
 /** The service as `npm start` runs it, on a database of its own. */
 function startReplica(databaseUrl: string, dataDir: string, env: Record<string, string> = {}): Program {
   const entry = ['--import', join(repository, 'src/instrument.ts'), join(repository, 'src/server.ts')]
-  const needed = { PORT: '0', DATABASE_URL: databaseUrl, DATA_DIR: dataDir, JWT_SECRET: 'x'.repeat(32) }
-  return runNode(entry, { env: { ...needed, LOG_LEVEL: 'info', ...env } })
+  return runNode(entry, { env: { ...environment(databaseUrl, dataDir), ...env } })
+}
+
+function environment(databaseUrl: string, dataDir: string): Record<string, string> {
+  return { PORT: '0', DATABASE_URL: databaseUrl, DATA_DIR: dataDir, JWT_SECRET: 'x'.repeat(32), LOG_LEVEL: 'info' }
 }
 
 const addressOf = (replica: Program) => replica.printed(/listening at (http:\/\/[^"]+)"/)
@@ -81,6 +86,30 @@ describe('On SIGTERM', () => {
     await until(async () => (await statusOf(`${address}/readyz`)) === 503)
     replica.child.kill('SIGTERM')
     expect(await replica.ended()).toBe(1)
+  })
+})
+
+describe('With few files to open', () => {
+  test.skipIf(process.platform !== 'linux')('more connections than files do not end it', async () => {
+    const entry = ['--import', join(repository, 'src/instrument.ts'), join(repository, 'src/server.ts')]
+    const limited = ['-c', 'ulimit -n 200 && exec "$0" "$@"', process.execPath, ...entry]
+    const replica = runProgram('sh', limited, { env: environment(await cloneDatabase(), await freshFolder()) })
+    const address = await addressOf(replica)
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const alive = () => ask(`${address}/livez`, agent)
+    await alive()
+    const { hostname, port } = new URL(address)
+    const sockets = Array.from({ length: 300 }, () => connect(Number(port), hostname).on('error', () => {}))
+    closers.push(() => [agent, ...sockets].map((each) => each.destroy()))
+    // A few times as long as the load is measured for.
+    for (let i = 0; i < 15; i++) {
+      expect(await alive()).toMatchObject({ status: 200 })
+      await sleep(200)
+    }
+    for (const socket of sockets) socket.destroy()
+    await until(async () => (await statusOf(`${address}/readyz`)) === 200)
+    replica.child.kill('SIGTERM')
+    expect(await replica.ended()).toBe(0)
   })
 })
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Dashboard, Panel } from '@grafana/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { faults } from '../deploy/proof/faults.ts'
 import { files } from '../grafana/build.ts'
 import { datasource } from '../grafana/source/panels.ts'
 import { sections } from '../grafana/source/sections.ts'
@@ -94,6 +95,11 @@ describe('An alert', () => {
       const cases = text.split(`alertname="${name}",`).slice(1)
       expect(cases.map((each) => /exp_samples: (\[\]|\[\{)/.exec(each)?.[1])).toEqual(['[]', '[{'])
     }
+  })
+
+  test('has a fault that makes it fire in deploy/prove.ts', () => {
+    const fired = new Set(faults.flatMap((fault) => fault.alerts))
+    expect(fired).toEqual(new Set(alerts.map(({ alert }) => alert)))
   })
 
   test('of the runbook that another one refers to is there', async () => {

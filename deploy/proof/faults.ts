@@ -93,11 +93,11 @@ export const faults: Fault[] = [
     },
   },
   {
-    name: '150 idle connections where 200 files may be open',
+    name: '800 idle connections where 1000 files may be open',
     alerts: ['FilesRunOut'],
     inject: async (stage, signal) => {
       const { port, hostname } = new URL(stage.address('b'))
-      const sockets = Array.from({ length: 150 }, () => connect(Number(port), hostname).on('error', () => {}))
+      const sockets = Array.from({ length: 800 }, () => connect(Number(port), hostname).on('error', () => {}))
       await ended(signal)
       for (const socket of sockets) socket.destroy()
     },

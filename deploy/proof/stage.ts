@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { type AddressInfo, createServer as createSocket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,10 +11,13 @@ import { stringify } from 'yaml'
 import { startSandbox } from '../../src/embedded/kinopoisk/server.ts'
 import { startPostgres } from '../../src/embedded/postgres.ts'
 import { outageOf } from '../../test/support/outage.ts'
+import { freePort } from '../../test/support/process.ts'
 import { hurriedRules, prometheusConfig } from './rules.ts'
 
 export const repository = join(import.meta.dirname, '../..')
 const dailyQuota = 400
+// Where it is past 22:00: earlier in the day more is kept for refreshes, and users meet the end of the quota before it is low.
+const resetTz = zoneOfHour(22)
 export type Stage = Awaited<ReturnType<typeof openStage>>
 
 /** A program that can be ended, frozen and started anew on the same port. */
@@ -69,6 +72,7 @@ export async function openStage(tools: string) {
     KINOPOISK_URL: sandbox.url,
     KINOPOISK_API_KEY: 'proof',
     KINOPOISK_DAILY_QUOTA: String(dailyQuota),
+    KINOPOISK_QUOTA_RESET_TZ: resetTz,
     KINOPOISK_TIMEOUT: '4s',
     TRUST_PROXY: 'loopback',
     LOG_LEVEL: 'warn',
@@ -79,7 +83,7 @@ export async function openStage(tools: string) {
   async function startReplica(name: 'a' | 'b'): Promise<void> {
     await mkdir(join(folder, `photos-${ports[name]}`), { recursive: true })
     // Few files to open, so that they can run out.
-    start(name, 'prlimit', ['--nofile=200:200', process.execPath, ...node], environment(ports[name]))
+    start(name, 'prlimit', ['--nofile=1000:1000', process.execPath, ...node], environment(ports[name]))
     await up(name, `${address(name)}/readyz`)
   }
 
@@ -123,6 +127,7 @@ export async function openStage(tools: string) {
     const ended = once(program.child, 'close')
     program.child.kill(signal)
     await ended
+    running.delete(name)
   }
 
   return {
@@ -138,6 +143,11 @@ export async function openStage(tools: string) {
     startAlertmanager,
     writeRules,
     stop,
+    /** What has ended though nobody stopped it, with the end of what it printed. */
+    dead: () =>
+      [...running]
+        .filter(([, { child }]) => child.exitCode !== null || child.signalCode !== null)
+        .map(([name, { output }]) => `${name} ended by itself: ${output()}`),
     /** Whatever Kinopoisk has told expires. */
     expireAnswers: () => sql`update kinopoisk_answers set expires_at = fetched_at`,
     /** Kinopoisk takes the key, and nothing of the day's quota is spent. */
@@ -148,7 +158,7 @@ export async function openStage(tools: string) {
     /** As if others with the same key had made so many calls today. */
     spendOutside: (calls: number) => sql`
       insert into kinopoisk_usage (key_hash, day, outside)
-      select key_hash, (now() at time zone 'Europe/Moscow')::date, ${calls} from kinopoisk_accounts
+      select key_hash, (now() at time zone ${resetTz})::date, ${calls} from kinopoisk_accounts
       on conflict (key_hash, day) do update set outside = excluded.outside`,
     /** Films of which only a search told. */
     async partlyKnown(): Promise<number[]> {
@@ -178,10 +188,18 @@ async function answers(url: string): Promise<boolean> {
 function run(command: string, args: string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Started {
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => (output = `${output}${chunk}`.slice(-5000)))
-  child.on('error', (error) => (output += error.message))
-  return { child, output: () => output }
+  let errors = ''
+  child.stdout.on('data', (chunk) => (output = `${output}${chunk}`.slice(-2000)))
+  // What ended it stands here, before the log of its end.
+  child.stderr.on('data', (chunk) => (errors = `${errors}${chunk}`.slice(-2000)))
+  child.on('error', (error) => (errors += error.message))
+  return { child, output: () => output + errors }
+}
+
+/** A time zone in which it is this hour now. Their names have the sign of POSIX: Etc/GMT-3 is three hours ahead. */
+function zoneOfHour(hour: number): string {
+  const ahead = ((hour - new Date().getUTCHours() + 36) % 24) - 12
+  return `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`
 }
 
 /** Takes what Alertmanager sends. */
@@ -197,12 +215,4 @@ async function openSink(notified: Set<string>) {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createSocket().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

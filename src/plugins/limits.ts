@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
@@ -6,6 +7,8 @@ import { AppError } from '../errors.ts'
 
 const second = 1000
 const mostConnections = 5000
+// Descriptors for all but clients: the database, upstream, S3, files, and what Node needs to look at itself.
+const keptFiles = 150
 const mostHeaders = 100
 const bodyBytesPerMs = 8
 
@@ -40,7 +43,7 @@ export const headerLimits = { headersTimeout: 15 * second, connectionsCheckingIn
 /** Refuses at once what the service could not do well: health and metrics are exempt from all but the connections. */
 export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limits> | undefined }) => {
   const { mostInFlight, bodyGraceMs, longestLagMs } = { ...usual, ...options.limits }
-  app.server.maxConnections = mostConnections
+  app.server.maxConnections = Math.min(mostConnections, roomForClients(mostFiles()))
   const inFlight = new Set<FastifyRequest>()
   const enter = (request: FastifyRequest): AppError | undefined => {
     if (inFlight.size >= mostInFlight && !isExempt(request)) return overloaded()
@@ -81,6 +84,21 @@ export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limit
     },
   })
 })
+
+/** Without a descriptor left even the memory in use can't be read, and that error ends the process. */
+function roomForClients(files: number): number {
+  return files - Math.min(keptFiles, Math.ceil(files / 2))
+}
+
+/** How many descriptors this process may have; only Linux tells. */
+function mostFiles(): number {
+  try {
+    const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit)
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}
 
 function isExempt(request: FastifyRequest): boolean {
   return exempt.has(request.routeOptions.url ?? '')
