@@ -112,6 +112,15 @@ export const faults: Fault[] = [
     },
   },
   {
+    name: 'the changes of the database cannot be read',
+    alerts: ['MemoryCacheOff'],
+    inject: async ({ database }, signal) => {
+      await database('alter table changes rename column xid to hidden')
+      await ended(signal)
+      await database('alter table changes rename column hidden to xid')
+    },
+  },
+  {
     name: 'a refresh token comes again after 11 s',
     alerts: ['RefreshTokenReused'],
     inject: async (stage, signal) => {

@@ -6,21 +6,21 @@ const root = join(import.meta.dirname, '../..')
 const units: Record<string, number> = { m: 1, h: 60, d: 1440 }
 
 interface Options {
-  /** Instead of the 435 MiB of MemoryHigh. */
+  /** Instead of the 650 MiB of MemoryHigh. */
   memoryMiB?: number
   /** Adds a rule that cannot be evaluated. */
   broken?: boolean
 }
 
 /** The rules with their windows shortened to 5…31 s, the longer still the longer, and no alert waiting for more than a second. */
-export async function hurriedRules({ memoryMiB = 435, broken = false }: Options = {}): Promise<string> {
+export async function hurriedRules({ memoryMiB = 650, broken = false }: Options = {}): Promise<string> {
   const text = await readFile(join(root, 'deploy/prometheus/rules.yml'), 'utf8')
   const hurried = text
     // Three starts take their time.
     .replace('[30m]) > 2', '[60s]) > 2')
     .replace(/\[(\d+)([mhd])\]/g, (_, n, unit) => `[${seconds(Number(n) * (units[unit] ?? 1))}s]`)
     .replace(/^( +for:) .*/gm, '$1 1s')
-    .replace('435 * 1024', `${memoryMiB} * 1024`)
+    .replace('650 * 1024', `${memoryMiB} * 1024`)
   const extra = `
   - name: broken
     rules:

@@ -36,8 +36,8 @@ export const database = dashboard(
         }),
         stat('Memory of the largest', `max(process_resident_memory_bytes{${of}})`, {
           unit: 'bytes',
-          description: 'A container of 512 MiB is killed at its limit.',
-          limits: [380 * 1024 ** 2, 435 * 1024 ** 2],
+          description: 'A container of 768 MiB is killed at its limit.',
+          limits: [550 * 1024 ** 2, 650 * 1024 ** 2],
           runbook: 'MemoryHigh',
         }),
         stat('Youngest process', `min(time() - process_start_time_seconds{${of}})`, {
@@ -82,6 +82,40 @@ export const database = dashboard(
             description: 'Queries without a connection; none in good times.',
             limits: [1, 10],
             runbook: 'PoolWaiting',
+          },
+        ),
+      ],
+    ],
+    'Read before': [
+      [
+        graph(
+          'Found in memory',
+          {
+            '{{kind}}': `sum by (kind) (rate(memory_cache_lookups_total{${of},result="hit"}[$__rate_interval])) / sum by (kind) (rate(memory_cache_lookups_total{${of}}[$__rate_interval]))`,
+          },
+          {
+            unit: 'percentunit',
+            description: 'Share of the looks that need no query. A write drops what it changes.',
+            runbook: 'MemoryCacheOff',
+          },
+        ),
+        graph(
+          'Looks into the memory',
+          { '{{result}}': `sum by (result) (rate(memory_cache_lookups_total{${of}}[$__rate_interval]))` },
+          { unit: 'ops', description: 'A second.' },
+          'stacked',
+        ),
+        graph(
+          'Kept in memory',
+          { '{{instance}}': `memory_cache_bytes{${of}}` },
+          { unit: 'bytes', description: 'Up to MEMORY_CACHE_MB.' },
+        ),
+        graph(
+          'Changes are followed',
+          { '{{instance}}': `memory_cache_current{${of}}` },
+          {
+            description: '0: everything is read from the database.',
+            runbook: 'MemoryCacheOff',
           },
         ),
       ],
