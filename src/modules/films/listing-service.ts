@@ -57,7 +57,7 @@ export function createFilmListing({ films, shelf, memory }: Dependencies) {
     if (heavy.pendingCount >= maxWaiting) throw new AppError('overloaded', { detail: 'Too many counts are waiting' })
     return heavy(work)
   }
-  const count = createTotals({ films, memory, inTurn })
+  const totals = createTotals({ films, memory, inTurn })
 
   async function readFilter(query: FilmQuery): Promise<Filter> {
     const { genre, min_rate, director_id, year_from, year_to, q } = query
@@ -93,22 +93,27 @@ export function createFilmListing({ films, shelf, memory }: Dependencies) {
     }
 
     if (matchesNothing(filter)) return answer([], 0)
+    const ranking = await totals.ranking(filter)
+    const count = async () => ranking?.count(filter) ?? totals.count(filter, named)
     // What lies past the end is not looked for.
-    if (offset > 0 && offset >= (await count(filter, named))) return answer([], await count(filter, named))
-    const isCommonGenre = await isCommon(filter.genreIds)
-    const rows = await films.list({ filter, sort, limit, offset, position, isCommonGenre })
+    if (offset > 0 && offset >= (await count())) return answer([], await count())
+    const slice = { limit, offset, position }
+    const rows =
+      ranking && sort === '-rate'
+        ? ranking.list(filter, slice)
+        : await films.list({ filter, sort, ...slice, isCommonGenre: await isCommon(filter.genreIds) })
     const places = rows.slice(0, limit)
     const last = places.at(-1)
     if (rows.length > limit && last) {
-      return answer(places, await count(filter, named), writeCursor(`${sort} ${named}`, behind(last, sort)))
+      return answer(places, await count(), writeCursor(`${sort} ${named}`, behind(last, sort)))
     }
     // The last page tells the total by itself.
-    return answer(places, position || (!last && offset > 0) ? await count(filter, named) : offset + places.length)
+    return answer(places, position || (!last && offset > 0) ? await count() : offset + places.length)
   }
 
   return {
     /** How many films the catalogue has. */
-    total: () => count({}, '{}'),
+    total: () => totals.count({}, '{}'),
 
     /** @throws {AppError} invalid_input for a cursor that is not of this listing, or comes with a page */
     async list(query: FilmQuery): Promise<Page> {

@@ -1,7 +1,7 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { setGenres } from '../../db/film-genres.ts'
-import { type Filter, total, where } from '../../db/film-listing.ts'
+import { type Filter, order, total, where } from '../../db/film-listing.ts'
 import { filmNames } from '../../db/film-names.ts'
 import { createFilmPages } from '../../db/film-pages.ts'
 import { filmColumns, withFirstGenre } from '../../db/films.ts'
@@ -55,11 +55,11 @@ export function createFilmRepository(db: Db) {
       return (await byIds.execute({ ids: `{${ids.join()}}` })).map(withFirstGenre)
     },
 
-    /** How many films there are of each rate, without those that have none. */
-    async countByRate(filter: Filter): Promise<{ rate: number; films: number }[]> {
-      return db.execute<{ rate: number; films: number }>(sql`
-        select films.rate::float8 as rate, count(*)::int as films from films
-        where ${where(filter)} and films.rate is not null group by films.rate`)
+    /** The films of a filter, the best first, those without a rate last, ties by id; at most `limit`. */
+    async rank(filter: Filter, limit: number): Promise<{ id: number; rate: number | null; year: number }[]> {
+      return db.execute<{ id: number; rate: number | null; year: number }>(sql`
+        select films.id, films.rate::float8 as rate, films.year from films
+        where ${where(filter)} order by ${order('-rate')} limit ${limit}`)
     },
 
     /** True for a genre of so many films that those of it are soon met wherever one looks. */
