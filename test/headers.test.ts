@@ -1,4 +1,5 @@
-import type { LightMyRequestResponse } from 'fastify'
+import helmet from '@fastify/helmet'
+import Fastify, { type LightMyRequestResponse } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { access, isFarewell } from './support/access.ts'
 import { as, testApp, testUser } from './support/app.ts'
@@ -38,6 +39,32 @@ describe('Every answer', () => {
       })
     }
     expect(answers.length).toBeGreaterThan(100)
+  })
+
+  test.each([
+    ['same-origin', {}],
+    ['cross-origin', { CORS_ORIGINS: 'https://films.example' }],
+  ] as const)('has just the headers of @fastify/helmet, %s', async (policy, env) => {
+    const reference = Fastify()
+    await reference.register(helmet, {
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: { defaultSrc: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"], frameAncestors: ["'none'"] },
+      },
+      frameguard: { action: 'deny' },
+      crossOriginResourcePolicy: { policy },
+      strictTransportSecurity: false,
+      xDownloadOptions: false,
+      xDnsPrefetchControl: false,
+      xXssProtection: false,
+    })
+    reference.get('/', (_request, reply) => reply.send(reply.raw.getHeaders()))
+    const wanted = (await reference.inject('/')).json()
+    expect(Object.keys(wanted)).toHaveLength(8)
+    const { app, close } = await testApp(env)
+    for (const url of ['/livez', '/user', '/nothing', '/openapi.json'])
+      expect((await app.inject(url)).headers, url).toMatchObject(wanted)
+    await close()
   })
 
   test('but of the documentation may load nothing at all, if a browser takes it for a page', () => {
