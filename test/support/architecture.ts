@@ -25,7 +25,7 @@ interface Rule {
 const db = /^src\/db\//
 const errors = /^src\/errors\.ts$/
 const operations = /^src\/operations\.ts$/
-const links = /^src\/links\.ts$/
+const links = /^src\/(links|etags)\.ts$/
 const schemas = /^src\/schemas\.ts$/
 const shared = /^src\/(forms|gate|names|typos)\.ts$/
 const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
@@ -45,7 +45,7 @@ const rules: Rule[] = [
   { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/config-readers\.ts$/, /^src\/db\/errors\.ts$/] },
   { from: /^src\/(app|accounts)\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
   { from: config, may: () => [/^src\/config-readers\.ts$/] },
-  { from: /^src\/(config-readers|errors|links|operations)\.ts$/, may: () => [] },
+  { from: /^src\/(config-readers|errors|etags|links|operations)\.ts$/, may: () => [] },
   { from: schemas, may: () => [errors] },
   { from: shared, may: () => [errors] },
   { from: db, may: () => [db] },

@@ -1,6 +1,7 @@
 import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { isKnown } from '../../etags.ts'
 import { readFile } from '../../forms.ts'
 import { IdParams, NoContent, problems } from '../../schemas.ts'
 import type { PhotoService } from './photo-service.ts'
@@ -104,10 +105,4 @@ const uploadRoute: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (
     },
     (request) => photos.replace(request.params.id, async () => (await readFile(request, 'photo')).bytes),
   )
-}
-
-/** RFC 9110: the weak comparison with each tag of the list, or any with `*`. */
-function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
-  const known = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
-  return known?.some((tag) => tag === etag || tag === '*') ?? false
 }
