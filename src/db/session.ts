@@ -1,7 +1,8 @@
 import type { Readable, Writable } from 'node:stream'
 import pg from 'pg'
-import { from, to } from 'pg-copy-streams'
+import { from } from 'pg-copy-streams'
 import { type Address, readAddresses } from './address.ts'
+import { copyOut } from './copy-out.ts'
 
 /**
  * One connection of its own, outside of the pool: for COPY, which would block whoever shares the connection, and for
@@ -10,8 +11,8 @@ import { type Address, readAddresses } from './address.ts'
 export interface Session {
   /** Rows of one statement. Errors of the server carry `code` and `constraint`. */
   query<T extends object>(text: string, values?: unknown[]): Promise<T[]>
-  /** `COPY … TO STDOUT`; the server is read no faster than the stream. */
-  copyOut(text: string): Readable
+  /** `COPY … TO STDOUT (format csv)` with CR LF, in blocks, of which `onBlock` is told; the server is read no faster than the stream. */
+  copyOut(text: string, onBlock?: () => void): Readable
   /** `COPY … FROM STDIN`. */
   copyIn(text: string): Writable
   /** Drops the connection, whatever it does: the server rolls back and frees its locks within a second. */
@@ -72,7 +73,7 @@ async function open(address: Address, options: SessionOptions): Promise<Session>
   }
   return {
     query: (text, values) => run(text, values) as Promise<never[]>,
-    copyOut: (text) => marked(client.query(to(text)), text),
+    copyOut: (text, onBlock) => marked(copyOut(client, text, onBlock), text),
     copyIn: (text) => marked(client.query(from(text)), text),
     close: () => drop(client),
   }

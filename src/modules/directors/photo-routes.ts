@@ -1,6 +1,7 @@
 import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import fresh from 'fresh'
 import { readFile } from '../../forms.ts'
 import { IdParams, NoContent, problems } from '../../schemas.ts'
 import type { PhotoService } from './photo-service.ts'
@@ -43,7 +44,7 @@ export const photoRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = 
       const { stream, size, contentType } = kept
       const etag = `"${key.replace(/^.*\/|\..*$/g, '')}"`
       reply.headers({ etag, 'cache-control': 'private, no-cache', 'x-content-type-options': 'nosniff' })
-      if (isKnown(request.headers['if-none-match'], etag)) {
+      if (fresh(request.headers, { etag })) {
         stream.destroy()
         return reply.code(304).send(null)
       }
@@ -104,10 +105,4 @@ const uploadRoute: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (
     },
     (request) => photos.replace(request.params.id, async () => (await readFile(request, 'photo')).bytes),
   )
-}
-
-/** RFC 9110: the weak comparison with each tag of the list, or any with `*`. */
-function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
-  const known = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
-  return known?.some((tag) => tag === etag || tag === '*') ?? false
 }

@@ -1,8 +1,8 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { pipeline, type Readable } from 'node:stream'
+import { finished, type Readable } from 'node:stream'
 import { AppError } from '../../../errors.ts'
 import type { Gate } from '../../../gate.ts'
-import { toCrlf } from './crlf.ts'
 import type { ExportRepository } from './export-repository.ts'
 
 // Excel takes a CSV without it for another alphabet than UTF-8.
@@ -18,34 +18,54 @@ interface Dependencies {
   gate: Gate
 }
 
+interface Wish {
+  bom: boolean
+  /** By its entity tag: whether the file is to be read. */
+  isWanted(etag: string): boolean
+  signal: AbortSignal
+}
+
 export function createFilmExport({ exports, gate }: Dependencies) {
   return {
     /**
-     * The CSV of all listed films at this moment. The stream has its first bytes when this resolves; to destroy it, or to
-     * abort `signal`, frees the connection.
+     * The CSV of all listed films at this moment, if it is wanted. The stream has its first bytes when this resolves; to
+     * destroy it, or to abort `signal`, frees the connection.
      * @throws {AppError} overloaded
      */
-    async read({ bom, signal }: { bom: boolean; signal: AbortSignal }): Promise<Readable> {
+    async read({ bom, isWanted, signal }: Wish): Promise<{ etag: string; csv?: Readable }> {
       const leave = await gate.enter()
-      const { rows, close } = await exports.open().catch((error) => {
+      const opened = await exports.open().catch((error) => {
         leave()
         throw error
       })
+      const etag = entityTag(opened.version, bom)
+      if (!isWanted(etag)) {
+        opened.close()
+        leave()
+        return { etag }
+      }
       const stalled = setTimeout(() => cut('its reader takes nothing'), stallMs)
       const overdue = setTimeout(() => cut('it takes too long'), longestMs)
-      const csv = toCrlf({ prefix: bom ? byteOrderMark : '', onChunk: () => stalled.refresh() })
+      const csv = opened.rows(() => stalled.refresh())
       const cut = (reason: string) => csv.destroy(new Error(`The export was cut off: ${reason}`))
       const shutDown = () => csv.destroy(new AppError('shutting_down'))
       signal.addEventListener('abort', shutDown)
-      pipeline(rows, csv, () => {
+      finished(csv, { writable: false }, () => {
         clearTimeout(stalled)
         clearTimeout(overdue)
         signal.removeEventListener('abort', shutDown)
-        close()
+        opened.close()
         leave()
       })
       await once(csv, 'readable')
-      return csv
+      if (bom) csv.unshift(byteOrderMark)
+      return { etag, csv }
     },
   }
+}
+
+/** Strong: equal versions are equal byte by byte. */
+function entityTag(version: string, bom: boolean): string {
+  const hash = createHash('sha256').update(version).digest('base64url').slice(0, 22)
+  return `"${hash}${bom ? '' : '-no-bom'}"`
 }

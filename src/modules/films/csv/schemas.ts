@@ -26,6 +26,8 @@ export const CsvFile = {
   },
 }
 
+export const CsvUnchanged = Type.Null({ description: 'Nothing has changed since the export whose `ETag` was sent' })
+
 export const ImportQuery = Type.Object({
   dry_run: Type.Optional(
     Type.Boolean({ default: false, description: 'Only tell what would happen', examples: [true] }),

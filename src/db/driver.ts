@@ -1,0 +1,33 @@
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
+
+/** The driver's own list of connections and of waiting queries. */
+interface Queue {
+  push(item: unknown): void
+  shift(): unknown
+}
+
+/**
+ * Refuses a driver whose queries cost more with every one that it has answered: postgres.js 3.4.9 as published keeps, and
+ * searches, a hole for each. patches/postgres.diff mends that wherever the service is installed.
+ * @throws when it has not
+ */
+export function requireRepair(open: (initial: object) => Queue = publishedQueue()): void {
+  const kept: unknown[] = []
+  const queue = open({ slice: () => kept })
+  queue.push(0)
+  for (let n = 1; n <= 1000; n++) {
+    queue.push(n)
+    queue.shift()
+  }
+  // One is in it now. What keeps them elsewhere, as the repaired one does, keeps few here.
+  if (kept.length > 500) {
+    throw new Error('The driver postgres in node_modules is not repaired: run `node patches/apply.cjs`')
+  }
+}
+
+function publishedQueue(): (initial: object) => Queue {
+  // Its `exports` name no inner file.
+  return require(require.resolve('postgres').replace('/cjs/src/index.js', '/src/queue.js')).default
+}
