@@ -137,7 +137,10 @@ async function checkFault(stage: Stage, fault: Fault): Promise<void> {
     if (!fired.has(name)) failures.push(`${name} did not fire: ${fault.name}`)
   }
   under.push(...shown.map((row) => `${row} ${fault.name} |`))
-  failures.push(...stage.dead())
+  for (const output of await stage.revive()) {
+    print(`A replica ended by itself: ${output}`)
+    failures.push(`A replica ended by itself: ${fault.name}`)
+  }
   if (!told()) failures.push(`Alertmanager did not send all of ${fault.alerts}`)
 }
 

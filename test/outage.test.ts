@@ -1,3 +1,5 @@
+import { connect as connectSocket, createServer } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connect, type Database } from '../src/db/connect.ts'
@@ -123,6 +125,25 @@ describe('A database that answers', () => {
     expect(isUnavailable(await dead)).toBe(true)
     const [after] = await sql`select pg_backend_pid() as pid`
     expect(after?.pid).not.toBe(before?.pid)
+  })
+
+  test('is asked on a new connection for what the query asks, and nothing else: the loss of that nobody would catch', async () => {
+    const url = new URL(await cloneDatabase())
+    const file = `.s.PGSQL.${url.port || 5432}`
+    const origin = join(url.searchParams.get('host') ?? '', file)
+    const folder = await freshFolder()
+    let sent = ''
+    const relay = createServer((client) => {
+      const server = connectSocket(origin)
+      client.on('data', (chunk) => (sent += chunk.toString('latin1'))).pipe(server)
+      server.pipe(client)
+    }).listen(join(folder, file))
+    closers.push(() => relay.close())
+    url.searchParams.set('host', folder)
+    const [row] = await pool(url.href, { max: 1 })
+      .sql`select ${['a"', null, '', 'NULL', 'б,\\']}::text[] as texts, '{1,2}'::int[] as numbers`
+    expect(row).toEqual({ texts: ['a"', null, '', 'NULL', 'б,\\'], numbers: [1, 2] })
+    expect([...sent.matchAll(/select/gi)]).toHaveLength(1)
   })
 
   test('takes no more than a thousand waiting queries; the next fails at once', async () => {

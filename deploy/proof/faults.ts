@@ -114,10 +114,10 @@ export const faults: Fault[] = [
   {
     name: 'the changes of the database cannot be read',
     alerts: ['MemoryCacheOff'],
-    inject: async ({ database }, signal) => {
-      await database('alter table changes rename column xid to hidden')
+    inject: async ({ hideChanges, showChanges }, signal) => {
+      await hideChanges()
       await ended(signal)
-      await database('alter table changes rename column hidden to xid')
+      await showChanges()
     },
   },
   {

@@ -123,7 +123,7 @@ export async function openStage(tools: string) {
 
   async function stop(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const program = running.get(name)
-    if (!program || program.child.exitCode !== null || program.child.signalCode !== null) return
+    if (!program || !isRunning(program)) return
     const ended = once(program.child, 'close')
     program.child.kill(signal)
     await ended
@@ -143,13 +143,18 @@ export async function openStage(tools: string) {
     startAlertmanager,
     writeRules,
     stop,
-    /** What has ended though nobody stopped it, with the end of what it printed. */
-    dead: () =>
-      [...running]
-        .filter(([, { child }]) => child.exitCode !== null || child.signalCode !== null)
-        .map(([name, { output }]) => `${name} ended by itself: ${output()}`),
+    /** Starts anew the replicas that have ended though nobody stopped them; what they printed at their end. */
+    async revive(): Promise<string[]> {
+      const dead = (['a', 'b'] as const).filter((name) => !isRunning(running.get(name)))
+      const outputs = dead.map((name) => running.get(name)?.output())
+      for (const name of dead) if (running.has(name)) await startReplica(name)
+      return outputs.filter((output) => output !== undefined)
+    },
     /** Whatever Kinopoisk has told expires. */
     expireAnswers: () => sql`update kinopoisk_answers set expires_at = fetched_at`,
+    /** What has changed can't be read, and can be again. */
+    hideChanges: () => sql`alter table changes rename column xid to hidden`,
+    showChanges: () => sql`alter table changes rename column hidden to xid`,
     /** Kinopoisk takes the key, and nothing of the day's quota is spent. */
     async forgiveKey(): Promise<void> {
       await sql`update kinopoisk_accounts set blocked = null, blocked_at = null, blocked_until = null`
@@ -177,6 +182,10 @@ export async function openStage(tools: string) {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+function isRunning(program: Started | undefined): boolean {
+  return program?.child.exitCode === null && program.child.signalCode === null
 }
 
 async function answers(url: string): Promise<boolean> {

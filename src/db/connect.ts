@@ -4,6 +4,7 @@ import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { readAddresses } from './address.ts'
+import { arrayTypes } from './arrays.ts'
 import { requireRepair } from './driver.ts'
 import { createQueries, lost } from './queries.ts'
 import { createSockets } from './sockets.ts'
@@ -109,7 +110,7 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   }
 }
 
-function openPool(url: string, max: number, more: { fetch_types?: boolean } = {}) {
+function openPool(url: string, max: number) {
   const { address, socket } = splitSocket(url)
   const sockets = createSockets(readAddresses(url), max)
   const sql = postgres(address, {
@@ -118,7 +119,9 @@ function openPool(url: string, max: number, more: { fetch_types?: boolean } = {}
     backoff: () => 0.2,
     onnotice: () => {},
     ...socket,
-    ...more,
+    fetch_types: false,
+    // Else the type of all that is built over it would name them.
+    ...({ types: arrayTypes } as object),
     // In the driver's types a socket is made for one host only.
     ...({ socket: sockets.open } as object),
     // 'read-write' picks a standby on PostgreSQL >= 14 (porsager/postgres#815).
@@ -152,7 +155,7 @@ function createProbe(url: string) {
   return {
     close,
     async ask(): Promise<boolean> {
-      pool ??= openPool(url, 1, { fetch_types: false })
+      pool ??= openPool(url, 1)
       const answer = pool.sql`select 1`.then(
         () => true,
         // It may be full, or not let us in, but it speaks; unless it starts or stops.

@@ -125,6 +125,7 @@ export function createQueries({ refusal, onQuery }: Options) {
         get(_target, key) {
           const sql = current()
           if (key === 'unsafe') return (...args: Parameters<typeof sql.unsafe>) => track(sql.unsafe(...args), outside)
+          if (key === 'reserve') return () => reserve(sql)
           if (key === 'begin') return (...args: unknown[]) => begin(sql, args)
           return Reflect.get(sql, key)
         },
@@ -151,6 +152,12 @@ export function createQueries({ refusal, onQuery }: Options) {
       for (const work of [...works, ...inTransactions]) if (work.began <= before) work.reject(error)
     },
   }
+}
+
+/** For tests: with `fetch_types: false` the driver hands out no connection that is new, and waits for ever. */
+async function reserve(sql: postgres.Sql): Promise<postgres.ReservedSql> {
+  await sql`select 1`
+  return sql.reserve()
 }
 
 function isQuery(value: unknown): value is Query {
