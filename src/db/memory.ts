@@ -120,12 +120,13 @@ export function createMemory(changes: Changes, maxBytes: number) {
       get,
       find: async (key, by) => get(key) ?? joinable(key) ?? read(key, by),
       async findMany(keys, by) {
-        const known = keys.map((key) => get(key) ?? joinable(key))
+        const kept = keys.map(get)
+        if (!kept.includes(undefined)) return kept
+        const known = kept.map((value, i) => value ?? joinable(keys[i] as K))
         const missing = keys.filter((_, i) => known[i] === undefined)
         const found = missing.length > 0 ? by(missing) : undefined
-        return Promise.all(
-          known.map((value, i) => value ?? read(keys[i] as K, async () => (await found)?.get(keys[i] as K))),
-        )
+        const pick = (key: K) => read(key, async () => (await found)?.get(key))
+        return Promise.all(known.map(async (value, i) => value ?? pick(keys[i] as K)))
       },
       forget: (key) => drop(String(key)),
     }
