@@ -162,7 +162,7 @@ describe('the export', () => {
     expect(get.headers).toMatchObject({
       'content-type': 'text/csv; charset=utf-8; header=present',
       'content-disposition': expect.stringMatching(/^attachment; filename="films-\d{4}-\d\d-\d\d\.csv"$/),
-      'cache-control': 'no-store',
+      'cache-control': 'private, no-cache',
     })
     expect(get.body).toBe(`\ufeff${columns.join(',')}\r\n`)
     const head = await as(service.app, user)({ method: 'HEAD', url: '/films/export.csv' })

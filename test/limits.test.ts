@@ -262,14 +262,14 @@ describe('Overload', () => {
     service = await testApp({}, { limits: { mostInFlight: 3 } })
     const { app } = service
     const user = as(app, await testUser(app))
-    const list = () => user({ url: '/favorites/movies' })
+    const list = () => user({ url: '/ratings' })
     const { sql } = app.database
     let waiting: ReturnType<typeof list>[] = []
     await sql.begin(async (tx) => {
-      await tx`lock table favourites`
+      await tx`lock table ratings`
       waiting = [list(), list(), list()]
       await expect
-        .poll(() => tx`select from pg_locks where not granted and relation = 'favourites'::regclass`)
+        .poll(() => tx`select from pg_locks where not granted and relation = 'ratings'::regclass`)
         .toHaveLength(3)
       const refused = await user({ url: '/genres' })
       expectProblem(refused, 503, 'overloaded')
@@ -289,18 +289,18 @@ describe('Overload', () => {
     const user = await testUser(app)
     const { sql } = app.database
     await sql.begin(async (tx) => {
-      await tx`lock table favourites`
+      await tx`lock table ratings`
       const { signal, abort } = givenUp()
-      const lost = [1, 2].map(() => fetch(`${address}/favorites/movies`, { signal, headers: user.headers }))
+      const lost = [1, 2].map(() => fetch(`${address}/ratings`, { signal, headers: user.headers }))
       const settled = Promise.allSettled(lost)
       await expect
-        .poll(() => tx`select from pg_locks where not granted and relation = 'favourites'::regclass`)
+        .poll(() => tx`select from pg_locks where not granted and relation = 'ratings'::regclass`)
         .toHaveLength(2)
       abort()
       await settled
     })
     for (const url of ['/nothing', '/films?x=1', '/user', '/livez', '/nothing']) await app.inject({ url })
-    const free = () => Promise.all([1, 2].map(() => as(app, user)({ url: '/favorites/movies' })))
+    const free = () => Promise.all([1, 2].map(() => as(app, user)({ url: '/ratings' })))
     await expect.poll(async () => (await free()).map(({ statusCode }) => statusCode)).toEqual([200, 200])
   })
 

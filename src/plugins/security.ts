@@ -53,8 +53,9 @@ export default fp(async (app: FastifyInstance, options: { corsOrigins: '*' | str
 /** The same for a scope of the catalogue: caches ask each time whether what they keep is still right. */
 export function revalidate(isPublic: boolean) {
   const value = isPublic ? 'no-cache' : 'private, no-cache'
-  return async (_request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  return (_request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     reply.header('cache-control', value)
+    done()
   }
 }
 

@@ -33,7 +33,7 @@ export const filmExportRoutes: FastifyPluginAsyncTypebox<{ filmExport: FilmExpor
         isWanted: (etag) => request.method !== 'HEAD' && !isKnown(etag),
         signal: closing.signal,
       })
-      reply.headers({ etag, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+      reply.headers({ etag, 'x-content-type-options': 'nosniff' })
       // With null, which the schema wants, it would have a content type.
       if (isKnown(etag)) return reply.code(304).send(undefined as never)
       const day = new Date().toISOString().slice(0, 10)
