@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
 import { startSandbox } from '../src/embedded/kinopoisk/server.ts'
+import { zoneOfHour } from './support/clock.ts'
 import { inDatabase } from './support/movies.ts'
 import { cleanUp, repository, runNode, until } from './support/process.ts'
 import { type Answered, apiKey, client, patientUpstream, type Replicas, twoReplicas } from './support/replicas.ts'
@@ -158,7 +159,12 @@ test('of 400 films, a quota of 50 a day buys no more than 50, and the others are
     onCall: ({ endpoint, status }) => endpoint === 'film' && seen.push(status),
   })
   closers.push(sandbox.close)
-  const replicas = await twoReplicas(sandbox.url, { KINOPOISK_DAILY_QUOTA: '50', KINOPOISK_TIMEOUT: '2s' })
+  const replicas = await twoReplicas(sandbox.url, {
+    KINOPOISK_DAILY_QUOTA: '50',
+    KINOPOISK_TIMEOUT: '2s',
+    // The later it is in the quota's day, the more of it is for who waits.
+    KINOPOISK_QUOTA_RESET_TZ: zoneOfHour(22),
+  })
   closers.push(replicas.close)
   const answers: Answered[] = []
   const round = async (times: number) => {

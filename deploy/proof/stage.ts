@@ -10,6 +10,7 @@ import postgresql from 'postgres'
 import { stringify } from 'yaml'
 import { startSandbox } from '../../src/embedded/kinopoisk/server.ts'
 import { startPostgres } from '../../src/embedded/postgres.ts'
+import { zoneOfHour } from '../../test/support/clock.ts'
 import { outageOf } from '../../test/support/outage.ts'
 import { freePort } from '../../test/support/process.ts'
 import { hurriedRules, prometheusConfig } from './rules.ts'
@@ -203,12 +204,6 @@ function run(command: string, args: string[], options: { cwd: string; env: NodeJ
   child.stderr.on('data', (chunk) => (errors = `${errors}${chunk}`.slice(-2000)))
   child.on('error', (error) => (errors += error.message))
   return { child, output: () => output + errors }
-}
-
-/** A time zone in which it is this hour now. Their names have the sign of POSIX: Etc/GMT-3 is three hours ahead. */
-function zoneOfHour(hour: number): string {
-  const ahead = ((hour - new Date().getUTCHours() + 36) % 24) - 12
-  return `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`
 }
 
 /** Takes what Alertmanager sends. */

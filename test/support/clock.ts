@@ -35,3 +35,9 @@ export async function clockedDatabase(): Promise<ClockedDatabase> {
     pass: (interval) => set(`shift = shift + $1::interval`, interval),
   }
 }
+
+/** A time zone in which it is this hour now. Their names have the sign of POSIX: Etc/GMT-3 is three hours ahead. */
+export function zoneOfHour(hour: number): string {
+  const ahead = ((hour - new Date().getUTCHours() + 36) % 24) - 12
+  return `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`
+}
