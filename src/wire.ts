@@ -34,6 +34,14 @@ export function etagOf(bytes: string | Buffer): string {
 /** Sends it by the route's declared status; plugins/etag.ts answers 304 to whom has it. */
 export function sendWire(reply: Answer, { bytes, etag }: Wire): never {
   reply.header('content-type', 'application/json; charset=utf-8').header('etag', etag)
-  // The route's types know its schema, not that a Buffer is passed on as it is.
-  return reply.send(Buffer.from(bytes, 'latin1') as never) as never
+  // The route's types know its schema, not that what has been stringified already is passed on as it is.
+  return reply.send(toPayload(bytes) as never) as never
+}
+
+const scratch = Buffer.alloc(1024 * 1024)
+
+/** Not as a Buffer where it can be helped: those lie outside of the heap, and for every 20 MB of them V8 marks all of the heap. */
+function toPayload(bytes: string): Buffer | string {
+  if (bytes.length > scratch.length) return Buffer.from(bytes, 'latin1')
+  return scratch.toString('utf8', 0, scratch.write(bytes, 'latin1'))
 }

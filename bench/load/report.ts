@@ -21,7 +21,8 @@ export function markdown({ title, note, header, rows }: Table): string {
   return [`## ${title}`, '', ...(note ? [note, ''] : []), ...[header, rule, ...rows].map(line), ''].join('\n')
 }
 
-export const titleOf = (target: string) => (target === 'ours' ? '**Kinoteka**' : (peers[target]?.title ?? target))
+const own: Record<string, string> = { ours: '**Kinoteka**', uncached: 'Kinoteka without its memory' }
+export const titleOf = (target: string) => own[target] ?? peers[target]?.title ?? target
 
 // Of one film, or of one answer of Kinopoisk.
 const tokenReads = ['detail-token', 'kinopoisk', 'search']

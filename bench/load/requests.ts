@@ -8,9 +8,10 @@ export const repeatedList = '/films?limit=20&genre=genre%203&min_rate=7.9&sort=-
 
 const bearer = ({ token }: Reader) => `authorization: Bearer ${token}`
 
-/** Films one after the other in an order that says nothing of where they lie; by a token of another user each time. */
+/** Films at random, any of all of them. */
 export function details({ ids }: Stage): Request[] {
-  return ids.map((id) => ({ path: `/films/${id}` }))
+  const random = randomNumbers(13)
+  return Array.from({ length: 3 * many }, () => ({ path: `/films/${pick(random, ids)}` }))
 }
 
 export function withTokens(requests: Request[], { readers }: Stage): Request[] {

@@ -14,18 +14,26 @@ import {
 import type { Stage } from './stage.ts'
 import { type Figures, load, type Request, writeRequests } from './wrk.ts'
 
-const anybody = ['floor', 'fastify', 'fastapi', 'go', 'ours']
+const anybody = ['floor', 'fastify', 'fastapi', 'go', 'uncached', 'ours']
 const position = 90_000
 
 interface Scenario {
   title: string
   targets: string[]
   requests(stage: Stage, target: string): Request[] | Promise<Request[]>
+  /** Of the service, in seconds: what it remembers it has met before; 3 if absent. */
+  warmUp?(stage: Stage): number
 }
 
 /** In the order in which they take turns: what is compared stands side by side. */
 const scenarios: Record<string, Scenario> = {
-  detail: { title: 'detail, anonymous', targets: anybody, requests: details },
+  detail: {
+    title: 'detail, anonymous',
+    targets: anybody,
+    requests: details,
+    // Until nearly each film has come.
+    warmUp: ({ films }) => Math.min(60, films / 2_500),
+  },
   'detail-token': {
     title: 'detail with token',
     targets: ['ours'],
@@ -71,6 +79,7 @@ interface Turn {
   scenario: string
   target: string
   file: string
+  warmUp: number
 }
 
 /** Every target in turn, then again; the median of the rounds. The first round warms up and does not count. */
@@ -84,12 +93,12 @@ export async function measureRounds(stage: Stage, wanted: (name: string) => bool
 
 async function prepare(stage: Stage, chosen: [string, Scenario][], temporary: string): Promise<Turn[]> {
   const turns: Turn[] = []
-  for (const [scenario, { targets, requests }] of chosen) {
+  for (const [scenario, { targets, requests, warmUp }] of chosen) {
     for (const target of targets) {
       if (!stage.targets.has(target)) continue
       const file = join(temporary, `${scenario}-${target}.requests`)
       await writeRequests(file, await requests(stage, target))
-      turns.push({ scenario, target, file })
+      turns.push({ scenario, target, file, warmUp: (target === 'ours' && warmUp?.(stage)) || 3 })
     }
   }
   return turns
@@ -105,7 +114,7 @@ async function takeTurns(stage: Stage, turns: Turn[], { rounds, seconds, say }: 
         target,
         databasePid: stage.server.pid,
         file: turn.file,
-        seconds: round === 0 ? Math.min(3, seconds) : seconds,
+        seconds: round === 0 ? turn.warmUp : seconds,
         from: round / (rounds + 1),
       })
       if (round > 0) found.get(turn)?.push(figures)

@@ -61,26 +61,33 @@ export async function openStage(server: Server, { films, peers, temporary, say }
 
   say('starting the service and its peers')
   const log = join(temporary, `service-${films}.log`)
-  const program = launch('Kinoteka', [process.execPath, '--import', './src/instrument.ts', 'src/server.ts'], {
-    core: serverCore,
-    cwd: root,
-    log,
-    env: {
-      PORT: String(port),
-      DATABASE_URL: url,
-      DATA_DIR: join(temporary, 'service'),
-      JWT_SECRET: 'a secret of the bench that has more than 32 bytes',
-      PUBLIC_CATALOGUE: 'true',
-      ACCESS_TTL: '1d',
-      LOG_LEVEL: 'info',
-      KINOPOISK_URL: sandbox.url,
-      KINOPOISK_API_KEY: 'bench',
-      KINOPOISK_DAILY_QUOTA: '-1',
-    },
+  const startService = (at: number, more: Record<string, string> = {}) => ({
+    ...launch('Kinoteka', [process.execPath, '--import', './src/instrument.ts', 'src/server.ts'], {
+      core: serverCore,
+      cwd: root,
+      log,
+      env: { ...environment, PORT: String(at), ...more },
+    }),
+    port: at,
   })
-  const service = { ...program, port }
-  atEnd(service.stop)
-  await answering(service, `${base}/livez`, log)
+  const environment = {
+    DATABASE_URL: url,
+    DATA_DIR: join(temporary, 'service'),
+    JWT_SECRET: 'a secret of the bench that has more than 32 bytes',
+    PUBLIC_CATALOGUE: 'true',
+    ACCESS_TTL: '1d',
+    LOG_LEVEL: 'info',
+    KINOPOISK_URL: sandbox.url,
+    KINOPOISK_API_KEY: 'bench',
+    KINOPOISK_DAILY_QUOTA: '-1',
+  }
+  const service = startService(port)
+  // So that what its memory is worth shows.
+  const uncached = startService(port + 1, { MEMORY_CACHE_MB: '0' })
+  for (const each of [service, uncached]) {
+    atEnd(each.stop)
+    await answering(each, `http://127.0.0.1:${each.port}/livez`, log)
+  }
 
   const readers = await logIn()
   const kinopoiskIds = told.map(({ id }) => id)
@@ -100,7 +107,10 @@ export async function openStage(server: Server, { films, peers, temporary, say }
   await each([...kinopoiskIds.map((id) => `/movies/${id}`), ...queries.map(searchPath)], 4, ask)
   await seedFavourites(url)
 
-  const targets = new Map<string, Target>([['ours', service]])
+  const targets = new Map<string, Target>([
+    ['ours', service],
+    ['uncached', uncached],
+  ])
   for (const name of peers) {
     const peer = await startPeer(name, temporary, { ...server.env(database), HASH: passwordHash })
     if (peer) targets.set(name, peer)

@@ -18,23 +18,39 @@ interface Kept {
   bytes: string
 }
 
+interface Made {
+  items: Kept[]
+  etag: string
+  /** The list as most users get it: they keep none of the films. */
+  unmarked: string
+}
+
 // An answer that is kept by the gateway is the same object each time.
-const kept = new WeakMap<Found, { items: Kept[]; etag: string }>()
+const kept = new WeakMap<Found, Made>()
 
 /** The answer to a search: what was found is turned into JSON once, however many ask for it. */
 export function searchJson(head: Static<typeof Head>, found: Found, marks: Marks): Wire {
-  const { items, etag } = kept.get(found) ?? keep(found)
-  const { bytes: open } = toWire(stringifyHead(head).slice(0, -1))
-  const own = items.map(
-    ({ id }) => `"is_favorite":${marks.favourites.has(id)},"in_wishlist":${marks.wishlist.has(id)}}`,
-  )
-  const list = items.map(({ bytes }, i) => `${bytes},${own[i]}`)
-  return { bytes: `${open},"items":[${list.join(',')}]}`, etag: etagOf(open + etag + own.join('')) }
+  const { items, etag, unmarked } = kept.get(found) ?? keep(found)
+  const open = Buffer.from(stringifyHead(head).slice(0, -1)).toString('latin1')
+  const isMarked = items.some(({ id }) => marks.favourites.has(id) || marks.wishlist.has(id))
+  if (!isMarked) return { bytes: `${open},"items":${unmarked}}`, etag: etagOf(open + etag) }
+  const list = listOf(items, marks)
+  return { bytes: `${open},"items":${list}}`, etag: etagOf(open + list) }
 }
 
-function keep(found: Found) {
+function listOf(items: Kept[], { favourites, wishlist }: Marks): string {
+  const marked = items.map(
+    ({ id, bytes }) => `${bytes},"is_favorite":${favourites.has(id)},"in_wishlist":${wishlist.has(id)}}`,
+  )
+  return `[${marked.join(',')}]`
+}
+
+const noMarks: Marks = { favourites: new Set(), wishlist: new Set() }
+
+function keep(found: Found): Made {
   const items = found.items.map((item) => ({ id: item.id, bytes: toWire(stringifyItem(item).slice(0, -1)).bytes }))
-  const made = { items, etag: etagOf(items.map(({ bytes }) => bytes).join()) }
+  const unmarked = Buffer.from(listOf(items, noMarks), 'latin1').toString('latin1')
+  const made = { items, unmarked, etag: etagOf(unmarked) }
   kept.set(found, made)
   return made
 }
