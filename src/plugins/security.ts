@@ -43,7 +43,7 @@ export default fp(async (app: FastifyInstance, options: { corsOrigins: '*' | str
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type'],
     exposedHeaders: [
-      ...['age', 'cache-status', 'link', 'location', 'x-request-id', 'x-total-count'],
+      ...['age', 'cache-status', 'etag', 'link', 'location', 'x-request-id', 'x-total-count'],
       ...['ratelimit', 'ratelimit-policy', 'retry-after'],
     ],
     maxAge: 600,
