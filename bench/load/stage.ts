@@ -77,6 +77,8 @@ export async function openStage(server: Server, { films, peers, temporary, say }
     PUBLIC_CATALOGUE: 'true',
     ACCESS_TTL: '1d',
     LOG_LEVEL: 'info',
+    // All that the scenarios read, one after the other, fits.
+    MEMORY_CACHE_MB: '256',
     KINOPOISK_URL: sandbox.url,
     KINOPOISK_API_KEY: 'bench',
     KINOPOISK_DAILY_QUOTA: '-1',
