@@ -33,7 +33,7 @@ interface Entry {
   emptied: number
 }
 
-/** Of an entry's own; measured. */
+/** What an entry takes beside its key and value; an estimate. */
 const overheadBytes = 250
 
 /**
@@ -104,8 +104,10 @@ export function createMemory(changes: Changes, maxBytes: number) {
         const found = await value
         // It may have changed behind the look, and then nobody knows which one this is.
         if (found !== undefined && reading.get(key) === value) {
-          const bytes = sizeOf(found) + overheadBytes
-          kept.set(prefix + key, { value: found, bytes, until: performance.now() + ttlMs, emptied })
+          const name = prefix + key
+          // A key may be what a client wrote, with two bytes a character.
+          const bytes = sizeOf(found) + 2 * name.length + overheadBytes
+          kept.set(name, { value: found, bytes, until: performance.now() + ttlMs, emptied })
         }
         return found
       } finally {
@@ -136,7 +138,6 @@ export function createMemory(changes: Changes, maxBytes: number) {
     shelf,
     figures: () => ({
       bytes: kept?.calculatedSize ?? 0,
-      entries: kept?.size ?? 0,
       isCurrent: changes.isCurrent(),
       shelves: shelves.map(({ name, hits, misses }) => ({ name, hits, misses })),
     }),

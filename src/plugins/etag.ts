@@ -31,9 +31,10 @@ function tagOf(reply: FastifyReply, payload: unknown): string | undefined {
 /** An onRoute hook beside it, for the document. */
 export function documentConditional(route: RouteOptions): void {
   if (route.method !== 'GET' || !route.schema) return
+  // What the route itself says of it comes first.
   const response = {
-    ...(route.schema.response as object),
     304: { description: 'As `If-None-Match` has it', type: 'null' },
+    ...(route.schema.response as object),
   }
   route.schema = { ...route.schema, response }
 }

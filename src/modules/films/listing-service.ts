@@ -13,7 +13,6 @@ import { createTotals } from './totals.ts'
 
 // A page is kept so long whatever happens, so that it costs nothing where many look at the same one.
 const pageTtlMs = 1_000
-const matchTtlMs = 10_000
 const maxWaiting = 100
 
 export type FilmListing = ReturnType<typeof createFilmListing>
@@ -41,16 +40,14 @@ export function createFilmListing({ films, shelf, memory }: Dependencies) {
     dropped: { film: 'all', text: 'all', genre: 'all' },
     ttlMs: pageTtlMs,
   })
-  const small = <V>(name: string, ttlMs?: number) =>
-    memory.shelf<string, V>({
-      name,
-      sizeOf: () => 200,
-      dropped: { film: 'all', genre: 'all' },
-      ...(ttlMs && { ttlMs }),
-    })
-  const matches = small<Match>('film match', matchTtlMs)
-  const genreIds = memory.shelf<string, number[]>({ name: 'genre ids', sizeOf: () => 200, dropped: { genre: 'all' } })
-  const commonGenres = small<boolean>('common genre', 600_000)
+  const small = { sizeOf: () => 200, dropped: { film: 'all', genre: 'all' } } as const
+  const matches = memory.shelf<string, Match>({
+    name: 'film match',
+    ...small,
+    sizeOf: (match) => ('ids' in match ? 8 * match.ids.length : 200),
+  })
+  const genreIds = memory.shelf<string, number[]>({ name: 'genre ids', ...small, dropped: { genre: 'all' } })
+  const commonGenres = memory.shelf<string, boolean>({ name: 'common genre', ...small })
   // Counting is the dear part: it must not take all the connections.
   const heavy = pLimit(2)
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {

@@ -103,7 +103,7 @@ export type FilmQuery = Static<typeof FilmQuery>
 export const FilmPage = Type.Object(
   {
     items: Type.Array(Film),
-    total: Type.Integer({ minimum: 0, description: 'Exact; a write in another replica may show 10 seconds late' }),
+    total: Type.Integer({ minimum: 0, description: 'Exact; a write in another replica may show a second late' }),
     limit: Type.Integer(),
     page: Nullable(Type.Integer({ description: 'Null in a listing that is continued by cursor' })),
     pages: Type.Integer({ minimum: 0 }),

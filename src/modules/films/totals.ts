@@ -2,8 +2,6 @@ import type { Memory } from '../../db/memory.ts'
 import { createRanking, type Ranking } from './ranking.ts'
 import type { FilmRepository, Filter } from './repository.ts'
 
-// How late a write of another replica may show in a total while changes can't be followed.
-const ttlMs = 10_000
 /** Asked for so many rates and years, a listing's films are ranked. */
 const fewAsked = 3
 /** More are left to the database: reading them would hold up everybody else. */
@@ -22,7 +20,7 @@ interface Dependencies {
  */
 export function createTotals({ films, memory, inTurn }: Dependencies) {
   const dropped = { film: 'all', genre: 'all' } as const
-  const totals = memory.shelf<string, number>({ name: 'film total', sizeOf: () => 100, dropped, ttlMs })
+  const totals = memory.shelf<string, number>({ name: 'film total', sizeOf: () => 100, dropped })
   const asked = memory.shelf<string, { times: number }>({ name: 'film ranking asked', sizeOf: () => 100, dropped })
   const rankings = memory.shelf<string, Ranking | 'too many'>({
     name: 'film ranking',
