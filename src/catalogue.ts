@@ -14,6 +14,7 @@ import { createListShelf } from './modules/lists/shelf.ts'
 import { createMovieCatalogue } from './modules/movies/catalogue-service.ts'
 import { createLocalSearch } from './modules/movies/local-search.ts'
 import { createMovieRepository } from './modules/movies/repository.ts'
+import { createSearchShelf } from './modules/movies/search-json.ts'
 import { createSearchRepository } from './modules/movies/search-repository.ts'
 import { createMovieService } from './modules/movies/service.ts'
 import { createMovieShelf } from './modules/movies/shelf.ts'
@@ -33,6 +34,7 @@ export function openCatalogue(app: FastifyInstance, edges: { databaseUrl: string
   const movies = createMovieService({
     movies: movieRepository,
     shelf: movieShelf,
+    searches: createSearchShelf(memory),
     marksOf: listShelf.both,
     searchLocally,
     kinopoisk,

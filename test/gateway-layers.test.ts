@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { connect } from '../src/db/connect.ts'
 import { AppError } from '../src/errors.ts'
 import { createAnswerRepository } from '../src/kinopoisk/answers.ts'
-import { cached, type KeptAnswer, kept } from '../src/kinopoisk/cache.ts'
+import { cached, type KeptTimes, kept } from '../src/kinopoisk/cache.ts'
 import { createCircuits } from '../src/kinopoisk/circuits.ts'
 import { filmQuestion, searchQuestion } from '../src/kinopoisk/endpoints.ts'
 import { failureOf, UpstreamFailure } from '../src/kinopoisk/failures.ts'
@@ -53,7 +53,7 @@ describe('the cache layer', () => {
   const background: Promise<void>[] = []
   const options = {
     clock,
-    shelf: { find: (_path: string, read: () => Promise<KeptAnswer | undefined>) => read() },
+    shelf: { find: (_path: string, read: () => Promise<KeptTimes | undefined>) => read() },
     meter: createMeter(),
     inBackground: (work: Promise<void>) => void background.push(work),
     unforeseen: (error: unknown) => void errors.push(error),

@@ -152,14 +152,14 @@ describe('GET /movies', () => {
 
 describe('All movies are streamed', () => {
   /** How many batches the database was asked for while `work` went on. */
-  async function counting<T>(work: () => Promise<T>): Promise<{ result: T; batches: () => number }> {
+  async function counting<T>(work: (asked: () => number) => Promise<T>): Promise<{ result: T; batches: () => number }> {
     let asked = 0
     const { options } = service.app.database.sql
     const { debug } = options
     options.debug = (_connection, query) => {
       if (/listed and/.test(query)) asked += 1
     }
-    const result = await work()
+    const result = await work(() => asked)
     return {
       result,
       batches: () => {
@@ -203,13 +203,16 @@ describe('All movies are streamed', () => {
     )
 
     test('no connection is held, and the rest is not read ahead; then it comes whole', async () => {
-      const { result, batches } = await counting(async () => {
+      const { result, batches } = await counting(async (asked) => {
         const [response] = await open('/movies')
-        await sleep(700)
+        for (let seen = -1; seen < asked(); ) {
+          seen = asked()
+          await sleep(700)
+        }
         return response
       })
       const busy = await service.app.database.sql`select pid from pg_stat_activity
-        where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`
+        where datname = current_database() and state <> 'idle' and query ~ 'listed and' and pid <> pg_backend_pid()`
       const read = batches()
       expect(busy).toEqual([])
       expect(read).toBeGreaterThan(0)

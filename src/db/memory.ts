@@ -20,31 +20,24 @@ interface ShelfOptions<V> {
   sizeOf(value: V): number
   /** What a change of a topic drops: what is kept under its key, or all. */
   dropped: Partial<Record<Topic, 'one' | 'all'>>
-  /** Kept no longer than this. */
+  /** Kept no longer than this, and apart: it must not push out what is kept for longer. */
   ttlMs?: number
 }
 
-interface Entry {
-  value: unknown
-  bytes: number
-  /** In ms of performance.now(). */
-  until: number
-  /** How often the shelf had been emptied when it was read. */
-  emptied: number
-}
-
 /** What an entry takes beside its key and value; an estimate. */
-const overheadBytes = 250
+const overheadBytes = 200
+/** What of the memory is for what is kept for a moment only. */
+const briefShare = 1 / 16
 
 /**
  * What was read of the database, up to `maxBytes`, what was longest unused going first. Only served while all changes
  * are followed: otherwise everything is read anew, by everybody.
  */
 export function createMemory(changes: Changes, maxBytes: number) {
-  const kept =
-    maxBytes > 0
-      ? new LRUCache<string, Entry>({ maxSize: maxBytes, sizeCalculation: (entry) => entry.bytes })
-      : undefined
+  const open = (share: number) =>
+    maxBytes > 0 ? new LRUCache<string, NonNullable<unknown>>({ maxSize: Math.ceil(share * maxBytes) }) : undefined
+  const long = open(1 - briefShare)
+  const brief = open(briefShare)
   const shelves: { changed(change: Change): void; empty(): void; name: string; hits: number; misses: number }[] = []
   changes.listen({
     changed: (change) => {
@@ -55,19 +48,17 @@ export function createMemory(changes: Changes, maxBytes: number) {
     },
   })
 
-  function shelf<K extends string | number, V>({
-    name,
-    sizeOf,
-    dropped,
-    ttlMs = Number.POSITIVE_INFINITY,
-  }: ShelfOptions<V>): Shelf<K, V> {
-    const prefix = `${name} `
+  function shelf<K extends string | number, V extends NonNullable<unknown>>(options: ShelfOptions<V>): Shelf<K, V> {
+    const { name, sizeOf, dropped, ttlMs: ttl = 0 } = options
+    const kept = ttl > 0 ? brief : long
+    // Another one each time the shelf is emptied: nothing is found under the old one any more.
+    let emptied = 0
+    let prefix = `${name} 0 `
     const reading = new Map<K, Promise<V | undefined>>()
     const own = {
       name,
       hits: 0,
       misses: 0,
-      emptied: 0,
       changed({ topic, key }: Change) {
         const what = dropped[topic]
         if (what === undefined) return
@@ -75,7 +66,8 @@ export function createMemory(changes: Changes, maxBytes: number) {
         else drop(key)
       },
       empty() {
-        own.emptied++
+        emptied++
+        prefix = `${name} ${emptied} `
         reading.clear()
       },
     }
@@ -88,16 +80,14 @@ export function createMemory(changes: Changes, maxBytes: number) {
     }
 
     function get(key: K): V | undefined {
-      const entry = changes.isCurrent() ? kept?.get(prefix + key) : undefined
-      if (entry === undefined || entry.emptied !== own.emptied || entry.until < performance.now()) return undefined
-      own.hits++
-      return entry.value as V
+      const value = changes.isCurrent() ? kept?.get(prefix + key) : undefined
+      if (value !== undefined) own.hits++
+      return value as V | undefined
     }
 
     async function read(key: K, by: () => Promise<V | undefined>): Promise<V | undefined> {
       own.misses++
       if (!kept || !changes.isCurrent()) return by()
-      const { emptied } = own
       const value = by()
       reading.set(key, value)
       try {
@@ -106,8 +96,7 @@ export function createMemory(changes: Changes, maxBytes: number) {
         if (found !== undefined && reading.get(key) === value) {
           const name = prefix + key
           // A key may be what a client wrote, with two bytes a character.
-          const bytes = sizeOf(found) + 2 * name.length + overheadBytes
-          kept.set(name, { value: found, bytes, until: performance.now() + ttlMs, emptied })
+          kept.set(name, found, { size: sizeOf(found) + 2 * name.length + overheadBytes, ttl })
         }
         return found
       } finally {
@@ -137,7 +126,7 @@ export function createMemory(changes: Changes, maxBytes: number) {
   return {
     shelf,
     figures: () => ({
-      bytes: kept?.calculatedSize ?? 0,
+      bytes: (long?.calculatedSize ?? 0) + (brief?.calculatedSize ?? 0),
       isCurrent: changes.isCurrent(),
       shelves: shelves.map(({ name, hits, misses }) => ({ name, hits, misses })),
     }),

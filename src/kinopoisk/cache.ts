@@ -13,12 +13,17 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => new Date(), random: Math.random }
 
-/** What is kept of a question's answer, checked. */
-export type KeptAnswer = Omit<Answer<unknown>, 'via'> & { expiresAt: Date }
+/** What is in memory of an answer. Who makes something of its value keeps that. */
+export interface KeptTimes {
+  fetchedAt: Date
+  expiresAt: Date
+  /** Upstream's 404, an answer that says there is nothing, or one with a value that can be read again. */
+  is: 'none' | 'empty' | 'some'
+}
 
 interface Options {
-  /** Answers that were read lately, in memory. */
-  shelf: Pick<Shelf<string, KeptAnswer>, 'find'>
+  /** Answers that were read lately. */
+  shelf: Pick<Shelf<string, KeptTimes>, 'find'>
   clock: Clock
   meter: Pick<Meter, 'refreshes'>
   /** Takes over an asking that nobody waits for; it never rejects. */
@@ -37,13 +42,19 @@ export function cached(answers: AnswerRepository, { shelf, clock, meter, inBackg
   const troubles: Partial<Record<Endpoint, ErrorCode>> = {}
   const renewing = new Set<string>()
 
-  /** Under a path is what `read` has accepted as this question's. */
+  /** With its value where that had to be read anyway. */
   async function findKept<T>(question: Question<T>) {
-    const found = await shelf.find(question.path, async () => {
+    let value: T | null | undefined
+    const times = await shelf.find(question.path, async () => {
       const kept = await answers.find(question.path)
-      return kept && read(question, kept)
+      const found = kept && read(question, kept)
+      if (!found) return undefined
+      const { fetchedAt, expiresAt } = found
+      value = found.value
+      if (found.value === null) return { fetchedAt, expiresAt, is: 'none' }
+      return { fetchedAt, expiresAt, is: question.isEmpty?.(found.value) ? 'empty' : 'some' }
     })
-    return found as (KeptAnswer & { value: T | null }) | undefined
+    return times && { ...times, value: times.is === 'none' ? null : value }
   }
 
   return (ask) => {
@@ -65,11 +76,12 @@ export function cached(answers: AnswerRepository, { shelf, clock, meter, inBackg
     }
 
     return async (question, call) => {
-      const old = await findKept(question)
-      if (!old) return ask(question, call)
+      const found = await findKept(question)
+      if (!found) return ask(question, call)
+      const { is, ...old } = found
       if (old.expiresAt > clock.now()) return { ...old, via: 'hit' }
       const behind = { ...call, seen: old.fetchedAt }
-      if (old.value === null || question.isEmpty?.(old.value)) {
+      if (is !== 'some') {
         return ask(question, behind).catch((error) => {
           if (error instanceof AppError) return { ...old, via: 'stale', reason: error.code }
           throw error
@@ -86,17 +98,17 @@ export function kept(answers: Pick<AnswerRepository, 'save'>, clock: Clock): Lay
   return (ask) => async (question, call) => {
     const answer = await ask(question, call)
     const jitter = 0.9 + 0.2 * clock.random()
-    const expiresAt = new Date(answer.fetchedAt.getTime() + question.ttlSeconds(answer.value) * 1000 * jitter)
-    await answers.save(question.path, { ...answer, expiresAt })
+    const expiresAt = new Date(answer.fetchedAt.getTime() + question.ttlSeconds(answer.value ?? null) * 1000 * jitter)
+    await answers.save(question.path, { text: answer.text ?? null, fetchedAt: answer.fetchedAt, expiresAt })
     return { ...answer, expiresAt, via: call.seen ? 'expired' : 'miss' }
   }
 }
 
-type Kept = Pick<Answer<unknown>, 'text' | 'fetchedAt'> & { expiresAt: Date }
+type Kept = { text: string | null; fetchedAt: Date; expiresAt: Date }
 
 /** What is kept as an answer; undefined for one that an older version of this service kept and this one can't read. */
-export function read<T>(question: Question<T>, { text, fetchedAt, expiresAt }: Kept) {
+export function read<T>(question: Question<T>, { text, ...times }: Kept) {
   const value: unknown = text === null ? null : JSON.parse(text)
   if (value !== null && !question.accepts(value)) return undefined
-  return { value, text, fetchedAt, expiresAt } satisfies Omit<Answer<T>, 'via'>
+  return { value, ...times } satisfies Omit<Answer<T>, 'via'>
 }

@@ -4,19 +4,11 @@ import type { Memory } from '../db/memory.ts'
 import type { ErrorCode } from '../errors.ts'
 import { type AnswerRepository, createAnswerRepository } from './answers.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
-import { type Clock, cached, type KeptAnswer, kept, systemClock } from './cache.ts'
+import { type Clock, cached, type KeptTimes, kept, read, systemClock } from './cache.ts'
 import { createCircuits } from './circuits.ts'
-import {
-  type FilmAnswer,
-  filmQuestion,
-  isFilmId,
-  listQuestion,
-  searchQuestion,
-  staffQuestion,
-  votesQuestion,
-} from './endpoints.ts'
+import { filmQuestion, isFilmId, listQuestion, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
 import { joined } from './flights.ts'
-import { once, resultOfSearch, type SearchResult } from './found.ts'
+import { resultOfSearch, type SearchResult } from './found.ts'
 import { leased } from './leased.ts'
 import { createLeaseRepository } from './leases.ts'
 import { createMeter, measured, type Result } from './meter.ts'
@@ -45,14 +37,22 @@ export interface VotesPage {
   items: KinopoiskVote[]
 }
 
+/** An answer whose value is read where it is needed: who keeps what was made of it does not need it again. */
+export interface Heard<T> {
+  /** Another one for each answer to each question. */
+  key: string
+  fetchedAt: Date
+  read(): Promise<T>
+}
+
 /** Every call throws upstream_* when upstream can't be asked and nothing is kept. */
 export interface Gateway {
   /** Null: Kinopoisk knows no such film. */
-  film(id: number, purpose?: Purpose): Promise<Told<KinopoiskFilm | null>>
+  film(id: number, purpose?: Purpose): Promise<Told<Heard<KinopoiskFilm | null> | null>>
   /** The same, asked anew whatever is kept. */
-  refreshFilm(id: number, purpose?: Purpose): Promise<Told<KinopoiskFilm | null>>
+  refreshFilm(id: number, purpose?: Purpose): Promise<Told<Heard<KinopoiskFilm | null> | null>>
   /** `page` 1…20, 20 films each. */
-  search(keyword: string, page: number): Promise<Told<SearchResult>>
+  search(keyword: string, page: number): Promise<Told<Heard<SearchResult>>>
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
   votes(userId: number, page: number): Promise<Told<VotesPage | null>>
   /** Who made a film, directors first; nobody when Kinopoisk doesn't know. */
@@ -92,10 +92,9 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const { sandbox, clock = systemClock, warn = () => {}, renewalMs = 60_000 } = options
   const meter = createMeter(options.registry)
   const answers = createAnswerRepository(database.db)
-  const shelf = options.memory.shelf<string, KeptAnswer>({
+  const shelf = options.memory.shelf<string, KeptTimes>({
     name: 'kinopoisk answer',
-    // Its text, and what was made of that.
-    sizeOf: ({ text }) => 6 * (text?.length ?? 0),
+    sizeOf: () => 100,
     dropped: { answer: 'one' },
   })
   const save: AnswerRepository['save'] = async (path, answer) => {
@@ -155,9 +154,24 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       throw error
     }
   }
-  const filmOf = once((film: FilmAnswer, fetchedAt: Date) => normaliseFilm(film, fetchedAt))
-  const filmTold = (answer: Awaited<ReturnType<typeof askFilm>>) =>
-    told(answer, answer.value && filmOf(answer.value, answer.fetchedAt))
+  /** What was answered; read again where only its times are in memory. */
+  async function valueOf<T>(question: Question<T>, { value }: Answer<T>): Promise<T | null> {
+    if (value !== undefined) return value
+    const kept = await answers.find(question.path)
+    const again = kept && read(question, kept)
+    // Behind our back another version of this service may have kept what this one can't read.
+    return again ? again.value : valueOf(question, await answer(anew, question, 'interactive'))
+  }
+  function heard<T, R>(question: Question<T>, answer: Answer<T>, make: (value: T | null) => R): Told<Heard<R>> {
+    const { fetchedAt } = answer
+    const key = `${fetchedAt.getTime()} ${question.path}`
+    return told(answer, { key, fetchedAt, read: async () => make(await valueOf(question, answer)) })
+  }
+  async function heardOfFilm(by: Ask, id: number, purpose: Purpose, seen?: Date) {
+    const found = await askFilm(by, id, purpose, seen)
+    if (found.value === null) return told(found, null)
+    return heard(filmQuestion(id), found, (film) => film && normaliseFilm(film, found.fetchedAt))
+  }
   const askFilm = (by: Ask, id: number, purpose: Purpose, seen?: Date) => answer(by, filmQuestion(id), purpose, seen)
 
   const unasked = createUnasked({
@@ -172,27 +186,31 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   })
 
   return {
-    film: async (id, purpose = 'interactive') => filmTold(await askFilm(ask, id, purpose)),
-    refreshFilm: async (id, purpose = 'interactive') => filmTold(await askFilm(anew, id, purpose, clock.now())),
+    film: (id, purpose = 'interactive') => heardOfFilm(ask, id, purpose),
+    refreshFilm: (id, purpose = 'interactive') => heardOfFilm(anew, id, purpose, clock.now()),
     async search(keyword, page) {
-      const found = await answer(ask, searchQuestion(searchKey(keyword), page), 'interactive')
-      return told(found, resultOfSearch(found.value, page))
+      const question = searchQuestion(searchKey(keyword), page)
+      const found = await answer(ask, question, 'interactive')
+      return heard(question, found, (value) => resultOfSearch(value, page))
     },
     async votes(userId, page) {
-      const found = await answer(ask, votesQuestion(userId, page), 'import')
-      if (!found.value) return told(found, null)
-      const { total, items } = found.value
+      const question = votesQuestion(userId, page)
+      const found = await answer(ask, question, 'import')
+      const value = await valueOf(question, found)
+      if (!value) return told(found, null)
+      const { total, items } = value
       const pages = Math.min(maxVotePages, Math.ceil(total / pageSize))
       return told(found, { total, pages, items: items.filter((vote) => isFilmId(vote.kinopoiskId)).map(normaliseVote) })
     },
     async staff(filmId) {
-      const found = await answer(ask, staffQuestion(filmId), 'interactive')
-      return told(found, (found.value ?? []).map(normalisePerson))
+      const question = staffQuestion(filmId)
+      const found = await answer(ask, question, 'interactive')
+      return told(found, ((await valueOf(question, found)) ?? []).map(normalisePerson))
     },
     instead(result, syncedAt, reason) {
       if (result !== 'stale') meter.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })
       const fetchedAt = syncedAt ?? clock.now()
-      const stored = told({ value: null, text: null, fetchedAt, via: 'stale', reason }, null)
+      const stored = told({ value: null, fetchedAt, via: 'stale', reason }, null)
       return result === 'local' ? { ...stored, source: 'local' } : stored
     },
     onNews: news.listen,
@@ -218,8 +236,8 @@ function searchKey(keyword: string): string {
   return key.replace(/[\s\p{P}]+$/u, '') || key
 }
 
-function resultOf({ via, value, text }: Answer<unknown>): Result {
+function resultOf({ via, value }: Answer<unknown>): Result {
   if (via === 'stale') return 'stale'
   if (via !== 'hit') return 'miss'
-  return value === null || text === null ? 'negative' : 'hit'
+  return value === null ? 'negative' : 'hit'
 }

@@ -16,7 +16,7 @@ export function createNews(warn: (error: unknown, message: string) => void) {
   let listener: Listener = async () => {}
   const told: Layer = (ask) => async (question, call) => {
     const answer = await ask(question, call)
-    const news = answer.value === null ? undefined : question.news?.(answer.value, answer.fetchedAt)
+    const news = answer.value ? question.news?.(answer.value, answer.fetchedAt) : undefined
     if (news) await listener(news).catch((error) => warn(error, 'what Kinopoisk told could not be stored'))
     return answer
   }

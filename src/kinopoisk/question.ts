@@ -38,10 +38,10 @@ export interface Call {
 }
 
 export interface Answer<T> {
-  /** Null: upstream knows no such thing (404). */
-  value: T | null
-  /** The JSON as upstream sent it, null with 404. */
-  text: string | null
+  /** Null: upstream knows no such thing (404). Undefined: it is kept, but not in memory. */
+  value: T | null | undefined
+  /** The JSON as upstream sent it, null with 404; only with what has just been read. */
+  text?: string | null
   fetchedAt: Date
   /**
    * How it came: asked now because nothing (`miss`) or only an expired answer (`expired`) was kept, kept and fresh

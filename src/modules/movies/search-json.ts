@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
-import { etagOf, toWire, type Wire } from '../../wire.ts'
+import type { Memory } from '../../db/memory.ts'
+import { etagOf, type Wire } from '../../wire.ts'
 import { SearchItem, SearchResult } from './schemas.ts'
 import type { Marks } from './service.ts'
 
@@ -9,48 +10,75 @@ const Head = Type.Omit(SearchResult, ['items'])
 const stringifyItem = stringifier(Item as object)
 const stringifyHead = stringifier(Head as object)
 
-interface Found {
+interface Result {
+  total: number
+  pages: number
   items: Static<typeof Item>[]
 }
-interface Kept {
-  id: number
-  /** An object that is still open: the user's marks are the last of it. */
-  bytes: string
-}
 
-interface Made {
-  items: Kept[]
-  etag: string
-  /** The list as most users get it: they keep none of the films. */
+/** What a search found, as it is sent: made once, however many ask for it. */
+export interface Found {
+  total: number
+  pages: number
+  /** The list as most users get it, who keep none of the films. */
   unmarked: string
+  etag: string
+  /** The films of the list, and where in it their marks begin. */
+  films: { id: number; marksAt: number }[]
 }
 
-// An answer that is kept by the gateway is the same object each time.
-const kept = new WeakMap<Found, Made>()
+export type SearchShelf = ReturnType<typeof createSearchShelf>
 
-/** The answer to a search: what was found is turned into JSON once, however many ask for it. */
-export function searchJson(head: Static<typeof Head>, found: Found, marks: Marks): Wire {
-  const { items, etag, unmarked } = kept.get(found) ?? keep(found)
-  const open = Buffer.from(stringifyHead(head).slice(0, -1)).toString('latin1')
-  const isMarked = items.some(({ id }) => marks.favourites.has(id) || marks.wishlist.has(id))
-  if (!isMarked) return { bytes: `${open},"items":${unmarked}}`, etag: etagOf(open + etag) }
-  const list = listOf(items, marks)
+/** What was searched for lately, in memory. */
+export function createSearchShelf(memory: Memory) {
+  const shelf = memory.shelf<string, Found>({
+    name: 'search',
+    sizeOf: ({ unmarked, films }) => unmarked.length + 50 * films.length,
+    // An answer's key is never that of a newer one.
+    dropped: {},
+  })
+  return {
+    find: ({ key, read }: { key: string; read(): Promise<Result> }) =>
+      shelf.find(key, async () => toFound(await read())) as Promise<Found>,
+  }
+}
+
+const noMarks = marksOf(false, false)
+
+export function toFound({ total, pages, items }: Result): Found {
+  const films: Found['films'] = []
+  let list = '['
+  for (const item of items) {
+    list += `${films.length > 0 ? ',' : ''}${toBytes(stringifyItem(item).slice(0, -1))}`
+    films.push({ id: item.id, marksAt: list.length })
+    list += noMarks
+  }
+  // Through a Buffer it is one string, not a tree of its parts.
+  const unmarked = Buffer.from(`${list}]`, 'latin1').toString('latin1')
+  return { total, pages, unmarked, etag: etagOf(unmarked), films }
+}
+
+/** The answer to a search. */
+export function searchJson(head: Static<typeof Head>, { unmarked, etag, films }: Found, marks: Marks): Wire {
+  const open = toBytes(stringifyHead(head).slice(0, -1))
+  const { favourites, wishlist } = marks
+  let list = ''
+  let at = 0
+  for (const { id, marksAt } of films) {
+    if (!favourites.has(id) && !wishlist.has(id)) continue
+    list += unmarked.slice(at, marksAt) + marksOf(favourites.has(id), wishlist.has(id))
+    at = marksAt + noMarks.length
+  }
+  if (at === 0) return { bytes: `${open},"items":${unmarked}}`, etag: etagOf(open + etag) }
+  list += unmarked.slice(at)
   return { bytes: `${open},"items":${list}}`, etag: etagOf(open + list) }
 }
 
-function listOf(items: Kept[], { favourites, wishlist }: Marks): string {
-  const marked = items.map(
-    ({ id, bytes }) => `${bytes},"is_favorite":${favourites.has(id)},"in_wishlist":${wishlist.has(id)}}`,
-  )
-  return `[${marked.join(',')}]`
+/** The end of a film's object. */
+function marksOf(isFavorite: boolean, inWishlist: boolean): string {
+  return `,"is_favorite":${isFavorite},"in_wishlist":${inWishlist}}`
 }
 
-const noMarks: Marks = { favourites: new Set(), wishlist: new Set() }
-
-function keep(found: Found): Made {
-  const items = found.items.map((item) => ({ id: item.id, bytes: toWire(stringifyItem(item).slice(0, -1)).bytes }))
-  const unmarked = Buffer.from(listOf(items, noMarks), 'latin1').toString('latin1')
-  const made = { items, unmarked, etag: etagOf(unmarked) }
-  kept.set(found, made)
-  return made
+function toBytes(json: string): string {
+  return Buffer.from(json).toString('latin1')
 }

@@ -6,7 +6,7 @@ import type { Purpose } from '../../kinopoisk/question.ts'
 import type { Wire } from '../../wire.ts'
 import type { LocalSearch } from './local-search.ts'
 import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
-import { searchJson } from './search-json.ts'
+import { type SearchShelf, searchJson, toFound } from './search-json.ts'
 import type { KeptMovie, MovieShelf } from './shelf.ts'
 
 const maxKinopoiskId = 10_000_000
@@ -23,12 +23,13 @@ export interface Marks {
 interface Dependencies {
   movies: MovieRepository
   shelf: MovieShelf
+  searches: SearchShelf
   marksOf(userId: number): Promise<Marks>
   searchLocally: LocalSearch
   kinopoisk: Pick<Gateway, 'film' | 'refreshFilm' | 'search' | 'instead'>
 }
 
-export function createMovieService({ movies, shelf, marksOf, searchLocally, kinopoisk }: Dependencies) {
+export function createMovieService({ movies, shelf, searches, marksOf, searchLocally, kinopoisk }: Dependencies) {
   /**
    * What upstream tells about a film, and the film. It has been stored when it was told (see `learn`), unless this
    * process died in between.
@@ -38,8 +39,9 @@ export function createMovieService({ movies, shelf, marksOf, searchLocally, kino
     const known = await shelf.find(id)
     if (!told.value || !isNewer(told.value, known)) return { movie: known, told }
     const learnt = await shelf.findAnew(id)
-    if (!isNewer(told.value, learnt)) return { movie: learnt, told }
-    await movies.save(toKnown(told.value))
+    const film = isNewer(told.value, learnt) ? await told.value.read() : null
+    if (!film) return { movie: learnt, told }
+    await movies.save(toKnown(film))
     return { movie: await shelf.findAnew(id), told }
   }
 
@@ -81,8 +83,9 @@ export function createMovieService({ movies, shelf, marksOf, searchLocally, kino
     async refresh(id: number) {
       if (!isKinopoiskId(id)) movieNotFound(id)
       const { value } = await kinopoisk.refreshFilm(id)
-      if (!value) movieNotFound(id)
-      await movies.save(toKnown(value))
+      const film = await value?.read()
+      if (!film) movieNotFound(id)
+      await movies.save(toKnown(film))
       return (await movies.find(id)) ?? movieNotFound(id)
     },
 
@@ -106,7 +109,8 @@ export function createMovieService({ movies, shelf, marksOf, searchLocally, kino
     /** What Kinopoisk tells of a film, as we would store it; null when it knows no such film. Throws upstream_*. */
     async fetch(id: number): Promise<KnownFilm | null> {
       const { value } = await kinopoisk.film(id)
-      return value && toKnown(value)
+      const film = await value?.read()
+      return film ? toKnown(film) : null
     },
 
     /** The movie; upstream is asked only about one that is not known, or only in part. Throws as `find`. */
@@ -118,10 +122,10 @@ export function createMovieService({ movies, shelf, marksOf, searchLocally, kino
     /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
     async search(userId: number, query: string, page: number) {
       const { told, found } = await kinopoisk.search(query, page).then(
-        (told) => ({ told, found: told.value }),
+        async (told) => ({ told, found: await searches.find(told.value) }),
         async (error) => {
           if (!isUpstream(error)) throw error
-          const found = await searchLocally(query, page)
+          const found = toFound(await searchLocally(query, page))
           return { told: kinopoisk.instead('local', undefined, error.code), found }
         },
       )
@@ -151,8 +155,8 @@ function isPartial(movie: KeptMovie): boolean {
   return isKinopoiskId(movie.id) && !movie.complete
 }
 
-function isNewer(told: KinopoiskFilm, known: KeptMovie | undefined): boolean {
-  return !known?.syncedAt || !known.complete || known.syncedAt < told.synced_at
+function isNewer(told: { fetchedAt: Date }, known: KeptMovie | undefined): boolean {
+  return !known?.syncedAt || !known.complete || known.syncedAt < told.fetchedAt.toISOString()
 }
 
 function movieNotFound(id: number): never {
