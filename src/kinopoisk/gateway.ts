@@ -155,17 +155,17 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     }
   }
   /** What was answered; read again where only its times are in memory. */
-  async function valueOf<T>(question: Question<T>, { value }: Answer<T>): Promise<T | null> {
+  async function readValue<T>(question: Question<T>, { value }: Answer<T>): Promise<T | null> {
     if (value !== undefined) return value
     const kept = await answers.find(question.path)
     const again = kept && read(question, kept)
     // Behind our back another version of this service may have kept what this one can't read.
-    return again ? again.value : valueOf(question, await answer(anew, question, 'interactive'))
+    return again ? again.value : readValue(question, await answer(anew, question, 'interactive'))
   }
   function heard<T, R>(question: Question<T>, answer: Answer<T>, make: (value: T | null) => R): Told<Heard<R>> {
     const { fetchedAt } = answer
     const key = `${fetchedAt.getTime()} ${question.path}`
-    return told(answer, { key, fetchedAt, read: async () => make(await valueOf(question, answer)) })
+    return told(answer, { key, fetchedAt, read: async () => make(await readValue(question, answer)) })
   }
   async function heardOfFilm(by: Ask, id: number, purpose: Purpose, seen?: Date) {
     const found = await askFilm(by, id, purpose, seen)
@@ -196,7 +196,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     async votes(userId, page) {
       const question = votesQuestion(userId, page)
       const found = await answer(ask, question, 'import')
-      const value = await valueOf(question, found)
+      const value = await readValue(question, found)
       if (!value) return told(found, null)
       const { total, items } = value
       const pages = Math.min(maxVotePages, Math.ceil(total / pageSize))
@@ -205,7 +205,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     async staff(filmId) {
       const question = staffQuestion(filmId)
       const found = await answer(ask, question, 'interactive')
-      return told(found, ((await valueOf(question, found)) ?? []).map(normalisePerson))
+      return told(found, ((await readValue(question, found)) ?? []).map(normalisePerson))
     },
     instead(result, syncedAt, reason) {
       if (result !== 'stale') meter.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })
