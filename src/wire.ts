@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { EventEmitter } from 'node:events'
 
 /**
  * JSON as it is sent: its UTF-8 as a string of one byte a character, which takes the least memory and is joined without
@@ -10,6 +11,7 @@ export interface Wire {
 }
 
 interface Answer {
+  raw: EventEmitter
   header(name: string, value: string): Answer
   send(payload: never): unknown
 }
@@ -35,13 +37,23 @@ export function etagOf(bytes: string | Buffer): string {
 export function sendWire(reply: Answer, { bytes, etag }: Wire): never {
   reply.header('content-type', 'application/json; charset=utf-8').header('etag', etag)
   // The route's types know its schema, not that what has been stringified already is passed on as it is.
-  return reply.send(toPayload(bytes) as never) as never
+  return reply.send(toPayload(bytes, reply.raw) as never) as never
 }
 
-const scratch = Buffer.alloc(1024 * 1024)
+const blockBytes = 128 * 1024
+const mostIdle = 64
+const idle: Buffer[] = []
 
-/** Not as a Buffer where it can be helped: those lie outside of the heap, and for every 20 MB of them V8 marks all of the heap. */
-function toPayload(bytes: string): Buffer | string {
-  if (bytes.length > scratch.length) return Buffer.from(bytes, 'latin1')
-  return scratch.toString('utf8', 0, scratch.write(bytes, 'latin1'))
+/**
+ * In a block that serves again when the answer has been handed to the system. A new one each time would be garbage outside of
+ * the heap, and for every 20 MB of that V8 marks all of the heap; a string would be encoded once more.
+ */
+function toPayload(bytes: string, answer: EventEmitter): Buffer {
+  if (bytes.length > blockBytes) return Buffer.from(bytes, 'latin1')
+  const block = idle.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
+  // Not with `close`: the system may still have it then.
+  answer.once('finish', () => {
+    if (idle.length < mostIdle) idle.push(block)
+  })
+  return block.subarray(0, block.write(bytes, 'latin1'))
 }
