@@ -12,10 +12,10 @@ BEGIN
 	IF (SELECT count(*) FROM (SELECT FROM changed LIMIT 1001) AS few) > 1000 THEN
 		INSERT INTO changes (topic) VALUES ('film');
 	ELSIF TG_OP = 'UPDATE' THEN
-		-- `text`: listings are as they were but for what they tell of the film.
+		-- `text`: who is in a listing, and how many, is as it was; not what is told of the film, nor its place by length.
 		INSERT INTO changes (topic, key)
-		SELECT CASE WHEN (was.listed, was.name, was.original_name, was.director_id, was.rate, was.year, was.minutes)
-			IS DISTINCT FROM (changed.listed, changed.name, changed.original_name, changed.director_id, changed.rate, changed.year, changed.minutes)
+		SELECT CASE WHEN (was.listed, was.name, was.original_name, was.director_id, was.rate, was.year)
+			IS DISTINCT FROM (changed.listed, changed.name, changed.original_name, changed.director_id, changed.rate, changed.year)
 			THEN 'film' ELSE 'text' END, id
 		FROM was FULL JOIN changed USING (id);
 	ELSE
@@ -119,4 +119,7 @@ CREATE TRIGGER wishlist_emptied_noted AFTER TRUNCATE ON wishlist
 CREATE TRIGGER sessions_emptied_noted AFTER TRUNCATE ON sessions
 	FOR EACH STATEMENT EXECUTE FUNCTION note_topic('session');--> statement-breakpoint
 CREATE TRIGGER kinopoisk_answers_emptied_noted AFTER TRUNCATE ON kinopoisk_answers
-	FOR EACH STATEMENT EXECUTE FUNCTION note_topic('answer');
+	FOR EACH STATEMENT EXECUTE FUNCTION note_topic('answer');--> statement-breakpoint
+-- A film that is rated stays on its page, and in no index anew; and listings are read from the indexes alone only where a
+-- vacuum has been since the last change.
+ALTER TABLE films SET (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02);

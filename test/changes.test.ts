@@ -88,6 +88,7 @@ describe('Changes of the database are told', () => {
     const [user] = await database.sql`insert into users (login, password_hash) values ('ann', '') returning id`
     const steps: [string, () => PromiseLike<unknown>, Change[]][] = [
       ['rate', () => database.sql`update films set rate = 8 where id = ${id}`, [{ topic: 'film', key: id }]],
+      ['minutes', () => database.sql`update films set minutes = 8 where id = ${id}`, [{ topic: 'text', key: id }]],
       ['poster', () => database.sql`update films set poster_url = 'p' where id = ${id}`, [{ topic: 'text', key: id }]],
       [
         'score',
