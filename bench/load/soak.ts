@@ -13,7 +13,8 @@ export async function measureSoak(stage: Stage, minutes: number, { temporary, sa
   const file = join(temporary, 'soak.requests')
   await writeRequests(file, mixed(stage))
   const common = { target, databasePid: server.pid, file }
-  await load({ ...common, seconds: 10 })
+  // Until what is asked for often is in memory.
+  await load({ ...common, seconds: 60 })
   const rows: string[][] = []
   const found: { rate: number; p99: number; memory: number }[] = []
   for (let minute = 1; minute <= minutes; minute += 1) {
