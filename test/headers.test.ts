@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import helmet from '@fastify/helmet'
 import Fastify, { type LightMyRequestResponse } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -65,6 +67,22 @@ describe('Every answer', () => {
     for (const url of ['/livez', '/user', '/nothing', '/openapi.json'])
       expect((await app.inject(url)).headers, url).toMatchObject(wanted)
     await close()
+  })
+
+  test('has over a connection what is injected has, each header once', async () => {
+    const base = await service.app.listen({ port: 0, host: '127.0.0.1' })
+    const paths = ['/livez', '/docs', '/openapi.json', '/nothing', '/user', '/films', '/films/export.csv', '/%']
+    for (const path of paths) {
+      const [answer] = (await once(get(base + path), 'response')) as [IncomingMessage]
+      answer.resume()
+      const names = answer.rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())
+      expect(names, path).toEqual([...new Set(names)])
+      const { headers } = await service.app.inject(path)
+      const ofConnection = ['connection', 'keep-alive', 'date', 'transfer-encoding', 'x-request-id', 'content-length']
+      for (const [name, value] of Object.entries(headers))
+        if (!ofConnection.includes(name)) expect([path, name, answer.headers[name]]).toEqual([path, name, value])
+      expect(answer.headers).toMatchObject({ 'x-frame-options': 'DENY', 'x-content-type-options': 'nosniff' })
+    }
   })
 
   test('but of the documentation may load nothing at all, if a browser takes it for a page', () => {

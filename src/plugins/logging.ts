@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify'
 import { LogController } from 'fastify'
 import fp from 'fastify-plugin'
 import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
 import { isQueryError, withoutValues } from '../db/errors.ts'
-import { dataEvent, type Exchange, outcomeOf } from '../operations.ts'
+import { dataEvent, type Endpoint, type Exchange, outcomeOf } from '../operations.ts'
 
 const requestIdForm = /^[A-Za-z0-9._:-]{1,128}$/
 const secrets = [
@@ -95,15 +95,19 @@ const quiet = new Set(['/livez', '/readyz', '/metrics'])
  * done, in `resource` to what, and in `outcome` how it ended.
  */
 export default fp(async (app: FastifyInstance) => {
+  // With what all lines of an endpoint say.
+  const logs = new WeakMap<Endpoint, FastifyBaseLogger>()
+  const logOf = (endpoint: Endpoint) => {
+    const known = logs.get(endpoint) ?? app.log.child(endpoint)
+    logs.set(endpoint, known)
+    return known
+  }
   app.exchanges.onEnd((exchange) => {
     const { request, endpoint, status, seconds, aborted } = exchange
-    const { method, route, operation } = endpoint
-    const level = quiet.has(route) && status < 500 ? 'debug' : 'info'
-    request.log[level](
+    const level = quiet.has(endpoint.route) && status < 500 ? 'debug' : 'info'
+    logOf(endpoint)[level](
       {
-        method,
-        route,
-        operation,
+        request_id: request.id,
         ...dataOperation(exchange),
         status,
         status_class: `${Math.floor(status / 100)}xx`,

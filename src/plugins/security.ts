@@ -1,3 +1,5 @@
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -17,13 +19,46 @@ const browserHeaders = {
   'x-permitted-cross-domain-policies': 'none',
 }
 
-/** Headers that tell browsers what not to do, and CORS. */
-export default fp(async (app: FastifyInstance, options: { corsOrigins: '*' | string[] }) => {
-  const isShared = options.corsOrigins.length > 0
+interface Headers {
+  [name: string]: string
+}
+
+/** What is in every answer, unless that says something else of it. */
+export function headersOfAll(corsOrigins: '*' | string[]): Headers {
   // A front of another origin shows photos by <img>, for which CORS is not asked.
-  const always = { ...browserHeaders, 'cross-origin-resource-policy': isShared ? 'cross-origin' : 'same-origin' }
+  return { ...browserHeaders, 'cross-origin-resource-policy': corsOrigins.length > 0 ? 'cross-origin' : 'same-origin' }
+}
+
+/** Node's own, which its types don't tell: the first line and the headers become the head of the answer. */
+interface Storing {
+  _storeHeader(firstLine: string, headers: object | undefined): void
+}
+
+/**
+ * Answers, for Node's option `ServerResponse`, that begin with those of `always` that they don't name themselves, as one text. Named one by one these headers take a fifth
+ * of the time of an answer out of the memory: Fastify and Node look at each letter of each of them, each time.
+ */
+export function answersWith(always: Headers) {
+  const lines = Object.entries(always).map(([name, value]) => ({ name, line: `${name}: ${value}\r\n` }))
+  const text = lines.map(({ line }) => line).join('')
+  const { _storeHeader: store } = ServerResponse.prototype as unknown as Storing
+
+  return class<R extends IncomingMessage> extends ServerResponse<R> implements Storing {
+    _storeHeader(firstLine: string, headers: object = {}): void {
+      let own = text
+      for (const { name, line } of lines) if (name in headers) own = own.replace(line, '')
+      store.call(this, firstLine + own, headers)
+    }
+  }
+}
+
+/** Headers that tell browsers what not to do, and CORS. */
+export default fp(async (app: FastifyInstance, options: { corsOrigins: '*' | string[]; always: Headers }) => {
+  const isShared = options.corsOrigins.length > 0
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id).headers(always)
+    reply.header('x-request-id', request.id)
+    // Answers to what is injected are of another class.
+    if (!(request.socket instanceof Socket)) reply.headers(options.always)
     // Over plain HTTP it would mean nothing (RFC 6797 7.2); what a proxy says counts with TRUST_PROXY.
     if (request.protocol === 'https') reply.header('strict-transport-security', httpsOnly)
     // Some clients name a content type though they send nothing: that is a request without a body.
