@@ -35,7 +35,7 @@ export function openCatalogue(app: FastifyInstance, edges: { databaseUrl: string
     movies: movieRepository,
     shelf: movieShelf,
     searches: createSearchShelf(memory),
-    marksOf: listShelf.both,
+    marks: listShelf,
     searchLocally,
     kinopoisk,
   })

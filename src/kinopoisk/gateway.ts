@@ -4,11 +4,20 @@ import type { Memory } from '../db/memory.ts'
 import type { ErrorCode } from '../errors.ts'
 import { type AnswerRepository, createAnswerRepository } from './answers.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
-import { type Clock, cached, type KeptTimes, kept, read, systemClock } from './cache.ts'
+import { type Clock, cached, type KeptTimes, kept, systemClock } from './cache.ts'
 import { createCircuits } from './circuits.ts'
-import { filmQuestion, isFilmId, listQuestion, searchQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
+import {
+  type FilmAnswer,
+  filmQuestion,
+  isFilmId,
+  listQuestion,
+  searchQuestion,
+  staffQuestion,
+  votesQuestion,
+} from './endpoints.ts'
 import { joined } from './flights.ts'
 import { resultOfSearch, type SearchResult } from './found.ts'
+import { createHeard, type Heard, type Make, type Use } from './heard.ts'
 import { leased } from './leased.ts'
 import { createLeaseRepository } from './leases.ts'
 import { createMeter, measured, type Result } from './meter.ts'
@@ -37,22 +46,18 @@ export interface VotesPage {
   items: KinopoiskVote[]
 }
 
-/** An answer whose value is read where it is needed: who keeps what was made of it does not need it again. */
-export interface Heard<T> {
-  /** Another one for each answer to each question. */
-  key: string
-  fetchedAt: Date
-  read(): Promise<T>
-}
-
 /** Every call throws upstream_* when upstream can't be asked and nothing is kept. */
 export interface Gateway {
   /** Null: Kinopoisk knows no such film. */
   film(id: number, purpose?: Purpose): Promise<Told<Heard<KinopoiskFilm | null> | null>>
+  /** What `use` makes of the same, if an answer that is fresh and tells of a film is in memory; it may leave it aside. */
+  filmAtHand<U>(id: number, use: Use<KinopoiskFilm | null, U>): U | undefined
   /** The same, asked anew whatever is kept. */
   refreshFilm(id: number, purpose?: Purpose): Promise<Told<Heard<KinopoiskFilm | null> | null>>
   /** `page` 1…20, 20 films each. */
   search(keyword: string, page: number): Promise<Told<Heard<SearchResult>>>
+  /** What `use` makes of the same, if a fresh answer is in memory. */
+  searchAtHand<U>(keyword: string, page: number, use: Use<SearchResult, U>): U | undefined
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
   votes(userId: number, page: number): Promise<Told<VotesPage | null>>
   /** Who made a film, directors first; nobody when Kinopoisk doesn't know. */
@@ -154,24 +159,17 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       throw error
     }
   }
-  /** What was answered; read again where only its times are in memory. */
-  async function readValue<T>(question: Question<T>, { value }: Answer<T>): Promise<T | null> {
-    if (value !== undefined) return value
-    const kept = await answers.find(question.path)
-    const again = kept && read(question, kept)
-    // Behind our back another version of this service may have kept what this one can't read.
-    return again ? again.value : readValue(question, await answer(anew, question, 'interactive'))
-  }
-  function heard<T, R>(question: Question<T>, answer: Answer<T>, make: (value: T | null) => R): Told<Heard<R>> {
-    const { fetchedAt } = answer
-    const key = `${fetchedAt.getTime()} ${question.path}`
-    return told(answer, { key, fetchedAt, read: async () => make(await readValue(question, answer)) })
-  }
+  const { readValue, heard, atHand } = createHeard({
+    ...{ answers, shelf, clock, told },
+    ask: (question) => answer(anew, question, 'interactive'),
+    count: ({ endpoint }) => counterOf(endpoint, 'hit').inc(),
+  })
   async function heardOfFilm(by: Ask, id: number, purpose: Purpose, seen?: Date) {
     const found = await askFilm(by, id, purpose, seen)
     if (found.value === null) return told(found, null)
-    return heard(filmQuestion(id), found, (film) => film && normaliseFilm(film, found.fetchedAt))
+    return heard(filmQuestion(id), found, filmOf)
   }
+  const filmOf: Make<FilmAnswer, KinopoiskFilm | null> = (film, fetchedAt) => film && normaliseFilm(film, fetchedAt)
   const askFilm = (by: Ask, id: number, purpose: Purpose, seen?: Date) => answer(by, filmQuestion(id), purpose, seen)
 
   const unasked = createUnasked({
@@ -186,8 +184,11 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   })
 
   return {
+    filmAtHand: (id, use) => (isFilmId(id) ? atHand(filmQuestion(id), filmOf, use) : undefined),
     film: (id, purpose = 'interactive') => heardOfFilm(ask, id, purpose),
     refreshFilm: (id, purpose = 'interactive') => heardOfFilm(anew, id, purpose, clock.now()),
+    searchAtHand: (keyword, page, use) =>
+      atHand(searchQuestion(searchKey(keyword), page), (value) => resultOfSearch(value, page), use),
     async search(keyword, page) {
       const question = searchQuestion(searchKey(keyword), page)
       const found = await answer(ask, question, 'interactive')

@@ -44,7 +44,10 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
         response: { 200: Film, ...problems('film_not_found') },
       },
     },
-    async (request, reply) => sendWire(reply, await films.read(request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params
+      return sendWire(reply, films.readAtHand(id) ?? (await films.read(id)))
+    },
   )
 }
 

@@ -64,6 +64,9 @@ export function createFilmService({ films, listing, shelf, movies, kinopoisk, no
   return {
     list: listing.list,
 
+    /** The film as JSON, if it is in memory. */
+    readAtHand: shelf.get,
+
     /** The film as JSON. @throws {AppError} film_not_found */
     read: async (id: number) => (await shelf.find(id)) ?? notFound(id),
 

@@ -23,6 +23,8 @@ export function createFilmShelf({
     dropped: { film: 'one', text: 'one' },
   })
   return {
+    get: shelf.get,
+
     find: (id: number) =>
       shelf.find(id, async () => {
         const film = await films.find(id)

@@ -11,17 +11,22 @@ export function createListShelf({ kept, memory }: { kept: KeptRepository; memory
       sizeOf: ({ size }) => 40 * size,
       dropped: { list: 'one' },
     })
-    return (userId: number) => shelf.find(userId, async () => new Set(await kept.find(list, userId)))
+    return { get: shelf.get, find: (id: number) => shelf.find(id, async () => new Set(await kept.find(list, id))) }
   }
   const none: ReadonlySet<number> = new Set()
   const favourites = of('favourites')
   const wishlist = of('wishlist')
   return {
-    favourites: async (userId: number) => (await favourites(userId)) ?? none,
-    wishlist: async (userId: number) => (await wishlist(userId)) ?? none,
+    favourites: async (userId: number) => (await favourites.find(userId)) ?? none,
+    wishlist: async (userId: number) => (await wishlist.find(userId)) ?? none,
+    /** Both of a user, if they are in memory. */
+    bothAtHand(userId: number) {
+      const [favourite, wished] = [favourites.get(userId), wishlist.get(userId)]
+      return favourite && wished ? { favourites: favourite, wishlist: wished } : undefined
+    },
     /** Both of a user. */
     async both(userId: number) {
-      const [favourite, wished] = await Promise.all([favourites(userId), wishlist(userId)])
+      const [favourite, wished] = await Promise.all([favourites.find(userId), wishlist.find(userId)])
       return { favourites: favourite ?? none, wishlist: wished ?? none }
     },
   }

@@ -24,7 +24,8 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ movies: MovieService }> =
     },
     async (request, reply) => {
       const { query, page = 1 } = request.query
-      const { json, told } = await movies.search(request.user.id, query, page)
+      const { id } = request.user
+      const { json, told } = movies.searchAtHand(id, query, page) ?? (await movies.search(id, query, page))
       tell(reply, told)
       return sendWire(reply, json)
     },

@@ -38,6 +38,7 @@ export function createSearchShelf(memory: Memory) {
     dropped: {},
   })
   return {
+    get: ({ key }: { key: string }) => shelf.get(key),
     find: ({ key, read }: { key: string; read(): Promise<Result> }) =>
       shelf.find(key, async () => toFound(await read())) as Promise<Found>,
   }

@@ -1,12 +1,12 @@
 import { AppError, inputFault } from '../../errors.ts'
-import type { Gateway } from '../../kinopoisk/gateway.ts'
+import type { Gateway, Told } from '../../kinopoisk/gateway.ts'
 import type { News } from '../../kinopoisk/news.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/question.ts'
 import type { Wire } from '../../wire.ts'
 import type { LocalSearch } from './local-search.ts'
 import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
-import { type SearchShelf, searchJson, toFound } from './search-json.ts'
+import { type Found, type SearchShelf, searchJson, toFound } from './search-json.ts'
 import type { KeptMovie, MovieShelf } from './shelf.ts'
 
 const maxKinopoiskId = 10_000_000
@@ -24,12 +24,12 @@ interface Dependencies {
   movies: MovieRepository
   shelf: MovieShelf
   searches: SearchShelf
-  marksOf(userId: number): Promise<Marks>
+  marks: { bothAtHand(userId: number): Marks | undefined; both(userId: number): Promise<Marks> }
   searchLocally: LocalSearch
-  kinopoisk: Pick<Gateway, 'film' | 'refreshFilm' | 'search' | 'instead'>
+  kinopoisk: Pick<Gateway, 'film' | 'filmAtHand' | 'refreshFilm' | 'search' | 'searchAtHand' | 'instead'>
 }
 
-export function createMovieService({ movies, shelf, searches, marksOf, searchLocally, kinopoisk }: Dependencies) {
+export function createMovieService({ movies, shelf, searches, marks, searchLocally, kinopoisk }: Dependencies) {
   /**
    * What upstream tells about a film, and the film. It has been stored when it was told (see `learn`), unless this
    * process died in between.
@@ -72,6 +72,13 @@ export function createMovieService({ movies, shelf, searches, marksOf, searchLoc
      * @throws {AppError} movie_not_found, or upstream_* when it is not known at all and can't be asked
      */
     find,
+
+    /** What `find` finds, if all of it is in memory and upstream need not be asked: so most are answered. */
+    findAtHand: (id: number) =>
+      kinopoisk.filmAtHand(id, (told) => {
+        const movie = shelf.get(id)
+        return movie && !isNewer(told.value, movie) ? { movie, told } : undefined
+      }),
 
     /** Stores what upstream tells. Never of a film less than is known. */
     async learn({ film, items = [] }: News): Promise<void> {
@@ -119,6 +126,14 @@ export function createMovieService({ movies, shelf, searches, marksOf, searchLoc
       return known && !isPartial(known) ? known : (await find(id, purpose)).movie
     },
 
+    /** What `search` finds, if all of it is in memory and upstream need not be asked. */
+    searchAtHand: (userId: number, query: string, page: number) =>
+      kinopoisk.searchAtHand(query, page, (told) => {
+        const found = searches.get(told.value)
+        const kept = found && marks.bothAtHand(userId)
+        return kept && { told, json: searchJson(headOf(query, page, told, found), found, kept) }
+      }),
+
     /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
     async search(userId: number, query: string, page: number) {
       const { told, found } = await kinopoisk.search(query, page).then(
@@ -129,11 +144,13 @@ export function createMovieService({ movies, shelf, searches, marksOf, searchLoc
           return { told: kinopoisk.instead('local', undefined, error.code), found }
         },
       )
-      const { source } = told
-      const head = { query, page, total: found.total, pages: found.pages, source, complete: source !== 'local' }
-      return { told, json: searchJson(head, found, await marksOf(userId)) }
+      return { told, json: searchJson(headOf(query, page, told, found), found, await marks.both(userId)) }
     },
   }
+}
+
+function headOf(query: string, page: number, { source }: Pick<Told<unknown>, 'source'>, { total, pages }: Found) {
+  return { query, page, total, pages, source, complete: source !== 'local' }
 }
 
 function isUpstream(error: unknown): error is AppError {
@@ -156,7 +173,7 @@ function isPartial(movie: KeptMovie): boolean {
 }
 
 function isNewer(told: { fetchedAt: Date }, known: KeptMovie | undefined): boolean {
-  return !known?.syncedAt || !known.complete || known.syncedAt < told.fetchedAt.toISOString()
+  return known?.syncedAt === undefined || !known.complete || known.syncedAt < told.fetchedAt.getTime()
 }
 
 function movieNotFound(id: number): never {

@@ -12,8 +12,8 @@ export interface KeptMovie {
   json: Wire
   /** What upstream told is all there is; false where only a search or a vote told. */
   complete: boolean
-  /** When upstream last told about the film, in ISO 8601; undefined for what it never told about. */
-  syncedAt: string | undefined
+  /** When upstream last told about the film, in ms since 1970; undefined for what it never told about. */
+  syncedAt: number | undefined
 }
 
 const stringify = stringifier(Movie as object)
@@ -39,6 +39,7 @@ export function createMovieShelf({
       return row && toKept(row)
     })
   return {
+    get: shelf.get,
     find,
 
     /** In the order of `ids`, without those that are not known. */
@@ -66,6 +67,6 @@ function toKept(row: MovieRow): KeptMovie {
     json: toWire(stringify(row)),
     // One that is, or was, in the catalogue has a director.
     complete: block ? block.complete !== false : row.director_id !== null,
-    syncedAt: block?.synced_at,
+    syncedAt: block?.synced_at === undefined ? undefined : Date.parse(block.synced_at),
   }
 }
