@@ -11,6 +11,20 @@ export type NewUser = Pick<
 
 /** Credentials. The only place that reads a password hash. */
 export function createAuthRepository(db: Db) {
+  const known = db
+    .select({ user_id: knownNetworks.user_id })
+    .from(knownNetworks)
+    .where(and(eq(knownNetworks.user_id, users.id), eq(knownNetworks.network, sql.placeholder('network'))))
+  const credentials = db
+    .select({
+      id: users.id,
+      password_hash: users.password_hash,
+      blocked: users.blocked,
+      is_known_network: sql<boolean>`${exists(known)}`,
+    })
+    .from(users)
+    .where(eq(users.login, sql.placeholder('login')))
+    .prepare('auth_credentials')
   return {
     /** The new user's id, whom the network is known to; undefined when somebody has the login. */
     async insertUser(user: NewUser, network: string): Promise<number | undefined> {
@@ -26,19 +40,7 @@ export function createAuthRepository(db: Db) {
     },
 
     async findCredentials(login: string, network: string) {
-      const known = db
-        .select({ user_id: knownNetworks.user_id })
-        .from(knownNetworks)
-        .where(and(eq(knownNetworks.user_id, users.id), eq(knownNetworks.network, network)))
-      const [row] = await db
-        .select({
-          id: users.id,
-          password_hash: users.password_hash,
-          blocked: users.blocked,
-          is_known_network: sql<boolean>`${exists(known)}`,
-        })
-        .from(users)
-        .where(eq(users.login, login))
+      const [row] = await credentials.execute({ login, network })
       return row
     },
 

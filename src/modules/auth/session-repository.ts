@@ -1,6 +1,5 @@
-import { and, desc, eq, exists, gt, inArray, ne, sql } from 'drizzle-orm'
+import { and, desc, eq, exists, gt, ne, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
-import { knownNetworks } from '../../db/schema/known-networks.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
 
@@ -41,31 +40,29 @@ export function createSessionRepository(db: Db) {
      * and nothing done, when the user was blocked or has another hash by now: checking a password takes its time.
      */
     async insert(session: NewSession, passwordHash: string, network: string): Promise<boolean> {
-      const { user_id } = session
-      return db.transaction(async (tx) => {
-        const [user] = await tx
-          .select({ id: users.id })
-          .from(users)
-          .where(and(eq(users.id, user_id), eq(users.password_hash, passwordHash), eq(users.blocked, false)))
-          .for('share')
-        if (!user) return false
-        await tx.insert(sessions).values(session)
-        await tx
-          .insert(knownNetworks)
-          .values({ user_id, network })
-          .onConflictDoUpdate({
-            target: [knownNetworks.user_id, knownNetworks.network],
-            set: { last_login_at: sql`now()` },
-          })
-        const tooMany = tx
-          .select({ id: sessions.id })
-          .from(sessions)
-          .where(eq(sessions.user_id, user_id))
-          .orderBy(desc(sessions.last_used_at))
-          .offset(mostSessions)
-        await tx.delete(sessions).where(inArray(sessions.id, tooMany))
-        return true
-      })
+      const value = (name: keyof NewSession) => sql.param(session[name], sessions[name])
+      // One statement: as a transaction of many it takes longer than all else of a login but the hash.
+      const opened = await db.execute(sql`
+        with account as (
+          select id from users
+          where id = ${session.user_id} and password_hash = ${passwordHash} and not blocked for share
+        ), opened as (
+          insert into sessions (id, user_id, refresh_hash, expires_at, user_agent, ip)
+          select ${value('id')}::uuid, account.id, ${value('refresh_hash')}::bytea, ${value('expires_at')}::timestamptz,
+            ${value('user_agent')}::text, ${value('ip')}::text
+          from account
+        ), known as (
+          insert into known_networks (user_id, network) select account.id, ${network} from account
+          on conflict (user_id, network) do update set last_login_at = now()
+        ), ended as (
+          delete from sessions where id in (
+            select sessions.id from sessions, account where user_id = account.id
+            -- The new one is not among them.
+            order by last_used_at desc offset ${mostSessions - 1}
+          )
+        )
+        select id from account`)
+      return opened.length > 0
     },
 
     /** The user of a session that is alive now. */

@@ -1,4 +1,4 @@
-import { eq, inArray, sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { authFailures } from '../../db/schema/auth-failures.ts'
 
@@ -6,18 +6,20 @@ const isVoid = sql`${authFailures.failed_at} < now() - interval '1 day'`
 
 /** Counts of failed guesses, shared by all replicas. */
 export function createThrottleRepository(db: Db) {
+  const byKeys = db
+    .select({
+      key: authFailures.key,
+      failures: authFailures.failures,
+      // Another transaction's now() may be later than this one's.
+      seconds: sql<number>`greatest(extract(epoch from now() - ${authFailures.failed_at})::float8, 0)`,
+    })
+    .from(authFailures)
+    .where(sql`${authFailures.key} = any(${sql.placeholder('keys')}::bytea[])`)
+    .prepare('auth_failures')
   return {
     /** The counts that there are, and the seconds since the last failure of each. */
     find(keys: Buffer[]) {
-      return db
-        .select({
-          key: authFailures.key,
-          failures: authFailures.failures,
-          // Another transaction's now() may be later than this one's.
-          seconds: sql<number>`greatest(extract(epoch from now() - ${authFailures.failed_at})::float8, 0)`,
-        })
-        .from(authFailures)
-        .where(inArray(authFailures.key, keys))
+      return byKeys.execute({ keys: `{${keys.map((key) => `"\\\\x${key.toString('hex')}"`).join()}}` })
     },
 
     /** One more under each key. One statement, and in the order of the keys, so that two can't wait for each other. */
