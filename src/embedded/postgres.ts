@@ -126,7 +126,12 @@ function logPath(dataDir: string): string {
 /** Waits out start and crash recovery. */
 async function ready(server: ChildProcess, socketDir: string, dataDir: string): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs
-  const sql = postgres({ host: socketDir, user, database: 'postgres', max: 1, connect_timeout: 2, backoff: () => 0 })
+  const sql = postgres({
+    ...{ host: socketDir, user, database: 'postgres', max: 1 },
+    ...{ connect_timeout: 2, backoff: () => 0 },
+    // postgres.js asks for them behind its caller's back, and nobody catches it where the connection breaks meanwhile.
+    fetch_types: false,
+  })
   const answers = () =>
     sql`select`.then(
       () => true,

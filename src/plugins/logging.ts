@@ -107,8 +107,8 @@ export default fp(async (app: FastifyInstance) => {
     const level = quiet.has(endpoint.route) && status < 500 ? 'debug' : 'info'
     logOf(endpoint)[level](
       {
-        request_id: request.id,
         ...dataOperation(exchange),
+        request_id: request.id,
         status,
         status_class: `${Math.floor(status / 100)}xx`,
         code: request.problem,
