@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
@@ -70,6 +70,8 @@ async function drain(app: FastifyInstance, delayMs: number): Promise<void> {
     clearInterval(sweep)
     clearTimeout(cut)
   })
+  // The server is closed a moment before a request that was cut has ended, and been logged.
+  while (app.exchanges.inFlight > 0) await nextTurn()
 }
 
 /** Starts what the configuration leaves to us: PostgreSQL, the sandbox upstream, a secret, a demo catalogue, an administrator. */
