@@ -53,7 +53,7 @@ import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin, { optionalToken } from './plugins/openapi.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
 import requestsPlugin from './plugins/requests.ts'
-import securityPlugin, { answersWith, headersOfAll, noStore, revalidate } from './plugins/security.ts'
+import securityPlugin, { answersFor, noStore, revalidate } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
 import usagePlugin from './plugins/usage.ts'
 import validationPlugin from './plugins/validation.ts'
@@ -79,7 +79,6 @@ export interface Edges {
 
 /** The whole service, not yet listening. The database must have been migrated. */
 export async function buildApp(config: Config, edges: Edges): Promise<FastifyInstance> {
-  const always = headersOfAll(config.corsOrigins)
   const app: FastifyInstance = Fastify({
     ...loggerOptions(config.logLevel, edges.logStream),
     trustProxy: config.trustProxy,
@@ -88,7 +87,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
-    http: { requireHostHeader: false, ...headerLimits, ServerResponse: answersWith(always) },
+    http: { requireHostHeader: false, ...headerLimits, ServerResponse: answersFor(config.corsOrigins) },
     frameworkErrors: (error, request, reply) => {
       request.server.exchanges.begin(request, reply)
       return sendProblem(error, request, reply)
@@ -106,7 +105,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(loggingPlugin)
   await app.register(metricsPlugin, { version: edges.version })
   await app.register(productMetricsPlugin)
-  await app.register(securityPlugin, { corsOrigins: config.corsOrigins, always })
+  await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
   await app.register(limitsPlugin, { limits: edges.limits })
   await app.register(validationPlugin)
   await app.register(openapiPlugin, { version: edges.version })

@@ -9,6 +9,18 @@ export interface Endpoint {
   operation: string | undefined
 }
 
+/** What is worked out for a key, such as an endpoint, once. There must be few. */
+export function keptBy<K, T>(make: (key: K) => T): (key: K) => T {
+  const known = new Map<K, T>()
+  return (key) => {
+    const found = known.get(key)
+    if (found) return found
+    const made = make(key)
+    known.set(key, made)
+    return made
+  }
+}
+
 /** One request with its answer, told of once, when it has ended. */
 export interface Exchange {
   request: FastifyRequest

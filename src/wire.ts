@@ -16,8 +16,13 @@ interface Answer {
   send(payload: never): unknown
 }
 
+/** UTF-8 as a string of one byte a character. */
+export function toBytes(json: string): string {
+  return Buffer.from(json).toString('latin1')
+}
+
 export function toWire(json: string): Wire {
-  const bytes = Buffer.from(json).toString('latin1')
+  const bytes = toBytes(json)
   return { bytes, etag: etagOf(bytes) }
 }
 

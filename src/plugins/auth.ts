@@ -41,10 +41,7 @@ declare module '@fastify/jwt' {
   }
 }
 
-interface SessionUser {
-  id: number
-  role: 'user' | 'admin'
-}
+type SessionUser = Omit<CurrentUser, 'sessionId'>
 
 interface AuthOptions {
   /** The first signs; all verify, so that a secret can be rotated. */

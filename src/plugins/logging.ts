@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { LogController } from 'fastify'
 import fp from 'fastify-plugin'
 import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
 import { isQueryError, withoutValues } from '../db/errors.ts'
-import { dataEvent, type Endpoint, type Exchange, outcomeOf } from '../operations.ts'
+import { dataEvent, type Endpoint, type Exchange, keptBy, outcomeOf } from '../operations.ts'
 
 const requestIdForm = /^[A-Za-z0-9._:-]{1,128}$/
 const secrets = [
@@ -96,12 +96,7 @@ const quiet = new Set(['/livez', '/readyz', '/metrics'])
  */
 export default fp(async (app: FastifyInstance) => {
   // With what all lines of an endpoint say.
-  const logs = new WeakMap<Endpoint, FastifyBaseLogger>()
-  const logOf = (endpoint: Endpoint) => {
-    const known = logs.get(endpoint) ?? app.log.child(endpoint)
-    logs.set(endpoint, known)
-    return known
-  }
+  const logOf = keptBy((endpoint: Endpoint) => app.log.child(endpoint))
   app.exchanges.onEnd((exchange) => {
     const { request, endpoint, status, seconds, aborted } = exchange
     const level = quiet.has(endpoint.route) && status < 500 ? 'debug' : 'info'

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { Endpoint } from '../operations.ts'
+import { type Endpoint, keptBy } from '../operations.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -103,18 +103,6 @@ function countOperations(app: FastifyInstance, registers: Registers) {
   })
   return ({ operation }: Endpoint, status: number) =>
     operation === undefined ? undefined : counter.labels(operation, `${Math.floor(status / 100)}xx`)
-}
-
-/** What is worked out for a key, once. */
-function keptBy<K, T>(make: (key: K) => T): (key: K) => T {
-  const known = new Map<K, T>()
-  return (key) => {
-    const found = known.get(key)
-    if (found) return found
-    const made = make(key)
-    known.set(key, made)
-    return made
-  }
 }
 
 /**

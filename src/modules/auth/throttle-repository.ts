@@ -1,4 +1,5 @@
 import { eq, sql } from 'drizzle-orm'
+import { makePgArray } from 'drizzle-orm/pg-core/utils'
 import type { Db } from '../../db/connect.ts'
 import { authFailures } from '../../db/schema/auth-failures.ts'
 
@@ -19,7 +20,7 @@ export function createThrottleRepository(db: Db) {
   return {
     /** The counts that there are, and the seconds since the last failure of each. */
     find(keys: Buffer[]) {
-      return byKeys.execute({ keys: `{${keys.map((key) => `"\\\\x${key.toString('hex')}"`).join()}}` })
+      return byKeys.execute({ keys: makePgArray(keys.map((key) => `\\x${key.toString('hex')}`)) })
     },
 
     /** One more under each key. One statement, and in the order of the keys, so that two can't wait for each other. */

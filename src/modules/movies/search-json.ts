@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
 import type { Memory } from '../../db/memory.ts'
-import { etagOf, type Wire } from '../../wire.ts'
+import { etagOf, toBytes, type Wire } from '../../wire.ts'
 import { SearchItem, SearchResult } from './schemas.ts'
 import type { Marks } from './service.ts'
 
@@ -78,8 +78,4 @@ export function searchJson(head: Static<typeof Head>, { unmarked, etag, films }:
 /** The end of a film's object. */
 function marksOf(isFavorite: boolean, inWishlist: boolean): string {
   return `,"is_favorite":${isFavorite},"in_wishlist":${inWishlist}}`
-}
-
-function toBytes(json: string): string {
-  return Buffer.from(json).toString('latin1')
 }
