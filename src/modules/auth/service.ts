@@ -75,12 +75,14 @@ export function createAuthService(dependencies: Dependencies) {
   async function tryLogin(login: string, password: string, device: Device): Promise<TokenPair | undefined> {
     const network = networkOf(device.ip)
     const user = await repository.findCredentials(login, network)
-    const known = { by: 'device' as const, of: [login, network] }
-    const unknown = [
-      { by: 'account' as const, of: [login] },
-      { by: 'address' as const, of: [network] },
-    ]
-    const guard = throttle.guard(user?.is_known_network ? [known] : unknown)
+    const guard = throttle.guard(
+      user?.is_known_network
+        ? [{ by: 'device', of: [login, network] }]
+        : [
+            { by: 'account', of: [login] },
+            { by: 'address', of: [network] },
+          ],
+    )
     await guard.check()
     const hash = user?.blocked ? undefined : user?.password_hash
     if (!(await passwords.verify(password, hash, guard)) || !user || !hash) throw new AppError('invalid_credentials')
@@ -88,19 +90,18 @@ export function createAuthService(dependencies: Dependencies) {
     const refreshToken = refreshTokens.make({ sessionId, generation: 0 })
     const session = { id: sessionId, user_id: user.id, ...traits(refreshToken, device) }
     if (!(await sessions.insert(session, hash, network))) return undefined
-    await throttle.forget(known)
+    await guard.passed()
     if (isOutdated(hash)) await repository.replaceHash(user.id, hash, await passwords.hash(password))
     return pair(user.id, sessionId, refreshToken)
   }
 
   /** The account of a user who gave the right password. @throws {AppError} wrong_password, too_many_requests */
   async function confirm(userId: number, given: GivenPassword) {
-    const counted = { by: 'password' as const, of: [String(userId)] }
-    const guard = throttle.guard([counted])
+    const guard = throttle.guard([{ by: 'password', of: [String(userId)] }])
     await guard.check()
     const account = await repository.findPasswordHash(userId)
     if (!account || !(await passwords.verify(given.value, account.password_hash, guard))) throw wrongPassword(given)
-    await throttle.forget(counted)
+    await guard.passed()
     return account
   }
 

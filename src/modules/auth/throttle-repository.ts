@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm'
+import { inArray, sql } from 'drizzle-orm'
 import { makePgArray } from 'drizzle-orm/pg-core/utils'
 import type { Db } from '../../db/connect.ts'
 import { authFailures } from '../../db/schema/auth-failures.ts'
@@ -37,8 +37,8 @@ export function createThrottleRepository(db: Db) {
         })
     },
 
-    async remove(key: Buffer): Promise<void> {
-      await db.delete(authFailures).where(eq(authFailures.key, key))
+    async remove(keys: Buffer[]): Promise<void> {
+      await db.delete(authFailures).where(inArray(authFailures.key, keys))
     },
 
     async sweep(): Promise<void> {
