@@ -1,5 +1,7 @@
-import { isFilmId, type SearchAnswer } from './endpoints.ts'
+import { LRUCache } from 'lru-cache'
+import { isFilmId, type SearchAnswer, searchQuestion } from './endpoints.ts'
 import { type KinopoiskItem, normaliseItem } from './normalise.ts'
+import type { Question } from './question.ts'
 
 export interface SearchResult {
   total: number
@@ -10,6 +12,24 @@ export interface SearchResult {
 const pageSize = 20
 const maxPages = 20
 const nothing: SearchAnswer = { searchFilmsCountResult: 0, films: [] }
+
+const questions = new LRUCache<string, Question<SearchAnswer>>({ max: 5000 })
+
+/** Kept by what was written: working it out takes longer than finding its answer. */
+export function questionOfSearch(query: string, page: number): Question<SearchAnswer> {
+  const written = `${page} ${query}`
+  const known = questions.get(written)
+  if (known) return known
+  const question = searchQuestion(searchKey(query), page)
+  questions.set(written, question)
+  return question
+}
+
+/** Queries that differ in case, spaces, Unicode form or trailing punctuation are one question. */
+function searchKey(query: string): string {
+  const key = query.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase()
+  return key.replace(/[\s\p{P}]+$/u, '') || key
+}
 
 /** Null: upstream's 404. */
 export function resultOfSearch(answer: SearchAnswer | null, page: number): SearchResult {

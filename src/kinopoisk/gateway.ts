@@ -6,17 +6,9 @@ import { type AnswerRepository, createAnswerRepository } from './answers.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
 import { type Clock, cached, type KeptTimes, kept, systemClock } from './cache.ts'
 import { createCircuits } from './circuits.ts'
-import {
-  type FilmAnswer,
-  filmQuestion,
-  isFilmId,
-  listQuestion,
-  searchQuestion,
-  staffQuestion,
-  votesQuestion,
-} from './endpoints.ts'
+import { type FilmAnswer, filmQuestion, isFilmId, listQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
 import { joined } from './flights.ts'
-import { resultOfSearch, type SearchResult } from './found.ts'
+import { questionOfSearch, resultOfSearch, type SearchResult } from './found.ts'
 import { createHeard, type Heard, type Make, type Use } from './heard.ts'
 import { leased } from './leased.ts'
 import { createLeaseRepository } from './leases.ts'
@@ -188,9 +180,9 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     film: (id, purpose = 'interactive') => heardOfFilm(ask, id, purpose),
     refreshFilm: (id, purpose = 'interactive') => heardOfFilm(anew, id, purpose, clock.now()),
     searchAtHand: (keyword, page, use) =>
-      atHand(searchQuestion(searchKey(keyword), page), (value) => resultOfSearch(value, page), use),
+      atHand(questionOfSearch(keyword, page), (value) => resultOfSearch(value, page), use),
     async search(keyword, page) {
-      const question = searchQuestion(searchKey(keyword), page)
+      const question = questionOfSearch(keyword, page)
       const found = await answer(ask, question, 'interactive')
       return heard(question, found, (value) => resultOfSearch(value, page))
     },
@@ -229,12 +221,6 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       await Promise.allSettled(background)
     },
   }
-}
-
-/** Queries that differ in case, spaces, Unicode form or trailing punctuation are one question. */
-function searchKey(keyword: string): string {
-  const key = keyword.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase()
-  return key.replace(/[\s\p{P}]+$/u, '') || key
 }
 
 function resultOf({ via, value }: Answer<unknown>): Result {

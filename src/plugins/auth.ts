@@ -1,4 +1,4 @@
-import { hash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import jwt from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -143,23 +143,23 @@ interface Checked extends AccessClaims {
 const mostRemembered = 10_000
 
 /**
- * A signature that was good stays good, so it is worked out once: 1 µs instead of 11. Kept are hashes, for no token shall be
- * read out of the memory, in two generations, so that what is asked for stays when the older half is dropped.
+ * A signature that was good stays good, so it is worked out once. Whoever can read these tokens out of the memory reads the
+ * secret there as well, so they are kept as they are: a hash of each would cost more than all else here. In two generations,
+ * so that what is asked for stays when the older half is dropped.
  */
 function remember(check: (token: string) => Checked): (token: string) => Checked {
   let young = new Map<string, Checked>()
   let old = new Map<string, Checked>()
   return (token) => {
-    const key = hash('sha256', token, 'base64url')
-    const known = young.get(key)
+    const known = young.get(token)
     if (known && Date.now() <= known.endsAt) return known
-    const found = old.get(key)
+    const found = old.get(token)
     const checked = found && Date.now() <= found.endsAt ? found : check(token)
     if (young.size >= mostRemembered / 2) {
       old = young
       young = new Map()
     }
-    young.set(key, checked)
+    young.set(token, checked)
     return checked
   }
 }

@@ -10,6 +10,9 @@ const Head = Type.Omit(SearchResult, ['items'])
 const stringifyItem = stringifier(Item as object)
 const stringifyHead = stringifier(Head as object)
 
+type SearchHead = Static<typeof Head>
+type Asked = Pick<SearchHead, 'query' | 'page' | 'source'>
+
 interface Result {
   total: number
   pages: number
@@ -18,12 +21,11 @@ interface Result {
 
 /** What a search found, as it is sent: made once, however many ask for it. */
 export interface Found {
-  total: number
-  pages: number
-  /** The list as most users get it, who keep none of the films. */
-  unmarked: string
-  etag: string
-  /** The films of the list, and where in it their marks begin. */
+  head: SearchHead
+  /** The answer to the same words, for whom keeps none of the films, as most do. */
+  unmarked: Wire
+  listAt: number
+  /** The films of the list, and where in the answer their marks begin. */
   films: { id: number; marksAt: number }[]
 }
 
@@ -33,46 +35,56 @@ export type SearchShelf = ReturnType<typeof createSearchShelf>
 export function createSearchShelf(memory: Memory) {
   const shelf = memory.shelf<string, Found>({
     name: 'search',
-    sizeOf: ({ unmarked, films }) => unmarked.length + 50 * films.length,
+    sizeOf: ({ unmarked, films }) => unmarked.bytes.length + 50 * films.length,
     // An answer's key is never that of a newer one.
     dropped: {},
   })
   return {
     get: ({ key }: { key: string }) => shelf.get(key),
-    find: ({ key, read }: { key: string; read(): Promise<Result> }) =>
-      shelf.find(key, async () => toFound(await read())) as Promise<Found>,
+    find: ({ key, read }: { key: string; read(): Promise<Result> }, asked: Asked) =>
+      shelf.find(key, async () => toFound(asked, await read())) as Promise<Found>,
   }
 }
 
 const noMarks = marksOf(false, false)
 
-export function toFound({ total, pages, items }: Result): Found {
+export function toFound(asked: Asked, { total, pages, items }: Result): Found {
+  const head = { ...asked, total, pages, complete: isComplete(asked) }
   const films: Found['films'] = []
-  let list = '['
+  let text = openingOf(head)
+  const listAt = text.length
   for (const item of items) {
-    list += `${films.length > 0 ? ',' : ''}${toBytes(stringifyItem(item).slice(0, -1))}`
-    films.push({ id: item.id, marksAt: list.length })
-    list += noMarks
+    text += `${films.length > 0 ? ',' : ''}${toBytes(stringifyItem(item).slice(0, -1))}`
+    films.push({ id: item.id, marksAt: text.length })
+    text += noMarks
   }
   // Through a Buffer it is one string, not a tree of its parts.
-  const unmarked = Buffer.from(`${list}]`, 'latin1').toString('latin1')
-  return { total, pages, unmarked, etag: etagOf(unmarked), films }
+  const bytes = Buffer.from(`${text}]}`, 'latin1').toString('latin1')
+  return { head, unmarked: { bytes, etag: etagOf(bytes) }, listAt, films }
 }
 
-/** The answer to a search. */
-export function searchJson(head: Static<typeof Head>, { unmarked, etag, films }: Found, marks: Marks): Wire {
-  const open = toBytes(stringifyHead(head).slice(0, -1))
+/** The answer to a search, which may be written otherwise, and come otherwise, than the one that was answered first. */
+export function searchJson(asked: Asked, { head, unmarked, listAt, films }: Found, marks: Marks): Wire {
   const { favourites, wishlist } = marks
-  let list = ''
-  let at = 0
-  for (const { id, marksAt } of films) {
-    if (!favourites.has(id) && !wishlist.has(id)) continue
-    list += unmarked.slice(at, marksAt) + marksOf(favourites.has(id), wishlist.has(id))
+  const kept = films.filter(({ id }) => favourites.has(id) || wishlist.has(id))
+  if (kept.length === 0 && asked.query === head.query && asked.source === head.source) return unmarked
+  let bytes = openingOf({ ...head, ...asked, complete: isComplete(asked) })
+  let at = listAt
+  for (const { id, marksAt } of kept) {
+    bytes += unmarked.bytes.slice(at, marksAt) + marksOf(favourites.has(id), wishlist.has(id))
     at = marksAt + noMarks.length
   }
-  if (at === 0) return { bytes: `${open},"items":${unmarked}}`, etag: etagOf(open + etag) }
-  list += unmarked.slice(at)
-  return { bytes: `${open},"items":${list}}`, etag: etagOf(open + list) }
+  bytes += unmarked.bytes.slice(at)
+  return { bytes, etag: etagOf(bytes) }
+}
+
+/** Our own films are not all that Kinopoisk has. */
+function isComplete({ source }: Asked): boolean {
+  return source !== 'local'
+}
+
+function openingOf(head: SearchHead): string {
+  return `${toBytes(stringifyHead(head).slice(0, -1))},"items":[`
 }
 
 /** The end of a film's object. */

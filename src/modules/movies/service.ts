@@ -1,12 +1,12 @@
 import { AppError, inputFault } from '../../errors.ts'
-import type { Gateway, Told } from '../../kinopoisk/gateway.ts'
+import type { Gateway } from '../../kinopoisk/gateway.ts'
 import type { News } from '../../kinopoisk/news.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/question.ts'
 import type { Wire } from '../../wire.ts'
 import type { LocalSearch } from './local-search.ts'
 import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
-import { type Found, type SearchShelf, searchJson, toFound } from './search-json.ts'
+import { type SearchShelf, searchJson, toFound } from './search-json.ts'
 import type { KeptMovie, MovieShelf } from './shelf.ts'
 
 const maxKinopoiskId = 10_000_000
@@ -131,26 +131,26 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
       kinopoisk.searchAtHand(query, page, (told) => {
         const found = searches.get(told.value)
         const kept = found && marks.bothAtHand(userId)
-        return kept && { told, json: searchJson(headOf(query, page, told, found), found, kept) }
+        return kept && { told, json: searchJson({ query, page, source: told.source }, found, kept) }
       }),
 
     /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
     async search(userId: number, query: string, page: number) {
-      const { told, found } = await kinopoisk.search(query, page).then(
-        async (told) => ({ told, found: await searches.find(told.value) }),
+      const { told, asked, found } = await kinopoisk.search(query, page).then(
+        async (told) => {
+          const asked = { query, page, source: told.source }
+          return { told, asked, found: await searches.find(told.value, asked) }
+        },
         async (error) => {
           if (!isUpstream(error)) throw error
-          const found = toFound(await searchLocally(query, page))
-          return { told: kinopoisk.instead('local', undefined, error.code), found }
+          const told = kinopoisk.instead('local', undefined, error.code)
+          const asked = { query, page, source: told.source }
+          return { told, asked, found: toFound(asked, await searchLocally(query, page)) }
         },
       )
-      return { told, json: searchJson(headOf(query, page, told, found), found, await marks.both(userId)) }
+      return { told, json: searchJson(asked, found, await marks.both(userId)) }
     },
   }
-}
-
-function headOf(query: string, page: number, { source }: Pick<Told<unknown>, 'source'>, { total, pages }: Found) {
-  return { query, page, total, pages, source, complete: source !== 'local' }
 }
 
 function isUpstream(error: unknown): error is AppError {
