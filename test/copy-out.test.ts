@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { PassThrough, type Readable } from 'node:stream'
+import { PassThrough, type Readable, Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { Client } from 'pg'
 import { describe, expect, test } from 'vitest'
 import { copyOut } from '../src/db/copy-out.ts'
@@ -85,6 +86,30 @@ describe('The rows of a COPY', () => {
     }
     expect(stream.isPaused()).toBe(true)
     expect(rows.readableLength).toBeLessThanOrEqual(3 * 64 * 1024)
+  })
+
+  test('are piped in blocks that serve again, but not before they are written', async () => {
+    const { stream, rows, query } = copy()
+    const memory = new Set<ArrayBufferLike>()
+    let text = ''
+    const slow = new Writable({
+      highWaterMark: 200_000,
+      async write(block: Buffer, _encoding, done) {
+        memory.add(block.buffer)
+        await new Promise((resolve) => setImmediate(resolve))
+        // What was written over meanwhile shows here.
+        text += block.toString('latin1')
+        done()
+      },
+    })
+    const piped = finished(rows.pipe(slow))
+    const lines = Array.from({ length: 30_000 }, (_, i) => `${i},${'w'.repeat(90)}\n`)
+    for (const line of lines) if (!stream.write(message('d', line))) await once(stream, 'drain')
+    await expect.poll(() => stream.readableLength).toBe(0)
+    query.handleCommandComplete()
+    await piped
+    expect(text).toBe(lines.map((line) => `${line.slice(0, -1)}\r\n`).join(''))
+    expect(memory.size).toBeLessThan(12)
   })
 
   test('end with the error of the server', async () => {

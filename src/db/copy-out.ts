@@ -1,4 +1,5 @@
-import { Readable } from 'node:stream'
+import { Socket } from 'node:net'
+import { Readable, type ReadableOptions } from 'node:stream'
 import type { Client, Submittable } from 'pg'
 
 /** What is used of pg's connection, which its types don't tell. */
@@ -22,7 +23,15 @@ export function copyOut(client: Client, text: string, onBlock: () => void = () =
   let socket: Readable | undefined
   let linger: NodeJS.Timeout | undefined
   let begun = false
-  const rows = new Readable({
+  const blocks = createBlocks((block) => {
+    clearTimeout(linger)
+    linger = undefined
+    if (rows.destroyed) return
+    onBlock()
+    if (!rows.push(block)) socket?.pause()
+  })
+  const { append, flush } = blocks
+  const rows = new Rows(blocks.reuse, {
     highWaterMark: blockBytes,
     read: () => socket?.resume(),
     destroy(error, done) {
@@ -30,14 +39,10 @@ export function copyOut(client: Client, text: string, onBlock: () => void = () =
       done(error)
     },
   })
-  const { append, flush } = createBlocks((block) => {
-    clearTimeout(linger)
-    linger = undefined
-    if (rows.destroyed) return
-    onBlock()
-    if (!rows.push(block)) socket?.pause()
-  })
   const take = createReader(append)
+  const lend = (lends: boolean) => {
+    if (socket instanceof LendingSocket) socket.lends = lends
+  }
 
   const query = {
     submit(connection: Connection) {
@@ -49,9 +54,11 @@ export function copyOut(client: Client, text: string, onBlock: () => void = () =
         else flush()
         begun = true
         if (!rest || !parse) return
+        lend(false)
         socket?.off('data', onData).on('data', parse).resume()
-        parse(rest)
+        parse(Buffer.from(rest))
       }
+      lend(true)
       socket.removeAllListeners('data').on('data', onData)
       connection.query(text)
     },
@@ -68,17 +75,68 @@ export function copyOut(client: Client, text: string, onBlock: () => void = () =
   return rows
 }
 
+/**
+ * A socket for `copyOut`, that reads into one buffer again and again. A new one for each read is garbage outside of the heap,
+ * and for every 64 MB of that V8 marks all of the heap: in a service that keeps much in memory that took as long as the COPY.
+ */
+export class LendingSocket extends Socket {
+  /** Whether who is given bytes is done with them when it returns. Else they are copied for it. */
+  lends = false
+
+  constructor() {
+    const read = (length: number, buffer: Uint8Array) => this.receive(buffer.subarray(0, length))
+    super({ onread: { buffer: Buffer.allocUnsafeSlow(blockBytes), callback: read } })
+  }
+
+  private receive(bytes: Uint8Array): boolean {
+    this.emit('data', this.lends ? bytes : Buffer.from(bytes))
+    return true
+  }
+}
+
+/** Blocks that serve again when what they are piped into has handed them to the system; see LendingSocket. */
+class Rows extends Readable {
+  private readonly reuse: (block: Buffer) => void
+
+  constructor(reuse: (block: Buffer) => void, options: ReadableOptions) {
+    super(options)
+    this.reuse = reuse
+  }
+
+  override pipe<T extends NodeJS.WritableStream>(target: T): T {
+    this.on('data', (block: Buffer) => {
+      if (!target.write(block, (error) => error || this.reuse(block))) this.pause()
+    })
+    this.once('end', () => target.end())
+    target.on('drain', () => this.resume())
+    return target
+  }
+}
+
 /** Fills blocks of one size, however much comes at a time. */
 function createBlocks(onBlock: (block: Buffer) => void) {
-  let block = Buffer.allocUnsafeSlow(blockBytes)
+  const idle: Buffer[] = []
+  const lent = new WeakMap<Buffer, Buffer>()
+  let block = take()
   let filled = 0
+
+  function take(): Buffer {
+    return idle.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
+  }
 
   function flush(): void {
     if (filled === 0) return
     const full = block.subarray(0, filled)
-    block = Buffer.allocUnsafeSlow(blockBytes)
+    lent.set(full, block)
+    block = take()
     filled = 0
     onBlock(full)
+  }
+
+  /** For one that nobody looks at any more. */
+  function reuse(full: Buffer): void {
+    const block = lent.get(full)
+    if (block) idle.push(block)
   }
 
   function append(bytes: Buffer, from: number, to: number): void {
@@ -90,7 +148,7 @@ function createBlocks(onBlock: (block: Buffer) => void) {
     }
   }
 
-  return { append, flush }
+  return { append, flush, reuse }
 }
 
 const lf = 0x0a
@@ -116,7 +174,7 @@ function createReader(append: (bytes: Buffer, from: number, to: number) => void)
         isRow = type === copyData
         if (!isRow && !others.includes(type)) return chunk.subarray(at)
         if (chunk.length - at < 5) {
-          head = chunk.subarray(at)
+          head = Buffer.from(chunk.subarray(at))
           return undefined
         }
         left = chunk.readUInt32BE(at + 1) - 4

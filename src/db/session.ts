@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import pg from 'pg'
 import { from } from 'pg-copy-streams'
 import { type Address, readAddresses } from './address.ts'
-import { copyOut } from './copy-out.ts'
+import { copyOut, LendingSocket } from './copy-out.ts'
 
 /**
  * One connection of its own, outside of the pool: for COPY, which would block whoever shares the connection, and for
@@ -43,6 +43,7 @@ export async function openSession(url: string, options: SessionOptions): Promise
 async function open(address: Address, options: SessionOptions): Promise<Session> {
   const client = new pg.Client({
     ...address,
+    stream: () => new LendingSocket(),
     application_name: options.name ?? 'kinoteka-csv',
     connectionTimeoutMillis: 5_000,
     statement_timeout: options.statementTimeoutMs,
