@@ -1,11 +1,13 @@
+import { availableParallelism } from 'node:os'
 import { hash, parseOptions, verify } from '@node-rs/argon2'
 import { createGate } from '../../gate.ts'
 import type { Guard } from './throttle.ts'
 
 // OWASP Password Storage: argon2id (the library's default), m = 19 MiB, t = 2, p = 1.
 const options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
-// Each hash takes a thread of libuv's pool of four: the other two stay free for DNS look-ups and files.
-const atOnce = 2
+// Each hash takes a thread of libuv's pool of four: the other two stay free for DNS look-ups and files. On one core two are
+// not done sooner than one after the other, and everybody waits for both.
+const atOnce = Math.min(2, availableParallelism())
 // Some 5 s of work on two cores; whoever waited for a minute has gone.
 const longestQueue = 500
 const waitMs = 60_000
