@@ -1,10 +1,10 @@
 /**
  * The service and its peers side by side: npm run bench -- [--films 100000] [--rounds 3] [--seconds 8]
- *   [--only detail,list] [--peers go,fastify] [--growth] [--soak MINUTES]
+ *   [--only detail,list] [--peers go,fastify] [--growth] [--soak MINUTES] [--to RESULTS.md]
  * --growth (1 to 256 connections, databases of --sizes 10000,100000,1000000) and --soak (mixed load) leave out all else
  * unless --only names it.
  * One PostgreSQL, one set of films; each in turn under load, the server on one core, database and load on another. Peers
- * whose Debian packages are not there are left out. Writes RESULTS.md beside this file.
+ * whose Debian packages are not there are left out. Writes what it found beside this file.
  */
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -33,6 +33,7 @@ const { values } = parseArgs({
     growth: { type: 'boolean', default: false },
     sizes: { type: 'string', default: '10000,100000,1000000' },
     soak: { type: 'string' },
+    to: { type: 'string', default: 'RESULTS.md' },
   },
 })
 const others = ['logins', 'export', 'export-beside']
@@ -111,6 +112,6 @@ async function report(facts: string[], tables: Table[]): Promise<void> {
     '',
   ]
   const text = [...intro, ...tables.map(markdown)].join('\n')
-  await writeFile(join(import.meta.dirname, 'RESULTS.md'), text)
+  await writeFile(join(import.meta.dirname, values.to), text)
   process.stdout.write(text)
 }
