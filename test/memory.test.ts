@@ -186,12 +186,13 @@ describe('The memory', () => {
       },
     }
   }
-  const films = (of: ReturnType<typeof told>, maxBytes = 1_000_000) => {
+  const films = (of: ReturnType<typeof told>, maxBytes = 1_000_000, walkable = false) => {
     const memory = createMemory(of.changes, maxBytes)
     const shelf = memory.shelf<number, string>({
       name: 'film',
       sizeOf: (text) => text.length,
       dropped: { film: 'one' },
+      walkable,
     })
     return { memory, shelf }
   }
@@ -270,6 +271,20 @@ describe('The memory', () => {
     expect(memory.figures().bytes).toBeLessThanOrEqual(100_000)
     expect(memory.figures().bytes).toBeGreaterThan(90_000)
     expect([shelf.get(0), shelf.get(199)?.length]).toEqual([undefined, 1000])
+  })
+
+  test('loses nothing to who walks through all, and takes in what is asked for again', async () => {
+    const { memory, shelf } = films(told(), 100_000, true)
+    const read = async () => 'x'.repeat(1000)
+    for (let key = 0; key < 1000; key++) await shelf.find(key, read)
+    expect(memory.figures().bytes).toBeGreaterThan(90_000)
+    expect([0, 10, 50].map((key) => shelf.get(key)?.length)).toEqual([1000, 1000, 1000])
+    expect(shelf.get(999)).toBeUndefined()
+    await shelf.find(999, read)
+    expect(shelf.get(999)?.length).toBe(1000)
+    for (let key = 900; key < 999; key++) await shelf.find(key, read)
+    expect(memory.figures().bytes).toBeLessThanOrEqual(100_000)
+    expect([50, 998].map((key) => shelf.get(key)?.length)).toEqual([undefined, 1000])
   })
 
   test('of no size keeps nothing', async () => {

@@ -22,22 +22,28 @@ interface ShelfOptions<V> {
   dropped: Partial<Record<Topic, 'one' | 'all'>>
   /** Kept no longer than this, and apart: it must not push out what is kept for longer. */
   ttlMs?: number
+  /** Whether there are so many that some who walk through all of them could push out what others ask for. */
+  walkable?: boolean
 }
 
 /** What an entry takes beside its key and value; an estimate. */
 const overheadBytes = 200
 /** What of the memory is for what is kept for a moment only. */
 const briefShare = 1 / 16
+/** How many keys are remembered of what was asked for once. */
+const mostAskedOnce = 50_000
 
 /**
- * What was read of the database, up to `maxBytes`, what was longest unused going first. Only served while all changes
- * are followed: otherwise everything is read anew, by everybody.
+ * What was read of the database, up to `maxBytes`, what was longest unused going first. When it is full, of what is walkable
+ * only that gets in which is asked for again. Only served while all changes are followed: otherwise everything is read anew, by
+ * everybody.
  */
 export function createMemory(changes: Changes, maxBytes: number) {
   const open = (share: number) =>
     maxBytes > 0 ? new LRUCache<string, NonNullable<unknown>>({ maxSize: Math.ceil(share * maxBytes) }) : undefined
   const long = open(1 - briefShare)
   const brief = open(briefShare)
+  const askedOnce = new LRUCache<string, true>({ max: mostAskedOnce })
   const shelves: { changed(change: Change): void; empty(): void; name: string; hits: number; misses: number }[] = []
   changes.listen({
     changed: (change) => {
@@ -48,8 +54,15 @@ export function createMemory(changes: Changes, maxBytes: number) {
     },
   })
 
+  /** While there is room, and then for the second time. */
+  function isWelcome(name: string, size: number): boolean {
+    if (!long || long.calculatedSize + size <= long.maxSize || askedOnce.delete(name)) return true
+    askedOnce.set(name, true)
+    return false
+  }
+
   function shelf<K extends string | number, V extends NonNullable<unknown>>(options: ShelfOptions<V>): Shelf<K, V> {
-    const { name, sizeOf, dropped, ttlMs: ttl = 0 } = options
+    const { name, sizeOf, dropped, ttlMs: ttl = 0, walkable = false } = options
     const kept = ttl > 0 ? brief : long
     // Another one each time the shelf is emptied: nothing is found under the old one any more.
     let emptied = 0
@@ -96,7 +109,8 @@ export function createMemory(changes: Changes, maxBytes: number) {
         if (found !== undefined && reading.get(key) === value) {
           const name = prefix + key
           // A key may be what a client wrote, with two bytes a character.
-          kept.set(name, found, { size: sizeOf(found) + 2 * name.length + overheadBytes, ttl })
+          const size = sizeOf(found) + 2 * name.length + overheadBytes
+          if (!walkable || isWelcome(name, size)) kept.set(name, found, { size, ttl })
         }
         return found
       } finally {

@@ -93,6 +93,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     name: 'kinopoisk answer',
     sizeOf: () => 100,
     dropped: { answer: 'one' },
+    walkable: true,
   })
   const save: AnswerRepository['save'] = async (path, answer) => {
     await answers.save(path, answer)

@@ -21,6 +21,7 @@ export function createFilmShelf({
     name: 'film',
     sizeOf: ({ bytes }) => bytes.length,
     dropped: { film: 'one', text: 'one' },
+    walkable: true,
   })
   return {
     get: shelf.get,

@@ -32,6 +32,7 @@ export function createMovieShelf({
     name: 'movie',
     sizeOf: ({ json }) => json.bytes.length,
     dropped: { film: 'one', text: 'one', fans: 'one' },
+    walkable: true,
   })
   const find = (id: number) =>
     shelf.find(id, async () => {
