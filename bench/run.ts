@@ -95,7 +95,7 @@ async function bench(): Promise<void> {
   }
   if (values.growth)
     tables.push(...(await measureGrowth(server, chosenPeers, values.sizes.split(',').map(Number), options)))
-  await report(await machineFacts(server.version), [goalTable(goals), ...tables])
+  await report(await machineFacts(server.version), [...(goals.length > 0 ? [goalTable(goals)] : []), ...tables])
 }
 
 async function report(facts: string[], tables: Table[]): Promise<void> {
