@@ -287,6 +287,16 @@ describe('The memory', () => {
     expect([50, 998].map((key) => shelf.get(key)?.length)).toEqual([undefined, 1000])
   })
 
+  test('has room for all again when it was emptied', async () => {
+    const of = told()
+    const { memory, shelf } = films(of, 100_000, true)
+    for (let key = 0; key < 1000; key++) await shelf.find(key, async () => 'x'.repeat(1000))
+    of.change({ topic: 'film', key: null })
+    expect(memory.figures().bytes).toBe(0)
+    await shelf.find(1, async () => 'new')
+    expect(shelf.get(1)).toBe('new')
+  })
+
   test('of no size keeps nothing', async () => {
     const { shelf } = films(told(), 0)
     expect(await shelf.find(1, async () => 'one')).toBe('one')

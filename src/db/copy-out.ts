@@ -78,6 +78,7 @@ export function copyOut(client: Client, text: string, onBlock: () => void = () =
 /**
  * A socket for `copyOut`, that reads into one buffer again and again. A new one for each read is garbage outside of the heap,
  * and for every 64 MB of that V8 marks all of the heap: in a service that keeps much in memory that took as long as the COPY.
+ * Over TLS what is deciphered is new each time all the same.
  */
 export class LendingSocket extends Socket {
   /** Whether who is given bytes is done with them when it returns. Else they are copied for it. */
@@ -103,11 +104,11 @@ class Rows extends Readable {
     this.reuse = reuse
   }
 
-  override pipe<T extends NodeJS.WritableStream>(target: T): T {
+  override pipe<T extends NodeJS.WritableStream>(target: T, { end = true } = {}): T {
     this.on('data', (block: Buffer) => {
       if (!target.write(block, (error) => error || this.reuse(block))) this.pause()
     })
-    this.once('end', () => target.end())
+    if (end) this.once('end', () => target.end())
     target.on('drain', () => this.resume())
     return target
   }

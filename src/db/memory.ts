@@ -43,7 +43,9 @@ export function createMemory(changes: Changes, maxBytes: number) {
     maxBytes > 0 ? new LRUCache<string, NonNullable<unknown>>({ maxSize: Math.ceil(share * maxBytes) }) : undefined
   const long = open(1 - briefShare)
   const brief = open(briefShare)
-  const askedOnce = new LRUCache<string, true>({ max: mostAskedOnce })
+  const askedOnce = new LRUCache<string, true>({
+    max: Math.min(mostAskedOnce, 1 + Math.ceil(maxBytes / overheadBytes)),
+  })
   const shelves: { changed(change: Change): void; empty(): void; name: string; hits: number; misses: number }[] = []
   changes.listen({
     changed: (change) => {
@@ -79,6 +81,8 @@ export function createMemory(changes: Changes, maxBytes: number) {
         else drop(key)
       },
       empty() {
+        // What nobody can find any more would leave no room for what is walkable. The others are pushed out by whatever comes.
+        if (walkable) for (const name of [...(kept?.keys() ?? [])]) if (name.startsWith(prefix)) kept?.delete(name)
         emptied++
         prefix = `${name} ${emptied} `
         reading.clear()

@@ -13,7 +13,11 @@ const pageSize = 20
 const maxPages = 20
 const nothing: SearchAnswer = { searchFilmsCountResult: 0, films: [] }
 
-const questions = new LRUCache<string, Question<SearchAnswer>>({ max: 5000 })
+const questions = new LRUCache<string, Question<SearchAnswer>>({
+  maxSize: 4 * 1024 * 1024,
+  // Both texts, and what is about them.
+  sizeCalculation: ({ path }, written) => 2 * written.length + path.length + 500,
+})
 
 /** Kept by what was written: working it out takes longer than finding its answer. */
 export function questionOfSearch(query: string, page: number): Question<SearchAnswer> {

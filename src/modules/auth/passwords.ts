@@ -5,8 +5,8 @@ import type { Guard } from './throttle.ts'
 
 // OWASP Password Storage: argon2id (the library's default), m = 19 MiB, t = 2, p = 1.
 const options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
-// Each hash takes a thread of libuv's pool of four: the other two stay free for DNS look-ups and files. On one core two are
-// not done sooner than one after the other, and everybody waits for both.
+// Each hash takes a thread of libuv's pool of four: the other two stay free for DNS look-ups and files. On one core two
+// are done hardly sooner than one after the other, and all other requests wait for both.
 const atOnce = Math.min(2, availableParallelism())
 // Some 5 s of work on two cores; whoever waited for a minute has gone.
 const longestQueue = 500

@@ -75,9 +75,10 @@ export function createAuthService(dependencies: Dependencies) {
   async function tryLogin(login: string, password: string, device: Device): Promise<TokenPair | undefined> {
     const network = networkOf(device.ip)
     const user = await repository.findCredentials(login, network)
+    const known = { by: 'device' as const, of: [login, network] }
     const guard = throttle.guard(
       user?.is_known_network
-        ? [{ by: 'device', of: [login, network] }]
+        ? [known]
         : [
             { by: 'account', of: [login] },
             { by: 'address', of: [network] },
@@ -90,7 +91,8 @@ export function createAuthService(dependencies: Dependencies) {
     const refreshToken = refreshTokens.make({ sessionId, generation: 0 })
     const session = { id: sessionId, user_id: user.id, ...traits(refreshToken, device) }
     if (!(await sessions.insert(session, hash, network))) return undefined
-    await guard.passed()
+    // Nothing is left of the time when the network was known before.
+    await (user.is_known_network ? guard.passed() : throttle.forget(known))
     if (isOutdated(hash)) await repository.replaceHash(user.id, hash, await passwords.hash(password))
     return pair(user.id, sessionId, refreshToken)
   }

@@ -68,6 +68,8 @@ export function createThrottle(repository: ThrottleRepository, throttled: (by: C
         },
       }
     },
+
+    forget: (counted: Counted) => repository.remove([keyOf(counted)]),
   }
 }
 

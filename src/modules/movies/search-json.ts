@@ -25,6 +25,8 @@ export interface Found {
   /** The answer to the same words, for whom keeps none of the films, as most do. */
   unmarked: Wire
   listAt: number
+  /** Of the list alone, so that the answer to other words has a tag without all of it being hashed. */
+  listTag: string
   /** The films of the list, and where in the answer their marks begin. */
   films: { id: number; marksAt: number }[]
 }
@@ -51,8 +53,9 @@ const noMarks = marksOf(false, false)
 export function toFound(asked: Asked, { total, pages, items }: Result): Found {
   const head = { ...asked, total, pages, complete: isComplete(asked) }
   const films: Found['films'] = []
-  let text = openingOf(head)
-  const listAt = text.length
+  const opening = openingOf(head)
+  const listAt = opening.length
+  let text = opening
   for (const item of items) {
     text += `${films.length > 0 ? ',' : ''}${toBytes(stringifyItem(item).slice(0, -1))}`
     films.push({ id: item.id, marksAt: text.length })
@@ -60,22 +63,24 @@ export function toFound(asked: Asked, { total, pages, items }: Result): Found {
   }
   // Through a Buffer it is one string, not a tree of its parts.
   const bytes = Buffer.from(`${text}]}`, 'latin1').toString('latin1')
-  return { head, unmarked: { bytes, etag: etagOf(bytes) }, listAt, films }
+  const listTag = etagOf(bytes.slice(listAt))
+  return { head, unmarked: { bytes, etag: etagOf(opening + listTag) }, listAt, listTag, films }
 }
 
 /** The answer to a search, which may be written otherwise, and come otherwise, than the one that was answered first. */
-export function searchJson(asked: Asked, { head, unmarked, listAt, films }: Found, marks: Marks): Wire {
+export function searchJson(asked: Asked, { head, unmarked, listAt, listTag, films }: Found, marks: Marks): Wire {
   const { favourites, wishlist } = marks
   const kept = films.filter(({ id }) => favourites.has(id) || wishlist.has(id))
   if (kept.length === 0 && asked.query === head.query && asked.source === head.source) return unmarked
-  let bytes = openingOf({ ...head, ...asked, complete: isComplete(asked) })
+  const opening = openingOf({ ...head, ...asked, complete: isComplete(asked) })
+  let bytes = opening
   let at = listAt
   for (const { id, marksAt } of kept) {
     bytes += unmarked.bytes.slice(at, marksAt) + marksOf(favourites.has(id), wishlist.has(id))
     at = marksAt + noMarks.length
   }
   bytes += unmarked.bytes.slice(at)
-  return { bytes, etag: etagOf(bytes) }
+  return { bytes, etag: etagOf(kept.length === 0 ? opening + listTag : bytes) }
 }
 
 /** Our own films are not all that Kinopoisk has. */
