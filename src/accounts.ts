@@ -23,7 +23,7 @@ import authPlugin from './plugins/auth.ts'
 export async function openAccounts(app: FastifyInstance, config: Config, jwtSecrets: string[]) {
   const { db } = app.database
   const repository = createAuthRepository(db)
-  const sessions = createSessionRepository(app.database)
+  const sessions = createSessionRepository(db)
   const failures = createThrottleRepository(db)
   const findSession = createLiveSessions({ sessions, memory: app.memory })
   await app.register(authPlugin, { secrets: jwtSecrets, ttlMs: config.accessTtlMs, findSession })

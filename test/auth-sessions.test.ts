@@ -194,7 +194,7 @@ describe('expired sessions', () => {
   test('are swept, the others stay', async () => {
     const [gone, stays] = [await newUser(), await newUser()]
     await expire(gone)
-    await createSessionRepository(database).deleteExpired()
+    await createSessionRepository(database.db).deleteExpired()
     expect(await generation(gone.id)).toBeUndefined()
     expect(await generation(stays.id)).toBe(0)
   })

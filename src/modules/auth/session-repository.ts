@@ -1,5 +1,5 @@
 import { and, desc, eq, exists, gt, ne, sql } from 'drizzle-orm'
-import type { Database } from '../../db/connect.ts'
+import type { Db } from '../../db/connect.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
 
@@ -11,8 +11,7 @@ export type NewSession = Pick<
 // Enough for any number of devices and robots; the list of them stays readable.
 const mostSessions = 500
 
-export function createSessionRepository(database: Database) {
-  const { db } = database
+export function createSessionRepository(db: Db) {
   const isAlive = gt(sessions.expires_at, sql`now()`)
   const live = db
     .select({
@@ -41,16 +40,16 @@ export function createSessionRepository(database: Database) {
      * and nothing done, when the user was blocked or has another hash by now: checking a password takes its time.
      */
     async insert(session: NewSession, passwordHash: string, network: string): Promise<boolean> {
-      const { id, user_id, refresh_hash, expires_at, user_agent, ip } = session
-      // One statement: as a transaction of many it takes longer than all else of a login but the hash. Past Drizzle, which
-      // can't prepare one with several changes.
-      const opened = await database.sql`
+      const value = (name: keyof NewSession) => sql.param(session[name], sessions[name])
+      // One statement: as a transaction of many it takes longer than all else of a login but the hash.
+      const opened = await db.execute(sql`
         with account as (
-          select id from users where id = ${user_id} and password_hash = ${passwordHash} and not blocked for share
+          select id from users
+          where id = ${session.user_id} and password_hash = ${passwordHash} and not blocked for share
         ), opened as (
           insert into sessions (id, user_id, refresh_hash, expires_at, user_agent, ip)
-          select ${id}::uuid, account.id, ${refresh_hash}::bytea, ${expires_at.toISOString()}::timestamptz,
-            ${user_agent ?? null}::text, ${ip ?? null}::text
+          select ${value('id')}::uuid, account.id, ${value('refresh_hash')}::bytea, ${value('expires_at')}::timestamptz,
+            ${value('user_agent')}::text, ${value('ip')}::text
           from account
         ), known as (
           insert into known_networks (user_id, network) select account.id, ${network} from account
@@ -62,7 +61,7 @@ export function createSessionRepository(database: Database) {
             order by last_used_at desc offset ${mostSessions - 1}
           )
         )
-        select id from account`
+        select id from account`)
       return opened.length > 0
     },
 
