@@ -23,15 +23,14 @@ export function copyOut(client: Client, text: string, onBlock: () => void = () =
   let socket: Readable | undefined
   let linger: NodeJS.Timeout | undefined
   let begun = false
-  const blocks = createBlocks((block) => {
+  const { append, flush, reuse } = createBlocks((block) => {
     clearTimeout(linger)
     linger = undefined
     if (rows.destroyed) return
     onBlock()
     if (!rows.push(block)) socket?.pause()
   })
-  const { append, flush } = blocks
-  const rows = new Rows(blocks.reuse, {
+  const rows = new Rows(reuse, {
     highWaterMark: blockBytes,
     read: () => socket?.resume(),
     destroy(error, done) {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import jwt from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { LRUCache } from 'lru-cache'
 import { AppError } from '../errors.ts'
 
 export interface CurrentUser {
@@ -144,22 +145,15 @@ const mostRemembered = 10_000
 
 /**
  * A signature that was good stays good, so it is worked out once. Whoever can read these tokens out of the memory reads the
- * secret there as well, so they are kept as they are: a hash of each would cost more than all else here. In two generations,
- * so that what is asked for stays when the older half is dropped.
+ * secret there as well, so they are kept as they are: a hash of each would cost more than all else here.
  */
 function remember(check: (token: string) => Checked): (token: string) => Checked {
-  let young = new Map<string, Checked>()
-  let old = new Map<string, Checked>()
+  const known = new LRUCache<string, Checked>({ max: mostRemembered })
   return (token) => {
-    const known = young.get(token)
-    if (known && Date.now() <= known.endsAt) return known
-    const found = old.get(token)
-    const checked = found && Date.now() <= found.endsAt ? found : check(token)
-    if (young.size >= mostRemembered / 2) {
-      old = young
-      young = new Map()
-    }
-    young.set(token, checked)
+    const found = known.get(token)
+    if (found && Date.now() <= found.endsAt) return found
+    const checked = check(token)
+    known.set(token, checked)
     return checked
   }
 }

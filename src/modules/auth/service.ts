@@ -75,15 +75,12 @@ export function createAuthService(dependencies: Dependencies) {
   async function tryLogin(login: string, password: string, device: Device): Promise<TokenPair | undefined> {
     const network = networkOf(device.ip)
     const user = await repository.findCredentials(login, network)
-    const known = { by: 'device' as const, of: [login, network] }
-    const guard = throttle.guard(
-      user?.is_known_network
-        ? [known]
-        : [
-            { by: 'account', of: [login] },
-            { by: 'address', of: [network] },
-          ],
-    )
+    const known = throttle.guard([{ by: 'device', of: [login, network] }])
+    const unknown = throttle.guard([
+      { by: 'account', of: [login] },
+      { by: 'address', of: [network] },
+    ])
+    const guard = user?.is_known_network ? known : unknown
     await guard.check()
     const hash = user?.blocked ? undefined : user?.password_hash
     if (!(await passwords.verify(password, hash, guard)) || !user || !hash) throw new AppError('invalid_credentials')
@@ -91,8 +88,8 @@ export function createAuthService(dependencies: Dependencies) {
     const refreshToken = refreshTokens.make({ sessionId, generation: 0 })
     const session = { id: sessionId, user_id: user.id, ...traits(refreshToken, device) }
     if (!(await sessions.insert(session, hash, network))) return undefined
-    // Nothing is left of the time when the network was known before.
-    await (user.is_known_network ? guard.passed() : throttle.forget(known))
+    // The others go on counting: other accounts, or other networks, are in them.
+    await known.passed()
     if (isOutdated(hash)) await repository.replaceHash(user.id, hash, await passwords.hash(password))
     return pair(user.id, sessionId, refreshToken)
   }

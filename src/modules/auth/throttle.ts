@@ -15,8 +15,6 @@ const free = {
   /** A user who is logged in, and asked for the present password. */
   password: 10,
 }
-/** What a right password ends; the others go on counting, because other accounts, or other networks, are in them. */
-const endedBySuccess: Counted['by'][] = ['device', 'password']
 const longestWaitSeconds = 900
 const daySeconds = 86_400
 
@@ -31,7 +29,7 @@ export interface Guard {
   /** @throws {AppError} too_many_requests */
   check(): Promise<void>
   failed(): Promise<void>
-  /** The guess was right: the failures that the last check found are forgotten, where they are this account's alone. */
+  /** The guess was right, and its failures are forgotten. Nothing is asked of the database where a check has found none. */
   passed(): Promise<void>
 }
 
@@ -46,10 +44,11 @@ export function createThrottle(repository: ThrottleRepository, throttled: (by: C
     guard(counted: Counted[]): Guard {
       const counts = counted.map((each) => ({ ...each, key: keyOf(each) }))
       const keys = counts.map(({ key }) => key)
-      let found: Awaited<ReturnType<ThrottleRepository['find']>> = []
+      let isClean = false
       return {
         async check() {
-          found = await repository.find(keys)
+          const found = await repository.find(keys)
+          isClean = found.length === 0
           const waits = found.flatMap(({ key, failures, seconds }) => {
             const by = counts.find((each) => each.key.equals(key))?.by
             return by && failures >= free[by] ? [{ by, seconds: waitSeconds(failures - free[by]) - seconds }] : []
@@ -61,15 +60,10 @@ export function createThrottle(repository: ThrottleRepository, throttled: (by: C
         },
         failed: () => repository.add(keys),
         async passed() {
-          const over = counts.filter(
-            ({ by, key }) => endedBySuccess.includes(by) && found.some((each) => each.key.equals(key)),
-          )
-          if (over.length > 0) await repository.remove(over.map(({ key }) => key))
+          if (!isClean) await repository.remove(keys)
         },
       }
     },
-
-    forget: (counted: Counted) => repository.remove([keyOf(counted)]),
   }
 }
 

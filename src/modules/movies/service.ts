@@ -1,5 +1,5 @@
 import { AppError, inputFault } from '../../errors.ts'
-import type { Gateway } from '../../kinopoisk/gateway.ts'
+import type { Gateway, Told } from '../../kinopoisk/gateway.ts'
 import type { News } from '../../kinopoisk/news.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/question.ts'
@@ -131,26 +131,27 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
       kinopoisk.searchAtHand(query, page, (told) => {
         const found = searches.get(told.value)
         const kept = found && marks.bothAtHand(userId)
-        return kept && { told, json: searchJson({ query, page, source: told.source }, found, kept) }
+        return kept && { told, json: searchJson(askedOf(query, page, told), found, kept) }
       }),
 
     /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
     async search(userId: number, query: string, page: number) {
-      const { told, asked, found } = await kinopoisk.search(query, page).then(
-        async (told) => {
-          const asked = { query, page, source: told.source }
-          return { told, asked, found: await searches.find(told.value, asked) }
-        },
+      const { told, found } = await kinopoisk.search(query, page).then(
+        async (told) => ({ told, found: await searches.find(told.value, askedOf(query, page, told)) }),
         async (error) => {
           if (!isUpstream(error)) throw error
+          const result = await searchLocally(query, page)
           const told = kinopoisk.instead('local', undefined, error.code)
-          const asked = { query, page, source: told.source }
-          return { told, asked, found: toFound(asked, await searchLocally(query, page)) }
+          return { told, found: toFound(askedOf(query, page, told), result) }
         },
       )
-      return { told, json: searchJson(asked, found, await marks.both(userId)) }
+      return { told, json: searchJson(askedOf(query, page, told), found, await marks.both(userId)) }
     },
   }
+}
+
+function askedOf(query: string, page: number, { source }: Pick<Told<unknown>, 'source'>) {
+  return { query, page, source }
 }
 
 function isUpstream(error: unknown): error is AppError {
