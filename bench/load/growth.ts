@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Server } from './postgres.ts'
 import { type Table, titleOf } from './report.ts'
 import { details, lists } from './requests.ts'
-import type { Options } from './rounds.ts'
+import { fillSeconds, type Options } from './rounds.ts'
 import { openStage } from './stage.ts'
 import { load, writeRequests } from './wrk.ts'
 
@@ -47,9 +47,4 @@ export async function measureGrowth(
     header: ['films', 'connections', ...names.map(titleOf)],
     rows,
   }))
-}
-
-/** Until what a memory of 256 MB takes of so many films has come. */
-function fillSeconds(films: number): number {
-  return Math.min(60, Math.max(3, films / 20_000))
 }

@@ -31,8 +31,7 @@ const scenarios: Record<string, Scenario> = {
     title: 'detail, anonymous',
     targets: anybody,
     requests: details,
-    // Until nearly each film has come.
-    warmUp: ({ films }) => Math.min(60, films / 2_500),
+    warmUp: ({ films }) => fillSeconds(films),
   },
   'detail-token': {
     title: 'detail with token',
@@ -61,6 +60,11 @@ const mixedScenario: Scenario = { title: 'mixed (80 % reads, 20 % changes)', tar
 export const scenarioTitles: Record<string, string> = Object.fromEntries(
   Object.entries({ ...scenarios, mixed: mixedScenario }).map(([name, { title }]) => [name, title]),
 )
+
+/** Until nearly each film has come, or as many as fit into the memory. */
+export function fillSeconds(films: number): number {
+  return Math.min(60, Math.max(3, films / 2_500))
+}
 
 export interface Measured {
   scenario: string
