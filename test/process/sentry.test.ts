@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import packageJson from '../package.json' with { type: 'json' }
-import { connect } from '../src/db/connect.ts'
-import { cloneDatabase, password } from './support/app.ts'
-import { readMetrics } from './support/metrics.ts'
-import { cleanUp, freshFolder, type Program, repository, runNode, until } from './support/process.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { connect } from '../../src/db/connect.ts'
+import { cloneDatabase, password } from '../support/app.ts'
+import { readMetrics } from '../support/metrics.ts'
+import { cleanUp, freshFolder, type Program, repository, runNode, until } from '../support/process.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

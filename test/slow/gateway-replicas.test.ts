@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
-import { startSandbox } from '../src/embedded/kinopoisk/server.ts'
-import { zoneOfHour } from './support/clock.ts'
-import { inDatabase } from './support/movies.ts'
-import { cleanUp, repository, runNode, until } from './support/process.ts'
-import { type Answered, apiKey, client, patientUpstream, type Replicas, twoReplicas } from './support/replicas.ts'
+import { startSandbox } from '../../src/embedded/kinopoisk/server.ts'
+import { zoneOfHour } from '../support/clock.ts'
+import { inDatabase } from '../support/movies.ts'
+import { cleanUp, repository, runNode, until } from '../support/process.ts'
+import { type Answered, apiKey, client, patientUpstream, type Replicas, twoReplicas } from '../support/replicas.ts'
 
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { connect } from '../src/db/connect.ts'
-import { requireRepair } from '../src/db/driver.ts'
-import { repository } from './support/process.ts'
+import { connect } from '../../src/db/connect.ts'
+import { requireRepair } from '../../src/db/driver.ts'
+import { repository } from '../support/process.ts'
 
 // At 4 at a time some of the ten connections are always free, at 64 none ever is: in both the driver as published keeps a hole
 // for each query. (So it does at one at a time, which only takes longer.)

@@ -3,9 +3,9 @@ import { existsSync, statSync } from 'node:fs'
 import { chmod, cp, mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { connect, type Database } from '../src/db/connect.ts'
-import { findPostgres } from '../src/embedded/postgres.ts'
-import { keptSecret } from '../src/embedded/secrets.ts'
+import { connect, type Database } from '../../src/db/connect.ts'
+import { findPostgres } from '../../src/embedded/postgres.ts'
+import { keptSecret } from '../../src/embedded/secrets.ts'
 import {
   cleanUp,
   freshFolder,
@@ -23,7 +23,7 @@ import {
   serverUids,
   startServer,
   until,
-} from './support/process.ts'
+} from '../support/process.ts'
 
 const clients: Database[] = []
 afterEach(async () => {

@@ -4,10 +4,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { cloneDatabase, password, testApp } from './support/app.ts'
-import { expectProblem } from './support/problems.ts'
-import { cleanUp, freshFolder, type Program, repository, runNode, runProgram, until } from './support/process.ts'
-import { startProxy } from './support/proxy.ts'
+import { cloneDatabase, password, testApp } from '../support/app.ts'
+import { expectProblem } from '../support/problems.ts'
+import { cleanUp, freshFolder, type Program, repository, runNode, runProgram, until } from '../support/process.ts'
+import { startProxy } from '../support/proxy.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

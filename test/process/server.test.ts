@@ -5,10 +5,10 @@ import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promis
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import packageJson from '../package.json' with { type: 'json' }
-import { connect, type Database } from '../src/db/connect.ts'
-import { findPostgres } from '../src/embedded/postgres.ts'
-import { cloneDatabase, password } from './support/app.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { connect, type Database } from '../../src/db/connect.ts'
+import { findPostgres } from '../../src/embedded/postgres.ts'
+import { cloneDatabase, password } from '../support/app.ts'
 import {
   cleanUp,
   freshFolder,
@@ -21,7 +21,7 @@ import {
   serverPids,
   startServer,
   until,
-} from './support/process.ts'
+} from '../support/process.ts'
 
 const jwtSecret = 'x'.repeat(32)
 const closers: (() => unknown)[] = []

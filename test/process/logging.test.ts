@@ -1,11 +1,11 @@
 import { request as httpRequest } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { testApp, testUser } from './support/app.ts'
-import { type Catalogue, catalogue } from './support/films.ts'
-import { form } from './support/lists.ts'
-import { photo, picture } from './support/pictures.ts'
-import { cleanUp, freshFolder, repository, runNode, until } from './support/process.ts'
-import { speak } from './support/raw.ts'
+import { testApp, testUser } from '../support/app.ts'
+import { type Catalogue, catalogue } from '../support/films.ts'
+import { form } from '../support/lists.ts'
+import { photo, picture } from '../support/pictures.ts'
+import { cleanUp, freshFolder, repository, runNode, until } from '../support/process.ts'
+import { speak } from '../support/raw.ts'
 
 type Line = Record<string, unknown> & { level: number; request_id?: string; msg: string }
 

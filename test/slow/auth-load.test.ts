@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { readFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { password, type TestUser } from './support/app.ts'
+import { password, type TestUser } from '../support/app.ts'
 import {
   aName,
   checkLog,
@@ -16,7 +16,7 @@ import {
   service,
   statuses,
   timeOf,
-} from './support/auth.ts'
+} from '../support/auth.ts'
 
 serveAuth()
 

@@ -4,9 +4,9 @@ import formats from 'ajv-formats'
 import fc from 'fast-check'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { afterAll, describe, expect, test } from 'vitest'
-import { password, type TestUser, testApp, testUser } from './support/app.ts'
-import { type Shot, shotsAt } from './support/arbitraries.ts'
-import { adminUser, documentOf, exampleRequest, type Operation, operationsOf } from './support/operations.ts'
+import { password, type TestUser, testApp, testUser } from '../support/app.ts'
+import { type Shot, shotsAt } from '../support/arbitraries.ts'
+import { adminUser, documentOf, exampleRequest, type Operation, operationsOf } from '../support/operations.ts'
 
 // The same shots every time, unless FUZZ_SEED says otherwise; FUZZ_RUNS of them at each operation.
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_120)
