@@ -11,10 +11,10 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import { connect } from '../src/db/connect.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { startPostgres } from '../src/embedded/postgres.ts'
-import { createGate } from '../src/gate.ts'
 import { createLocalSearch } from '../src/modules/movies/local-search.ts'
 import { createMovieRepository, type ToldFilm } from '../src/modules/movies/repository.ts'
 import { createSearchRepository } from '../src/modules/movies/search-repository.ts'
+import { createGate } from '../src/semaphore.ts'
 import { seed } from './seed.ts'
 
 const queries = [

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { loadConfig, readEnvironment } from './config.ts'
+import { loadConfig, readEnvironment } from './config/config.ts'
 import { connect } from './db/connect.ts'
 import { migrate } from './db/migrate.ts'
 import { findPostgres, startPostgres } from './embedded/postgres.ts'

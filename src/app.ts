@@ -1,10 +1,9 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { openAccounts } from './accounts.ts'
 import { openCatalogue } from './catalogue.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { isMigrated } from './db/migrate.ts'
 import { favourites, wishlist } from './db/schema/lists.ts'
-import { createGate } from './gate.ts'
 import type { Clock } from './kinopoisk/cache.ts'
 import { adminRoutes } from './modules/admin/routes.ts'
 import { authRoutes } from './modules/auth/routes.ts'
@@ -57,6 +56,7 @@ import securityPlugin, { answersFor, noStore, revalidate } from './plugins/secur
 import storagePlugin from './plugins/storage.ts'
 import usagePlugin from './plugins/usage.ts'
 import validationPlugin from './plugins/validation.ts'
+import { createGate } from './semaphore.ts'
 
 /** What lies outside of the process: real, or embedded in its place. */
 export interface Edges {

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import { createGate } from './gate.ts'
 import type { Clock } from './kinopoisk/cache.ts'
 import { createExportRepository } from './modules/films/csv/export-repository.ts'
 import { createFilmExport } from './modules/films/csv/export-service.ts'
@@ -19,6 +18,7 @@ import { createSearchRepository } from './modules/movies/search-repository.ts'
 import { createMovieService } from './modules/movies/service.ts'
 import { createMovieShelf } from './modules/movies/shelf.ts'
 import { createMovieStream } from './modules/movies/stream-repository.ts'
+import { createGate } from './semaphore.ts'
 
 /** The part of app.ts that is about films: the catalogue in both vocabularies, and the look-ups in Kinopoisk. */
 export function openCatalogue(app: FastifyInstance, edges: { databaseUrl: string; clock?: Clock }) {

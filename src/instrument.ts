@@ -1,7 +1,7 @@
 import type { ErrorEvent, EventHint } from '@sentry/node'
 import packageJson from '../package.json' with { type: 'json' }
-import { readEnvironment } from './config.ts'
-import { isSentryDsn } from './config-readers.ts'
+import { readEnvironment } from './config/config.ts'
+import { isSentryDsn } from './config/readers.ts'
 import { driverError, isQueryError } from './db/errors.ts'
 
 // Loaded by `node --import` before all else, as Sentry asks. Without SENTRY_DSN the SDK is not even loaded.

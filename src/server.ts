@@ -4,7 +4,7 @@ import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp, type Edges } from './app.ts'
-import { type Config, ConfigError, loadConfig, readEnvironment } from './config.ts'
+import { type Config, ConfigError, loadConfig, readEnvironment } from './config/config.ts'
 import { isQueryError, withoutValues } from './db/errors.ts'
 import { migrate } from './db/migrate.ts'
 import { demoFilms } from './embedded/demo.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { otherLayout } from '../src/modules/movies/keyboard.ts'
+import { otherLayout } from '../src/text/keyboard-layout.ts'
 import { as, testApp, testUser } from './support/app.ts'
 import { expectProblem } from './support/movies.ts'
 

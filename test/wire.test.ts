@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sendWire, toWire } from '../src/wire.ts'
+import { sendWire, toWire } from '../src/http/json-payload.ts'
 
 /** A different text of each length, in letters of one, two, three and four bytes. */
 const textOf = (length: number) => JSON.stringify(`${length} `.padEnd(length, `${length}яЖ€😀`))

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fresh from 'fresh'
-import { etagOf } from '../wire.ts'
+import { etagOf } from '../http/json-payload.ts'
 
 /** An onSend hook for a scope: answers have an entity tag, and are 304 to whom has them already (RFC 9110 13.1.2). */
 export function conditional(

@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
 import { isQueryError, withoutValues } from '../db/errors.ts'
-import { dataEvent, type Endpoint, type Exchange, keptBy, outcomeOf } from '../operations.ts'
+import { dataEvent, type Endpoint, type Exchange, keptBy, outcomeOf } from '../http/exchanges.ts'
 
 const requestIdForm = /^[A-Za-z0-9._:-]{1,128}$/
 const secrets = [

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import { type Endpoint, keptBy } from '../operations.ts'
+import { type Endpoint, keptBy } from '../http/exchanges.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -3,7 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { type ErrorCode, errorCodes } from '../errors.ts'
-import { Problem, problems } from '../schemas.ts'
+import { Problem, problems } from '../http/schemas.ts'
 
 const tags = [
   { name: 'auth', description: 'Accounts: register, log in, refresh, log out' },

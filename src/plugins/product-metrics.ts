@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter } from 'prom-client'
-import { type Exchange, operationName, outcomeOf } from '../operations.ts'
+import { type Exchange, operationName, outcomeOf } from '../http/exchanges.ts'
 
 type Count = (exchange: Exchange) => void
 type MakeCounter = ReturnType<typeof counters>

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { ErrorCode } from '../errors.ts'
-import type { Endpoint, Exchange } from '../operations.ts'
+import type { Endpoint, Exchange } from '../http/exchanges.ts'
 
 export interface Exchanges {
   /** How many are under way. */

@@ -3,7 +3,7 @@ import formats from 'ajv-formats'
 import keywords from 'ajv-keywords'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { wholeNumber } from '../schemas.ts'
+import { wholeNumber } from '../http/schemas.ts'
 
 type JsonSchema = {
   type?: string

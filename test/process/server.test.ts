@@ -305,7 +305,7 @@ describe('A wrong configuration', () => {
   test('is also a .env that this account may not read', async () => {
     const folder = await freshFolder()
     await writeFile(join(folder, '.env'), 'LOG_LEVEL=hunter2\n', { mode: 0 })
-    const code = `import { readEnvironment } from '${join(repository, 'src/config.ts')}'
+    const code = `import { readEnvironment } from '${join(repository, 'src/config/config.ts')}'
       ${isRoot ? `process.setuid(${nobody.uid})` : ''}
       try { readEnvironment() } catch (error) { process.stdout.write(error.faults.join()) }`
     const run = runNode(['--input-type=module', '-e', code], { cwd: folder })

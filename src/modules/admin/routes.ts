@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
-import { IdParams, problems, upstreamProblems } from '../../schemas.ts'
+import { IdParams, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
 import { KinopoiskStatus } from './schemas.ts'

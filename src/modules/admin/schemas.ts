@@ -1,5 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import { Nullable, Timestamp } from '../../schemas.ts'
+import { Nullable, Timestamp } from '../../http/schemas.ts'
 
 const count = Type.Integer({ minimum: 0 })
 const time = Nullable(Timestamp)

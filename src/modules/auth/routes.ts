@@ -1,7 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { problems } from '../../schemas.ts'
+import { problems } from '../../http/schemas.ts'
 import { Profile } from '../users/schemas.ts'
 import type { UserService } from '../users/service.ts'
 import { LoginBody, RefreshBody, RegisterBody, TokenPair } from './schemas.ts'

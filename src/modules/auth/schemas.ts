@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { ClearableText, Nullable, Text, Timestamp, wholeNumber } from '../../schemas.ts'
+import { ClearableText, Nullable, Text, Timestamp, wholeNumber } from '../../http/schemas.ts'
 
 // An empty one, or null, counts as missing.
 const login = {

@@ -1,7 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { inputFault } from '../../errors.ts'
-import { NoContent, problems } from '../../schemas.ts'
+import { NoContent, problems } from '../../http/schemas.ts'
 import { under } from './routes.ts'
 import { PasswordBody, SessionParams, Sessions } from './schemas.ts'
 import type { AuthService } from './service.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from '../../errors.ts'
-import { createGate } from '../../gate.ts'
+import { createGate } from '../../semaphore.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Images } from './images.ts'
 import type { DirectorRepository } from './repository.ts'

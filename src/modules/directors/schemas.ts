@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Text } from '../../schemas.ts'
+import { Id, Nullable, Text } from '../../http/schemas.ts'
 
 // A pattern and not the format `date`, so that "" can clear it; whether it is a day of the past the service checks.
 const BirthDate = Nullable(

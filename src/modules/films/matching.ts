@@ -1,4 +1,4 @@
-import { distance, forgiven } from '../../typos.ts'
+import { distance, forgiven } from '../../text/edit-distance.ts'
 import type { FilmRepository, Match } from './repository.ts'
 
 type Names = Pick<FilmRepository, 'readWords' | 'hasPart' | 'findLike'>

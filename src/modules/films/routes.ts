@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { pageLinks } from '../../links.ts'
-import { IdParams, NoContent, problems, upstreamProblems } from '../../schemas.ts'
-import { sendWire } from '../../wire.ts'
+import { sendWire } from '../../http/json-payload.ts'
+import { pageLinks } from '../../http/pagination-links.ts'
+import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Film, FilmBody, FilmChange, FilmPage, FilmQuery } from './schemas.ts'
 import type { FilmService } from './service.ts'
 

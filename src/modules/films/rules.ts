@@ -1,5 +1,5 @@
 import { AppError, type InputFault } from '../../errors.ts'
-import { tidyName } from '../../names.ts'
+import { tidyName } from '../../text/names.ts'
 import type { FilmChange } from './schemas.ts'
 
 const yearsAhead = 10

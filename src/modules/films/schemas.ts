@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { ClearableText, Id, Limit, Nullable, Text, Timestamp } from '../../schemas.ts'
+import { ClearableText, Id, Limit, Nullable, Text, Timestamp } from '../../http/schemas.ts'
 
 const text = Nullable(Type.String())
 

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
-import { tidyName } from '../../names.ts'
+import { tidyName } from '../../text/names.ts'
 import type { MovieService } from '../movies/service.ts'
 import type { FilmListing } from './listing-service.ts'
 import type { FilmRepository } from './repository.ts'

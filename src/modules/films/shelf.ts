@@ -1,6 +1,6 @@
 import stringifier from 'fast-json-stringify'
 import type { Memory } from '../../db/memory.ts'
-import { toWire, type Wire } from '../../wire.ts'
+import { toWire, type Wire } from '../../http/json-payload.ts'
 import type { FilmRepository, FilmRow } from './repository.ts'
 import { Film } from './schemas.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { tidyName } from '../../names.ts'
-import { IdParams, NoContent, PageQuery, problems } from '../../schemas.ts'
+import { IdParams, NoContent, PageQuery, problems } from '../../http/schemas.ts'
+import { tidyName } from '../../text/names.ts'
 import { Genre, GenreBody, Genres } from './schemas.ts'
 import type { GenreService } from './service.ts'
 

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Text } from '../../schemas.ts'
+import { Id, Text } from '../../http/schemas.ts'
 
 export const Genre = Type.Object({ id: Id, name: Type.String() }, { examples: [{ id: 1, name: 'драма' }] })
 

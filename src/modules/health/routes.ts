@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { AppError, type ErrorCode, errorCodes } from '../../errors.ts'
-import { problems } from '../../schemas.ts'
+import { problems } from '../../http/schemas.ts'
 import { ProblemKind, ProblemParams, Ready } from './schemas.ts'
 
 interface Options {

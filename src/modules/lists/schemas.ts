@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable } from '../../schemas.ts'
+import { Id, Nullable } from '../../http/schemas.ts'
 
 export const AddBody = Type.Object(
   {

@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { joinWires, type Wire } from '../../wire.ts'
+import { joinWires, type Wire } from '../../http/json-payload.ts'
 import type { MovieService } from '../movies/service.ts'
 import { pageSize } from './kept-repository.ts'
 import type { ListRepository } from './repository.ts'

@@ -1,4 +1,4 @@
-import { joinWires } from '../../wire.ts'
+import { joinWires } from '../../http/json-payload.ts'
 import { type MovieRepository, pageSize } from './repository.ts'
 import type { MovieShelf } from './shelf.ts'
 import type { MovieStream, Order } from './stream-repository.ts'

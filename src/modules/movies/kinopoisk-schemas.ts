@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Timestamp } from '../../schemas.ts'
+import { Id, Nullable, Timestamp } from '../../http/schemas.ts'
 
 const text = Nullable(Type.String())
 const integer = Nullable(Type.Integer())

@@ -1,6 +1,6 @@
-import type { Gate } from '../../gate.ts'
-import { distance, forgiven } from '../../typos.ts'
-import { otherLayout } from './keyboard.ts'
+import type { Gate } from '../../semaphore.ts'
+import { distance, forgiven } from '../../text/edit-distance.ts'
+import { otherLayout } from '../../text/keyboard-layout.ts'
 import type { Found, SearchRepository } from './search-repository.ts'
 
 const pageSize = 20

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problems, upstreamProblems } from '../../schemas.ts'
-import { sendWire } from '../../wire.ts'
+import { sendWire } from '../../http/json-payload.ts'
+import { problems, upstreamProblems } from '../../http/schemas.ts'
 import { tell } from './cache-status.ts'
 import { SearchQuery, SearchResult } from './schemas.ts'
 import type { MovieService } from './service.ts'

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Page, Text } from '../../schemas.ts'
+import { Id, Nullable, Page, Text } from '../../http/schemas.ts'
 import { KinopoiskBlock } from './kinopoisk-schemas.ts'
 
 const text = Nullable(Type.String())

@@ -1,7 +1,7 @@
 import stringifier from 'fast-json-stringify'
 import type { Memory } from '../../db/memory.ts'
+import { toWire, type Wire } from '../../http/json-payload.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
-import { toWire, type Wire } from '../../wire.ts'
 import type { MovieRepository, MovieRow } from './repository.ts'
 import { Movie } from './schemas.ts'
 

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../schemas.ts'
+import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Rating, RatingBody, Ratings } from './schemas.ts'
 import type { RatingService } from './service.ts'
 

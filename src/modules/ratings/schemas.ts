@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Timestamp } from '../../schemas.ts'
+import { Id, Nullable, Timestamp } from '../../http/schemas.ts'
 import { Movie } from '../movies/schemas.ts'
 
 const Value = Type.Integer({ minimum: 1, maximum: 10, examples: [8] })

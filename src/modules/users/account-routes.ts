@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { NoContent, problems } from '../../schemas.ts'
+import { NoContent, problems } from '../../http/schemas.ts'
 import {
   AccountExport,
   EraseBody,

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Timestamp } from '../../schemas.ts'
+import { Id, Nullable, Timestamp } from '../../http/schemas.ts'
 import { Profile } from './schemas.ts'
 
 const time = '2026-11-20T10:00:00.000Z'

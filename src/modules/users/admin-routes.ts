@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { pageLinks } from '../../links.ts'
-import { IdParams, problems } from '../../schemas.ts'
+import { pageLinks } from '../../http/pagination-links.ts'
+import { IdParams, problems } from '../../http/schemas.ts'
 import { Account, AccountBody, AccountPage, AccountQuery } from './admin-schemas.ts'
 import type { UserAdminService } from './admin-service.ts'
 

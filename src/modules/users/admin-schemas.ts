@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Limit, Page, Text } from '../../schemas.ts'
+import { Limit, Page, Text } from '../../http/schemas.ts'
 import { Profile, Role } from './schemas.ts'
 
 export const Account = Type.Object(

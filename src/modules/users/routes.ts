@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problems } from '../../schemas.ts'
+import { problems } from '../../http/schemas.ts'
 import { Profile, ProfileBody } from './schemas.ts'
 import type { UserService } from './service.ts'
 

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Timestamp } from '../../schemas.ts'
+import { Id, Nullable, Timestamp } from '../../http/schemas.ts'
 import { about } from '../auth/schemas.ts'
 
 export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', enum: ['user', 'admin'], examples: ['user'] })

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import fresh from 'fresh'
-import { problems } from '../../../schemas.ts'
+import { problems } from '../../../http/schemas.ts'
 import type { FilmExport } from './export-service.ts'
 import { CsvFile, CsvUnchanged, ExportQuery } from './schemas.ts'
 

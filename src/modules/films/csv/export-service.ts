@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { finished, type Readable } from 'node:stream'
 import { AppError } from '../../../errors.ts'
-import type { Gate } from '../../../gate.ts'
+import type { Gate } from '../../../semaphore.ts'
 import type { ExportRepository } from './export-repository.ts'
 
 // Excel takes a CSV without it for another alphabet than UTF-8.

@@ -1,4 +1,4 @@
-import { tidyName } from '../../../names.ts'
+import { tidyName } from '../../../text/names.ts'
 import { type Column, splitGenres, unguard } from './format.ts'
 import type { Header } from './header.ts'
 

@@ -2,7 +2,7 @@ import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { AppError, inputFault } from './errors.ts'
+import { AppError, inputFault } from '../errors.ts'
 
 /** A request, as far as it is read here: what @fastify/multipart makes of one. */
 interface FormRequest {

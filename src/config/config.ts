@@ -17,7 +17,7 @@ import {
   text,
   timeZone,
   trustProxy,
-} from './config-readers.ts'
+} from './readers.ts'
 
 export type Config = ReturnType<typeof loadConfig>
 

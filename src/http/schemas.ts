@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { type ErrorCode, errorCodes } from './errors.ts'
+import { type ErrorCode, errorCodes } from '../errors.ts'
 
 /** A 4-byte database id. */
 export const Id = Type.Integer({ minimum: 1, maximum: 2_147_483_647, examples: [301] })
