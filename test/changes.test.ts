@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Change, type Changes, followChanges } from '../src/db/changes.ts'
+import { type Change, type Changes, followChanges } from '../src/cache/change-feed.ts'
 import { connect, type Database } from '../src/db/connect.ts'
 import { cloneDatabase } from './support/app.ts'
 import { until } from './support/process.ts'

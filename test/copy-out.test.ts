@@ -3,7 +3,7 @@ import { PassThrough, type Readable, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { Client } from 'pg'
 import { describe, expect, test } from 'vitest'
-import { copyOut } from '../src/db/copy-out.ts'
+import { copyOut } from '../src/db/copy/copy-out.ts'
 
 interface Copy {
   submit(connection: { stream: PassThrough; query(text: string): void }): void

@@ -3,11 +3,11 @@ import type { PgTransaction } from 'drizzle-orm/pg-core'
 import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
-import { readAddresses } from './address.ts'
-import { arrayTypes } from './arrays.ts'
-import { requireRepair } from './driver.ts'
-import { createQueries, lost } from './queries.ts'
-import { createSockets } from './sockets.ts'
+import { readAddresses } from './pool/address.ts'
+import { arrayTypes } from './pool/array-types.ts'
+import { requireRepair } from './pool/repair-check.ts'
+import { createSockets } from './pool/sockets.ts'
+import { createQueries, lost } from './pool/tracked-sql.ts'
 
 /** What a repository is built over: the pool, or a transaction on it. */
 export type Db = PostgresJsDatabase | PgTransaction<PostgresJsQueryResultHKT>

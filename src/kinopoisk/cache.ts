@@ -1,4 +1,4 @@
-import type { Shelf } from '../db/memory.ts'
+import type { Shelf } from '../cache/cache.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import type { AnswerRepository } from './answers.ts'
 import { UpstreamFailure } from './failures.ts'

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client'
+import type { Memory } from '../cache/cache.ts'
 import type { Database } from '../db/connect.ts'
-import type { Memory } from '../db/memory.ts'
 import type { ErrorCode } from '../errors.ts'
 import { type AnswerRepository, createAnswerRepository } from './answers.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'

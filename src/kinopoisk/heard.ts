@@ -1,4 +1,4 @@
-import type { Shelf } from '../db/memory.ts'
+import type { Shelf } from '../cache/cache.ts'
 import type { AnswerRepository } from './answers.ts'
 import { type Clock, type KeptTimes, read } from './cache.ts'
 import type { Answer, Question } from './question.ts'

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, Gauge } from 'prom-client'
-import { type Changes, followChanges } from '../db/changes.ts'
-import { createMemory, type Memory } from '../db/memory.ts'
+import { createMemory, type Memory } from '../cache/cache.ts'
+import { type Changes, followChanges } from '../cache/change-feed.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

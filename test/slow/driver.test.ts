@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { connect } from '../../src/db/connect.ts'
-import { requireRepair } from '../../src/db/driver.ts'
+import { requireRepair } from '../../src/db/pool/repair-check.ts'
 import { repository } from '../support/process.ts'
 
 // At 4 at a time some of the ten connections are always free, at 64 none ever is: in both the driver as published keeps a hole

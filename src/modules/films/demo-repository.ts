@@ -1,6 +1,6 @@
 import { inArray, sql } from 'drizzle-orm'
+import { setGenresOf } from '../../catalogue/film-genres.ts'
 import type { Db } from '../../db/connect.ts'
-import { setGenresOf } from '../../db/film-genres.ts'
 import { directors } from '../../db/schema/directors.ts'
 import { films } from '../../db/schema/films.ts'
 

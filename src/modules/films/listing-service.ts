@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
 import pLimit from 'p-limit'
-import type { Memory } from '../../db/memory.ts'
+import type { Memory } from '../../cache/cache.ts'
 import { AppError, inputFault } from '../../errors.ts'
 import { etagOf, joinWires, type Wire } from '../../http/json-payload.ts'
 import { readCursor, writeCursor } from './cursor.ts'

@@ -14,7 +14,7 @@ export function createRanking(films: Ranked[]) {
   const rates = Int16Array.from(films, ({ rate }) => (rate === null ? -1 : Math.round(rate * 100)))
   const years = Int16Array.from(films, (film) => film.year)
 
-  /** As `-rate` sorts: see db/film-listing.ts. */
+  /** As `-rate` sorts: see catalogue/film-filter.ts. */
   function placeOf(index: number) {
     const rate = rates[index] as number
     return { id: ids[index] as number, sort_key: rate < 0 ? 99 : 0 - rate / 100 } satisfies Place

@@ -1,16 +1,16 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
+import { filmColumns, withFirstGenre } from '../../catalogue/film-columns.ts'
+import { type Filter, order, total, where } from '../../catalogue/film-filter.ts'
+import { setGenres } from '../../catalogue/film-genres.ts'
+import { filmNames } from '../../catalogue/title-search.ts'
 import type { Db } from '../../db/connect.ts'
-import { setGenres } from '../../db/film-genres.ts'
-import { type Filter, order, total, where } from '../../db/film-listing.ts'
-import { filmNames } from '../../db/film-names.ts'
-import { createFilmPages } from '../../db/film-pages.ts'
-import { filmColumns, withFirstGenre } from '../../db/films.ts'
 import { directors } from '../../db/schema/directors.ts'
 import { films } from '../../db/schema/films.ts'
 import { genres } from '../../db/schema/genres.ts'
+import { createFilmPages } from './page-query.ts'
 
-export type { Filter, Match } from '../../db/film-listing.ts'
-export type { Listing, Place } from '../../db/film-pages.ts'
+export type { Filter, Match } from '../../catalogue/film-filter.ts'
+export type { Listing, Place } from './page-query.ts'
 
 type Column =
   | 'name'

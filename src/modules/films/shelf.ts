@@ -1,5 +1,5 @@
 import stringifier from 'fast-json-stringify'
-import type { Memory } from '../../db/memory.ts'
+import type { Memory } from '../../cache/cache.ts'
 import { toWire, type Wire } from '../../http/json-payload.ts'
 import type { FilmRepository, FilmRow } from './repository.ts'
 import { Film } from './schemas.ts'

@@ -1,4 +1,4 @@
-import type { Memory } from '../../db/memory.ts'
+import type { Memory } from '../../cache/cache.ts'
 import { createRanking, type Ranking } from './ranking.ts'
 import type { FilmRepository, Filter } from './repository.ts'
 

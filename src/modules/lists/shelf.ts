@@ -1,4 +1,4 @@
-import type { Memory } from '../../db/memory.ts'
+import type { Memory } from '../../cache/cache.ts'
 import type { KeptRepository } from './kept-repository.ts'
 
 export type ListShelf = ReturnType<typeof createListShelf>

@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
+import { setGenres, setGenresOf } from '../../catalogue/film-genres.ts'
+import { movieColumns, withGenre } from '../../catalogue/movie-columns.ts'
 import type { Db } from '../../db/connect.ts'
-import { setGenres, setGenresOf } from '../../db/film-genres.ts'
-import { movieColumns, withGenre } from '../../db/movies.ts'
 import { pageSize } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
 

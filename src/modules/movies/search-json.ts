@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
-import type { Memory } from '../../db/memory.ts'
+import type { Memory } from '../../cache/cache.ts'
 import { etagOf, toBytes, type Wire } from '../../http/json-payload.ts'
 import { SearchItem, SearchResult } from './schemas.ts'
 import type { Marks } from './service.ts'

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { pattern } from '../../catalogue/film-filter.ts'
+import { movieColumns } from '../../catalogue/movie-columns.ts'
+import { byIndex, filmNames } from '../../catalogue/title-search.ts'
 import type { Db } from '../../db/connect.ts'
-import { pattern } from '../../db/film-listing.ts'
-import { byIndex, filmNames } from '../../db/film-names.ts'
-import { movieColumns } from '../../db/movies.ts'
 import { films } from '../../db/schema/films.ts'
 
 export interface Found {

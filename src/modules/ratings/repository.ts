@@ -1,6 +1,6 @@
 import { and, desc, eq, sql } from 'drizzle-orm'
+import { movieColumns, withGenre } from '../../catalogue/movie-columns.ts'
 import type { Db } from '../../db/connect.ts'
-import { movieColumns, withGenre } from '../../db/movies.ts'
 import { paged } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
 import { ratings } from '../../db/schema/ratings.ts'

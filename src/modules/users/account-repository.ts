@@ -1,5 +1,4 @@
 import { and, eq, exists, gt, inArray, type SQL, sql } from 'drizzle-orm'
-import { holdOtherAdmins } from '../../db/admins.ts'
 import type { Db } from '../../db/connect.ts'
 import { films } from '../../db/schema/films.ts'
 import { knownNetworks } from '../../db/schema/known-networks.ts'
@@ -7,6 +6,7 @@ import { favourites, wishlist } from '../../db/schema/lists.ts'
 import { ratings } from '../../db/schema/ratings.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
+import { holdOtherAdmins } from './admin-lock.ts'
 
 const lists = [favourites, wishlist, ratings]
 

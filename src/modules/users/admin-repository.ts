@@ -1,9 +1,9 @@
 import { eq, type SQL, sql } from 'drizzle-orm'
-import { holdOtherAdmins } from '../../db/admins.ts'
 import type { Db } from '../../db/connect.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
-import { profileColumns } from '../../db/users.ts'
+import { holdOtherAdmins } from './admin-lock.ts'
+import { profileColumns } from './profile-columns.ts'
 
 export interface AccountChange {
   role?: 'user' | 'admin' | undefined

@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { users } from '../../db/schema/users.ts'
-import { profileColumns } from '../../db/users.ts'
+import { profileColumns } from './profile-columns.ts'
 
 export type ProfileChange = Partial<Pick<typeof users.$inferInsert, 'age' | 'name' | 'surname' | 'favorite_genre'>>
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { openSession } from '../../../db/session.ts'
+import { openSession } from '../../../db/copy/connection.ts'
 import { type Column, columns, guarded, joinable } from './format.ts'
 
 const time = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`

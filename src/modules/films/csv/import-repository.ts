@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSession, type Session } from '../../../db/session.ts'
+import { openSession, type Session } from '../../../db/copy/connection.ts'
 import { createImportSteps } from './apply-repository.ts'
 import type { Column } from './format.ts'
 import { planImport } from './plan-repository.ts'

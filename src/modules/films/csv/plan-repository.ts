@@ -1,4 +1,4 @@
-import type { Session } from '../../../db/session.ts'
+import type { Session } from '../../../db/copy/connection.ts'
 import type { Column } from './format.ts'
 
 export interface Plan {

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import type { Session } from '../../../db/session.ts'
+import type { Session } from '../../../db/copy/connection.ts'
 import type { FilmRow } from './rows.ts'
 
 const columns = [

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
-import type { Db } from './connect.ts'
-import { pattern } from './film-listing.ts'
-import { films } from './schema/films.ts'
+import type { Db } from '../db/connect.ts'
+import { films } from '../db/schema/films.ts'
+import { pattern } from './film-filter.ts'
 
 /** Looking for films by their names, by the trigrams of films.words. */
 export function filmNames(db: Db) {

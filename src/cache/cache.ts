@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Change, Changes, Topic } from './changes.ts'
+import type { Change, Changes, Topic } from './change-feed.ts'
 
 /** What was read of one kind, by key. Right as of a second ago at most; a write in this process shows as soon as it is answered. */
 export interface Shelf<K extends string | number, V> {

@@ -1,5 +1,5 @@
-import type { changes } from './schema/changes.ts'
-import { openSession, type Session } from './session.ts'
+import { openSession, type Session } from '../db/copy/connection.ts'
+import type { changes } from '../db/schema/changes.ts'
 
 export type Topic = (typeof changes.topic.enumValues)[number]
 

@@ -1,4 +1,4 @@
-import { users } from './schema/users.ts'
+import { users } from '../../db/schema/users.ts'
 
 /** What a user's profile tells, and never the hash. */
 export const profileColumns = {

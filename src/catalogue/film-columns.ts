@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
-import { directors } from './schema/directors.ts'
-import { films } from './schema/films.ts'
+import { directors } from '../db/schema/directors.ts'
+import { films } from '../db/schema/films.ts'
 
-/** The film vocabulary over a row joined with its director; expressions name their table themselves, as in db/movies.ts. */
+/** The film vocabulary over a row joined with its director; expressions name their table themselves, as in catalogue/movie-columns.ts. */
 export const filmColumns = {
   id: films.id,
   name: films.name,

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { films } from './schema/films.ts'
+import { films } from '../db/schema/films.ts'
 
 /**
  * The movie vocabulary over a film row: a select with other names, shared by the modules that serve movies.

@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm'
-import type { Db } from './connect.ts'
-import { users } from './schema/users.ts'
+import type { Db } from '../../db/connect.ts'
+import { users } from '../../db/schema/users.ts'
 
 /**
  * Whether somebody besides the user is an administrator. Until the transaction ends nobody who is one ceases to be: of two

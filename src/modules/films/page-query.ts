@@ -1,7 +1,7 @@
 import { type Placeholder, sql } from 'drizzle-orm'
-import type { Db } from './connect.ts'
-import { type Filter, order, type Position, type Sort, sortKey, where } from './film-listing.ts'
-import { films } from './schema/films.ts'
+import { type Filter, order, type Position, type Sort, sortKey, where } from '../../catalogue/film-filter.ts'
+import type { Db } from '../../db/connect.ts'
+import { films } from '../../db/schema/films.ts'
 
 type OpenFilter = Filter<number | Placeholder>
 

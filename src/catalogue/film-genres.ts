@@ -1,6 +1,6 @@
 import { inArray, sql } from 'drizzle-orm'
-import type { Db } from './connect.ts'
-import { filmGenres } from './schema/films.ts'
+import type { Db } from '../db/connect.ts'
+import { filmGenres } from '../db/schema/films.ts'
 
 /** Gives the film these genres, in this order; a genre that is not there yet is made. */
 export function setGenres(tx: Db, filmId: number, names: string[]): Promise<void> {

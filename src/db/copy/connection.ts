@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import pg from 'pg'
 import { from } from 'pg-copy-streams'
-import { type Address, readAddresses } from './address.ts'
+import { type Address, readAddresses } from '../pool/address.ts'
 import { copyOut, LendingSocket } from './copy-out.ts'
 
 /**
