@@ -10,8 +10,8 @@ import { Pool } from 'undici'
 import { buildApp } from '../src/app.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { migrate } from '../src/db/migrate.ts'
-import { startSandbox } from '../src/embedded/kinopoisk/server.ts'
 import { startPostgres } from '../src/embedded/postgres.ts'
+import { startSandbox } from '../src/embedded/sandbox/server.ts'
 
 const requests = Number(process.argv[2] ?? 10_000)
 const connections = 32

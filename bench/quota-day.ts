@@ -6,7 +6,7 @@
  * how many requests were answered usefully, judged by the films' facts, and what that cost.
  */
 import { parseArgs } from 'node:util'
-import { startSandbox } from '../src/embedded/kinopoisk/server.ts'
+import { startSandbox } from '../src/embedded/sandbox/server.ts'
 import { createClock, type SimulatedClock } from './quota-day/clock.ts'
 import { makeFilms } from './quota-day/films.ts'
 import { createJudge, useful, type Verdict, verdicts } from './quota-day/judge.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Clock } from './kinopoisk/cache.ts'
+import type { Clock } from './kinopoisk/layers/cache.ts'
 import { createExportRepository } from './modules/films/csv/export-repository.ts'
 import { createFilmExport } from './modules/films/csv/export-service.ts'
 import { createImportRepository } from './modules/films/csv/import-repository.ts'

@@ -8,8 +8,8 @@ import { type Config, ConfigError, loadConfig, readEnvironment } from './config/
 import { isQueryError, withoutValues } from './db/errors.ts'
 import { migrate } from './db/migrate.ts'
 import { demoFilms } from './embedded/demo.ts'
-import { startSandbox } from './embedded/kinopoisk/server.ts'
 import { startPostgres } from './embedded/postgres.ts'
+import { startSandbox } from './embedded/sandbox/server.ts'
 import { keptSecret } from './embedded/secrets.ts'
 import { flushReports, report } from './instrument.ts'
 

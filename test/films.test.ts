@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connect } from '../src/db/connect.ts'
-import { type FilmFact, films as sandboxFilms } from '../src/embedded/kinopoisk/films.ts'
-import { startSandbox } from '../src/embedded/kinopoisk/server.ts'
+import { type FilmFact, films as sandboxFilms } from '../src/embedded/sandbox/films.ts'
+import { startSandbox } from '../src/embedded/sandbox/server.ts'
 import { as, testUser } from './support/app.ts'
 import { type Catalogue, catalogue, problemOf } from './support/films.ts'
 

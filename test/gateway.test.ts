@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Fault } from '../src/embedded/kinopoisk/server.ts'
+import type { Fault } from '../src/embedded/sandbox/server.ts'
 import type { ErrorCode } from '../src/errors.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { expectProblem, inDatabase, serve, stoppedClock } from './support/movies.ts'

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { startSandbox } from '../src/embedded/kinopoisk/server.ts'
+import { startSandbox } from '../src/embedded/sandbox/server.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { expectProblem, filmFact, inDatabase, serveFilms, stoppedClock } from './support/movies.ts'
 

@@ -1,13 +1,13 @@
 import { get } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
-import type { FilmFact } from '../src/embedded/kinopoisk/films.ts'
+import type { FilmFact } from '../src/embedded/sandbox/films.ts'
 import {
   type Fault,
   type Sandbox,
   type SandboxCall,
   type SandboxOptions,
   startSandbox,
-} from '../src/embedded/kinopoisk/server.ts'
+} from '../src/embedded/sandbox/server.ts'
 import { filmFact } from './support/movies.ts'
 
 type Json = Record<string, unknown>
@@ -612,7 +612,7 @@ test('a call that goes wrong costs its quota', async () => {
 test('without films of its own the sandbox knows those of the project', async () => {
   const sandbox = await startSandbox()
   started.push(sandbox)
-  const { films } = await import('../src/embedded/kinopoisk/films.ts')
+  const { films } = await import('../src/embedded/sandbox/films.ts')
   expect(films.length).toBeGreaterThan(0)
   const response = await fetch(`${sandbox.url}${FILM}/${films[0]?.id}`, { headers: { 'x-api-key': 'key' } })
   expect(await response.json()).toMatchObject({ kinopoiskId: films[0]?.id, nameRu: films[0]?.name_ru })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type SandboxCall, startSandbox } from '../src/embedded/kinopoisk/server.ts'
+import { type SandboxCall, startSandbox } from '../src/embedded/sandbox/server.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { filmFact, inDatabase, stoppedClock } from './support/movies.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hash } from '@node-rs/argon2'
 import { connect, type Database } from '../../src/db/connect.ts'
-import type { FilmFact } from '../../src/embedded/kinopoisk/films.ts'
+import type { FilmFact } from '../../src/embedded/sandbox/films.ts'
 import { filmQuestion, searchQuestion } from '../../src/kinopoisk/endpoints.ts'
 
 export const password = 'correct horse battery staple'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate } from '../../src/db/migrate.ts'
-import { startSandbox } from '../../src/embedded/kinopoisk/server.ts'
+import { startSandbox } from '../../src/embedded/sandbox/server.ts'
 import { makeFilms } from '../quota-day/films.ts'
 import { randomNumbers } from '../quota-day/random.ts'
 import { seed } from '../seed.ts'

@@ -1,4 +1,4 @@
-import type { FilmFact } from '../../src/embedded/kinopoisk/films.ts'
+import type { FilmFact } from '../../src/embedded/sandbox/films.ts'
 import { drawer, pick, type Random, zipf } from './random.ts'
 
 const russian =

@@ -1,5 +1,5 @@
-import type { FilmFact } from '../../src/embedded/kinopoisk/films.ts'
-import { createSearch } from '../../src/embedded/kinopoisk/search.ts'
+import type { FilmFact } from '../../src/embedded/sandbox/films.ts'
+import { createSearch } from '../../src/embedded/sandbox/search.ts'
 import type { Question } from './traffic.ts'
 
 /** What a reader takes from an answer; `how` is how it is labelled. */

@@ -1,5 +1,5 @@
-import type { FilmFact } from './kinopoisk/films.ts'
-import { posters } from './kinopoisk/shapes.ts'
+import type { FilmFact } from './sandbox/films.ts'
+import { posters } from './sandbox/shapes.ts'
 
 const size = 100
 const ofEachTrait = 2
@@ -9,7 +9,7 @@ export type DemoFilm = NonNullable<ReturnType<typeof readFact>>
 /** The films of a first start, by id: those of the sandbox's that a catalogue can take, chosen by a fixed rule. */
 export async function demoFilms(): Promise<DemoFilm[]> {
   // Imported on demand, as the sandbox does it: the file is large.
-  const { films } = await import('./kinopoisk/films.ts')
+  const { films } = await import('./sandbox/films.ts')
   const usable = films.toSorted(byVotes).flatMap((fact) => {
     const film = readFact(fact)
     return film ? [{ film, traits: traitsOf(fact) }] : []

@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { normaliseFilm, normalisePart } from './normalise.ts'
-import type { Question } from './question.ts'
+import type { Question } from './request.ts'
 
 // Upstream sends numbers as text in one endpoint and as numbers in another, and null, '' or 'null' for the unknown:
 // the check is on the shape, normalise.ts gives the types.

@@ -2,18 +2,17 @@ import type { Registry } from 'prom-client'
 import type { Memory } from '../cache/cache.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
-import { type AnswerRepository, createAnswerRepository } from './answers.ts'
-import { type BudgetOptions, createBudget } from './budget.ts'
-import { type Clock, cached, type KeptTimes, kept, systemClock } from './cache.ts'
-import { createCircuits } from './circuits.ts'
+import { createTeller, type Told } from './cache-status.ts'
 import { type FilmAnswer, filmQuestion, isFilmId, listQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
-import { joined } from './flights.ts'
-import { questionOfSearch, resultOfSearch, type SearchResult } from './found.ts'
-import { createHeard, type Heard, type Make, type Use } from './heard.ts'
-import { leased } from './leased.ts'
-import { createLeaseRepository } from './leases.ts'
-import { createMeter, measured, type Result } from './meter.ts'
-import { createNews, type News } from './news.ts'
+import { createUpstream, type UpstreamOptions } from './http.ts'
+import { type Clock, cached, type KeptTimes, kept, systemClock } from './layers/cache.ts'
+import { createCircuits } from './layers/circuit-breakers.ts'
+import { createNews, type News } from './layers/discoveries.ts'
+import { retried } from './layers/retry.ts'
+import { leased } from './layers/shared-flight.ts'
+import { joined } from './layers/single-flight.ts'
+import { createHeard, type Heard, type Make, type Use } from './lazy-result.ts'
+import { createMeter, measured, type Result } from './metrics.ts'
 import {
   type KinopoiskFilm,
   type KinopoiskPerson,
@@ -22,15 +21,16 @@ import {
   normalisePerson,
   normaliseVote,
 } from './normalise.ts'
-import { type Answer, type Ask, compose, type Endpoint, type Layer, type Purpose, type Question } from './question.ts'
-import { retried } from './retry.ts'
+import { createUnasked } from './prefetch/scheduler.ts'
+import { type BudgetOptions, createBudget } from './quota/budget.ts'
+import { type Answer, type Ask, compose, type Endpoint, type Layer, type Purpose, type Question } from './request.ts'
+import { questionOfSearch, resultOfSearch, type SearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
-import { createTeller, type Told } from './told.ts'
-import { createUnasked } from './unasked.ts'
-import { createUpstream, type UpstreamOptions } from './upstream.ts'
+import { createLeaseRepository } from './store/leases.ts'
+import { type AnswerRepository, createAnswerRepository } from './store/responses.ts'
 
-export type { SearchResult } from './found.ts'
-export type { Told } from './told.ts'
+export type { Told } from './cache-status.ts'
+export type { SearchResult } from './search.ts'
 
 export interface VotesPage {
   total: number

@@ -1,8 +1,8 @@
-import type { AnswerRepository } from './answers.ts'
-import type { Circuits } from './circuits.ts'
-import { type Meter, type Result, results } from './meter.ts'
-import type { Endpoint } from './question.ts'
-import type { Usage } from './usage.ts'
+import type { Circuits } from './layers/circuit-breakers.ts'
+import { type Meter, type Result, results } from './metrics.ts'
+import type { Usage } from './quota/usage.ts'
+import type { Endpoint } from './request.ts'
+import type { AnswerRepository } from './store/responses.ts'
 
 type AskedEndpoint = Exclude<Endpoint, 'account'>
 export type GatewayStatus = Awaited<ReturnType<ReturnType<typeof createStatus>>>

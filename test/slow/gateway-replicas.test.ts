@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
-import { startSandbox } from '../../src/embedded/kinopoisk/server.ts'
+import { startSandbox } from '../../src/embedded/sandbox/server.ts'
 import { zoneOfHour } from '../support/clock.ts'
 import { inDatabase } from '../support/movies.ts'
 import { cleanUp, repository, runNode, until } from '../support/process.ts'

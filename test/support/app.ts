@@ -8,12 +8,7 @@ import { inject } from 'vitest'
 import { buildApp, type Edges } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { connect } from '../../src/db/connect.ts'
-import {
-  type Sandbox,
-  type SandboxCall,
-  type SandboxOptions,
-  startSandbox,
-} from '../../src/embedded/kinopoisk/server.ts'
+import { type Sandbox, type SandboxCall, type SandboxOptions, startSandbox } from '../../src/embedded/sandbox/server.ts'
 import { databaseUrl, template } from './database.ts'
 import { overhear, refuseLeaks, secretsOf } from './privacy.ts'
 

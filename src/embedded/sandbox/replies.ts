@@ -1,7 +1,7 @@
 import type { FilmFact } from './films.ts'
 import type { Usage } from './limits.ts'
-import type { Endpoint, Question } from './question.ts'
 import { type Answer, failure } from './reply.ts'
+import type { Endpoint, Question } from './request.ts'
 import { createSearch } from './search.ts'
 import { filmDetails, listItem, searchItem, staffOf, voteItem } from './shapes.ts'
 import { votesOf } from './votes.ts'

@@ -1,5 +1,5 @@
-import type { Endpoint } from './question.ts'
 import { type Answer, failure } from './reply.ts'
+import type { Endpoint } from './request.ts'
 
 export interface Usage {
   total: number

@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
-import type { Db } from '../db/connect.ts'
-import { kinopoiskAnswers as answers } from '../db/schema/kinopoisk.ts'
-import { paths } from './endpoints.ts'
+import type { Db } from '../../db/connect.ts'
+import { kinopoiskAnswers as answers } from '../../db/schema/kinopoisk.ts'
+import { paths } from '../endpoints.ts'
 
 /** The answers kept in PostgreSQL by the question's path. */
 export function createAnswerRepository(db: Db) {

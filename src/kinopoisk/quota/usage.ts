@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Meter } from '../metrics.ts'
 import { type Balance, spenders } from './ledger.ts'
-import type { Meter } from './meter.ts'
 
 /** What the key's account stands at. */
 export interface Usage extends Omit<Balance, 'resetsInSeconds'> {

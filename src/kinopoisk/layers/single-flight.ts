@@ -1,5 +1,5 @@
-import type { Meter } from './meter.ts'
-import type { Answer, Layer } from './question.ts'
+import type { Meter } from '../metrics.ts'
+import type { Answer, Layer } from '../request.ts'
 
 /** Equal questions of one process at one time are asked once; a failure is shared by those who waited, and forgotten. */
 export function joined(meter: Pick<Meter, 'joined'>): Layer {

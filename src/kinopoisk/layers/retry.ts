@@ -1,8 +1,8 @@
 import { DelegateBackoff, handleWhen, retry } from 'cockatiel'
+import { UpstreamFailure } from '../failures.ts'
+import type { Meter } from '../metrics.ts'
+import { type Call, type Layer, timeLeft } from '../request.ts'
 import type { Clock } from './cache.ts'
-import { UpstreamFailure } from './failures.ts'
-import type { Meter } from './meter.ts'
-import { type Call, type Layer, timeLeft } from './question.ts'
 
 const shortestPauseMs = 100
 const jitterMs = 400

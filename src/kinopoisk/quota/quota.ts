@@ -1,9 +1,9 @@
-import type { AppError } from '../errors.ts'
-import type { AccountRepository } from './accounts.ts'
-import { refusal, UpstreamFailure } from './failures.ts'
+import type { AppError } from '../../errors.ts'
+import { refusal, UpstreamFailure } from '../failures.ts'
+import type { Meter } from '../metrics.ts'
+import { type Layer, type Purpose, purposes } from '../request.ts'
+import type { AccountRepository } from './key-accounts.ts'
 import type { Balance, Ledger } from './ledger.ts'
-import type { Meter } from './meter.ts'
-import { type Layer, type Purpose, purposes } from './question.ts'
 
 interface Options {
   ledger: Ledger

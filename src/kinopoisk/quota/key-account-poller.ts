@@ -1,9 +1,9 @@
-import { AppError } from '../errors.ts'
-import type { AccountRepository } from './accounts.ts'
-import type { AccountAnswer } from './endpoints.ts'
-import { UpstreamFailure } from './failures.ts'
+import { AppError } from '../../errors.ts'
+import type { AccountAnswer } from '../endpoints.ts'
+import { UpstreamFailure } from '../failures.ts'
+import type { Ask, Question } from '../request.ts'
+import type { AccountRepository } from './key-accounts.ts'
 import type { Ledger } from './ledger.ts'
-import type { Ask, Question } from './question.ts'
 import type { Quota } from './quota.ts'
 
 interface Options {

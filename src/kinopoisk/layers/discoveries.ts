@@ -1,5 +1,5 @@
-import type { KinopoiskFilm } from './normalise.ts'
-import type { Layer } from './question.ts'
+import type { KinopoiskFilm } from '../normalise.ts'
+import type { Layer } from '../request.ts'
 
 /** What upstream has just told. */
 export interface News {

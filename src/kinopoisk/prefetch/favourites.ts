@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm'
-import type { Db } from '../db/connect.ts'
-import { kinopoiskAnswers as answers } from '../db/schema/kinopoisk.ts'
-import { favourites } from '../db/schema/lists.ts'
-import { AppError } from '../errors.ts'
-import { paths } from './endpoints.ts'
-import { UpstreamFailure } from './failures.ts'
-import type { Meter } from './meter.ts'
+import type { Db } from '../../db/connect.ts'
+import { kinopoiskAnswers as answers } from '../../db/schema/kinopoisk.ts'
+import { favourites } from '../../db/schema/lists.ts'
+import { AppError } from '../../errors.ts'
+import { paths } from '../endpoints.ts'
+import { UpstreamFailure } from '../failures.ts'
+import type { Meter } from '../metrics.ts'
 
 interface Options {
   db: Db

@@ -1,7 +1,7 @@
 import { errors, Pool } from 'undici'
-import type { Clock } from './cache.ts'
 import { failureOf, UpstreamFailure } from './failures.ts'
-import { type Ask, timeLeft } from './question.ts'
+import type { Clock } from './layers/cache.ts'
+import { type Ask, timeLeft } from './request.ts'
 
 export interface UpstreamOptions {
   url: string

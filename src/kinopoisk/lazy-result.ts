@@ -1,8 +1,8 @@
 import type { Shelf } from '../cache/cache.ts'
-import type { AnswerRepository } from './answers.ts'
-import { type Clock, type KeptTimes, read } from './cache.ts'
-import type { Answer, Question } from './question.ts'
-import type { createTeller, Told } from './told.ts'
+import type { createTeller, Told } from './cache-status.ts'
+import { type Clock, type KeptTimes, read } from './layers/cache.ts'
+import type { Answer, Question } from './request.ts'
+import type { AnswerRepository } from './store/responses.ts'
 
 /** An answer whose value is read where it is needed: who keeps what was made of it does not need it again. */
 export interface Heard<T> {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { isFilmId, type SearchAnswer, searchQuestion } from './endpoints.ts'
 import { type KinopoiskItem, normaliseItem } from './normalise.ts'
-import type { Question } from './question.ts'
+import type { Question } from './request.ts'
 
 export interface SearchResult {
   total: number

@@ -1,9 +1,9 @@
-import type { Shelf } from '../cache/cache.ts'
-import { AppError, type ErrorCode } from '../errors.ts'
-import type { AnswerRepository } from './answers.ts'
-import { UpstreamFailure } from './failures.ts'
-import type { Meter } from './meter.ts'
-import type { Answer, Call, Endpoint, Layer, Question } from './question.ts'
+import type { Shelf } from '../../cache/cache.ts'
+import { AppError, type ErrorCode } from '../../errors.ts'
+import { UpstreamFailure } from '../failures.ts'
+import type { Meter } from '../metrics.ts'
+import type { Answer, Call, Endpoint, Layer, Question } from '../request.ts'
+import type { AnswerRepository } from '../store/responses.ts'
 
 export interface Clock {
   now(): Date

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
-import type { Db } from '../db/connect.ts'
-import { kinopoiskAccounts as accounts, kinopoiskUsage as usage } from '../db/schema/kinopoisk.ts'
-import { type Purpose, purposes } from './question.ts'
+import type { Db } from '../../db/connect.ts'
+import { kinopoiskAccounts as accounts, kinopoiskUsage as usage } from '../../db/schema/kinopoisk.ts'
+import { type Purpose, purposes } from '../request.ts'
 
 export interface LedgerOptions {
   /** Tells keys apart and does not tell the key. */

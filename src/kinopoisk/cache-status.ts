@@ -1,5 +1,5 @@
-import type { Clock } from './cache.ts'
-import type { Answer } from './question.ts'
+import type { Clock } from './layers/cache.ts'
+import type { Answer } from './request.ts'
 
 /** A value with how it came: `source` for the body, the other two for the Age and Cache-Status (RFC 9211) headers. */
 export interface Told<T> {

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
-import type { Db } from '../db/connect.ts'
-import { kinopoiskAnswers as answers } from '../db/schema/kinopoisk.ts'
-import { listQuestion, paths } from './endpoints.ts'
-import { UpstreamFailure } from './failures.ts'
+import type { Db } from '../../db/connect.ts'
+import { kinopoiskAnswers as answers } from '../../db/schema/kinopoisk.ts'
+import { listQuestion, paths } from '../endpoints.ts'
+import { UpstreamFailure } from '../failures.ts'
 
 interface Options {
   db: Db

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppError } from '../errors.ts'
-import { refusal, UpstreamFailure } from './failures.ts'
-import type { Meter } from './meter.ts'
-import { type Call, type Endpoint, type Layer, timeLeft } from './question.ts'
-import { callsPerSecond, type Rate, type RateRepository, windowMs } from './rates.ts'
+import { AppError } from '../../errors.ts'
+import { refusal, UpstreamFailure } from '../failures.ts'
+import type { Meter } from '../metrics.ts'
+import { type Call, type Endpoint, type Layer, timeLeft } from '../request.ts'
+import { callsPerSecond, type Rate, type RateRepository, windowMs } from './rate-windows.ts'
 
 type Meters = Pick<Meter, 'queueWait' | 'queueRefused'>
 

@@ -1,6 +1,6 @@
 import { and, eq, lte, sql } from 'drizzle-orm'
-import type { Db } from '../db/connect.ts'
-import { kinopoiskAccounts as accounts } from '../db/schema/kinopoisk.ts'
+import type { Db } from '../../db/connect.ts'
+import { kinopoiskAccounts as accounts } from '../../db/schema/kinopoisk.ts'
 
 /** What is known of the key's account, over all replicas: what upstream told of it, and why no call is made. */
 export function createAccountRepository(db: Db, { keyHash, resetTz }: { keyHash: string; resetTz: string }) {

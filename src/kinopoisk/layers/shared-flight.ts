@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { AppError } from '../errors.ts'
-import type { AnswerRepository } from './answers.ts'
+import { AppError } from '../../errors.ts'
+import { type Failed, UpstreamFailure } from '../failures.ts'
+import type { Meter } from '../metrics.ts'
+import { type Answer, type Call, type Layer, type Question, timeLeft } from '../request.ts'
+import type { LeaseRepository } from '../store/leases.ts'
+import type { AnswerRepository } from '../store/responses.ts'
 import { read } from './cache.ts'
-import { type Failed, UpstreamFailure } from './failures.ts'
-import type { LeaseRepository } from './leases.ts'
-import type { Meter } from './meter.ts'
-import { type Answer, type Call, type Layer, type Question, timeLeft } from './question.ts'
 
 interface Options {
   answers: AnswerRepository

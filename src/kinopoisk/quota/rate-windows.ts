@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Db } from '../db/connect.ts'
-import { kinopoiskRates as rates } from '../db/schema/kinopoisk.ts'
+import type { Db } from '../../db/connect.ts'
+import { kinopoiskRates as rates } from '../../db/schema/kinopoisk.ts'
 
 /** Calls that upstream takes in any second: of all kinds together, and of some kinds of their own. */
 export const callsPerSecond = { overall: 20, search: 5, votes: 2, account: 2 }

@@ -6,9 +6,9 @@ import {
   DelegateBackoff,
   handleWhen,
 } from 'cockatiel'
-import { refusal, UpstreamFailure } from './failures.ts'
-import type { Meter } from './meter.ts'
-import { askedEndpoints, type Endpoint, type Layer } from './question.ts'
+import { refusal, UpstreamFailure } from '../failures.ts'
+import type { Meter } from '../metrics.ts'
+import { askedEndpoints, type Endpoint, type Layer } from '../request.ts'
 
 const failuresInARow = 5
 const firstPauseMs = 2_000

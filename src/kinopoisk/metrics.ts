@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { outcomes, UpstreamFailure } from './failures.ts'
-import { askedEndpoints, endpoints, type Layer, purposes } from './question.ts'
+import { askedEndpoints, endpoints, type Layer, purposes } from './request.ts'
 
 /** How a caller's question was answered. */
 export const results = ['hit', 'stale', 'miss', 'negative', 'local', 'partial', 'error'] as const

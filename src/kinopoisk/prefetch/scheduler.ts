@@ -1,8 +1,8 @@
-import type { Db } from '../db/connect.ts'
-import { AppError } from '../errors.ts'
-import type { Meter } from './meter.ts'
-import { createRenewals } from './renewals.ts'
-import { createSurvey } from './survey.ts'
+import type { Db } from '../../db/connect.ts'
+import { AppError } from '../../errors.ts'
+import type { Meter } from '../metrics.ts'
+import { createRenewals } from './favourites.ts'
+import { createSurvey } from './popular-films.ts'
 
 interface Options {
   db: Db

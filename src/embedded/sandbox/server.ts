@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createAnswers } from './answers.ts'
 import { createFaults, type Fault, type FaultScope, type Faults, faultStatus, misbehave } from './faults.ts'
 import type { FilmFact } from './films.ts'
 import { createLimits } from './limits.ts'
-import { type Endpoint, readQuestion } from './question.ts'
+import { createAnswers } from './replies.ts'
 import { send } from './reply.ts'
+import { type Endpoint, readQuestion } from './request.ts'
 
 export type { Fault, FaultScope } from './faults.ts'
 

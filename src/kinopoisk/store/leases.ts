@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
-import type { Database } from '../db/connect.ts'
-import { kinopoiskLeases as leases } from '../db/schema/kinopoisk.ts'
-import type { Failed } from './failures.ts'
+import type { Database } from '../../db/connect.ts'
+import { kinopoiskLeases as leases } from '../../db/schema/kinopoisk.ts'
+import type { Failed } from '../failures.ts'
 
 const channel = 'kinopoisk_leases'
 
