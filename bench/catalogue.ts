@@ -11,9 +11,9 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import { connect } from '../src/db/connect.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { startPostgres } from '../src/embedded/postgres.ts'
-import { findMatch } from '../src/modules/films/matching.ts'
 import { createFilmRepository, type Filter, type Listing } from '../src/modules/films/repository.ts'
 import type { Sort } from '../src/modules/films/schemas.ts'
+import { findMatch } from '../src/modules/films/title-match.ts'
 import { seed } from './seed.ts'
 
 const [, , size = '1000000', folder] = process.argv

@@ -1,6 +1,6 @@
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createKeptRepository } from '../src/modules/lists/kept-repository.ts'
+import { createKeptRepository } from '../src/modules/lists/ids-repository.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { expectProblem, inDatabase, stoppedClock } from './support/movies.ts'
 

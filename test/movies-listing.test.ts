@@ -3,8 +3,8 @@ import { type ClientRequest, get as httpGet, type IncomingMessage } from 'node:h
 import { setTimeout as sleep } from 'node:timers/promises'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createMovieStream } from '../src/modules/movies/listing/stream-repository.ts'
 import { createMovieRepository } from '../src/modules/movies/repository.ts'
-import { createMovieStream } from '../src/modules/movies/stream-repository.ts'
 import { type Catalogue, catalogue, problemOf } from './support/films.ts'
 import { inDatabase } from './support/movies.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createMatchingRepository } from '../src/modules/lists/matching-repository.ts'
+import { createMatchingRepository } from '../src/modules/lists/transfer/matching-repository.ts'
 import { endBlock, type TestApp, testApp } from './support/app.ts'
 import { collector, form, reportOf } from './support/lists.ts'
 import { expectProblem } from './support/problems.ts'

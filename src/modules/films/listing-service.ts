@@ -4,11 +4,11 @@ import pLimit from 'p-limit'
 import type { Memory } from '../../cache/cache.ts'
 import { AppError, inputFault } from '../../errors.ts'
 import { etagOf, joinWires, type Wire } from '../../http/json-payload.ts'
+import type { FilmShelf } from './cache.ts'
 import { readCursor, writeCursor } from './cursor.ts'
-import { findMatch } from './matching.ts'
 import type { FilmRepository, Filter, Match, Place } from './repository.ts'
 import { FilmPage, type FilmQuery, type Sort } from './schemas.ts'
-import type { FilmShelf } from './shelf.ts'
+import { findMatch } from './title-match.ts'
 import { createTotals } from './totals.ts'
 
 // A page is kept so long whatever happens, so that it costs nothing where many look at the same one.

@@ -2,11 +2,11 @@ import { AppError } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
 import { tidyName } from '../../text/names.ts'
 import type { MovieService } from '../movies/service.ts'
+import type { FilmShelf } from './cache.ts'
 import type { FilmListing } from './listing-service.ts'
 import type { FilmRepository } from './repository.ts'
 import { type FilmInput, readFilm } from './rules.ts'
 import type { FilmBody, FilmChange } from './schemas.ts'
-import type { FilmShelf } from './shelf.ts'
 
 export type FilmService = ReturnType<typeof createFilmService>
 

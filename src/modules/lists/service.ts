@@ -1,7 +1,7 @@
 import { AppError } from '../../errors.ts'
 import { joinWires, type Wire } from '../../http/json-payload.ts'
 import type { MovieService } from '../movies/service.ts'
-import { pageSize } from './kept-repository.ts'
+import { pageSize } from './ids-repository.ts'
 import type { ListRepository } from './repository.ts'
 
 export type ListService = ReturnType<typeof createListService>

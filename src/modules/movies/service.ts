@@ -4,10 +4,10 @@ import type { Gateway, Told } from '../../kinopoisk/gateway.ts'
 import type { News } from '../../kinopoisk/layers/discoveries.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
-import type { LocalSearch } from './local-search.ts'
+import type { KeptMovie, MovieShelf } from './cache.ts'
 import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
-import { type SearchShelf, searchJson, toFound } from './search-json.ts'
-import type { KeptMovie, MovieShelf } from './shelf.ts'
+import type { LocalSearch } from './search/local-search.ts'
+import { type SearchShelf, searchJson, toFound } from './search/result-json.ts'
 
 const maxKinopoiskId = 10_000_000
 const minOwnId = 1_000_000_000

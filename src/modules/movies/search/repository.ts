@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { pattern } from '../../catalogue/film-filter.ts'
-import { movieColumns } from '../../catalogue/movie-columns.ts'
-import { byIndex, filmNames } from '../../catalogue/title-search.ts'
-import type { Db } from '../../db/connect.ts'
-import { films } from '../../db/schema/films.ts'
+import { pattern } from '../../../catalogue/film-filter.ts'
+import { movieColumns } from '../../../catalogue/movie-columns.ts'
+import { byIndex, filmNames } from '../../../catalogue/title-search.ts'
+import type { Db } from '../../../db/connect.ts'
+import { films } from '../../../db/schema/films.ts'
 
 export interface Found {
   /** The best ones. */

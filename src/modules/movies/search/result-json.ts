@@ -1,9 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
-import type { Memory } from '../../cache/cache.ts'
-import { etagOf, toBytes, type Wire } from '../../http/json-payload.ts'
-import { SearchItem, SearchResult } from './schemas.ts'
-import type { Marks } from './service.ts'
+import type { Memory } from '../../../cache/cache.ts'
+import { etagOf, toBytes, type Wire } from '../../../http/json-payload.ts'
+import { SearchItem, SearchResult } from '../schemas.ts'
+import type { Marks } from '../service.ts'
 
 const Item = Type.Omit(SearchItem, ['is_favorite', 'in_wishlist'])
 const Head = Type.Omit(SearchResult, ['items'])

@@ -1,8 +1,8 @@
 import { sql as part } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import type { SelectResultFields } from 'drizzle-orm/query-builders/select.types'
-import { movieColumns, withGenre } from '../../catalogue/movie-columns.ts'
-import type { Database } from '../../db/connect.ts'
+import { movieColumns, withGenre } from '../../../catalogue/movie-columns.ts'
+import type { Database } from '../../../db/connect.ts'
 
 /** Of the catalogue: by id, or newest year first, then id descending. */
 export type Order = 'id' | 'new'

@@ -1,5 +1,5 @@
 import type { Memory } from '../../cache/cache.ts'
-import type { KeptRepository } from './kept-repository.ts'
+import type { KeptRepository } from './ids-repository.ts'
 
 export type ListShelf = ReturnType<typeof createListShelf>
 

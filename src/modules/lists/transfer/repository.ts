@@ -1,8 +1,8 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm'
-import type { Db } from '../../db/connect.ts'
-import { films } from '../../db/schema/films.ts'
-import { favourites, wishlist } from '../../db/schema/lists.ts'
-import { ratings } from '../../db/schema/ratings.ts'
+import type { Db } from '../../../db/connect.ts'
+import { films } from '../../../db/schema/films.ts'
+import { favourites, wishlist } from '../../../db/schema/lists.ts'
+import { ratings } from '../../../db/schema/ratings.ts'
 
 export const listNames = ['favorites', 'wishlist', 'ratings'] as const
 export type ListName = (typeof listNames)[number]

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
-import { type ErrorCode, errorCodes } from '../../errors.ts'
-import { Nullable } from '../../http/schemas.ts'
+import { type ErrorCode, errorCodes } from '../../../errors.ts'
+import { Nullable } from '../../../http/schemas.ts'
 
 export const ImportQuery = Type.Object({
   dry_run: Type.Optional(

@@ -1,12 +1,12 @@
-import type { Gateway } from '../../kinopoisk/gateway.ts'
-import type { MovieService } from '../movies/service.ts'
+import type { Gateway } from '../../../kinopoisk/gateway.ts'
+import type { MovieService } from '../../movies/service.ts'
 import { readTable } from './csv.ts'
 import { exportRows } from './export.ts'
 import { type Entry, type Fault, type FormatName, readEntries } from './formats.ts'
 import { createLookUps, type LookUps, type Trouble } from './look-ups.ts'
 import { batches, type Match, matchFilms } from './matching.ts'
 import type { MatchingRepository, ToldFilm } from './matching-repository.ts'
-import { type Item, type ListName, listNames, type TransferRepository } from './transfer-repository.ts'
+import { type Item, type ListName, listNames, type TransferRepository } from './repository.ts'
 import { readVotes } from './votes.ts'
 
 export type TransferService = ReturnType<typeof createTransferService>

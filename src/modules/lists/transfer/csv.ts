@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { CsvError, parse } from 'csv-parse'
 import { stringify } from 'csv-stringify'
-import { AppError, inputFault } from '../../errors.ts'
+import { AppError, inputFault } from '../../../errors.ts'
 
 export interface Row {
   /** As a spreadsheet counts: the header is row 1. */

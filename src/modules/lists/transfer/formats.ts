@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
-import { inputFault } from '../../errors.ts'
+import { inputFault } from '../../../errors.ts'
 import { missing, RowFault, readId, readImdbId, readInstant, readScore, readYear, titlesOf } from './cells.ts'
 import { restore, type Table } from './csv.ts'
+import type { ListName } from './repository.ts'
 import { pastDay } from './times.ts'
-import type { ListName } from './transfer-repository.ts'
 
 /** A row that tells of a film in a list. */
 export interface Entry {

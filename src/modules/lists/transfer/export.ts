@@ -1,5 +1,5 @@
 import { neutralise } from './csv.ts'
-import { type ListName, listNames, type Mark, type TransferRepository } from './transfer-repository.ts'
+import { type ListName, listNames, type Mark, type TransferRepository } from './repository.ts'
 
 /** The header of our own form. */
 export const columns = [

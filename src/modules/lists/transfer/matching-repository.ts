@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
-import { setGenresOf } from '../../catalogue/film-genres.ts'
-import type { Db } from '../../db/connect.ts'
-import { films } from '../../db/schema/films.ts'
+import { setGenresOf } from '../../../catalogue/film-genres.ts'
+import type { Db } from '../../../db/connect.ts'
+import { films } from '../../../db/schema/films.ts'
 
 export interface Title {
   title: string

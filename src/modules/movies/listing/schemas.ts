@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Page } from '../../http/schemas.ts'
+import { Page } from '../../../http/schemas.ts'
 
 const Status = Type.Optional(
   Type.Unsafe<'new'>({

@@ -1,5 +1,5 @@
-import { AppError, type ErrorCode } from '../../errors.ts'
-import type { MovieService } from '../movies/service.ts'
+import { AppError, type ErrorCode } from '../../../errors.ts'
+import type { MovieService } from '../../movies/service.ts'
 
 /** Why Kinopoisk could not be asked about all. */
 export interface Trouble {

@@ -1,7 +1,7 @@
-import type { Gate } from '../../semaphore.ts'
-import { distance, forgiven } from '../../text/edit-distance.ts'
-import { otherLayout } from '../../text/keyboard-layout.ts'
-import type { Found, SearchRepository } from './search-repository.ts'
+import type { Gate } from '../../../semaphore.ts'
+import { distance, forgiven } from '../../../text/edit-distance.ts'
+import { otherLayout } from '../../../text/keyboard-layout.ts'
+import type { Found, SearchRepository } from './repository.ts'
 
 const pageSize = 20
 const maxPages = 20

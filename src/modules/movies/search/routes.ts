@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { sendWire } from '../../http/json-payload.ts'
-import { problems, upstreamProblems } from '../../http/schemas.ts'
-import { tell } from './cache-status.ts'
-import { SearchQuery, SearchResult } from './schemas.ts'
-import type { MovieService } from './service.ts'
+import { sendWire } from '../../../http/json-payload.ts'
+import { problems, upstreamProblems } from '../../../http/schemas.ts'
+import { tell } from '../cache-headers.ts'
+import { SearchQuery, SearchResult } from '../schemas.ts'
+import type { MovieService } from '../service.ts'
 
 /** Needs `authenticate` on its scope. */
 export const searchRoutes: FastifyPluginAsyncTypebox<{ movies: MovieService }> = async (app, { movies }) => {

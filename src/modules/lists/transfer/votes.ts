@@ -1,5 +1,5 @@
-import { AppError } from '../../errors.ts'
-import type { Gateway } from '../../kinopoisk/gateway.ts'
+import { AppError } from '../../../errors.ts'
+import type { Gateway } from '../../../kinopoisk/gateway.ts'
 import type { Entry, Fault } from './formats.ts'
 import type { Trouble } from './look-ups.ts'
 import type { ToldFilm } from './matching-repository.ts'

@@ -1,6 +1,6 @@
-import { joinWires } from '../../http/json-payload.ts'
-import { type MovieRepository, pageSize } from './repository.ts'
-import type { MovieShelf } from './shelf.ts'
+import { joinWires } from '../../../http/json-payload.ts'
+import type { MovieShelf } from '../cache.ts'
+import { type MovieRepository, pageSize } from '../repository.ts'
 import type { MovieStream, Order } from './stream-repository.ts'
 
 export type MovieCatalogue = ReturnType<typeof createMovieCatalogue>
