@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type FilmAnswer, filmQuestion, type SearchItem, searchQuestion } from '../src/kinopoisk/endpoints.ts'
+import { filmQuestion, searchQuestion } from '../src/kinopoisk/endpoints.ts'
 import { normaliseFilm, normaliseItem } from '../src/kinopoisk/normalise.ts'
+import type { FilmAnswer, SearchItem } from '../src/kinopoisk/schemas.ts'
 
 const hour = 3600
 const day = 24 * hour

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { SearchItem } from '../src/kinopoisk/endpoints.ts'
+import type { SearchItem } from '../src/kinopoisk/schemas.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { expectProblem, serve, stoppedClock } from './support/movies.ts'
 

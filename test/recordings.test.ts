@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type FilmAnswer, filmQuestion, type SearchItem, searchQuestion } from '../src/kinopoisk/endpoints.ts'
+import { filmQuestion, searchQuestion } from '../src/kinopoisk/endpoints.ts'
 import { type KinopoiskFilm, type KinopoiskItem, normaliseFilm, normaliseItem } from '../src/kinopoisk/normalise.ts'
+import type { FilmAnswer, SearchItem } from '../src/kinopoisk/schemas.ts'
 
 // Replies of the real upstream are others' texts and not ours to publish: the folder is named from outside.
 const folder = process.env.KINOPOISK_RECORDINGS

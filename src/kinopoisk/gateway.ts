@@ -3,11 +3,11 @@ import type { Memory } from '../cache/cache.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { createTeller, type Told } from './cache-status.ts'
-import { type FilmAnswer, filmQuestion, isFilmId, listQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
+import { filmQuestion, isFilmId, listQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
 import { createUpstream, type UpstreamOptions } from './http.ts'
 import { type Clock, cached, type KeptTimes, kept, systemClock } from './layers/cache.ts'
 import { createCircuits } from './layers/circuit-breakers.ts'
-import { createNews, type News } from './layers/discoveries.ts'
+import { createNews } from './layers/discoveries.ts'
 import { retried } from './layers/retry.ts'
 import { leased } from './layers/shared-flight.ts'
 import { joined } from './layers/single-flight.ts'
@@ -17,6 +17,7 @@ import {
   type KinopoiskFilm,
   type KinopoiskPerson,
   type KinopoiskVote,
+  type News,
   normaliseFilm,
   normalisePerson,
   normaliseVote,
@@ -24,6 +25,7 @@ import {
 import { createUnasked } from './prefetch/scheduler.ts'
 import { type BudgetOptions, createBudget } from './quota/budget.ts'
 import { type Answer, type Ask, compose, type Endpoint, type Layer, type Purpose, type Question } from './request.ts'
+import type { FilmAnswer } from './schemas.ts'
 import { questionOfSearch, resultOfSearch, type SearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
 import { createLeaseRepository } from './store/leases.ts'

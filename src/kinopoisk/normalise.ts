@@ -1,4 +1,4 @@
-import type { FilmAnswer, SearchItem, StaffMember, Vote } from './endpoints.ts'
+import type { FilmAnswer, SearchItem, StaffMember, Vote } from './schemas.ts'
 
 /**
  * A film as upstream tells it, typed; null where unknown. `synced_at` is when we asked; not `complete` is what a search
@@ -8,6 +8,14 @@ export type KinopoiskFilm = ReturnType<typeof normaliseFilm>
 export type KinopoiskItem = ReturnType<typeof normaliseItem>
 export type KinopoiskPerson = ReturnType<typeof normalisePerson>
 export type KinopoiskVote = ReturnType<typeof normaliseVote>
+
+/** What upstream has just told. */
+export interface News {
+  /** In full. */
+  film?: KinopoiskFilm
+  /** As a search tells of them: in part. */
+  items?: KinopoiskFilm[]
+}
 
 /** Details → typed fields. Times without a zone (lastSync) are read as UTC: upstream doesn't say. */
 export function normaliseFilm(film: FilmAnswer, syncedAt: Date, complete = true) {

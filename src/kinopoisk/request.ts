@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import type { News } from './layers/discoveries.ts'
+import type { News } from './normalise.ts'
 
 /**
  * What is asked of upstream: one row per endpoint in endpoints.ts. `path` (with its query) names the answer wherever

@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
-import { isFilmId, type SearchAnswer, searchQuestion } from './endpoints.ts'
+import { isFilmId, searchQuestion } from './endpoints.ts'
 import { type KinopoiskItem, normaliseItem } from './normalise.ts'
 import type { Question } from './request.ts'
+import type { SearchAnswer } from './schemas.ts'
 
 export interface SearchResult {
   total: number

@@ -6,8 +6,8 @@ import { expect } from 'vitest'
 import { connect } from '../../src/db/connect.ts'
 import type { FilmFact } from '../../src/embedded/sandbox/films.ts'
 import type { ErrorCode } from '../../src/errors.ts'
-import type { FilmAnswer } from '../../src/kinopoisk/endpoints.ts'
 import type { Clock } from '../../src/kinopoisk/layers/cache.ts'
+import type { FilmAnswer } from '../../src/kinopoisk/schemas.ts'
 
 /** A film for the sandbox: everything unknown but what is given. */
 export function filmFact(known: Partial<FilmFact> & { id: number }): FilmFact {

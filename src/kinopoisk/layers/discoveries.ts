@@ -1,13 +1,5 @@
-import type { KinopoiskFilm } from '../normalise.ts'
+import type { News } from '../normalise.ts'
 import type { Layer } from '../request.ts'
-
-/** What upstream has just told. */
-export interface News {
-  /** In full. */
-  film?: KinopoiskFilm
-  /** As a search tells of them: in part. */
-  items?: KinopoiskFilm[]
-}
 
 type Listener = (news: News) => Promise<void>
 

@@ -1,7 +1,7 @@
 import { AppError } from '../../errors.ts'
-import type { AccountAnswer } from '../endpoints.ts'
 import { UpstreamFailure } from '../failures.ts'
 import type { Ask, Question } from '../request.ts'
+import type { AccountAnswer } from '../schemas.ts'
 import type { AccountRepository } from './key-accounts.ts'
 import type { Ledger } from './ledger.ts'
 import type { Quota } from './quota.ts'

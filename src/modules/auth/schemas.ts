@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
-import { ClearableText, Nullable, Text, Timestamp, wholeNumber } from '../../http/schemas.ts'
+import { ClearableText, Nullable, Text, Timestamp } from '../../http/schemas.ts'
+import { about } from '../users/schemas.ts'
 
 // An empty one, or null, counts as missing.
 const login = {
@@ -14,27 +15,6 @@ const login = {
 // Never trimmed: spaces belong to a password.
 const NewPassword = Type.String({ minLength: 8, maxLength: 128, format: 'text', examples: ['correct horse battery'] })
 const Password = Type.String({ minLength: 1, maxLength: 128, format: 'text', examples: ['correct horse battery'] })
-
-/** A number, also as text (forms send text); `""` or null: none. */
-function LooseInteger(minimum: number, maximum: number, example: number) {
-  return Type.Unsafe<number | string | null>({
-    type: ['integer', 'string', 'null'],
-    minimum,
-    maximum,
-    maxLength: 11,
-    pattern: wholeNumber,
-    examples: [example],
-  })
-}
-
-/** What a user tells about itself. Both spellings of the genre mean the same. */
-export const about = {
-  age: Type.Optional(LooseInteger(0, 150, 30)),
-  name: Type.Optional(ClearableText({ maxLength: 100, examples: ['Ann'] })),
-  surname: Type.Optional(ClearableText({ maxLength: 100, examples: ['Lee'] })),
-  favorite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1)),
-  favourite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1)),
-}
 
 const aLogin = 'Exactly one of login, email, phone and username.'
 

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import { createGate } from '../../semaphore.ts'
 import type { Storage } from '../../storage/storage.ts'
+import { noDirector, withPhotoUrl } from './director.ts'
 import type { Images } from './images.ts'
 import type { DirectorRepository } from './repository.ts'
-import { noDirector, withPhotoUrl } from './service.ts'
 
 interface Dependencies {
   directors: DirectorRepository

@@ -1,4 +1,5 @@
-import { AppError, inputFault } from '../../errors.ts'
+import { inputFault } from '../../errors.ts'
+import { noDirector, withPhotoUrl } from './director.ts'
 import type { PhotoService } from './photo-service.ts'
 import type { DirectorChange, DirectorRepository } from './repository.ts'
 
@@ -29,17 +30,6 @@ export function createDirectorService({ directors, photos }: Dependencies) {
       if (photo_key) await photos.discard(photo_key)
     },
   }
-}
-
-/** The key of a photo is the storage's business; clients get its address. */
-export function withPhotoUrl({ id, name, date_of_birth, photo_key }: Row) {
-  return { id, name, date_of_birth, photo_url: photo_key && `/directors/${id}/photo` }
-}
-
-type Row = NonNullable<Awaited<ReturnType<DirectorRepository['find']>>>
-
-export function noDirector(id: number): never {
-  throw new AppError('director_not_found', { detail: `There is no director with the id ${id}` })
 }
 
 /** `day` has the form YYYY-MM-DD. */

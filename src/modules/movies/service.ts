@@ -1,10 +1,10 @@
 import { AppError, inputFault } from '../../errors.ts'
 import type { Wire } from '../../http/json-payload.ts'
 import type { Gateway, Told } from '../../kinopoisk/gateway.ts'
-import type { News } from '../../kinopoisk/layers/discoveries.ts'
-import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
+import type { KinopoiskFilm, News } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
 import type { KeptMovie, MovieShelf } from './cache.ts'
+import type { Marks } from './list-membership.ts'
 import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
 import type { LocalSearch } from './search/local-search.ts'
 import { type SearchShelf, searchJson, toFound } from './search/result-json.ts'
@@ -13,12 +13,6 @@ const maxKinopoiskId = 10_000_000
 const minOwnId = 1_000_000_000
 
 export type MovieService = ReturnType<typeof createMovieService>
-
-/** Which films a user keeps. */
-export interface Marks {
-  favourites: ReadonlySet<number>
-  wishlist: ReadonlySet<number>
-}
 
 interface Dependencies {
   movies: MovieRepository

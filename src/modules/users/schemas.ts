@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Timestamp } from '../../http/schemas.ts'
-import { about } from '../auth/schemas.ts'
+import { ClearableText, Id, Nullable, Timestamp, wholeNumber } from '../../http/schemas.ts'
 
 export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', enum: ['user', 'admin'], examples: ['user'] })
 
@@ -38,6 +37,27 @@ export const Profile = Type.Object(
     ],
   },
 )
+
+/** A number, also as text (forms send text); `""` or null: none. */
+function LooseInteger(minimum: number, maximum: number, example: number) {
+  return Type.Unsafe<number | string | null>({
+    type: ['integer', 'string', 'null'],
+    minimum,
+    maximum,
+    maxLength: 11,
+    pattern: wholeNumber,
+    examples: [example],
+  })
+}
+
+/** What a user tells about itself. Both spellings of the genre mean the same. */
+export const about = {
+  age: Type.Optional(LooseInteger(0, 150, 30)),
+  name: Type.Optional(ClearableText({ maxLength: 100, examples: ['Ann'] })),
+  surname: Type.Optional(ClearableText({ maxLength: 100, examples: ['Lee'] })),
+  favorite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1)),
+  favourite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1)),
+}
 
 export const ProfileBody = Type.Object(about, {
   description: 'Only what is named changes; "" or null clears',

@@ -2,8 +2,8 @@ import { type Static, Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
 import type { Memory } from '../../../cache/cache.ts'
 import { etagOf, toBytes, type Wire } from '../../../http/json-payload.ts'
+import type { Marks } from '../list-membership.ts'
 import { SearchItem, SearchResult } from '../schemas.ts'
-import type { Marks } from '../service.ts'
 
 const Item = Type.Omit(SearchItem, ['is_favorite', 'in_wishlist'])
 const Head = Type.Omit(SearchResult, ['items'])

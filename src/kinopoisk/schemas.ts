@@ -1,0 +1,120 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+
+// Upstream sends numbers as text in one endpoint and as numbers in another, and null, '' or 'null' for the unknown:
+// the check is on the shape, normalise.ts gives the types.
+const maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
+const text = maybe(Type.String())
+const number = maybe(Type.Union([Type.Number(), Type.String()]))
+const flag = maybe(Type.Boolean())
+const countries = maybe(Type.Array(Type.Object({ country: text })))
+const genres = maybe(Type.Array(Type.Object({ genre: text })))
+
+export const FilmAnswer = Type.Object({
+  kinopoiskId: Type.Integer(),
+  kinopoiskHDId: text,
+  imdbId: text,
+  nameRu: text,
+  nameEn: text,
+  nameOriginal: text,
+  posterUrl: text,
+  posterUrlPreview: text,
+  coverUrl: text,
+  logoUrl: text,
+  reviewsCount: number,
+  ratingGoodReview: number,
+  ratingGoodReviewVoteCount: number,
+  ratingKinopoisk: number,
+  ratingKinopoiskVoteCount: number,
+  ratingImdb: number,
+  ratingImdbVoteCount: number,
+  ratingFilmCritics: number,
+  ratingFilmCriticsVoteCount: number,
+  ratingAwait: number,
+  ratingAwaitCount: number,
+  ratingRfCritics: number,
+  ratingRfCriticsVoteCount: number,
+  webUrl: text,
+  year: number,
+  filmLength: number,
+  slogan: text,
+  description: text,
+  shortDescription: text,
+  editorAnnotation: text,
+  isTicketsAvailable: flag,
+  productionStatus: text,
+  type: text,
+  ratingMpaa: text,
+  ratingAgeLimits: text,
+  countries,
+  genres,
+  startYear: number,
+  endYear: number,
+  serial: flag,
+  shortFilm: flag,
+  completed: flag,
+  hasImax: flag,
+  has3D: flag,
+  lastSync: text,
+})
+export type FilmAnswer = Static<typeof FilmAnswer>
+
+const SearchItem = Type.Object({
+  filmId: Type.Integer(),
+  nameRu: text,
+  nameEn: text,
+  type: text,
+  year: number,
+  description: text,
+  filmLength: number,
+  countries,
+  genres,
+  rating: number,
+  ratingVoteCount: number,
+  posterUrl: text,
+  posterUrlPreview: text,
+})
+export type SearchItem = Static<typeof SearchItem>
+
+export const SearchAnswer = Type.Object({
+  searchFilmsCountResult: Type.Integer({ minimum: 0 }),
+  films: Type.Array(SearchItem),
+})
+export type SearchAnswer = Static<typeof SearchAnswer>
+
+const Vote = Type.Object({
+  kinopoiskId: Type.Integer(),
+  nameRu: text,
+  nameEn: text,
+  nameOriginal: text,
+  genres,
+  ratingKinopoisk: number,
+  year: number,
+  posterUrl: text,
+  userRating: number,
+})
+export type Vote = Static<typeof Vote>
+
+export const VotesAnswer = Type.Object({ total: Type.Integer({ minimum: 0 }), items: Type.Array(Vote) })
+export type VotesAnswer = Static<typeof VotesAnswer>
+
+const StaffMember = Type.Object({
+  staffId: Type.Integer(),
+  nameRu: text,
+  nameEn: text,
+  professionKey: text,
+})
+export type StaffMember = Static<typeof StaffMember>
+
+export const StaffAnswer = Type.Array(StaffMember)
+export type StaffAnswer = Static<typeof StaffAnswer>
+
+const Quota = Type.Object({
+  /** -1: no limit. */
+  value: Type.Integer({ minimum: -1, maximum: 2_147_483_647 }),
+  used: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
+})
+export const AccountAnswer = Type.Object({ dailyQuota: Quota, totalQuota: Quota })
+export type AccountAnswer = Static<typeof AccountAnswer>
+
+export const ListAnswer = Type.Object({ totalPages: Type.Integer({ minimum: 0 }), items: Type.Array(FilmAnswer) })
+export type ListAnswer = Static<typeof ListAnswer>
