@@ -18,41 +18,82 @@ describe('The house', () => {
 
 describe('The checker sees', () => {
   test.each([
-    ['src/config.ts', 'src/errors.ts', "import { AppError } from './errors.ts'"],
+    ['src/config/config.ts', 'src/errors.ts', "import { AppError } from '../errors.ts'"],
     ['src/errors.ts', 'src/db/errors.ts', "import { violated } from './db/errors.ts'"],
-    ['src/links.ts', 'src/schemas.ts', "import { Page } from './schemas.ts'"],
-    ['src/schemas.ts', 'src/modules/auth/schemas.ts', "import { Token } from './modules/auth/schemas.ts'"],
+    ['src/text/names.ts', 'src/errors.ts', "import { AppError } from '../errors.ts'"],
+    ['src/semaphore.ts', 'src/text/names.ts', "import { x } from './text/names.ts'"],
+    ['src/http/pagination-links.ts', 'src/db/page.ts', "import { pageSize } from '../db/page.ts'"],
+    ['src/http/schemas.ts', 'src/modules/auth/schemas.ts', "import { Token } from '../modules/auth/schemas.ts'"],
     ['src/server.ts', 'src/db/connect.ts', "import { connect } from './db/connect.ts'"],
+    ['src/server.ts', 'src/services.ts', "import { createServices } from './services.ts'"],
     ['src/admin.ts', 'src/app.ts', "import { buildApp } from './app.ts'"],
     ['src/admin.ts', 'src/modules/users/repository.ts', "import { x } from './modules/users/repository.ts'"],
     ['src/instrument.ts', 'src/errors.ts', "import { AppError } from './errors.ts'"],
     ['src/app.ts', 'src/embedded/postgres.ts', "import { startPostgres } from './embedded/postgres.ts'"],
+    ['src/app.ts', 'src/modules/films/routes.ts', "import { filmRoutes } from './modules/films/routes.ts'"],
+    ['src/app.ts', 'src/config/config.ts', "import { loadConfig } from './config/config.ts'"],
     ['src/app.ts', 'src/server.ts', "import './server.ts'"],
     ['src/app.ts', 'src/instrument.ts', "import { report } from './instrument.ts'"],
-    ['src/db/connect.ts', 'src/config.ts', "import { loadConfig } from '../config.ts'"],
+    ['src/services.ts', 'src/plugins/db.ts', "import db from './plugins/db.ts'"],
+    ['src/services.ts', 'src/routes.ts', "import { registerRoutes } from './routes.ts'"],
+    ['src/services.ts', 'src/embedded/demo.ts', "import { demoFilms } from './embedded/demo.ts'"],
+    ['src/routes.ts', 'src/services.ts', "import { createServices } from './services.ts'"],
+    ['src/routes.ts', 'src/modules/films/service.ts', "import { createFilmService } from './modules/films/service.ts'"],
+    ['src/db/connect.ts', 'src/config/config.ts', "import { loadConfig } from '../config/config.ts'"],
+    ['src/db/connect.ts', 'src/catalogue/film-ids.ts', "import { isOwnId } from '../catalogue/film-ids.ts'"],
     ['src/db/schema/films.ts', 'src/errors.ts', "import { AppError } from '../../errors.ts'"],
-    ['src/kinopoisk/cache.ts', 'src/plugins/db.ts', "import db from '../plugins/db.ts'"],
-    ['src/kinopoisk/cache.ts', 'src/storage/s3.ts', "import { s3 } from '../storage/s3.ts'"],
-    ['src/storage/s3.ts', 'src/config.ts', "import { loadConfig } from '../config.ts'"],
+    ['src/cache/cache.ts', 'src/errors.ts', "import { AppError } from '../errors.ts'"],
+    ['src/cache/cache.ts', 'src/catalogue/film-ids.ts', "import { isOwnId } from '../catalogue/film-ids.ts'"],
+    ['src/catalogue/film-filter.ts', 'src/cache/cache.ts', "import { x } from '../cache/cache.ts'"],
+    ['src/kinopoisk/layers/cache.ts', 'src/plugins/db.ts', "import db from '../../plugins/db.ts'"],
+    ['src/kinopoisk/layers/cache.ts', 'src/storage/s3.ts', "import { s3 } from '../../storage/s3.ts'"],
+    ['src/kinopoisk/gateway.ts', 'src/catalogue/film-ids.ts', "import { isOwnId } from '../catalogue/film-ids.ts'"],
+    ['src/storage/s3.ts', 'src/config/config.ts', "import { loadConfig } from '../config/config.ts'"],
     ['src/embedded/postgres.ts', 'src/db/connect.ts', "import { connect } from '../db/connect.ts'"],
     ['src/plugins/auth.ts', 'src/plugins/db.ts', "import db from './db.ts'"],
+    ['src/plugins/auth.ts', 'src/text/names.ts', "import { x } from '../text/names.ts'"],
     ['src/plugins/auth.ts', 'src/modules/auth/service.ts', "import { x } from '../modules/auth/service.ts'"],
-    ['src/modules/films/schemas.ts', 'src/db/movies.ts', "import { x } from '../../db/movies.ts'"],
+    [
+      'src/modules/films/schemas.ts',
+      'src/catalogue/movie-columns.ts',
+      "import { x } from '../../catalogue/movie-columns.ts'",
+    ],
+    ['src/modules/films/schemas.ts', 'src/http/uploads.ts', "import { readFile } from '../../http/uploads.ts'"],
     ['src/modules/films/schemas.ts', 'src/modules/films/service.ts', "import { x } from './service.ts'"],
+    ['src/modules/films/csv/schemas.ts', 'src/modules/films/csv/rows.ts', "import { x } from './rows.ts'"],
     ['src/modules/films/repository.ts', 'src/errors.ts', "import { AppError } from '../../errors.ts'"],
     ['src/modules/films/repository.ts', 'src/modules/films/schemas.ts', "import { Film } from './schemas.ts'"],
+    ['src/modules/films/repository.ts', 'src/modules/films/service.ts', "import { x } from './service.ts'"],
+    ['src/modules/films/repository.ts', 'src/cache/cache.ts', "import { x } from '../../cache/cache.ts'"],
     ['src/modules/films/repository.ts', 'fastify', "import Fastify from 'fastify'"],
-    ['src/modules/films/service.ts', 'src/links.ts', "import { pageLinks } from '../../links.ts'"],
+    ['src/modules/films/page-query.ts', 'src/modules/films/schemas.ts', "import { Film } from './schemas.ts'"],
+    ['src/modules/films/csv/plan-repository.ts', 'src/errors.ts', "import { AppError } from '../../../errors.ts'"],
+    [
+      'src/modules/films/service.ts',
+      'src/http/pagination-links.ts',
+      "import { pageLinks } from '../../http/pagination-links.ts'",
+    ],
     ['src/modules/films/service.ts', 'src/db/connect.ts', "import { connect } from '../../db/connect.ts'"],
+    [
+      'src/modules/films/service.ts',
+      'src/catalogue/film-filter.ts',
+      "import { where } from '../../catalogue/film-filter.ts'",
+    ],
     ['src/modules/films/service.ts', 'drizzle-orm', "import { eq } from 'drizzle-orm'"],
     ['src/modules/films/service.ts', 'fastify', "import { FastifyRequest } from 'fastify'"],
     ['src/modules/films/service.ts', 'src/kinopoisk/gateway.ts', "import { x } from '../../kinopoisk/gateway.ts'"],
     ['src/modules/films/service.ts', 'src/modules/genres/service.ts', "import { x } from '../genres/service.ts'"],
     ['src/modules/films/service.ts', 'src/modules/genres/repository.ts', "import { x } from '../genres/repository.ts'"],
-    ['src/modules/films/csv.ts', 'src/modules/lists/csv.ts', "import { x } from '../lists/csv.ts'"],
+    [
+      'src/modules/films/csv/rows.ts',
+      'src/modules/lists/transfer/csv.ts',
+      "import { x } from '../../lists/transfer/csv.ts'",
+    ],
     ['src/modules/films/routes.ts', 'drizzle-orm/pg-core', "import { x } from 'drizzle-orm/pg-core'"],
     ['src/modules/films/routes.ts', 'undici', "import { request } from 'undici'"],
     ['src/modules/films/routes.ts', 'src/db/connect.ts', "import { connect } from '../../db/connect.ts'"],
+    ['src/modules/films/routes.ts', 'src/text/names.ts', "import { x } from '../../text/names.ts'"],
+    ['src/modules/films/routes.ts', 'src/plugins/etag.ts', "import { x } from '../../plugins/etag.ts'"],
     ['src/modules/films/routes.ts', 'src/modules/genres/repository.ts', "import { x } from '../genres/repository.ts'"],
     [
       'src/modules/films/routes.ts',
@@ -70,6 +111,28 @@ describe('The checker sees', () => {
     const text = "import type { FilmRepository } from '../films/repository.ts'"
     expect(breaksOf('src/modules/lists/service.ts', text)).toEqual([
       'src/modules/lists/service.ts must not import types of src/modules/films/repository.ts',
+    ])
+  })
+
+  test('that only types of the gateway are imported by routes, which is as wrong', () => {
+    const text = "import type { Gateway } from '../../kinopoisk/gateway.ts'"
+    expect(breaksOf('src/modules/films/routes.ts', text)).toEqual([
+      'src/modules/films/routes.ts must not import types of src/kinopoisk/gateway.ts',
+    ])
+  })
+
+  test('that files import each other in a circle, over others, and by types alone', () => {
+    const sources = [
+      { path: 'src/text/a.ts', text: "import { b } from './b.ts'" },
+      { path: 'src/text/b.ts', text: "import type { C } from './c.ts'" },
+      { path: 'src/text/c.ts', text: "export { a } from './a.ts'" },
+      { path: 'src/text/d.ts', text: "import { a } from './a.ts'" },
+      { path: 'test/x.ts', text: "import './y.ts'" },
+      { path: 'test/y.ts', text: "const { x } = await import('./x.ts')" },
+    ]
+    expect(breaksIn(sources).filter((each) => each.includes('circle'))).toEqual([
+      'src/text/a.ts, src/text/b.ts, src/text/c.ts: a circle of imports',
+      'test/x.ts, test/y.ts: a circle of imports',
     ])
   })
 
@@ -100,13 +163,27 @@ describe('The checker lets pass', () => {
   test.each([
     ['src/server.ts', "import { migrate } from './db/migrate.ts'\nimport { report } from './instrument.ts'"],
     ['src/app.ts', "import authPlugin from './plugins/auth.ts'\nconst app = Fastify({})"],
-    ['src/config.ts', 'process.loadEnvFile()\nreturn process.env'],
+    ['src/app.ts', "import { createServices } from './services.ts'\nimport type { Config } from './config/config.ts'"],
+    ['src/services.ts', "import { createFilmService } from './modules/films/service.ts'"],
+    [
+      'src/routes.ts',
+      "import { x } from './modules/films/csv/import-routes.ts'\nimport type { S } from './services.ts'",
+    ],
+    ['src/config/config.ts', 'process.loadEnvFile()\nreturn process.env'],
+    ['src/kinopoisk/layers/cache.ts', "import { x } from '../request.ts'\nimport { C } from '../../cache/cache.ts'"],
     ['src/modules/lists/service.ts', "import type { MovieService } from '../movies/service.ts'"],
     ['src/modules/lists/service.ts', "import { type A, type B } from '../movies/service.ts'"],
     ['src/modules/movies/service.ts', "import type { Gateway } from '../../kinopoisk/gateway.ts'"],
     ['src/modules/lists/schemas.ts', "import { Movie } from '../movies/schemas.ts'"],
-    ['src/modules/films/repository.ts', "import { eq } from 'drizzle-orm'\nimport { x } from '../../db/movies.ts'"],
-    ['src/modules/movies/routes.ts', "import { pageLinks } from '../../links.ts'"],
+    ['src/modules/films/csv/schemas.ts', "import { columns } from './format.ts'"],
+    [
+      'src/modules/films/repository.ts',
+      "import { eq } from 'drizzle-orm'\nimport { x } from '../../catalogue/columns.ts'",
+    ],
+    ['src/modules/films/repository.ts', "import { createFilmPages } from './page-query.ts'"],
+    ['src/modules/movies/search/repository.ts', "import { x } from '../list-membership.ts'"],
+    ['src/modules/movies/search/local-search.ts', "import { distance } from '../../../text/edit-distance.ts'"],
+    ['src/modules/movies/routes.ts', "import { pageLinks } from '../../http/pagination-links.ts'"],
     ['src/modules/films/routes.ts', "import formbody from '@fastify/formbody'\nimport { x } from './csv.ts'"],
     ['src/db/page.ts', "// import { buildApp } from '../app.ts'\n/* value as any */\nconst text = ': any'"],
     ['src/db/page.ts', 'const any = 1 // any, or none: any\nif (list.some((company) => company)) x()'],

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { IdParams, NoContent, PageQuery, problems } from '../../http/schemas.ts'
-import { tidyName } from '../../text/names.ts'
 import { Director, DirectorBody, DirectorChange, Directors } from './schemas.ts'
 import type { DirectorService } from './service.ts'
 
@@ -54,7 +53,7 @@ export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: Directo
     },
     async (request, reply) => {
       const { name, date_of_birth } = request.body
-      const director = await directors.create({ name: tidyName(name), date_of_birth: date_of_birth || null })
+      const director = await directors.create({ name, date_of_birth: date_of_birth || null })
       return reply.code(201).header('location', `/directors/${director.id}`).send(director)
     },
   )
@@ -73,7 +72,7 @@ export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: Directo
     (request) => {
       const { name, date_of_birth } = request.body
       return directors.update(request.params.id, {
-        ...(name !== undefined && { name: tidyName(name) }),
+        ...(name !== undefined && { name }),
         ...(date_of_birth !== undefined && { date_of_birth: date_of_birth || null }),
       })
     },

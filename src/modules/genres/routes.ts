@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { IdParams, NoContent, PageQuery, problems } from '../../http/schemas.ts'
-import { tidyName } from '../../text/names.ts'
 import { Genre, GenreBody, Genres } from './schemas.ts'
 import type { GenreService } from './service.ts'
 
@@ -50,7 +49,7 @@ export const genreAdminRoutes: FastifyPluginAsyncTypebox<{ genres: GenreService 
       },
     },
     async (request, reply) => {
-      const genre = await genres.create(tidyName(request.body.name))
+      const genre = await genres.create(request.body.name)
       return reply.code(201).header('location', `/genres/${genre.id}`).send(genre)
     },
   )
@@ -66,7 +65,7 @@ export const genreAdminRoutes: FastifyPluginAsyncTypebox<{ genres: GenreService 
         response: { 200: Genre, ...problems('forbidden', 'genre_not_found', 'genre_taken') },
       },
     },
-    (request) => genres.rename(request.params.id, tidyName(request.body.name)),
+    (request) => genres.rename(request.params.id, request.body.name),
   )
   app.delete(
     '/genres/:id',

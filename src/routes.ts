@@ -1,0 +1,76 @@
+import type { FastifyInstance } from 'fastify'
+import type { Config } from './config/config.ts'
+import { adminRoutes } from './modules/admin/routes.ts'
+import { authRoutes } from './modules/auth/routes.ts'
+import { sessionRoutes } from './modules/auth/session-routes.ts'
+import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
+import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
+import { filmExportRoutes } from './modules/films/csv/export-routes.ts'
+import { filmImportRoutes } from './modules/films/csv/import-routes.ts'
+import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
+import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
+import { healthRoutes } from './modules/health/routes.ts'
+import { listRoutes } from './modules/lists/routes.ts'
+import { transferRoutes } from './modules/lists/transfer/routes.ts'
+import { movieCatalogueRoutes } from './modules/movies/movie-routes.ts'
+import { searchRoutes } from './modules/movies/search/routes.ts'
+import { ratingRoutes } from './modules/ratings/routes.ts'
+import { accountRoutes } from './modules/users/account-routes.ts'
+import { userAdminRoutes } from './modules/users/admin-routes.ts'
+import { userRoutes } from './modules/users/routes.ts'
+import { conditional, documentConditional } from './plugins/etag.ts'
+import { optionalToken } from './plugins/openapi.ts'
+import { noStore, revalidate } from './plugins/security.ts'
+import { createGate } from './semaphore.ts'
+import type { Services } from './services.ts'
+
+/** The scopes, from open to everyone to administrators only, and the modules in each. */
+export async function registerRoutes(app: FastifyInstance, config: Config, services: Services): Promise<void> {
+  await app.register(async (open) => {
+    open.addHook('onRequest', noStore)
+    await open.register(healthRoutes, {
+      isReady: services.isReady,
+      isStopping: app.draining.has,
+      metricsToken: config.metricsToken,
+    })
+    await open.register(authRoutes, services)
+  })
+  await app.register(async (reading) => {
+    if (config.publicCatalogue) reading.security = optionalToken
+    reading.addHook('onRoute', documentConditional)
+    reading.addHook('onRequest', revalidate(config.publicCatalogue))
+    reading.addHook('onSend', conditional)
+    reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)
+    await reading.register(filmRoutes, services)
+    await reading.register(genreRoutes, services)
+    await reading.register(directorRoutes, services)
+    await reading.register(photoRoutes, services)
+    await reading.register(movieCatalogueRoutes, services)
+    await reading.register(filmExportRoutes, services)
+  })
+  await app.register(async (secured) => {
+    secured.addHook('onRoute', documentConditional)
+    secured.addHook('onRequest', noStore)
+    secured.addHook('onSend', conditional)
+    secured.addHook('onRequest', secured.authenticate)
+    await secured.register(sessionRoutes, services)
+    await secured.register(userRoutes, services)
+    await secured.register(accountRoutes, services)
+    await secured.register(searchRoutes, services)
+    await secured.register(listRoutes, { list: services.favorites, path: 'favorites', name: 'Favorites' })
+    await secured.register(listRoutes, { list: services.wishlist, path: 'wishlist', name: 'Wishlist' })
+    await secured.register(transferRoutes, services)
+    await secured.register(ratingRoutes, services)
+    await secured.register(async (administration) => {
+      administration.addHook('onRequest', administration.requireAdmin)
+      await administration.register(adminRoutes, { status: services.kinopoiskStatus, movies: services.movies })
+      await administration.register(userAdminRoutes, services)
+      await administration.register(filmAdminRoutes, services)
+      await administration.register(genreAdminRoutes, services)
+      await administration.register(directorAdminRoutes, services)
+      await administration.register(photoAdminRoutes, services)
+      const uploads = createGate({ name: 'uploads', max: 4 })
+      await administration.register(filmImportRoutes, { filmImport: services.filmImport, uploads })
+    })
+  })
+}

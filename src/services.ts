@@ -1,0 +1,220 @@
+import type { FastifyInstance } from 'fastify'
+import type { Config } from './config/config.ts'
+import { isMigrated } from './db/migrate.ts'
+import { favourites, wishlist } from './db/schema/lists.ts'
+import type { Clock } from './kinopoisk/layers/cache.ts'
+import { createAuthMetrics } from './modules/auth/metrics.ts'
+import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
+import { createAuthRepository } from './modules/auth/repository.ts'
+import { createAuthService } from './modules/auth/service.ts'
+import { createLiveSessions } from './modules/auth/session-cache.ts'
+import { createSessionRepository } from './modules/auth/session-repository.ts'
+import { createSessionService } from './modules/auth/session-service.ts'
+import { createThrottle } from './modules/auth/throttle.ts'
+import { createThrottleRepository } from './modules/auth/throttle-repository.ts'
+import { createImages } from './modules/directors/images.ts'
+import { createPhotoService } from './modules/directors/photo-service.ts'
+import { createDirectorRepository } from './modules/directors/repository.ts'
+import { createDirectorService } from './modules/directors/service.ts'
+import { createFilmShelf } from './modules/films/cache.ts'
+import { createExportRepository } from './modules/films/csv/export-repository.ts'
+import { createFilmExport } from './modules/films/csv/export-service.ts'
+import { createImportRepository } from './modules/films/csv/import-repository.ts'
+import { createFilmImport } from './modules/films/csv/import-service.ts'
+import { createDemoRepository, type DemoFilm } from './modules/films/demo-repository.ts'
+import { createFilmListing } from './modules/films/listing-service.ts'
+import { createFilmRepository } from './modules/films/repository.ts'
+import { createFilmService } from './modules/films/service.ts'
+import { createGenreRepository } from './modules/genres/repository.ts'
+import { createGenreService } from './modules/genres/service.ts'
+import { createListShelf, type ListShelf } from './modules/lists/cache.ts'
+import { createKeptRepository } from './modules/lists/ids-repository.ts'
+import { createListRepository } from './modules/lists/repository.ts'
+import { createListService } from './modules/lists/service.ts'
+import { listRows } from './modules/lists/transfer/export.ts'
+import { createMatchingRepository } from './modules/lists/transfer/matching-repository.ts'
+import { createTransferRepository } from './modules/lists/transfer/repository.ts'
+import { createTransferService } from './modules/lists/transfer/service.ts'
+import { createMovieShelf } from './modules/movies/cache.ts'
+import { createMovieCatalogue } from './modules/movies/listing/service.ts'
+import { createMovieStream } from './modules/movies/listing/stream-repository.ts'
+import { createMovieRepository } from './modules/movies/repository.ts'
+import { createLocalSearch } from './modules/movies/search/local-search.ts'
+import { createSearchRepository } from './modules/movies/search/repository.ts'
+import { createSearchShelf } from './modules/movies/search/result-json.ts'
+import { createMovieService, type MovieService } from './modules/movies/service.ts'
+import { createRatingRepository } from './modules/ratings/repository.ts'
+import { createRatingService } from './modules/ratings/service.ts'
+import { createAccountRepository } from './modules/users/account-repository.ts'
+import { createAccountService } from './modules/users/account-service.ts'
+import { createUserAdminRepository } from './modules/users/admin-repository.ts'
+import { createUserAdminService } from './modules/users/admin-service.ts'
+import { createUserRepository } from './modules/users/repository.ts'
+import { createUserService } from './modules/users/service.ts'
+import { createUsageRepository } from './modules/users/usage-repository.ts'
+import { createGate } from './semaphore.ts'
+
+/** What the services need of what lies outside of the process. */
+export interface ServiceEdges {
+  databaseUrl: string
+  jwtSecrets: string[]
+  /** Listed where no film has ever been. */
+  demoCatalogue?: DemoFilm[] | undefined
+  /** Made when there is no administrator yet; `made` is called then. */
+  firstAdmin?: { login: string; password: string; made?: () => void } | undefined
+  clock?: Clock
+}
+
+export type Services = ReturnType<typeof createServices>
+
+/** Every service, built from its parts over the resources of the plugins. */
+export function createServices(app: FastifyInstance, config: Config, edges: ServiceEdges) {
+  const accounts = createAccounts(app, config, edges.jwtSecrets)
+  const { listShelf, ...catalogue } = createCatalogue(app, edges)
+  const directors = createDirectors(app)
+  return {
+    ...accounts.services,
+    ...catalogue,
+    ...directors.services,
+    ...createLists(app, catalogue.movies, listShelf),
+    genres: createGenreService({ genres: createGenreRepository(app.database.db) }),
+    ratings: createRatingService({ ratings: createRatingRepository(app.database.db), movies: catalogue.movies }),
+    kinopoiskStatus: app.kinopoisk.status,
+    countUsers: createUsageRepository(app.database.db).count,
+    isReady: () => isMigrated(app.database),
+    /** What is to be done now and then. */
+    housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.tidy, ...directors.housekeeping },
+    prepare: () => prepare(app, edges, accounts.services.auth),
+  }
+}
+
+/** The user of a live session, for the plugin that checks access tokens. */
+export function createSessionFinder({ database, memory }: FastifyInstance) {
+  return createLiveSessions({ sessions: createSessionRepository(database.db), memory })
+}
+
+/** Before the first request: the demo catalogue and the first administrator. */
+async function prepare(
+  app: FastifyInstance,
+  { demoCatalogue = [], firstAdmin }: ServiceEdges,
+  auth: { ensureAdmin(login: string, password: string): Promise<boolean> },
+): Promise<void> {
+  if (await createDemoRepository(app.database.db).seed(demoCatalogue)) {
+    app.log.info(`a demo catalogue of ${demoCatalogue.length} films was made; DEMO_CATALOGUE=false prevents it`)
+  }
+  // Last: a start that failed behind it would have printed the password for nothing.
+  if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
+}
+
+/** Tokens and sessions, profiles, and an account as a whole. */
+function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string[]) {
+  const { db } = app.database
+  const repository = createAuthRepository(db)
+  const sessions = createSessionRepository(db)
+  const failures = createThrottleRepository(db)
+  const metrics = createAuthMetrics(app.metrics)
+  const auth = createAuthService({
+    repository,
+    sessions,
+    passwords: metrics.passwords(),
+    throttle: createThrottle(failures, metrics.throttled),
+    accessTokens: app.accessTokens,
+    refreshTokens: createRefreshTokens(jwtSecrets),
+    accessTtlMs: config.accessTtlMs,
+    refreshTtlMs: config.refreshTtlMs,
+    phoneRegion: config.phoneRegion,
+    reused({ userId: user_id, sessionId: session_id }) {
+      metrics.reused()
+      app.log.warn({ event: 'refresh_token_reused', user_id, session_id }, 'an old refresh token ended its session')
+    },
+  })
+  const users = createUserService({ users: createUserRepository(db) })
+  const lists = createTransferRepository(db)
+  const account = createAccountService({
+    users,
+    accounts: createAccountRepository(db),
+    kept: (userId, list) => listRows(lists, userId, list),
+    confirmPassword: auth.confirmPassword,
+  })
+  return {
+    services: {
+      auth: metrics.meter(auth),
+      sessions: createSessionService({ sessions }),
+      users,
+      accounts: createUserAdminService({ accounts: createUserAdminRepository(db) }),
+      account,
+    },
+    housekeeping: { sessions: sessions.deleteExpired, networks: repository.sweepNetworks, failures: failures.sweep },
+  }
+}
+
+/** The catalogue in both vocabularies, and the look-ups in Kinopoisk. */
+function createCatalogue({ database, memory, kinopoisk }: FastifyInstance, { databaseUrl, clock }: ServiceEdges) {
+  const { db } = database
+  const movieRepository = createMovieRepository(db)
+  const movieShelf = createMovieShelf({ movies: movieRepository, memory })
+  const listShelf = createListShelf({ kept: createKeptRepository(db), memory })
+  const searchLocally = createLocalSearch({
+    films: createSearchRepository(db),
+    gate: createGate({ name: 'local searches', max: 3, waiting: 100, waitMs: 5_000 }),
+  })
+  const movies = createMovieService({
+    movies: movieRepository,
+    shelf: movieShelf,
+    searches: createSearchShelf(memory),
+    marks: listShelf,
+    searchLocally,
+    kinopoisk,
+  })
+  kinopoisk.onNews(movies.learn)
+  const filmRepository = createFilmRepository(db)
+  const filmShelf = createFilmShelf({ films: filmRepository, memory })
+  const listing = createFilmListing({ films: filmRepository, shelf: filmShelf, memory })
+  const now = clock && { now: clock.now }
+  return {
+    movies,
+    listShelf,
+    catalogue: createMovieCatalogue({
+      movies: movieRepository,
+      shelf: movieShelf,
+      stream: createMovieStream(database.sql),
+      count: listing.total,
+    }),
+    films: createFilmService({ films: filmRepository, listing, shelf: filmShelf, movies, kinopoisk, ...now }),
+    filmExport: createFilmExport({
+      exports: createExportRepository(databaseUrl),
+      gate: createGate({ name: 'exports', max: 2, waiting: 20, waitMs: 10_000 }),
+    }),
+    filmImport: createFilmImport({ imports: createImportRepository(databaseUrl), ...now }),
+  }
+}
+
+function createDirectors({ database, storage, log }: FastifyInstance) {
+  const repository = createDirectorRepository(database.db)
+  const photos = createPhotoService({
+    directors: repository,
+    storage,
+    images: createImages(),
+    leftBehind: (err, key) => log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
+  })
+  return {
+    services: { photos, directors: createDirectorService({ directors: repository, photos }) },
+    housekeeping: { photos: photos.sweep },
+  }
+}
+
+/** A user's favourites and wishlist, and the three lists as files. */
+function createLists({ database: { db }, kinopoisk }: FastifyInstance, movies: MovieService, listShelf: ListShelf) {
+  const list = (table: typeof favourites | typeof wishlist, keptBy: ListShelf['favourites']) =>
+    createListService({ list: createListRepository(db, table), keptBy, movies })
+  return {
+    favorites: list(favourites, listShelf.favourites),
+    wishlist: list(wishlist, listShelf.wishlist),
+    transfer: createTransferService({
+      transfer: createTransferRepository(db),
+      matching: createMatchingRepository(db),
+      movies,
+      kinopoisk,
+    }),
+  }
+}
