@@ -22,7 +22,7 @@ import { createServices, createSessionFinder, type ServiceEdges } from './servic
 
 /** What lies outside of the process: real, or embedded in its place. */
 export interface Edges extends ServiceEdges {
-  kinopoisk: { url: string; apiKey: string; sandbox: boolean; renewalMs?: number }
+  kinopoisk: { url: string; apiKey: string; sandbox: boolean; prefetchMs?: number }
   version: string
   /** Where the log goes; stdout if absent. */
   logStream?: NodeJS.WritableStream

@@ -83,7 +83,7 @@ export function createServices(app: FastifyInstance, config: Config, edges: Serv
     countUsers: createUsageRepository(app.database.db).count,
     isReady: () => isMigrated(app.database),
     /** What is to be done now and then. */
-    housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.tidy, ...directors.housekeeping },
+    housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.cleanup, ...directors.housekeeping },
     prepare: () => prepare(app, edges, accounts.services.auth),
   }
 }
@@ -166,7 +166,7 @@ function createCatalogue({ database, memory, kinopoisk }: FastifyInstance, { dat
     searchLocally,
     kinopoisk,
   })
-  kinopoisk.onNews(movies.learn)
+  kinopoisk.onDiscovered(movies.learn)
   const filmRepository = createFilmRepository(db)
   const filmShelf = createFilmShelf({ films: filmRepository, memory })
   const listing = createFilmListing({ films: filmRepository, shelf: filmShelf, memory })

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { filmQuestion, searchQuestion } from '../src/kinopoisk/endpoints.ts'
+import { filmRequest, searchRequest } from '../src/kinopoisk/endpoints.ts'
 import { normaliseFilm, normaliseItem } from '../src/kinopoisk/normalise.ts'
-import type { FilmAnswer, SearchItem } from '../src/kinopoisk/schemas.ts'
+import type { FilmResponse, SearchItem } from '../src/kinopoisk/schemas.ts'
 
 const hour = 3600
 const day = 24 * hour
 const asked = new Date('2026-06-01T12:00:00.500Z')
 
-const film = (known: Partial<FilmAnswer>) => normaliseFilm({ kinopoiskId: 7, ...known }, asked)
+const film = (known: Partial<FilmResponse>) => normaliseFilm({ kinopoiskId: 7, ...known }, asked)
 const item = (known: Partial<SearchItem>) => normaliseItem({ filmId: 7, ...known })
 
 describe('details as upstream sends them', () => {
@@ -186,7 +186,7 @@ describe('details as upstream sends them', () => {
     const sent = fc.record({ nameRu: loose, year: loose, filmLength: loose, ratingKinopoisk: loose, lastSync: loose })
     fc.assert(
       fc.property(sent, (values) => {
-        const told = film({ ...(values as Partial<FilmAnswer>), genres: [{ genre: values.nameRu as string }] })
+        const told = film({ ...(values as Partial<FilmResponse>), genres: [{ genre: values.nameRu as string }] })
         for (const text of [told.name_ru, ...told.genres].filter((value) => value !== null)) {
           expect(text.isWellFormed() && !text.includes('\0') && text === text.trim() && text.length > 0).toBe(true)
         }
@@ -257,8 +257,8 @@ describe('the check of an answer', () => {
     ['a list', [good]],
     ['null', null],
   ])('%s is no answer about film 7', (_, sent) => {
-    expect(filmQuestion(7).accepts(good)).toBe(true)
-    expect(filmQuestion(7).accepts(sent)).toBe(false)
+    expect(filmRequest(7).accepts(good)).toBe(true)
+    expect(filmRequest(7).accepts(sent)).toBe(false)
   })
 
   test.each([
@@ -269,7 +269,7 @@ describe('the check of an answer', () => {
     ['an item without id', { searchFilmsCountResult: 1, films: [{ nameRu: 'Фильм' }] }],
     ['films that are an object', { searchFilmsCountResult: 1, films: {} }],
   ])('%s is no search answer', (_, sent) => {
-    const { accepts } = searchQuestion('x', 1)
+    const { accepts } = searchRequest('x', 1)
     expect(accepts({ searchFilmsCountResult: 21, pagesCount: 0, films: [{ filmId: 7 }] })).toBe(true)
     expect(accepts(sent)).toBe(false)
   })
@@ -282,13 +282,13 @@ describe('the check of an answer', () => {
     ['being filmed', { ratingKinopoisk: 7.5, year: 1999, productionStatus: 'FILMING' }, day],
     ['announced', { ratingKinopoisk: 7.5, year: 1999, productionStatus: 'ANNOUNCED' }, day],
   ])('a film %s stays true for its time', (_, sent, seconds) => {
-    expect(filmQuestion(7).ttlSeconds({ kinopoiskId: 7, ...sent })).toBe(seconds)
+    expect(filmRequest(7).ttlSeconds({ kinopoiskId: 7, ...sent })).toBe(seconds)
   })
 
   test('what was not found stays so for a day, a search without results for an hour', () => {
-    expect(filmQuestion(7).ttlSeconds(null)).toBe(day)
-    expect(searchQuestion('x', 1).ttlSeconds(null)).toBe(hour)
-    expect(searchQuestion('x', 1).ttlSeconds({ searchFilmsCountResult: 0, films: [] })).toBe(hour)
-    expect(searchQuestion('x', 1).ttlSeconds({ searchFilmsCountResult: 1, films: [{ filmId: 7 }] })).toBe(day)
+    expect(filmRequest(7).ttlSeconds(null)).toBe(day)
+    expect(searchRequest('x', 1).ttlSeconds(null)).toBe(hour)
+    expect(searchRequest('x', 1).ttlSeconds({ searchFilmsCountResult: 0, films: [] })).toBe(hour)
+    expect(searchRequest('x', 1).ttlSeconds({ searchFilmsCountResult: 1, films: [{ filmId: 7 }] })).toBe(day)
   })
 })

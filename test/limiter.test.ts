@@ -3,12 +3,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { connect } from '../src/db/connect.ts'
 import type { SandboxCall } from '../src/embedded/sandbox/server.ts'
 import { AppError } from '../src/errors.ts'
-import { filmQuestion, searchQuestion, votesQuestion } from '../src/kinopoisk/endpoints.ts'
+import { filmRequest, searchRequest, votesRequest } from '../src/kinopoisk/endpoints.ts'
 import { failureOf } from '../src/kinopoisk/failures.ts'
-import { createMeter } from '../src/kinopoisk/metrics.ts'
-import { createLimiter } from '../src/kinopoisk/quota/rate-limiter.ts'
+import { createMetrics } from '../src/kinopoisk/metrics.ts'
+import { createRateLimiter } from '../src/kinopoisk/quota/rate-limiter.ts'
 import { createRateRepository, type Rate, windowMs } from '../src/kinopoisk/quota/rate-windows.ts'
-import type { Ask, Call, Purpose } from '../src/kinopoisk/request.ts'
+import type { CallContext, Purpose, UpstreamFetch } from '../src/kinopoisk/request.ts'
 import { as, testApp, testUser } from './support/app.ts'
 import { type ClockedDatabase, clockedDatabase } from './support/clock.ts'
 import { inDatabase } from './support/movies.ts'
@@ -117,24 +117,27 @@ describe('the rates over all replicas', () => {
 })
 
 describe('the layer alone', () => {
-  const call = (ms: number, purpose: Purpose = 'interactive'): Call => ({ purpose, deadline: performance.now() + ms })
-  const search = (n: number) => searchQuestion(String(n), 1)
+  const call = (ms: number, purpose: Purpose = 'interactive'): CallContext => ({
+    purpose,
+    deadline: performance.now() + ms,
+  })
+  const search = (n: number) => searchRequest(String(n), 1)
 
   function build(take: (rate: Rate) => Promise<number>) {
     const asked: string[] = []
     const paused: number[] = []
-    const ask: Ask = async (question) => {
-      asked.push(question.path)
+    const fetch: UpstreamFetch = async (request) => {
+      asked.push(request.path)
       return { value: null, text: null, fetchedAt: new Date(), via: 'miss' }
     }
     const pause = async (seconds: number) => void paused.push(seconds)
-    const meter = createMeter()
-    const { guard, limited } = createLimiter({ take, pause }, meter)
+    const metrics = createMetrics()
+    const { failFast, limited } = createRateLimiter({ take, pause }, metrics)
     const refused = async () => {
-      const { values } = await meter.queueRefused.get()
+      const { values } = await metrics.queueRefused.get()
       return values.find(({ labels }) => labels.endpoint === 'search')?.value
     }
-    return { asked, paused, guarded: guard(ask), limited: limited(ask), over: limited, refused }
+    return { asked, paused, guarded: failFast(fetch), limited: limited(fetch), over: limited, refused }
   }
 
   async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -167,7 +170,7 @@ describe('the layer alone', () => {
     expect(sixteenth).toBe('upstream_rate_limited')
     expect(await codeOf(guarded(search(17), call(5_000)))).toBe('upstream_rate_limited')
     expect(await codeOf(guarded(search(18), call(60_000)))).toBe('answered')
-    expect(await codeOf(limited(filmQuestion(7), call(1_000)))).toBe('answered')
+    expect(await codeOf(limited(filmRequest(7), call(1_000)))).toBe('answered')
     expect(await refused()).toBe(2)
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['upstream_rate_limited']))
     expect(asked).toHaveLength(2)
@@ -215,7 +218,7 @@ describe('the layer alone', () => {
     const failing = over(async () => {
       throw failureOf(429, retryAfter)
     })
-    await expect(failing(votesQuestion(1, 1), call(1_000))).rejects.toThrow()
+    await expect(failing(votesRequest(1, 1), call(1_000))).rejects.toThrow()
     expect(paused).toEqual([seconds])
   })
 })

@@ -2,15 +2,15 @@ import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connect } from '../src/db/connect.ts'
 import { AppError } from '../src/errors.ts'
-import { accountQuestion, filmQuestion } from '../src/kinopoisk/endpoints.ts'
+import { accountRequest, filmRequest } from '../src/kinopoisk/endpoints.ts'
 import { failureOf, UpstreamFailure } from '../src/kinopoisk/failures.ts'
-import { createMeter } from '../src/kinopoisk/metrics.ts'
-import { createAccount } from '../src/kinopoisk/quota/key-account-poller.ts'
-import { createAccountRepository } from '../src/kinopoisk/quota/key-accounts.ts'
+import { createMetrics } from '../src/kinopoisk/metrics.ts'
+import { createKeyAccountPoller } from '../src/kinopoisk/quota/key-account-poller.ts'
+import { createKeyAccountRepository } from '../src/kinopoisk/quota/key-accounts.ts'
 import { createLedger } from '../src/kinopoisk/quota/ledger.ts'
 import { createQuota } from '../src/kinopoisk/quota/quota.ts'
 import { createUsage } from '../src/kinopoisk/quota/usage.ts'
-import type { Ask, Call, Layer, Purpose } from '../src/kinopoisk/request.ts'
+import type { CallContext, Layer, Purpose, UpstreamFetch } from '../src/kinopoisk/request.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { type ClockedDatabase, clockedDatabase } from './support/clock.ts'
 import { expectProblem, serve } from './support/movies.ts'
@@ -34,7 +34,7 @@ afterEach(
 afterAll(() => database.close())
 
 const ledgerOf = (configured?: number) => createLedger(database.db, { ...key, configured })
-const accountsOf = () => createAccountRepository(database.db, key)
+const accountsOf = () => createKeyAccountRepository(database.db, key)
 type Ledger = ReturnType<typeof ledgerOf>
 
 /** How many calls in a row may be made. */
@@ -125,7 +125,7 @@ describe('the ledger', () => {
   ])('configured %j and told %j a day are %i', async (configured, told, limit) => {
     if (told !== undefined) {
       await accountsOf().claim('1 min')
-      await accountsOf().learn({ limit: told, left: true })
+      await accountsOf().update({ limit: told, left: true })
     }
     expect((await ledgerOf(configured).read()).limit).toBe(limit)
   })
@@ -176,29 +176,29 @@ describe('the ledger', () => {
 })
 
 describe('the layer alone', () => {
-  const call = (purpose: Purpose = 'interactive'): Call => ({ purpose, deadline: performance.now() + 1_000 })
-  const film = filmQuestion(7)
-  const answering: Ask = async () => ({ value: null, text: null, fetchedAt: new Date(), via: 'miss' })
-  const failing = (status: number): Ask => {
+  const call = (purpose: Purpose = 'interactive'): CallContext => ({ purpose, deadline: performance.now() + 1_000 })
+  const film = filmRequest(7)
+  const answering: UpstreamFetch = async () => ({ value: null, text: null, fetchedAt: new Date(), via: 'miss' })
+  const failing = (status: number): UpstreamFetch => {
     return async () => {
       throw failureOf(status, undefined)
     }
   }
 
   function build(ledger: Ledger) {
-    const meter = createMeter()
+    const metrics = createMetrics()
     const warnings: string[] = []
     const warn = (_: unknown, message: string) => void warnings.push(message)
-    const quota = createQuota({ ledger, accounts: accountsOf(), meter, warn })
+    const quota = createQuota({ ledger, accounts: accountsOf(), metrics, warn })
     const refused = async (purpose: Purpose) => {
-      const { values } = await meter.quotaRefused.get()
+      const { values } = await metrics.quotaRefused.get()
       return values.find(({ labels }) => labels.purpose === purpose)?.value
     }
     return { quota, warnings, refused }
   }
 
-  async function refusalOf(layer: Layer, by: Call = call(), ask = answering) {
-    const error = await layer(ask)(film, by).then(
+  async function refusalOf(layer: Layer, by: CallContext = call(), fetch = answering) {
+    const error = await layer(fetch)(film, by).then(
       () => undefined,
       (error) => error,
     )
@@ -209,20 +209,23 @@ describe('the layer alone', () => {
   test('what is used up is refused until the reset, and then at once without the database', async () => {
     await clocked.stopAt(at('23:59:00'))
     const { quota, refused } = build(ledgerOf(1))
-    await quota.guard(quota.paid(answering))(film, call())
+    await quota.failFast(quota.charged(answering))(film, call())
     const all = { code: 'upstream_quota_exhausted', retryAfter: 60 }
-    expect(await refusalOf(quota.paid)).toEqual(all)
-    expect(await refusalOf(quota.guard)).toEqual(all)
+    expect(await refusalOf(quota.charged)).toEqual(all)
+    expect(await refusalOf(quota.failFast)).toEqual(all)
     expect(await refused('interactive')).toBe(2)
     expect(await refused('import')).toBe(0)
-    await quota.guard(answering)(film, call('import'))
+    await quota.failFast(answering)(film, call('import'))
   })
 
   test('of a share that is used up the refusal is shorter, and only for its purpose', async () => {
     await spentBefore({ outside: 250, import: 25 })
     const { quota } = build(ledgerOf(500))
-    expect(await refusalOf(quota.paid, call('import'))).toEqual({ code: 'upstream_quota_exhausted', retryAfter: 900 })
-    await quota.guard(quota.paid(answering))(film, call())
+    expect(await refusalOf(quota.charged, call('import'))).toEqual({
+      code: 'upstream_quota_exhausted',
+      retryAfter: 900,
+    })
+    await quota.failFast(quota.charged(answering))(film, call())
   })
 
   test.each([
@@ -232,12 +235,12 @@ describe('the layer alone', () => {
     const ledger = ledgerOf()
     const { quota, warnings } = build(ledger)
     expect(quota.isBlocked()).toBe(false)
-    expect(await refusalOf(quota.paid, call(), failing(status))).toEqual({ code, retryAfter })
+    expect(await refusalOf(quota.charged, call(), failing(status))).toEqual({ code, retryAfter })
     expect(warnings).toHaveLength(1)
     expect(quota.isBlocked()).toBe(true)
     const other = build(ledgerOf()).quota
     for (const purpose of ['interactive', 'refresh', 'import'] as const) {
-      for (const layer of [quota.guard, quota.paid, other.paid, other.guard]) {
+      for (const layer of [quota.failFast, quota.charged, other.charged, other.failFast]) {
         expect(await refusalOf(layer, call(purpose))).toEqual({ code, retryAfter })
       }
     }
@@ -258,24 +261,27 @@ describe('the layer alone', () => {
   ])('a call that ends with %s costs %i', async (code, cost) => {
     const ledger = ledgerOf()
     const { quota } = build(ledger)
-    const broken: Ask = async () => {
+    const broken: UpstreamFetch = async () => {
       throw new UpstreamFailure('connection', Object.assign(new Error(code), { code }))
     }
-    await expect(quota.paid(broken)(film, call())).rejects.toMatchObject({ code: 'upstream_unavailable' })
+    await expect(quota.charged(broken)(film, call())).rejects.toMatchObject({ code: 'upstream_unavailable' })
     expect((await ledger.read()).spent.interactive).toBe(cost)
   })
 
   test('a call that began before and succeeds ends no block; what another replica ends is seen soon', async () => {
     const { quota, warnings } = build(ledgerOf())
     const slow = Promise.withResolvers<void>()
-    const begun = quota.paid(async (question, call) => slow.promise.then(() => answering(question, call)))(film, call())
+    const begun = quota.charged(async (request, call) => slow.promise.then(() => answering(request, call)))(
+      film,
+      call(),
+    )
     await vi.waitUntil(async () => (await ledgerOf().read()).spent.interactive === 1)
-    await expect(quota.paid(failing(402))(film, call())).rejects.toThrow()
+    await expect(quota.charged(failing(402))(film, call())).rejects.toThrow()
     slow.resolve()
     await begun
-    expect((await refusalOf(quota.paid)).code).toBe('upstream_quota_exhausted')
+    expect((await refusalOf(quota.charged)).code).toBe('upstream_quota_exhausted')
     await database.sql`update kinopoisk_accounts set blocked = null, blocked_at = null, blocked_until = null`
-    await vi.waitFor(() => quota.guard(quota.paid(answering))(film, call()), { timeout: 10_000 })
+    await vi.waitFor(() => quota.failFast(quota.charged(answering))(film, call()), { timeout: 10_000 })
     expect(quota.isBlocked()).toBe(false)
     expect(warnings).toHaveLength(1)
   })
@@ -285,21 +291,21 @@ describe('the layer alone', () => {
     const { quota } = build(ledger)
     const turn = Promise.withResolvers<void>()
     const made: Purpose[] = []
-    const limited: Layer = (ask) => async (question, call) => {
+    const limited: Layer = (fetch) => async (request, call) => {
       await turn.promise
-      return ask(question, call)
+      return fetch(request, call)
     }
-    const paid = quota.paid(
+    const paid = quota.charged(
       limited(
-        quota.unblocked(async (question, call) => {
+        quota.recheckBlocked(async (request, call) => {
           made.push(call.purpose)
-          return answering(question, call)
+          return answering(request, call)
         }),
       ),
     )
     const waiting = Promise.allSettled([paid(film, call()), paid(film, call('import'))])
     await vi.waitUntil(async () => (await ledger.read()).spent.import === 1)
-    expect((await refusalOf(quota.paid, call(), failing(402))).code).toBe('upstream_quota_exhausted')
+    expect((await refusalOf(quota.charged, call(), failing(402))).code).toBe('upstream_quota_exhausted')
     turn.resolve()
     for (const { status } of await waiting) expect(status).toBe('rejected')
     expect(made).toEqual([])
@@ -312,12 +318,12 @@ describe('the layer alone', () => {
   test('a call that is refused behind the payment is given back, one that upstream failed is not', async () => {
     const ledger = ledgerOf()
     const { quota } = build(ledger)
-    const refusing: Ask = async () => {
+    const refusing: UpstreamFetch = async () => {
       throw new AppError('upstream_rate_limited')
     }
-    await expect(quota.paid(refusing)(film, call())).rejects.toThrow()
+    await expect(quota.charged(refusing)(film, call())).rejects.toThrow()
     expect((await ledger.read()).spent.interactive).toBe(0)
-    await expect(quota.paid(failing(500))(film, call())).rejects.toThrow()
+    await expect(quota.charged(failing(500))(film, call())).rejects.toThrow()
     expect((await ledger.read()).spent.interactive).toBe(1)
   })
 })
@@ -328,23 +334,23 @@ describe("the key's account", () => {
     totalQuota: total,
   })
 
-  function build(answer: () => unknown) {
+  function build(respond: () => unknown) {
     let asked = 0
-    const ask: Ask = async (question) => {
+    const fetch: UpstreamFetch = async (request) => {
       asked += 1
-      const value: unknown = await answer()
+      const value: unknown = await respond()
       if (value === null) return { value, text: null, fetchedAt: new Date(), via: 'miss' }
-      if (!question.accepts(value)) throw failureOf(418, undefined)
+      if (!request.accepts(value)) throw failureOf(418, undefined)
       return { value, text: '', fetchedAt: new Date(), via: 'miss' }
     }
     const ledger = ledgerOf()
     const accounts = accountsOf()
     const warn = () => {}
-    const quota = createQuota({ ledger, accounts, meter: createMeter(), warn })
+    const quota = createQuota({ ledger, accounts, metrics: createMetrics(), warn })
     const account = () =>
-      createAccount({
-        ask,
-        question: accountQuestion('key'),
+      createKeyAccountPoller({
+        fetch,
+        request: accountRequest('key'),
         accounts,
         ledger,
         quota,
@@ -419,7 +425,7 @@ describe("the key's account", () => {
       return (await accounts.claim(blocked ? '15 min' : '3 h')) !== undefined
     }
     await accounts.claim('1 min')
-    await accounts.learn({ limit: 500, left: true })
+    await accounts.update({ limit: 500, left: true })
     await clocked.pass('179 minutes')
     expect(await due()).toBe(false)
     await clocked.pass('1 minute')
@@ -436,7 +442,7 @@ describe("the key's account", () => {
     await clocked.pass('1 minute')
     expect(await due()).toBe(true)
     // What comes back as soon as it was over is no short trouble.
-    await accounts.learn({ limit: 500, left: true })
+    await accounts.update({ limit: 500, left: true })
     await clocked.pass('1 minute')
     await accounts.block('quota')
     await clocked.pass('13 minutes')
@@ -468,7 +474,7 @@ describe("the key's account", () => {
     await account.start()
     expect(await spend(built.ledger, 'interactive')).toBe(0)
     used = 3
-    await built.quota.look()
+    await built.quota.refreshBalance()
     await clocked.pass('15 minutes')
     await vi.waitFor(async () => expect((await built.ledger.read()).spent.outside).toBe(3), { timeout: 10_000 })
     expect(built.asked()).toBe(2)
@@ -499,7 +505,7 @@ describe("the key's account", () => {
     const account = built.account()
     await account.start()
     await clocked.pass('10 s')
-    await built.quota.heed(failureOf(402, undefined))
+    await built.quota.recordFailure(failureOf(402, undefined))
     await clocked.pass('15 s')
     await vi.waitFor(async () => expect((await built.ledger.read()).blocked).toBeNull(), { timeout: 10_000 })
     expect(built.asked()).toBe(2)
@@ -644,7 +650,7 @@ describe('over HTTP', () => {
 
   test('a scrape does not wait for a database that is gone', async () => {
     const registry = new Registry()
-    createUsage({ look: () => new Promise(() => {}), meter: createMeter(registry) })
+    createUsage({ refreshBalance: () => new Promise(() => {}), metrics: createMetrics(registry) })
     expect(await registry.metrics()).toContain('kinopoisk_quota_limit 0')
   })
 })

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { filmQuestion, searchQuestion } from '../src/kinopoisk/endpoints.ts'
+import { filmRequest, searchRequest } from '../src/kinopoisk/endpoints.ts'
 import { type KinopoiskFilm, type KinopoiskItem, normaliseFilm, normaliseItem } from '../src/kinopoisk/normalise.ts'
-import type { FilmAnswer, SearchItem } from '../src/kinopoisk/schemas.ts'
+import type { FilmResponse, SearchItem } from '../src/kinopoisk/schemas.ts'
 
 // Replies of the real upstream are others' texts and not ours to publish: the folder is named from outside.
 const folder = process.env.KINOPOISK_RECORDINGS
@@ -31,16 +31,16 @@ if (folder) {
   describe('recorded details', () => {
     test.each(details)('%s is accepted and typed', (file, sent) => {
       const id = Number(file.split('.')[1])
-      const { accepts } = filmQuestion(id)
+      const { accepts } = filmRequest(id)
       if (!accepts(sent)) throw new Error('refused')
       expectFilm(normaliseFilm(sent, new Date(0)), sent)
-      expect(filmQuestion(id + 1).accepts(sent)).toBe(false)
+      expect(filmRequest(id + 1).accepts(sent)).toBe(false)
     })
   })
 
   describe('recorded search pages', () => {
     test.each(pages)('%s is accepted and typed', (file, sent) => {
-      const { accepts } = searchQuestion('x', 1)
+      const { accepts } = searchRequest('x', 1)
       // The list of the best films has the items of a search, but no total.
       const answer = file.startsWith('top.') ? { searchFilmsCountResult: 250, ...(sent as object) } : sent
       if (!accepts(answer)) throw new Error('refused')
@@ -51,7 +51,7 @@ if (folder) {
 
   describe('recorded single results', () => {
     test.each(items)('%s is accepted and typed', (_, sent) => {
-      const { accepts } = searchQuestion('x', 1)
+      const { accepts } = searchRequest('x', 1)
       const answer: unknown = { searchFilmsCountResult: 1, films: [sent] }
       if (!accepts(answer)) throw new Error('refused')
       for (const item of answer.films) expectItem(normaliseItem(item), item)
@@ -62,7 +62,7 @@ if (folder) {
 }
 
 /** Recorded details hold numbers as numbers, so that all that may change is text. */
-function expectFilm(told: KinopoiskFilm, sent: FilmAnswer): void {
+function expectFilm(told: KinopoiskFilm, sent: FilmResponse): void {
   expectClean(told)
   expect(told).toMatchObject({
     kinopoisk_id: sent.kinopoiskId,

@@ -14,7 +14,7 @@ afterEach(() => service.close())
 async function renewing(work: () => Promise<void>) {
   const { sandbox } = service
   const other = await service.replica({
-    kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true, renewalMs: 20 },
+    kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true, prefetchMs: 20 },
   })
   await work()
   await other.close()

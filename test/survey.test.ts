@@ -21,7 +21,7 @@ beforeEach(async () => {
   sandbox = await startSandbox({ films, onCall: (call) => calls.push(call) })
   service = await testApp(
     {},
-    { clock: time.clock, kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true, renewalMs: 10 } },
+    { clock: time.clock, kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true, prefetchMs: 10 } },
   )
 })
 afterEach(async () => {

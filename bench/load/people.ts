@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hash } from '@node-rs/argon2'
 import { connect, type Database } from '../../src/db/connect.ts'
 import type { FilmFact } from '../../src/embedded/sandbox/films.ts'
-import { filmQuestion, searchQuestion } from '../../src/kinopoisk/endpoints.ts'
+import { filmRequest, searchRequest } from '../../src/kinopoisk/endpoints.ts'
 
 export const password = 'correct horse battery staple'
 export const users = 2_000
@@ -50,8 +50,8 @@ export async function seedFavourites(url: string): Promise<void> {
 /** What a search of each of `queries` and the details of each of `films` were answered, as the service keeps it. */
 export async function seedAnswers(url: string, upstream: string, films: FilmFact[], queries: string[]): Promise<void> {
   const paths = [
-    ...films.map(({ id }) => filmQuestion(id).path),
-    ...queries.map((query) => searchQuestion(query, 1).path),
+    ...films.map(({ id }) => filmRequest(id).path),
+    ...queries.map((query) => searchRequest(query, 1).path),
   ]
   const rows: { path: string; body: string }[] = []
   await each(paths, 16, async (path) => {

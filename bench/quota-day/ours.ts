@@ -30,7 +30,7 @@ export async function ourService(url: string, clock: SimulatedClock, random: Ran
     databaseUrl: server.url,
     jwtSecrets: ['a secret of the bench, of more than 32 bytes'],
     // What is done unasked once a minute is done as often in simulated time, or nearly so.
-    kinopoisk: { url, apiKey: 'ours', sandbox: true, renewalMs: 100 },
+    kinopoisk: { url, apiKey: 'ours', sandbox: true, prefetchMs: 100 },
     version: 'bench',
     clock: { now: () => new Date(clock.now()), random },
   })

@@ -1,8 +1,8 @@
 import type { Clock } from './layers/cache.ts'
-import type { Answer } from './request.ts'
+import type { UpstreamResponse } from './request.ts'
 
 /** A value with how it came: `source` for the body, the other two for the Age and Cache-Status (RFC 9211) headers. */
-export interface Told<T> {
+export interface CachedResult<T> {
   value: T
   source: 'kinopoisk' | 'cache' | 'local'
   ageSeconds: number
@@ -10,23 +10,23 @@ export interface Told<T> {
 }
 
 /** Puts with a value how the answer came that it was taken from. */
-export function createTeller(clock: Pick<Clock, 'now'>, sandbox: boolean) {
-  return <V>(answer: Answer<unknown>, value: V): Told<V> => ({
+export function createCacheStatus(clock: Pick<Clock, 'now'>, sandbox: boolean) {
+  return <V>(response: UpstreamResponse<unknown>, value: V): CachedResult<V> => ({
     value,
-    source: answer.via === 'stale' ? 'cache' : 'kinopoisk',
-    ageSeconds: Math.max(0, Math.round((clock.now().getTime() - answer.fetchedAt.getTime()) / 1000)),
-    cacheStatus: cacheStatus(answer, clock.now(), sandbox),
+    source: response.via === 'stale' ? 'cache' : 'kinopoisk',
+    ageSeconds: Math.max(0, Math.round((clock.now().getTime() - response.fetchedAt.getTime()) / 1000)),
+    cacheStatus: cacheStatus(response, clock.now(), sandbox),
   })
 }
 
-function cacheStatus(answer: Answer<unknown>, now: Date, sandbox: boolean): string {
-  const ttl = answer.expiresAt ? Math.floor((answer.expiresAt.getTime() - now.getTime()) / 1000) : 0
+function cacheStatus(response: UpstreamResponse<unknown>, now: Date, sandbox: boolean): string {
+  const ttl = response.expiresAt ? Math.floor((response.expiresAt.getTime() - now.getTime()) / 1000) : 0
   const how = {
     miss: 'fwd=miss; stored',
-    expired: 'fwd=stale; stored',
+    revalidated: 'fwd=stale; stored',
     hit: `hit; ttl=${ttl}`,
     stale: `hit; ttl=${ttl}`,
   }
-  const details = [sandbox && 'sandbox', answer.reason].filter(Boolean).join(' ')
-  return `kinoteka; ${how[answer.via]}${answer.collapsed ? '; collapsed' : ''}${details && `; detail="${details}"`}`
+  const details = [sandbox && 'sandbox', response.reason].filter(Boolean).join(' ')
+  return `kinoteka; ${how[response.via]}${response.collapsed ? '; collapsed' : ''}${details && `; detail="${details}"`}`
 }

@@ -1,14 +1,14 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { normaliseFilm, normalisePart } from './normalise.ts'
-import type { Question } from './request.ts'
-import { AccountAnswer, FilmAnswer, ListAnswer, SearchAnswer, StaffAnswer, VotesAnswer } from './schemas.ts'
+import type { UpstreamRequest } from './request.ts'
+import { AccountResponse, FilmResponse, ListResponse, SearchResponse, StaffResponse, VotesResponse } from './schemas.ts'
 
-const filmCheck = TypeCompiler.Compile(FilmAnswer)
-const listCheck = TypeCompiler.Compile(ListAnswer)
-const searchCheck = TypeCompiler.Compile(SearchAnswer)
-const staffCheck = TypeCompiler.Compile(StaffAnswer)
-const votesCheck = TypeCompiler.Compile(VotesAnswer)
-const accountCheck = TypeCompiler.Compile(AccountAnswer)
+const filmCheck = TypeCompiler.Compile(FilmResponse)
+const listCheck = TypeCompiler.Compile(ListResponse)
+const searchCheck = TypeCompiler.Compile(SearchResponse)
+const staffCheck = TypeCompiler.Compile(StaffResponse)
+const votesCheck = TypeCompiler.Compile(VotesResponse)
+const accountCheck = TypeCompiler.Compile(AccountResponse)
 
 /** Upstream's own ids; others can't be asked for. */
 export const isFilmId = (id: number) => id >= 1 && id <= 10_000_000
@@ -27,76 +27,76 @@ export const paths = {
 }
 
 /** GET /api/v2.2/films/{id}, id 1…10 000 000. */
-export function filmQuestion(id: number): Question<FilmAnswer> {
+export function filmRequest(id: number): UpstreamRequest<FilmResponse> {
   return {
     endpoint: 'film',
     path: `${paths.film}${id}`,
     maxBytes: mebibyte,
-    accepts: (value): value is FilmAnswer => filmCheck.Check(value) && value.kinopoiskId === id,
+    accepts: (value): value is FilmResponse => filmCheck.Check(value) && value.kinopoiskId === id,
     ttlSeconds: (film) => (film && isSettled(film) ? 30 * day : day),
-    news: (film, fetchedAt) => ({ film: normaliseFilm(film, fetchedAt) }),
+    discover: (film, fetchedAt) => ({ film: normaliseFilm(film, fetchedAt) }),
   }
 }
 
 /** GET /api/v2.2/films: a year's films, the most voted first; page 1…20 of 20 films. */
-export function listQuestion(year: number, page: number): Question<ListAnswer> {
+export function listRequest(year: number, page: number): UpstreamRequest<ListResponse> {
   const query = { order: 'NUM_VOTE', type: 'ALL', yearFrom: String(year), yearTo: String(year), page: String(page) }
   return {
     endpoint: 'list',
     path: `${paths.list}${new URLSearchParams(query)}`,
     maxBytes: mebibyte,
-    accepts: (value): value is ListAnswer => listCheck.Check(value),
+    accepts: (value): value is ListResponse => listCheck.Check(value),
     ttlSeconds: () => 30 * day,
-    news: ({ items }, fetchedAt) => ({
+    discover: ({ items }, fetchedAt) => ({
       items: items.filter((film) => isFilmId(film.kinopoiskId)).map((film) => normaliseFilm(film, fetchedAt, false)),
     }),
   }
 }
 
 /** GET /api/v2.1/films/search-by-keyword, page 1…20 of 20 films. */
-export function searchQuestion(keyword: string, page: number): Question<SearchAnswer> {
+export function searchRequest(keyword: string, page: number): UpstreamRequest<SearchResponse> {
   return {
     endpoint: 'search',
     path: `${paths.search}${new URLSearchParams({ keyword, page: String(page) })}`,
     maxBytes: mebibyte,
-    accepts: (value): value is SearchAnswer => searchCheck.Check(value),
-    ttlSeconds: (answer) => (answer?.films.length ? day : hour),
+    accepts: (value): value is SearchResponse => searchCheck.Check(value),
+    ttlSeconds: (response) => (response?.films.length ? day : hour),
     isEmpty: ({ films }) => films.length === 0,
-    news: ({ films }, fetchedAt) => ({
+    discover: ({ films }, fetchedAt) => ({
       items: films.filter((film) => isFilmId(film.filmId)).map((film) => normalisePart(film, fetchedAt)),
     }),
   }
 }
 
 /** GET /api/v1/kp_users/{id}/votes, page 1…100 of 20 votes: some 1500 of the newest can be had. */
-export function votesQuestion(userId: number, page: number): Question<VotesAnswer> {
+export function votesRequest(userId: number, page: number): UpstreamRequest<VotesResponse> {
   return {
     endpoint: 'votes',
     path: `${paths.votes}${userId}/votes?page=${page}`,
     maxBytes: mebibyte,
-    accepts: (value): value is VotesAnswer => votesCheck.Check(value),
+    accepts: (value): value is VotesResponse => votesCheck.Check(value),
     ttlSeconds: () => hour,
   }
 }
 
 /** GET /api/v1/staff: everyone who made the film, directors first, once for each profession. */
-export function staffQuestion(filmId: number): Question<StaffAnswer> {
+export function staffRequest(filmId: number): UpstreamRequest<StaffResponse> {
   return {
     endpoint: 'staff',
     path: `${paths.staff}filmId=${filmId}`,
     maxBytes: 4 * mebibyte,
-    accepts: (value): value is StaffAnswer => staffCheck.Check(value),
+    accepts: (value): value is StaffResponse => staffCheck.Check(value),
     ttlSeconds: (staff) => (staff?.length ? 30 * day : day),
   }
 }
 
 /** GET /api/v1/api_keys/{key}. The key stands in the path, which must neither be logged nor kept. */
-export function accountQuestion(apiKey: string): Question<AccountAnswer> {
+export function accountRequest(apiKey: string): UpstreamRequest<AccountResponse> {
   return {
     endpoint: 'account',
     path: `/api/v1/api_keys/${encodeURIComponent(apiKey)}`,
     maxBytes: 16_384,
-    accepts: (value): value is AccountAnswer => accountCheck.Check(value),
+    accepts: (value): value is AccountResponse => accountCheck.Check(value),
     ttlSeconds: () => 0,
   }
 }
@@ -104,7 +104,7 @@ export function accountQuestion(apiKey: string): Question<AccountAnswer> {
 const unfinished = new Set(['FILMING', 'PRE_PRODUCTION', 'ANNOUNCED', 'POST_PRODUCTION'])
 
 /** A released and rated film changes slowly; any other may change tomorrow. */
-function isSettled(film: FilmAnswer): boolean {
+function isSettled(film: FilmResponse): boolean {
   const rated = Number(film.ratingKinopoisk) > 0
   const ahead = Number(film.year ?? 0) > new Date().getFullYear()
   return rated && !ahead && !unfinished.has(film.productionStatus ?? '')

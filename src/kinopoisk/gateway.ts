@@ -2,36 +2,44 @@ import type { Registry } from 'prom-client'
 import type { Memory } from '../cache/cache.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
-import { createTeller, type Told } from './cache-status.ts'
-import { filmQuestion, isFilmId, listQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
+import { type CachedResult, createCacheStatus } from './cache-status.ts'
+import { filmRequest, isFilmId, listRequest, staffRequest, votesRequest } from './endpoints.ts'
 import { createUpstream, type UpstreamOptions } from './http.ts'
-import { type Clock, cached, type KeptTimes, kept, systemClock } from './layers/cache.ts'
-import { createCircuits } from './layers/circuit-breakers.ts'
-import { createNews } from './layers/discoveries.ts'
+import { type Clock, cached, type EntryFreshness, stored, systemClock } from './layers/cache.ts'
+import { createCircuitBreakers } from './layers/circuit-breakers.ts'
+import { createDiscoveries } from './layers/discoveries.ts'
 import { retried } from './layers/retry.ts'
-import { leased } from './layers/shared-flight.ts'
-import { joined } from './layers/single-flight.ts'
-import { createHeard, type Heard, type Make, type Use } from './lazy-result.ts'
-import { createMeter, measured, type Result } from './metrics.ts'
+import { sharedFlight } from './layers/shared-flight.ts'
+import { coalesced } from './layers/single-flight.ts'
+import { createLazyResults, type LazyResult, type Transform, type UseCached } from './lazy-result.ts'
+import { createMetrics, type Result, withMetrics } from './metrics.ts'
 import {
+  type Discovery,
   type KinopoiskFilm,
   type KinopoiskPerson,
   type KinopoiskVote,
-  type News,
   normaliseFilm,
   normalisePerson,
   normaliseVote,
 } from './normalise.ts'
-import { createUnasked } from './prefetch/scheduler.ts'
+import { createPrefetchScheduler } from './prefetch/scheduler.ts'
 import { type BudgetOptions, createBudget } from './quota/budget.ts'
-import { type Answer, type Ask, compose, type Endpoint, type Layer, type Purpose, type Question } from './request.ts'
-import type { FilmAnswer } from './schemas.ts'
-import { questionOfSearch, resultOfSearch, type SearchResult } from './search.ts'
+import {
+  compose,
+  type Endpoint,
+  type Layer,
+  type Purpose,
+  type UpstreamFetch,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from './request.ts'
+import type { FilmResponse } from './schemas.ts'
+import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
 import { createLeaseRepository } from './store/leases.ts'
-import { type AnswerRepository, createAnswerRepository } from './store/responses.ts'
+import { createResponseRepository, type ResponseRepository } from './store/responses.ts'
 
-export type { Told } from './cache-status.ts'
+export type { CachedResult } from './cache-status.ts'
 export type { SearchResult } from './search.ts'
 
 export interface VotesPage {
@@ -43,30 +51,30 @@ export interface VotesPage {
 /** Every call throws upstream_* when upstream can't be asked and nothing is kept. */
 export interface Gateway {
   /** Null: Kinopoisk knows no such film. */
-  film(id: number, purpose?: Purpose): Promise<Told<Heard<KinopoiskFilm | null> | null>>
+  film(id: number, purpose?: Purpose): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** What `use` makes of the same, if an answer that is fresh and tells of a film is in memory; it may leave it aside. */
-  filmAtHand<U>(id: number, use: Use<KinopoiskFilm | null, U>): U | undefined
+  cachedFilm<U>(id: number, use: UseCached<KinopoiskFilm | null, U>): U | undefined
   /** The same, asked anew whatever is kept. */
-  refreshFilm(id: number, purpose?: Purpose): Promise<Told<Heard<KinopoiskFilm | null> | null>>
+  refreshFilm(id: number, purpose?: Purpose): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** `page` 1…20, 20 films each. */
-  search(keyword: string, page: number): Promise<Told<Heard<SearchResult>>>
+  search(keyword: string, page: number): Promise<CachedResult<LazyResult<SearchResult>>>
   /** What `use` makes of the same, if a fresh answer is in memory. */
-  searchAtHand<U>(keyword: string, page: number, use: Use<SearchResult, U>): U | undefined
+  cachedSearch<U>(keyword: string, page: number, use: UseCached<SearchResult, U>): U | undefined
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
-  votes(userId: number, page: number): Promise<Told<VotesPage | null>>
+  votes(userId: number, page: number): Promise<CachedResult<VotesPage | null>>
   /** Who made a film, directors first; nobody when Kinopoisk doesn't know. */
-  staff(filmId: number): Promise<Told<KinopoiskPerson[]>>
+  staff(filmId: number): Promise<CachedResult<KinopoiskPerson[]>>
   /**
    * How to tell of what is served from our own films instead, because of `reason`: a film as it was stored at
    * `syncedAt`, whole or in part, or films found by our own search (`local`).
    */
-  instead(result: 'stale' | 'partial' | 'local', syncedAt: Date | undefined, reason: ErrorCode): Told<null>
+  fallback(result: 'stale' | 'partial' | 'local', syncedAt: Date | undefined, reason: ErrorCode): CachedResult<null>
   /** `listener` is awaited with all that upstream tells, once for all replicas, before anybody is answered. */
-  onNews(listener: (news: News) => Promise<void>): void
+  onDiscovered(listener: (discovery: Discovery) => Promise<void>): void
   status(): Promise<GatewayStatus>
   start(): Promise<void>
   /** Removes what is of no use any more; now and then. */
-  tidy(): Promise<void>
+  cleanup(): Promise<void>
   close(): Promise<void>
 }
 
@@ -77,7 +85,7 @@ export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   clock?: Clock
   registry?: Registry
   /** How often something may be asked unasked, in ms. */
-  renewalMs?: number
+  prefetchMs?: number
   /** Told of what went wrong where nobody waits. */
   warn?: (error: unknown, message: string) => void
 }
@@ -88,145 +96,156 @@ const maxVotePages = 100
 const importWaitMs = 60_000
 
 export function createGateway(database: Database, options: GatewayOptions): Gateway {
-  const { sandbox, clock = systemClock, warn = () => {}, renewalMs = 60_000 } = options
-  const meter = createMeter(options.registry)
-  const answers = createAnswerRepository(database.db)
-  const shelf = options.memory.shelf<string, KeptTimes>({
+  const { sandbox, clock = systemClock, warn = () => {}, prefetchMs = 60_000 } = options
+  const metrics = createMetrics(options.registry)
+  const responses = createResponseRepository(database.db)
+  const freshness = options.memory.shelf<string, EntryFreshness>({
     name: 'kinopoisk answer',
     sizeOf: () => 100,
     dropped: { answer: 'one' },
     walkable: true,
   })
-  const save: AnswerRepository['save'] = async (path, answer) => {
-    await answers.save(path, answer)
-    shelf.forget(path)
+  const save: ResponseRepository['save'] = async (path, response) => {
+    await responses.save(path, response)
+    freshness.forget(path)
   }
   const leases = createLeaseRepository(database)
-  const circuits = createCircuits(meter)
-  const news = createNews(warn)
+  const breakers = createCircuitBreakers(metrics)
+  const discoveries = createDiscoveries(warn)
   const upstream = createUpstream(options, clock)
   const background = new Set<Promise<void>>()
-  const inBackground = (work: Promise<void>) => {
+  const runInBackground = (work: Promise<void>) => {
     background.add(work)
     void work.finally(() => background.delete(work))
   }
-  const unforeseen = (error: unknown) => warn(error, 'an answer could not be renewed')
+  const onUnexpected = (error: unknown) => warn(error, 'an answer could not be renewed')
   const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
   const budget = createBudget(
-    { ...options, isLearning: () => unasked.isLearning() },
-    { db: database.db, ask: upstream.ask, meter, warn },
+    { ...options, isBootstrapping: () => prefetch.isBootstrapping() },
+    { db: database.db, fetch: upstream.fetch, metrics, warn },
   )
-  const asking: Layer[] = [
-    joined(meter),
-    circuits.guard,
-    ...budget.guards,
-    leased({ answers, leases, meter, leaseMs }),
-    news.told,
-    kept({ save }, clock),
-    retried(meter, clock),
-    ...budget.layers,
-    circuits.watch,
-    measured(meter),
+  const layers: Layer[] = [
+    coalesced(metrics),
+    breakers.failFast,
+    ...budget.beforeQueue,
+    sharedFlight({ responses, leases, metrics, leaseMs }),
+    discoveries.announced,
+    stored({ save }, clock),
+    retried(metrics, clock),
+    ...budget.onTurn,
+    breakers.execute,
+    withMetrics(metrics),
   ]
-  const anew = compose(upstream.ask, asking)
-  const ask = cached(answers, { shelf, clock, meter, inBackground, unforeseen })(anew)
-  const told = createTeller(clock, sandbox)
+  const fetchFresh = compose(upstream.fetch, layers)
+  const fetchCached = cached(responses, { freshness, clock, metrics, runInBackground, onUnexpected })(fetchFresh)
+  const withCacheStatus = createCacheStatus(clock, sandbox)
 
   // Bound once: finding a child by its labels takes longer than all else where an answer comes from memory.
   const counters = new Map<string, { inc(): void }>()
   function counterOf(endpoint: Endpoint, result: Result) {
     const key = `${endpoint} ${result}`
-    const counter = counters.get(key) ?? meter.results.labels(endpoint, result)
+    const counter = counters.get(key) ?? metrics.results.labels(endpoint, result)
     counters.set(key, counter)
     return counter
   }
 
   /** Counts how the question was answered. */
-  async function answer<T>(by: Ask, question: Question<T>, purpose: Purpose, seen?: Date): Promise<Answer<T>> {
-    const count = (result: Result) => counterOf(question.endpoint, result).inc()
+  async function fetchCounted<T>(
+    fetch: UpstreamFetch,
+    request: UpstreamRequest<T>,
+    purpose: Purpose,
+    newerThan?: Date,
+  ): Promise<UpstreamResponse<T>> {
+    const count = (result: Result) => counterOf(request.endpoint, result).inc()
     const waitMs = purpose === 'import' ? importWaitMs : options.timeoutMs
     try {
-      const answer = await by(question, { purpose, deadline: performance.now() + waitMs, seen })
-      count(resultOf(answer))
-      return answer
+      const response = await fetch(request, { purpose, deadline: performance.now() + waitMs, newerThan })
+      count(resultOf(response))
+      return response
     } catch (error) {
       count('error')
       throw error
     }
   }
-  const { readValue, heard, atHand } = createHeard({
-    ...{ answers, shelf, clock, told },
-    ask: (question) => answer(anew, question, 'interactive'),
+  const { readValue, lazyResult, fromCache } = createLazyResults({
+    ...{ responses, freshness, clock, withCacheStatus },
+    fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
     count: ({ endpoint }) => counterOf(endpoint, 'hit').inc(),
   })
-  async function heardOfFilm(by: Ask, id: number, purpose: Purpose, seen?: Date) {
-    const found = await askFilm(by, id, purpose, seen)
-    if (found.value === null) return told(found, null)
-    return heard(filmQuestion(id), found, filmOf)
+  async function lazyFilm(fetch: UpstreamFetch, id: number, purpose: Purpose, newerThan?: Date) {
+    const found = await fetchFilm(fetch, id, purpose, newerThan)
+    if (found.value === null) return withCacheStatus(found, null)
+    return lazyResult(filmRequest(id), found, filmOf)
   }
-  const filmOf: Make<FilmAnswer, KinopoiskFilm | null> = (film, fetchedAt) => film && normaliseFilm(film, fetchedAt)
-  const askFilm = (by: Ask, id: number, purpose: Purpose, seen?: Date) => answer(by, filmQuestion(id), purpose, seen)
+  const filmOf: Transform<FilmResponse, KinopoiskFilm | null> = (film, fetchedAt) =>
+    film && normaliseFilm(film, fetchedAt)
+  const fetchFilm = (fetch: UpstreamFetch, id: number, purpose: Purpose, newerThan?: Date) =>
+    fetchCounted(fetch, filmRequest(id), purpose, newerThan)
 
-  const unasked = createUnasked({
+  const prefetch = createPrefetchScheduler({
     db: database.db,
-    meter,
+    metrics,
     now: clock.now,
-    everyMs: renewalMs,
-    askFilm: (id) => askFilm(anew, id, 'refresh', clock.now()),
-    askPage: (year, page) => answer(anew, listQuestion(year, page), 'refresh', clock.now()),
-    inBackground,
-    unforeseen,
+    everyMs: prefetchMs,
+    fetchFilm: (id) => fetchFilm(fetchFresh, id, 'refresh', clock.now()),
+    fetchPage: (year, page) => fetchCounted(fetchFresh, listRequest(year, page), 'refresh', clock.now()),
+    runInBackground,
+    onUnexpected,
   })
 
   return {
-    filmAtHand: (id, use) => (isFilmId(id) ? atHand(filmQuestion(id), filmOf, use) : undefined),
-    film: (id, purpose = 'interactive') => heardOfFilm(ask, id, purpose),
-    refreshFilm: (id, purpose = 'interactive') => heardOfFilm(anew, id, purpose, clock.now()),
-    searchAtHand: (keyword, page, use) =>
-      atHand(questionOfSearch(keyword, page), (value) => resultOfSearch(value, page), use),
+    cachedFilm: (id, use) => (isFilmId(id) ? fromCache(filmRequest(id), filmOf, use) : undefined),
+    film: (id, purpose = 'interactive') => lazyFilm(fetchCached, id, purpose),
+    refreshFilm: (id, purpose = 'interactive') => lazyFilm(fetchFresh, id, purpose, clock.now()),
+    cachedSearch: (keyword, page, use) =>
+      fromCache(memoizedSearchRequest(keyword, page), (value) => toSearchResult(value, page), use),
     async search(keyword, page) {
-      const question = questionOfSearch(keyword, page)
-      const found = await answer(ask, question, 'interactive')
-      return heard(question, found, (value) => resultOfSearch(value, page))
+      const request = memoizedSearchRequest(keyword, page)
+      const found = await fetchCounted(fetchCached, request, 'interactive')
+      return lazyResult(request, found, (value) => toSearchResult(value, page))
     },
     async votes(userId, page) {
-      const question = votesQuestion(userId, page)
-      const found = await answer(ask, question, 'import')
-      const value = await readValue(question, found)
-      if (!value) return told(found, null)
+      const request = votesRequest(userId, page)
+      const found = await fetchCounted(fetchCached, request, 'import')
+      const value = await readValue(request, found)
+      if (!value) return withCacheStatus(found, null)
       const { total, items } = value
       const pages = Math.min(maxVotePages, Math.ceil(total / pageSize))
-      return told(found, { total, pages, items: items.filter((vote) => isFilmId(vote.kinopoiskId)).map(normaliseVote) })
+      return withCacheStatus(found, {
+        total,
+        pages,
+        items: items.filter((vote) => isFilmId(vote.kinopoiskId)).map(normaliseVote),
+      })
     },
     async staff(filmId) {
-      const question = staffQuestion(filmId)
-      const found = await answer(ask, question, 'interactive')
-      return told(found, ((await readValue(question, found)) ?? []).map(normalisePerson))
+      const request = staffRequest(filmId)
+      const found = await fetchCounted(fetchCached, request, 'interactive')
+      return withCacheStatus(found, ((await readValue(request, found)) ?? []).map(normalisePerson))
     },
-    instead(result, syncedAt, reason) {
-      if (result !== 'stale') meter.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })
+    fallback(result, syncedAt, reason) {
+      if (result !== 'stale') metrics.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })
       const fetchedAt = syncedAt ?? clock.now()
-      const stored = told({ value: null, fetchedAt, via: 'stale', reason }, null)
+      const stored = withCacheStatus({ value: null, fetchedAt, via: 'stale', reason }, null)
       return result === 'local' ? { ...stored, source: 'local' } : stored
     },
-    onNews: news.listen,
-    status: createStatus({ sandbox, usage: budget.usage, circuits, answers, meter, now: clock.now }),
+    onDiscovered: discoveries.listen,
+    status: createStatus({ sandbox, usage: budget.usage, breakers, responses, metrics, now: clock.now }),
     async start() {
       // Without it the ends of askings are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
-      inBackground(budget.start())
+      runInBackground(budget.start())
     },
-    tidy: leases.deleteExpired,
+    cleanup: leases.deleteExpired,
     async close() {
       budget.close()
-      unasked.close()
+      prefetch.close()
       await upstream.close()
       await Promise.allSettled(background)
     },
   }
 }
 
-function resultOf({ via, value }: Answer<unknown>): Result {
+function resultOf({ via, value }: UpstreamResponse<unknown>): Result {
   if (via === 'stale') return 'stale'
   if (via !== 'hit') return 'miss'
   return value === null ? 'negative' : 'hit'

@@ -1,7 +1,7 @@
 import { errors, Pool } from 'undici'
 import { failureOf, UpstreamFailure } from './failures.ts'
 import type { Clock } from './layers/cache.ts'
-import { type Ask, timeLeft } from './request.ts'
+import { timeLeft, type UpstreamFetch } from './request.ts'
 
 export interface UpstreamOptions {
   url: string
@@ -11,34 +11,37 @@ export interface UpstreamOptions {
 }
 
 /** Asks upstream over HTTP until the caller's deadline: no retry, no redirect followed, at most the question's maxBytes read. */
-export function createUpstream(options: UpstreamOptions, clock: Clock): { ask: Ask; close(): Promise<void> } {
+export function createUpstream(
+  options: UpstreamOptions,
+  clock: Clock,
+): { fetch: UpstreamFetch; close(): Promise<void> } {
   const base = new URL(options.url)
   // As many connections as there are calls: none may wait behind its turn under the rates, which bound them.
   const pool = new Pool(base.origin, { connect: { timeout: options.timeoutMs } })
   const prefix = base.pathname.replace(/\/$/, '')
   const headers = { 'x-api-key': options.apiKey, accept: 'application/json' }
 
-  const ask: Ask = async (question, call) => {
-    const signal = AbortSignal.timeout(Math.min(timeLeft(call), options.timeoutMs))
+  const fetch: UpstreamFetch = async (request, context) => {
+    const signal = AbortSignal.timeout(Math.min(timeLeft(context), options.timeoutMs))
     try {
       const {
         statusCode,
-        headers: answered,
+        headers: responseHeaders,
         body,
-      } = await pool.request({ method: 'GET', path: prefix + question.path, headers, signal })
+      } = await pool.request({ method: 'GET', path: prefix + request.path, headers, signal })
       if (statusCode === 200) {
-        const text = await readText(body, question.maxBytes)
-        return { value: read(text, question.accepts), text, fetchedAt: clock.now(), via: 'miss' }
+        const text = await readText(body, request.maxBytes)
+        return { value: read(text, request.accepts), text, fetchedAt: clock.now(), via: 'miss' }
       }
       // The status tells enough, however the rest comes.
       await body.dump({ limit: 16_384, signal }).catch(() => {})
       if (statusCode === 404) return { value: null, text: null, fetchedAt: clock.now(), via: 'miss' }
-      throw failureOf(statusCode, answered['retry-after'])
+      throw failureOf(statusCode, responseHeaders['retry-after'])
     } catch (error) {
       throw error instanceof UpstreamFailure ? error : broken(error, signal)
     }
   }
-  return { ask, close: () => pool.destroy() }
+  return { fetch, close: () => pool.destroy() }
 }
 
 async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {

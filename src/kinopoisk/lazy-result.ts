@@ -1,11 +1,11 @@
 import type { Shelf } from '../cache/cache.ts'
-import type { createTeller, Told } from './cache-status.ts'
-import { type Clock, type KeptTimes, read } from './layers/cache.ts'
-import type { Answer, Question } from './request.ts'
-import type { AnswerRepository } from './store/responses.ts'
+import type { CachedResult, createCacheStatus } from './cache-status.ts'
+import { type Clock, type EntryFreshness, parseStored } from './layers/cache.ts'
+import type { UpstreamRequest, UpstreamResponse } from './request.ts'
+import type { ResponseRepository } from './store/responses.ts'
 
 /** An answer whose value is read where it is needed: who keeps what was made of it does not need it again. */
-export interface Heard<T> {
+export interface LazyResult<T> {
   /** Another one for each answer to each question. */
   key: string
   fetchedAt: Date
@@ -13,48 +13,56 @@ export interface Heard<T> {
 }
 
 /** What is made of an answer's value. */
-export type Make<T, R> = (value: T | null, fetchedAt: Date) => R
+export type Transform<T, R> = (value: T | null, fetchedAt: Date) => R
 /** What is made of an answer that is at hand; undefined leaves it aside. */
-export type Use<R, U> = (told: Told<Heard<R>>) => U | undefined
+export type UseCached<R, U> = (result: CachedResult<LazyResult<R>>) => U | undefined
 
 interface Options {
-  answers: Pick<AnswerRepository, 'find'>
-  shelf: Pick<Shelf<string, KeptTimes>, 'get'>
+  responses: Pick<ResponseRepository, 'find'>
+  freshness: Pick<Shelf<string, EntryFreshness>, 'get'>
   clock: Clock
-  told: ReturnType<typeof createTeller>
+  withCacheStatus: ReturnType<typeof createCacheStatus>
   /** Asks upstream, whatever is kept. */
-  ask<T>(question: Question<T>): Promise<Answer<T>>
+  fetch<T>(request: UpstreamRequest<T>): Promise<UpstreamResponse<T>>
   /** An answer at hand was made use of. */
-  count(question: Question<unknown>): void
+  count(request: UpstreamRequest<unknown>): void
 }
 
-export function createHeard({ answers, shelf, clock, told, ask, count }: Options) {
+export function createLazyResults({ responses, freshness, clock, withCacheStatus, fetch, count }: Options) {
   /** What was answered; read again where only its times are in memory. */
-  async function readValue<T>(question: Question<T>, { value }: Answer<T>): Promise<T | null> {
+  async function readValue<T>(request: UpstreamRequest<T>, { value }: UpstreamResponse<T>): Promise<T | null> {
     if (value !== undefined) return value
-    const kept = await answers.find(question.path)
-    const again = kept && read(question, kept)
+    const stored = await responses.find(request.path)
+    const again = stored && parseStored(request, stored)
     // Behind our back another version of this service may have kept what this one can't read.
-    return again ? again.value : readValue(question, await ask(question))
+    return again ? again.value : readValue(request, await fetch(request))
   }
 
-  function heard<T, R>(question: Question<T>, answer: Answer<T>, make: Make<T, R>): Told<Heard<R>> {
-    const { fetchedAt } = answer
-    const key = `${fetchedAt.getTime()} ${question.path}`
-    return told(answer, { key, fetchedAt, read: async () => make(await readValue(question, answer), fetchedAt) })
+  function lazyResult<T, R>(
+    request: UpstreamRequest<T>,
+    response: UpstreamResponse<T>,
+    transform: Transform<T, R>,
+  ): CachedResult<LazyResult<R>> {
+    const { fetchedAt } = response
+    const key = `${fetchedAt.getTime()} ${request.path}`
+    return withCacheStatus(response, {
+      key,
+      fetchedAt,
+      read: async () => transform(await readValue(request, response), fetchedAt),
+    })
   }
 
   return {
     readValue,
-    heard,
+    lazyResult,
 
     /** What `use` makes of the answer, without waiting: if one that is fresh and no 404 is in memory. */
-    atHand<T, R, U>(question: Question<T>, make: Make<T, R>, use: Use<R, U>): U | undefined {
-      const times = shelf.get(question.path)
-      if (!times || times.is === 'none' || times.expiresAt <= clock.now()) return undefined
+    fromCache<T, R, U>(request: UpstreamRequest<T>, transform: Transform<T, R>, use: UseCached<R, U>): U | undefined {
+      const times = freshness.get(request.path)
+      if (!times || times.content === 'none' || times.expiresAt <= clock.now()) return undefined
       const { fetchedAt, expiresAt } = times
-      const used = use(heard(question, { value: undefined, fetchedAt, expiresAt, via: 'hit' }, make))
-      if (used !== undefined) count(question)
+      const used = use(lazyResult(request, { value: undefined, fetchedAt, expiresAt, via: 'hit' }, transform))
+      if (used !== undefined) count(request)
       return used
     },
   }

@@ -1,23 +1,23 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { outcomes, UpstreamFailure } from './failures.ts'
-import { askedEndpoints, endpoints, type Layer, purposes } from './request.ts'
+import { dataEndpoints, endpoints, type Layer, purposes } from './request.ts'
 
 /** How a caller's question was answered. */
 export const results = ['hit', 'stale', 'miss', 'negative', 'local', 'partial', 'error'] as const
 export type Result = (typeof results)[number]
 
-export type Meter = ReturnType<typeof createMeter>
+export type GatewayMetrics = ReturnType<typeof createMetrics>
 
 /** The gateway's metrics. Every series that can be named is there from the start, at 0. */
-export function createMeter(registry = new Registry()) {
+export function createMetrics(registry = new Registry()) {
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labels: Record<L, readonly string[]>) => {
     const made = new Counter({ name, help, labelNames: Object.keys(labels) as L[], registers })
     for (const combination of combinations(labels)) made.inc(combination as never, 0)
     return made
   }
-  let scraped = async () => {}
-  const collect = () => scraped()
+  let beforeScrape = async () => {}
+  const collect = () => beforeScrape()
   return {
     requests: counter('kinopoisk_requests_total', 'Calls of upstream, by how they ended', {
       endpoint: endpoints,
@@ -32,11 +32,11 @@ export function createMeter(registry = new Registry()) {
     }),
     /** `local` and `partial` are those errors where our own films answered. */
     results: counter('kinopoisk_cache_results_total', 'Questions to the gateway, by how they were answered', {
-      endpoint: askedEndpoints,
+      endpoint: dataEndpoints,
       result: results,
     }),
     retries: counter('kinopoisk_retries_total', 'Calls of upstream tried once more', { endpoint: endpoints }),
-    joined: counter('kinopoisk_flights_joined_total', "Questions answered by another caller's asking", {
+    coalesced: counter('kinopoisk_flights_joined_total', "Questions answered by another caller's asking", {
       endpoint: endpoints,
       scope: ['process', 'replica'],
     }),
@@ -80,22 +80,22 @@ export function createMeter(registry = new Registry()) {
     }),
     /** `by` is awaited before the gauges are read. */
     onScrape(by: () => Promise<void>) {
-      scraped = by
+      beforeScrape = by
     },
   }
 }
 
 /** Counts and times the calls of upstream. */
-export function measured(meter: Pick<Meter, 'requests' | 'duration'>): Layer {
-  return (ask) => async (question, call) => {
-    const { endpoint } = question
-    const end = meter.duration.startTimer({ endpoint })
+export function withMetrics(metrics: Pick<GatewayMetrics, 'requests' | 'duration'>): Layer {
+  return (fetch) => async (request, context) => {
+    const { endpoint } = request
+    const end = metrics.duration.startTimer({ endpoint })
     try {
-      const answer = await ask(question, call)
-      meter.requests.inc({ endpoint, outcome: answer.value === null ? 'not_found' : 'ok' })
-      return answer
+      const response = await fetch(request, context)
+      metrics.requests.inc({ endpoint, outcome: response.value === null ? 'not_found' : 'ok' })
+      return response
     } catch (error) {
-      if (error instanceof UpstreamFailure) meter.requests.inc({ endpoint, outcome: error.outcome })
+      if (error instanceof UpstreamFailure) metrics.requests.inc({ endpoint, outcome: error.outcome })
       throw error
     } finally {
       end()

@@ -1,4 +1,4 @@
-import type { FilmAnswer, SearchItem, StaffMember, Vote } from './schemas.ts'
+import type { FilmResponse, SearchItem, StaffMember, Vote } from './schemas.ts'
 
 /**
  * A film as upstream tells it, typed; null where unknown. `synced_at` is when we asked; not `complete` is what a search
@@ -10,7 +10,7 @@ export type KinopoiskPerson = ReturnType<typeof normalisePerson>
 export type KinopoiskVote = ReturnType<typeof normaliseVote>
 
 /** What upstream has just told. */
-export interface News {
+export interface Discovery {
   /** In full. */
   film?: KinopoiskFilm
   /** As a search tells of them: in part. */
@@ -18,7 +18,7 @@ export interface News {
 }
 
 /** Details → typed fields. Times without a zone (lastSync) are read as UTC: upstream doesn't say. */
-export function normaliseFilm(film: FilmAnswer, syncedAt: Date, complete = true) {
+export function normaliseFilm(film: FilmResponse, syncedAt: Date, complete = true) {
   return {
     kinopoisk_id: film.kinopoiskId,
     kinopoisk_hd_id: text(film.kinopoiskHDId),

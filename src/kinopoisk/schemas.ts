@@ -9,7 +9,7 @@ const flag = maybe(Type.Boolean())
 const countries = maybe(Type.Array(Type.Object({ country: text })))
 const genres = maybe(Type.Array(Type.Object({ genre: text })))
 
-export const FilmAnswer = Type.Object({
+export const FilmResponse = Type.Object({
   kinopoiskId: Type.Integer(),
   kinopoiskHDId: text,
   imdbId: text,
@@ -56,7 +56,7 @@ export const FilmAnswer = Type.Object({
   has3D: flag,
   lastSync: text,
 })
-export type FilmAnswer = Static<typeof FilmAnswer>
+export type FilmResponse = Static<typeof FilmResponse>
 
 const SearchItem = Type.Object({
   filmId: Type.Integer(),
@@ -75,11 +75,11 @@ const SearchItem = Type.Object({
 })
 export type SearchItem = Static<typeof SearchItem>
 
-export const SearchAnswer = Type.Object({
+export const SearchResponse = Type.Object({
   searchFilmsCountResult: Type.Integer({ minimum: 0 }),
   films: Type.Array(SearchItem),
 })
-export type SearchAnswer = Static<typeof SearchAnswer>
+export type SearchResponse = Static<typeof SearchResponse>
 
 const Vote = Type.Object({
   kinopoiskId: Type.Integer(),
@@ -94,8 +94,8 @@ const Vote = Type.Object({
 })
 export type Vote = Static<typeof Vote>
 
-export const VotesAnswer = Type.Object({ total: Type.Integer({ minimum: 0 }), items: Type.Array(Vote) })
-export type VotesAnswer = Static<typeof VotesAnswer>
+export const VotesResponse = Type.Object({ total: Type.Integer({ minimum: 0 }), items: Type.Array(Vote) })
+export type VotesResponse = Static<typeof VotesResponse>
 
 const StaffMember = Type.Object({
   staffId: Type.Integer(),
@@ -105,16 +105,16 @@ const StaffMember = Type.Object({
 })
 export type StaffMember = Static<typeof StaffMember>
 
-export const StaffAnswer = Type.Array(StaffMember)
-export type StaffAnswer = Static<typeof StaffAnswer>
+export const StaffResponse = Type.Array(StaffMember)
+export type StaffResponse = Static<typeof StaffResponse>
 
 const Quota = Type.Object({
   /** -1: no limit. */
   value: Type.Integer({ minimum: -1, maximum: 2_147_483_647 }),
   used: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
 })
-export const AccountAnswer = Type.Object({ dailyQuota: Quota, totalQuota: Quota })
-export type AccountAnswer = Static<typeof AccountAnswer>
+export const AccountResponse = Type.Object({ dailyQuota: Quota, totalQuota: Quota })
+export type AccountResponse = Static<typeof AccountResponse>
 
-export const ListAnswer = Type.Object({ totalPages: Type.Integer({ minimum: 0 }), items: Type.Array(FilmAnswer) })
-export type ListAnswer = Static<typeof ListAnswer>
+export const ListResponse = Type.Object({ totalPages: Type.Integer({ minimum: 0 }), items: Type.Array(FilmResponse) })
+export type ListResponse = Static<typeof ListResponse>

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
-import { isFilmId, searchQuestion } from './endpoints.ts'
+import { isFilmId, searchRequest } from './endpoints.ts'
 import { type KinopoiskItem, normaliseItem } from './normalise.ts'
-import type { Question } from './request.ts'
-import type { SearchAnswer } from './schemas.ts'
+import type { UpstreamRequest } from './request.ts'
+import type { SearchResponse } from './schemas.ts'
 
 export interface SearchResult {
   total: number
@@ -12,22 +12,22 @@ export interface SearchResult {
 
 const pageSize = 20
 const maxPages = 20
-const nothing: SearchAnswer = { searchFilmsCountResult: 0, films: [] }
+const nothing: SearchResponse = { searchFilmsCountResult: 0, films: [] }
 
-const questions = new LRUCache<string, Question<SearchAnswer>>({
+const requests = new LRUCache<string, UpstreamRequest<SearchResponse>>({
   maxSize: 4 * 1024 * 1024,
   // Both texts, and what is about them.
-  sizeCalculation: ({ path }, written) => 2 * written.length + path.length + 500,
+  sizeCalculation: ({ path }, typed) => 2 * typed.length + path.length + 500,
 })
 
 /** Kept by what was written: working it out takes longer than finding its answer. */
-export function questionOfSearch(query: string, page: number): Question<SearchAnswer> {
-  const written = `${page} ${query}`
-  const known = questions.get(written)
+export function memoizedSearchRequest(query: string, page: number): UpstreamRequest<SearchResponse> {
+  const typed = `${page} ${query}`
+  const known = requests.get(typed)
   if (known) return known
-  const question = searchQuestion(searchKey(query), page)
-  questions.set(written, question)
-  return question
+  const request = searchRequest(searchKey(query), page)
+  requests.set(typed, request)
+  return request
 }
 
 /** Queries that differ in case, spaces, Unicode form or trailing punctuation are one question. */
@@ -37,8 +37,8 @@ function searchKey(query: string): string {
 }
 
 /** Null: upstream's 404. */
-export function resultOfSearch(answer: SearchAnswer | null, page: number): SearchResult {
-  const { films, searchFilmsCountResult } = answer ?? nothing
+export function toSearchResult(response: SearchResponse | null, page: number): SearchResult {
+  const { films, searchFilmsCountResult } = response ?? nothing
   const items = films.filter((film) => isFilmId(film.filmId))
   // Upstream's own page count can't be trusted, its total can.
   const total = Math.max(searchFilmsCountResult, items.length && (page - 1) * pageSize + items.length)

@@ -7,7 +7,7 @@ import { connect } from '../../src/db/connect.ts'
 import type { FilmFact } from '../../src/embedded/sandbox/films.ts'
 import type { ErrorCode } from '../../src/errors.ts'
 import type { Clock } from '../../src/kinopoisk/layers/cache.ts'
-import type { FilmAnswer } from '../../src/kinopoisk/schemas.ts'
+import type { FilmResponse } from '../../src/kinopoisk/schemas.ts'
 
 /** A film for the sandbox: everything unknown but what is given. */
 export function filmFact(known: Partial<FilmFact> & { id: number }): FilmFact {
@@ -51,7 +51,7 @@ export async function serve(listener: RequestListener) {
 }
 
 /** Serves film details by the id in the path; what has no details here is a film of which only the id is known. */
-export function serveFilms(details: Record<number, Partial<FilmAnswer>>) {
+export function serveFilms(details: Record<number, Partial<FilmResponse>>) {
   return serve((request, response) => {
     const kinopoiskId = Number(request.url?.split('/').pop())
     response.end(JSON.stringify({ kinopoiskId, ...details[kinopoiskId] }))

@@ -1,9 +1,9 @@
 import type { Shelf } from '../../cache/cache.ts'
 import { AppError, type ErrorCode } from '../../errors.ts'
 import { UpstreamFailure } from '../failures.ts'
-import type { Meter } from '../metrics.ts'
-import type { Answer, Call, Endpoint, Layer, Question } from '../request.ts'
-import type { AnswerRepository } from '../store/responses.ts'
+import type { GatewayMetrics } from '../metrics.ts'
+import type { CallContext, Endpoint, Layer, UpstreamRequest, UpstreamResponse } from '../request.ts'
+import type { ResponseRepository } from '../store/responses.ts'
 
 export interface Clock {
   now(): Date
@@ -14,22 +14,22 @@ export interface Clock {
 export const systemClock: Clock = { now: () => new Date(), random: Math.random }
 
 /** What is in memory of an answer. Who makes something of its value keeps that. */
-export interface KeptTimes {
+export interface EntryFreshness {
   fetchedAt: Date
   expiresAt: Date
   /** Upstream's 404, an answer that says there is nothing, or one with a value that can be read again. */
-  is: 'none' | 'empty' | 'some'
+  content: 'none' | 'empty' | 'some'
 }
 
 interface Options {
   /** Answers that were read lately. */
-  shelf: Pick<Shelf<string, KeptTimes>, 'find'>
+  freshness: Pick<Shelf<string, EntryFreshness>, 'find'>
   clock: Clock
-  meter: Pick<Meter, 'refreshes'>
+  metrics: Pick<GatewayMetrics, 'refreshes'>
   /** Takes over an asking that nobody waits for; it never rejects. */
-  inBackground(work: Promise<void>): void
+  runInBackground(work: Promise<void>): void
   /** Told of an error in the background that is none of upstream's. */
-  unforeseen(error: unknown): void
+  onUnexpected(error: unknown): void
 }
 
 /**
@@ -37,78 +37,83 @@ interface Options {
  * and stays when that fails (stale-if-error, RFC 5861). Waited for is only what has never been answered, and an expired
  * "there is nothing", which may be the very thing that has changed.
  */
-export function cached(answers: AnswerRepository, { shelf, clock, meter, inBackground, unforeseen }: Options): Layer {
+export function cached(
+  responses: ResponseRepository,
+  { freshness, clock, metrics, runInBackground, onUnexpected }: Options,
+): Layer {
   // Why the endpoint's last renewal failed; what a stale answer tells.
-  const troubles: Partial<Record<Endpoint, ErrorCode>> = {}
-  const renewing = new Set<string>()
+  const lastErrors: Partial<Record<Endpoint, ErrorCode>> = {}
+  const revalidating = new Set<string>()
 
   /** With its value where that had to be read anyway. */
-  async function findKept<T>(question: Question<T>) {
+  async function findStored<T>(request: UpstreamRequest<T>) {
     let value: T | null | undefined
-    const times = await shelf.find(question.path, async () => {
-      const kept = await answers.find(question.path)
-      const found = kept && read(question, kept)
+    const times = await freshness.find(request.path, async () => {
+      const stored = await responses.find(request.path)
+      const found = stored && parseStored(request, stored)
       if (!found) return undefined
       const { fetchedAt, expiresAt } = found
       value = found.value
-      if (found.value === null) return { fetchedAt, expiresAt, is: 'none' }
-      return { fetchedAt, expiresAt, is: question.isEmpty?.(found.value) ? 'empty' : 'some' }
+      if (found.value === null) return { fetchedAt, expiresAt, content: 'none' }
+      return { fetchedAt, expiresAt, content: request.isEmpty?.(found.value) ? 'empty' : 'some' }
     })
-    return times && { ...times, value: times.is === 'none' ? null : value }
+    return times && { ...times, value: times.content === 'none' ? null : value }
   }
 
-  return (ask) => {
-    async function renew<T>(question: Question<T>, call: Call): Promise<void> {
-      if (renewing.has(question.path)) return
-      renewing.add(question.path)
+  return (fetch) => {
+    async function revalidate<T>(request: UpstreamRequest<T>, context: CallContext): Promise<void> {
+      if (revalidating.has(request.path)) return
+      revalidating.add(request.path)
       try {
-        await ask(question, call)
-        delete troubles[question.endpoint]
-        meter.refreshes.inc({ trigger: 'expired', outcome: 'ok' })
+        await fetch(request, context)
+        delete lastErrors[request.endpoint]
+        metrics.refreshes.inc({ trigger: 'expired', outcome: 'ok' })
       } catch (error) {
-        if (error instanceof AppError) troubles[question.endpoint] = error.code
-        else unforeseen(error)
+        if (error instanceof AppError) lastErrors[request.endpoint] = error.code
+        else onUnexpected(error)
         const outcome = error instanceof UpstreamFailure ? 'failed' : 'refused'
-        meter.refreshes.inc({ trigger: 'expired', outcome })
+        metrics.refreshes.inc({ trigger: 'expired', outcome })
       } finally {
-        renewing.delete(question.path)
+        revalidating.delete(request.path)
       }
     }
 
-    return async (question, call) => {
-      const found = await findKept(question)
-      if (!found) return ask(question, call)
-      const { is, ...old } = found
-      if (old.expiresAt > clock.now()) return { ...old, via: 'hit' }
-      const behind = { ...call, seen: old.fetchedAt }
-      if (is !== 'some') {
-        return ask(question, behind).catch((error) => {
-          if (error instanceof AppError) return { ...old, via: 'stale', reason: error.code }
+    return async (request, context) => {
+      const found = await findStored(request)
+      if (!found) return fetch(request, context)
+      const { content, ...entry } = found
+      if (entry.expiresAt > clock.now()) return { ...entry, via: 'hit' }
+      const newer = { ...context, newerThan: entry.fetchedAt }
+      if (content !== 'some') {
+        return fetch(request, newer).catch((error) => {
+          if (error instanceof AppError) return { ...entry, via: 'stale', reason: error.code }
           throw error
         })
       }
-      inBackground(renew(question, { ...behind, purpose: 'refresh' }))
-      return { ...old, via: 'stale', reason: troubles[question.endpoint] ?? 'refreshing' }
+      runInBackground(revalidate(request, { ...newer, purpose: 'refresh' }))
+      return { ...entry, via: 'stale', reason: lastErrors[request.endpoint] ?? 'refreshing' }
     }
   }
 }
 
 /** Keeps every answer, for the time that its question says, a tenth more or less. */
-export function kept(answers: Pick<AnswerRepository, 'save'>, clock: Clock): Layer {
-  return (ask) => async (question, call) => {
-    const answer = await ask(question, call)
+export function stored(responses: Pick<ResponseRepository, 'save'>, clock: Clock): Layer {
+  return (fetch) => async (request, context) => {
+    const response = await fetch(request, context)
     const jitter = 0.9 + 0.2 * clock.random()
-    const expiresAt = new Date(answer.fetchedAt.getTime() + question.ttlSeconds(answer.value ?? null) * 1000 * jitter)
-    await answers.save(question.path, { text: answer.text ?? null, fetchedAt: answer.fetchedAt, expiresAt })
-    return { ...answer, expiresAt, via: call.seen ? 'expired' : 'miss' }
+    const expiresAt = new Date(
+      response.fetchedAt.getTime() + request.ttlSeconds(response.value ?? null) * 1000 * jitter,
+    )
+    await responses.save(request.path, { text: response.text ?? null, fetchedAt: response.fetchedAt, expiresAt })
+    return { ...response, expiresAt, via: context.newerThan ? 'revalidated' : 'miss' }
   }
 }
 
-type Kept = { text: string | null; fetchedAt: Date; expiresAt: Date }
+type StoredResponse = { text: string | null; fetchedAt: Date; expiresAt: Date }
 
 /** What is kept as an answer; undefined for one that an older version of this service kept and this one can't read. */
-export function read<T>(question: Question<T>, { text, ...times }: Kept) {
+export function parseStored<T>(request: UpstreamRequest<T>, { text, ...times }: StoredResponse) {
   const value: unknown = text === null ? null : JSON.parse(text)
-  if (value !== null && !question.accepts(value)) return undefined
-  return { value, ...times } satisfies Omit<Answer<T>, 'via'>
+  if (value !== null && !request.accepts(value)) return undefined
+  return { value, ...times } satisfies Omit<UpstreamResponse<T>, 'via'>
 }

@@ -7,42 +7,42 @@ import {
   handleWhen,
 } from 'cockatiel'
 import { refusal, UpstreamFailure } from '../failures.ts'
-import type { Meter } from '../metrics.ts'
-import { askedEndpoints, type Endpoint, type Layer } from '../request.ts'
+import type { GatewayMetrics } from '../metrics.ts'
+import { dataEndpoints, type Endpoint, type Layer } from '../request.ts'
 
 const failuresInARow = 5
 const firstPauseMs = 2_000
 // Upstream's return is seen at the latest then.
-const longestPauseMs = 25_000
+const maxPauseMs = 25_000
 
-export type Circuits = ReturnType<typeof createCircuits>
+export type CircuitBreakers = ReturnType<typeof createCircuitBreakers>
 
 /**
  * A circuit for each endpoint: after five failures in a row nothing is asked for a while, then one call tries. What
  * upstream refuses in order (401, 402, 429) is no failure here.
  */
-export function createCircuits(meter: Pick<Meter, 'breakerOpen'>) {
-  const circuits = Object.fromEntries(askedEndpoints.map((endpoint) => [endpoint, createCircuit()]))
-  const of = (endpoint: Endpoint) => circuits[endpoint] as Circuit
-  for (const endpoint of askedEndpoints) {
-    const show = () => meter.breakerOpen.set({ breaker: endpoint }, of(endpoint).state() === 'closed' ? 0 : 1)
-    of(endpoint).policy.onStateChange(show)
-    show()
+export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen'>) {
+  const breakers = Object.fromEntries(dataEndpoints.map((endpoint) => [endpoint, createCircuitBreaker()]))
+  const of = (endpoint: Endpoint) => breakers[endpoint] as CircuitBreaker
+  for (const endpoint of dataEndpoints) {
+    const updateGauge = () => metrics.breakerOpen.set({ breaker: endpoint }, of(endpoint).state() === 'closed' ? 0 : 1)
+    of(endpoint).policy.onStateChange(updateGauge)
+    updateGauge()
   }
 
   /** Refuses at once while the circuit is open, or while another call tries whether it may be closed. */
-  const guard: Layer = (ask) => async (question, call) => {
-    const { state, pauseLeftMs } = of(question.endpoint)
-    if (state() === 'half-open' || pauseLeftMs() > 0) throw refused(pauseLeftMs())
-    return ask(question, call)
+  const failFast: Layer = (fetch) => async (request, context) => {
+    const { state, pauseLeftMs } = of(request.endpoint)
+    if (state() === 'half-open' || pauseLeftMs() > 0) throw circuitOpen(pauseLeftMs())
+    return fetch(request, context)
   }
 
   /** Next to the call itself: the circuit would take a refusal in between for an answer of upstream's. */
-  const watch: Layer = (ask) =>
-    guard((question, call) => of(question.endpoint).policy.execute(() => ask(question, call)))
+  const execute: Layer = (fetch) =>
+    failFast((request, context) => of(request.endpoint).policy.execute(() => fetch(request, context)))
   return {
-    guard,
-    watch,
+    failFast,
+    execute,
     states: () => ({
       film: of('film').state(),
       search: of('search').state(),
@@ -52,14 +52,14 @@ export function createCircuits(meter: Pick<Meter, 'breakerOpen'>) {
   }
 }
 
-type Circuit = ReturnType<typeof createCircuit>
+type CircuitBreaker = ReturnType<typeof createCircuitBreaker>
 
-function createCircuit() {
+function createCircuitBreaker() {
   let until = 0
   const policy: CircuitBreakerPolicy = circuitBreaker(handleWhen(isFailure), {
     breaker: new ConsecutiveBreaker(failuresInARow),
     halfOpenAfter: new DelegateBackoff(({ attempt }) => {
-      const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (attempt - 1))
+      const pause = Math.min(maxPauseMs, firstPauseMs * 2 ** (attempt - 1))
       until = Date.now() + pause
       return pause
     }),
@@ -79,6 +79,6 @@ function isFailure(error: unknown): boolean {
   return ['server_error', 'timeout', 'connection', 'bad_response'].includes(error.outcome)
 }
 
-function refused(pauseLeftMs: number) {
+function circuitOpen(pauseLeftMs: number) {
   return refusal('upstream_unavailable', pauseLeftMs / 1000, 'the circuit is open')
 }

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import { type Failed, UpstreamFailure } from '../failures.ts'
-import type { Meter } from '../metrics.ts'
-import { type Answer, type Call, type Layer, type Question, timeLeft } from '../request.ts'
+import type { GatewayMetrics } from '../metrics.ts'
+import { type CallContext, type Layer, timeLeft, type UpstreamRequest, type UpstreamResponse } from '../request.ts'
 import type { LeaseRepository } from '../store/leases.ts'
-import type { AnswerRepository } from '../store/responses.ts'
-import { read } from './cache.ts'
+import type { ResponseRepository } from '../store/responses.ts'
+import { parseStored } from './cache.ts'
 
 interface Options {
-  answers: AnswerRepository
+  responses: ResponseRepository
   leases: LeaseRepository
-  meter: Pick<Meter, 'joined'>
+  metrics: Pick<GatewayMetrics, 'coalesced'>
   /** How long a replica that has died keeps the others waiting; one that lives renews it. */
   leaseMs: number
 }
@@ -22,43 +22,50 @@ const pollMs = 200
  * Equal questions of all replicas at one time are asked once: by who holds the lease, while the others wait for what
  * it keeps. When upstream fails it, all who waited get that failure; when it dies or may not ask, another one asks.
  */
-export function leased({ answers, leases, meter, leaseMs }: Options): Layer {
+export function sharedFlight({ responses, leases, metrics, leaseMs }: Options): Layer {
   /** What has been kept since the caller looked. */
-  async function newer<T>(question: Question<T>, call: Call): Promise<Answer<T> | undefined> {
-    const found = await answers.find(question.path)
-    if (!found || (call.seen && found.fetchedAt <= call.seen)) return undefined
-    const answer = read(question, found)
-    return answer && { ...answer, via: call.seen ? 'expired' : 'miss', collapsed: true }
+  async function findNewer<T>(
+    request: UpstreamRequest<T>,
+    context: CallContext,
+  ): Promise<UpstreamResponse<T> | undefined> {
+    const found = await responses.find(request.path)
+    if (!found || (context.newerThan && found.fetchedAt <= context.newerThan)) return undefined
+    const response = parseStored(request, found)
+    return response && { ...response, via: context.newerThan ? 'revalidated' : 'miss', collapsed: true }
   }
 
-  return (ask) => {
-    async function lead<T>(question: Question<T>, call: Call, holder: string): Promise<Answer<T>> {
-      const { path } = question
-      const beat = setInterval(() => void leases.extend(path, holder, leaseMs).catch(() => {}), leaseMs / 3)
+  return (fetch) => {
+    async function lead<T>(
+      request: UpstreamRequest<T>,
+      context: CallContext,
+      holder: string,
+    ): Promise<UpstreamResponse<T>> {
+      const { path } = request
+      const heartbeat = setInterval(() => void leases.extend(path, holder, leaseMs).catch(() => {}), leaseMs / 3)
       try {
-        const answer = (await newer(question, call)) ?? (await ask(question, call))
-        if (answer.collapsed) meter.joined.inc({ endpoint: question.endpoint, scope: 'replica' })
+        const response = (await findNewer(request, context)) ?? (await fetch(request, context))
+        if (response.collapsed) metrics.coalesced.inc({ endpoint: request.endpoint, scope: 'replica' })
         // It has been kept: without the database the others find it when the lease is over.
         await leases.release(path, holder).catch(() => {})
-        return answer
+        return response
       } catch (error) {
         // It ends by itself if the database is gone.
         await leases.release(path, holder, failureOf(error)).catch(() => {})
         throw error
       } finally {
-        clearInterval(beat)
+        clearInterval(heartbeat)
       }
     }
 
-    return async (question, call) => {
+    return async (request, context) => {
       const holder = randomUUID()
       let leader: string | undefined
-      while (timeLeft(call) > 0) {
-        const row = leader === undefined ? undefined : await leases.find(question.path)
-        if (row?.failure && row.holder === leader) throw shared(row.failure, row.retryAfter)
-        if (!row?.held && (await leases.take(question.path, holder, leaseMs))) return lead(question, call, holder)
-        leader = row?.holder ?? (await leases.find(question.path))?.holder
-        await leases.untilReleased(question.path, Math.min(pollMs, timeLeft(call)))
+      while (timeLeft(context) > 0) {
+        const row = leader === undefined ? undefined : await leases.find(request.path)
+        if (row?.failure && row.holder === leader) throw sharedFailure(row.failure, row.retryAfter)
+        if (!row?.isHeld && (await leases.take(request.path, holder, leaseMs))) return lead(request, context, holder)
+        leader = row?.holder ?? (await leases.find(request.path))?.holder
+        await leases.untilReleased(request.path, Math.min(pollMs, timeLeft(context)))
       }
       if (leader === undefined) throw new AppError('database_unavailable')
       throw new UpstreamFailure('timeout', new Error('another replica asked, and did not end in time'))
@@ -72,6 +79,6 @@ function failureOf(error: unknown) {
   return { outcome: error.outcome, retryAfter: error.retryAfterSeconds ?? null }
 }
 
-function shared(outcome: Failed, retryAfter: number | null): UpstreamFailure {
+function sharedFailure(outcome: Failed, retryAfter: number | null): UpstreamFailure {
   return new UpstreamFailure(outcome, new Error('another replica asked, and failed'), retryAfter ?? undefined)
 }

@@ -1,37 +1,37 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
-import { kinopoiskAnswers as answers } from '../../db/schema/kinopoisk.ts'
+import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
 import { favourites } from '../../db/schema/lists.ts'
 import { AppError } from '../../errors.ts'
 import { paths } from '../endpoints.ts'
 import { UpstreamFailure } from '../failures.ts'
-import type { Meter } from '../metrics.ts'
+import type { GatewayMetrics } from '../metrics.ts'
 
 interface Options {
   db: Db
-  meter: Pick<Meter, 'refreshes'>
+  metrics: Pick<GatewayMetrics, 'refreshes'>
   now(): Date
   /** Asks for the film's details anew, paid by the refresh share. */
-  renew(filmId: number): Promise<unknown>
+  refresh(filmId: number): Promise<unknown>
 }
 
 const candidates = 20
 const pauseAfterFailureMs = 3_600_000
 
 /** Renews the details of favourites one at a time: those that nothing is kept of first, then the longest unasked of the expired. */
-export function createRenewals({ db, meter, now, renew }: Options) {
+export function createFavouritesPrefetch({ db, metrics, now, refresh }: Options) {
   // A film that upstream fails on must not keep the others waiting.
   const failed = new Map<number, number>()
 
   async function findDue(): Promise<number | undefined> {
     for (const [id, at] of failed) if (at + pauseAfterFailureMs < now().getTime()) failed.delete(id)
-    const path = sql`${paths.film} || kept.film_id`
+    const path = sql`${paths.film} || favourite.film_id`
     const rows = await db.execute<{ film_id: number }>(sql`
-      select kept.film_id
-      from (select distinct film_id from ${favourites} where film_id <= 10000000) as kept
-      left join ${answers} on ${answers.path} = ${path}
-      where ${answers.expires_at} is null or ${answers.expires_at} < ${now().toISOString()}
-      order by ${answers.fetched_at} nulls first, kept.film_id
+      select favourite.film_id
+      from (select distinct film_id from ${favourites} where film_id <= 10000000) as favourite
+      left join ${responses} on ${responses.path} = ${path}
+      where ${responses.expires_at} is null or ${responses.expires_at} < ${now().toISOString()}
+      order by ${responses.fetched_at} nulls first, favourite.film_id
       limit ${candidates + failed.size}`)
     return rows.map((row) => row.film_id).find((id) => !failed.has(id))
   }
@@ -41,13 +41,13 @@ export function createRenewals({ db, meter, now, renew }: Options) {
     const id = await findDue()
     if (id === undefined) return false
     try {
-      await renew(id)
-      meter.refreshes.inc({ trigger: 'scheduled', outcome: 'ok' })
+      await refresh(id)
+      metrics.refreshes.inc({ trigger: 'scheduled', outcome: 'ok' })
     } catch (error) {
       if (!(error instanceof AppError)) throw error
       if (error instanceof UpstreamFailure) failed.set(id, now().getTime())
       const outcome = error instanceof UpstreamFailure ? 'failed' : 'refused'
-      meter.refreshes.inc({ trigger: 'scheduled', outcome })
+      metrics.refreshes.inc({ trigger: 'scheduled', outcome })
     }
     return true
   }

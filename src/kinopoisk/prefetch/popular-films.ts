@@ -1,14 +1,14 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
-import { kinopoiskAnswers as answers } from '../../db/schema/kinopoisk.ts'
-import { listQuestion, paths } from '../endpoints.ts'
+import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
+import { listRequest, paths } from '../endpoints.ts'
 import { UpstreamFailure } from '../failures.ts'
 
 interface Options {
   db: Db
   now(): Date
   /** Asks for a page, paid by the refresh share. */
-  ask(year: number, page: number): Promise<unknown>
+  fetchPage(year: number, page: number): Promise<unknown>
 }
 
 const firstYear = 1920
@@ -19,10 +19,10 @@ const pauseAfterFailureMs = 3_600_000
  * Gets to know the films that are asked for most, 20 with a call: of every year the most voted, the first pages of all
  * years before the second ones. What has been asked already is told by the kept answers.
  */
-export function createSurvey({ db, now, ask }: Options) {
+export function createPopularFilmsPrefetch({ db, now, fetchPage }: Options) {
   // A page that upstream fails on must not keep the others waiting.
   const failed = new Map<string, number>()
-  let learning = false
+  let bootstrapping = false
 
   /** A page of which nothing is kept, or else one that has expired. */
   async function findDue() {
@@ -30,15 +30,15 @@ export function createSurvey({ db, now, ask }: Options) {
     const rows = await db.execute<{ path: string; fresh: boolean; pages: number | null }>(sql`
       select path, expires_at > ${now().toISOString()} as fresh,
         case when path like '%&page=1' then (body::json->>'totalPages')::int end as pages
-      from ${answers} where path like ${`${paths.list}%`}`)
-    const kept = new Map(rows.map((row) => [row.path, row]))
+      from ${responses} where path like ${`${paths.list}%`}`)
+    const stored = new Map(rows.map((row) => [row.path, row]))
     let expired: { year: number; page: number } | undefined
     for (let page = 1; page <= maxPages; page += 1) {
       for (let year = now().getFullYear(); year >= firstYear; year -= 1) {
-        if (page > 1 && page > (kept.get(listQuestion(year, 1).path)?.pages ?? 0)) continue
-        const { path } = listQuestion(year, page)
+        if (page > 1 && page > (stored.get(listRequest(year, 1).path)?.pages ?? 0)) continue
+        const { path } = listRequest(year, page)
         if (failed.has(path)) continue
-        const found = kept.get(path)
+        const found = stored.get(path)
         if (!found) return { year, page, isNew: true }
         if (!found.fresh) expired ??= { year, page }
       }
@@ -48,17 +48,17 @@ export function createSurvey({ db, now, ask }: Options) {
 
   return {
     /** True while there are pages that have never been asked for; as of the last step. */
-    isLearning: () => learning,
+    isBootstrapping: () => bootstrapping,
 
     /** Asks for one page, if one is due. Rejects as `ask` does. */
-    async step(): Promise<void> {
+    async fetchNext(): Promise<void> {
       const due = await findDue()
-      learning = due?.isNew ?? false
+      bootstrapping = due?.isNew ?? false
       if (!due) return
       try {
-        await ask(due.year, due.page)
+        await fetchPage(due.year, due.page)
       } catch (error) {
-        if (error instanceof UpstreamFailure) failed.set(listQuestion(due.year, due.page).path, now().getTime())
+        if (error instanceof UpstreamFailure) failed.set(listRequest(due.year, due.page).path, now().getTime())
         throw error
       }
     },

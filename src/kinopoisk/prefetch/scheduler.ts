@@ -1,33 +1,40 @@
 import type { Db } from '../../db/connect.ts'
 import { AppError } from '../../errors.ts'
-import type { Meter } from '../metrics.ts'
-import { createRenewals } from './favourites.ts'
-import { createSurvey } from './popular-films.ts'
+import type { GatewayMetrics } from '../metrics.ts'
+import { createFavouritesPrefetch } from './favourites.ts'
+import { createPopularFilmsPrefetch } from './popular-films.ts'
 
 interface Options {
   db: Db
-  meter: Pick<Meter, 'refreshes'>
+  metrics: Pick<GatewayMetrics, 'refreshes'>
   now(): Date
   everyMs: number
-  askFilm(id: number): Promise<unknown>
+  fetchFilm(id: number): Promise<unknown>
   /** A page of a year's most voted films. */
-  askPage(year: number, page: number): Promise<unknown>
-  inBackground(work: Promise<void>): void
-  unforeseen(error: unknown): void
+  fetchPage(year: number, page: number): Promise<unknown>
+  runInBackground(work: Promise<void>): void
+  onUnexpected(error: unknown): void
 }
 
 /** What is asked though nobody waits for it, one call at a time: expired favourites, then the survey of films. */
-export function createUnasked({ askFilm, askPage, everyMs, inBackground, unforeseen, ...rest }: Options) {
-  const renewNext = createRenewals({ ...rest, renew: askFilm })
-  const survey = createSurvey({ ...rest, ask: askPage })
+export function createPrefetchScheduler({
+  fetchFilm,
+  fetchPage,
+  everyMs,
+  runInBackground,
+  onUnexpected,
+  ...rest
+}: Options) {
+  const refreshFavourite = createFavouritesPrefetch({ ...rest, refresh: fetchFilm })
+  const popularFilms = createPopularFilmsPrefetch({ ...rest, fetchPage })
 
-  async function next(): Promise<void> {
+  async function runNext(): Promise<void> {
     try {
-      if (!(await renewNext())) await survey.step()
+      if (!(await refreshFavourite())) await popularFilms.fetchNext()
     } catch (error) {
-      if (!(error instanceof AppError)) unforeseen(error)
+      if (!(error instanceof AppError)) onUnexpected(error)
     }
   }
-  const timer = setInterval(() => inBackground(next()), everyMs).unref()
-  return { isLearning: survey.isLearning, close: () => clearInterval(timer) }
+  const timer = setInterval(() => runInBackground(runNext()), everyMs).unref()
+  return { isBootstrapping: popularFilms.isBootstrapping, close: () => clearInterval(timer) }
 }

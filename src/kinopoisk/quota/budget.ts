@@ -1,12 +1,12 @@
 import type { Db } from '../../db/connect.ts'
-import { accountQuestion } from '../endpoints.ts'
-import { type Meter, measured } from '../metrics.ts'
-import { type Ask, compose } from '../request.ts'
-import { createAccount } from './key-account-poller.ts'
-import { createAccountRepository } from './key-accounts.ts'
+import { accountRequest } from '../endpoints.ts'
+import { type GatewayMetrics, withMetrics } from '../metrics.ts'
+import { compose, type UpstreamFetch } from '../request.ts'
+import { createKeyAccountPoller } from './key-account-poller.ts'
+import { createKeyAccountRepository } from './key-accounts.ts'
 import { createLedger, hashKey } from './ledger.ts'
 import { createQuota } from './quota.ts'
-import { createLimiter } from './rate-limiter.ts'
+import { createRateLimiter } from './rate-limiter.ts'
 import { createRateRepository } from './rate-windows.ts'
 import { createUsage } from './usage.ts'
 
@@ -17,30 +17,30 @@ export interface BudgetOptions {
   /** The time zone whose midnight ends the quota's day. */
   resetTz: string
   timeoutMs: number
-  isLearning?: () => boolean
+  isBootstrapping?: () => boolean
 }
 
-interface Edges {
+interface Dependencies {
   db: Db
   /** Upstream, without any layer. */
-  ask: Ask
-  meter: Meter
+  fetch: UpstreamFetch
+  metrics: GatewayMetrics
   warn: (error: unknown, message: string) => void
 }
 
 /** What the API key allows: so many calls a day and a second, over all replicas that share it. */
 export function createBudget(
-  { apiKey, dailyQuota, resetTz, timeoutMs, isLearning }: BudgetOptions,
-  { db, ask, meter, warn }: Edges,
+  { apiKey, dailyQuota, resetTz, timeoutMs, isBootstrapping }: BudgetOptions,
+  { db, fetch, metrics, warn }: Dependencies,
 ) {
   const keyHash = hashKey(apiKey)
-  const ledger = createLedger(db, { keyHash, resetTz, configured: dailyQuota, isLearning })
-  const accounts = createAccountRepository(db, { keyHash, resetTz })
-  const quota = createQuota({ ledger, accounts, meter, warn })
-  const limiter = createLimiter(createRateRepository(db, keyHash), meter)
-  const account = createAccount({
-    ask: compose(ask, [limiter.limited, measured(meter)]),
-    question: accountQuestion(apiKey),
+  const ledger = createLedger(db, { keyHash, resetTz, configured: dailyQuota, isBootstrapping })
+  const accounts = createKeyAccountRepository(db, { keyHash, resetTz })
+  const quota = createQuota({ ledger, accounts, metrics, warn })
+  const limiter = createRateLimiter(createRateRepository(db, keyHash), metrics)
+  const account = createKeyAccountPoller({
+    fetch: compose(fetch, [limiter.limited, withMetrics(metrics)]),
+    request: accountRequest(apiKey),
     accounts,
     ledger,
     quota,
@@ -49,10 +49,10 @@ export function createBudget(
   })
   return {
     /** Refuse at once what would be refused in the end. */
-    guards: [quota.guard, limiter.guard],
+    beforeQueue: [quota.failFast, limiter.failFast],
     /** Around every call that upstream counts. A call is paid before it waits for its turn: behind its turn nothing may delay it. */
-    layers: [quota.guard, limiter.placed, quota.paid, limiter.limited, quota.unblocked],
-    usage: createUsage({ look: quota.look, meter }),
+    onTurn: [quota.failFast, limiter.reserveSlot, quota.charged, limiter.limited, quota.recheckBlocked],
+    usage: createUsage({ refreshBalance: quota.refreshBalance, metrics }),
     start: account.start,
     close: account.close,
   }

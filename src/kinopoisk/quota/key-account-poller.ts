@@ -1,17 +1,17 @@
 import { AppError } from '../../errors.ts'
 import { UpstreamFailure } from '../failures.ts'
-import type { Ask, Question } from '../request.ts'
-import type { AccountAnswer } from '../schemas.ts'
-import type { AccountRepository } from './key-accounts.ts'
+import type { UpstreamFetch, UpstreamRequest } from '../request.ts'
+import type { AccountResponse } from '../schemas.ts'
+import type { KeyAccountRepository } from './key-accounts.ts'
 import type { Ledger } from './ledger.ts'
 import type { Quota } from './quota.ts'
 
 interface Options {
-  ask: Ask
-  question: Question<AccountAnswer>
-  accounts: AccountRepository
+  fetch: UpstreamFetch
+  request: UpstreamRequest<AccountResponse>
+  accounts: KeyAccountRepository
   ledger: Pick<Ledger, 'reconcile'>
-  quota: Pick<Quota, 'heed' | 'look' | 'isPressing'>
+  quota: Pick<Quota, 'recordFailure' | 'refreshBalance' | 'needsRecheck'>
   timeoutMs: number
   warn: (error: unknown, message: string) => void
   /** How often this process looks whether upstream is to be asked. */
@@ -19,27 +19,36 @@ interface Options {
 }
 
 // Whether it is due is told by the database, to one of the replicas.
-const lookMs = 15 * 60_000
+const refreshMs = 15 * 60_000
 
 /** Asks upstream about the key's account, rarely: what it allows a day, what it has counted, whether a block is over. */
-export function createAccount({ ask, question, accounts, ledger, quota, timeoutMs, warn, everyMs = 5_000 }: Options) {
+export function createKeyAccountPoller({
+  fetch,
+  request,
+  accounts,
+  ledger,
+  quota,
+  timeoutMs,
+  warn,
+  everyMs = 5_000,
+}: Options) {
   let timer: NodeJS.Timeout | undefined
-  let lookAt = 0
+  let refreshAt = 0
   let checking = false
 
   async function check(rest: '1 min' | '15 min' | '3 h'): Promise<void> {
     const claimed = await accounts.claim(rest)
     if (!claimed) return
     try {
-      const { value } = await ask(question, { purpose: 'refresh', deadline: performance.now() + timeoutMs })
+      const { value } = await fetch(request, { purpose: 'refresh', deadline: performance.now() + timeoutMs })
       if (!value) return
       const { limit, left } = allowance(value)
       // While it is blocked no call is under way.
       await ledger.reconcile(value.dailyQuota.used, { quiet: claimed.blocked })
-      if (await accounts.learn({ limit, left })) await quota.look()
+      if (await accounts.update({ limit, left })) await quota.refreshBalance()
     } catch (error) {
       if (!(error instanceof AppError)) throw error
-      if (error instanceof UpstreamFailure) await quota.heed(error)
+      if (error instanceof UpstreamFailure) await quota.recordFailure(error)
     }
   }
 
@@ -48,10 +57,10 @@ export function createAccount({ ask, question, accounts, ledger, quota, timeoutM
     if (checking) return
     checking = true
     try {
-      if (starting || quota.isPressing()) await quota.look()
-      else if (performance.now() < lookAt) return
-      lookAt = performance.now() + lookMs
-      const rest = quota.isPressing() ? '15 min' : '3 h'
+      if (starting || quota.needsRecheck()) await quota.refreshBalance()
+      else if (performance.now() < refreshAt) return
+      refreshAt = performance.now() + refreshMs
+      const rest = quota.needsRecheck() ? '15 min' : '3 h'
       await check(starting ? '1 min' : rest)
     } catch (error) {
       warn(error, 'the account of the Kinopoisk key could not be checked')
@@ -73,7 +82,7 @@ export function createAccount({ ask, question, accounts, ledger, quota, timeoutM
 }
 
 /** Calls a day, -1 without limit: no more than what is left of the total quota. */
-function allowance({ dailyQuota, totalQuota }: AccountAnswer): { limit: number; left: boolean } {
+function allowance({ dailyQuota, totalQuota }: AccountResponse): { limit: number; left: boolean } {
   const daily = dailyQuota.value < 0 ? Number.POSITIVE_INFINITY : dailyQuota.value
   const rest = totalQuota.value < 0 ? Number.POSITIVE_INFINITY : Math.max(0, totalQuota.value - totalQuota.used)
   const limit = Math.min(daily, dailyQuota.used + rest)

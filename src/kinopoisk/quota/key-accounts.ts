@@ -3,7 +3,7 @@ import type { Db } from '../../db/connect.ts'
 import { kinopoiskAccounts as accounts } from '../../db/schema/kinopoisk.ts'
 
 /** What is known of the key's account, over all replicas: what upstream told of it, and why no call is made. */
-export function createAccountRepository(db: Db, { keyHash, resetTz }: { keyHash: string; resetTz: string }) {
+export function createKeyAccountRepository(db: Db, { keyHash, resetTz }: { keyHash: string; resetTz: string }) {
   const now = sql`clock_timestamp()`
   const midnight = sql`(date_trunc('day', ${now} at time zone ${resetTz}::text) + interval '1 day')
     at time zone ${resetTz}::text`
@@ -40,7 +40,7 @@ export function createAccountRepository(db: Db, { keyHash, resetTz }: { keyHash:
     },
 
     /** What upstream told of the account. True when that ended a block. */
-    async learn({ limit, left }: { limit: number; left: boolean }): Promise<boolean> {
+    async update({ limit, left }: { limit: number; left: boolean }): Promise<boolean> {
       await db.update(accounts).set({ daily_limit: limit }).where(eq(accounts.key_hash, keyHash))
       // A call that was refused since is newer than what was told.
       const cleared = await db
@@ -59,4 +59,4 @@ export function createAccountRepository(db: Db, { keyHash, resetTz }: { keyHash:
   }
 }
 
-export type AccountRepository = ReturnType<typeof createAccountRepository>
+export type KeyAccountRepository = ReturnType<typeof createKeyAccountRepository>

@@ -11,16 +11,16 @@ export interface LedgerOptions {
   configured: number | undefined
   resetTz: string
   /** Whether refresh may spend as much as the survey needs. */
-  isLearning?: (() => boolean) | undefined
+  isBootstrapping?: (() => boolean) | undefined
 }
 
-export type Spender = Purpose | 'outside'
-export const spenders = [...purposes, 'outside'] as const
+export type QuotaConsumer = Purpose | 'outside'
+export const quotaConsumers = [...purposes, 'outside'] as const
 
 export interface Balance {
   /** Calls a day; -1 is no limit. */
   limit: number
-  spent: Record<Spender, number>
+  spent: Record<QuotaConsumer, number>
   resetsAt: Date
   resetsInSeconds: number
   blocked: { reason: 'quota' | 'key'; since: Date; until: Date | null } | null
@@ -28,13 +28,13 @@ export interface Balance {
 }
 
 // What a free key has; until upstream has told.
-const usualLimit = 500
+const defaultLimit = 500
 // Of the day's quota; the rest is for those who wait.
 const shares = { refresh: 0.15, import: 0.05 }
 // While most of the films that will be asked for are not known yet: a page of the survey tells of 20.
-const learningShare = 0.5
+const bootstrapShare = 0.5
 // What refresh and import have left by then is given to those who wait, little by little.
-const heldUntil = 0.75
+const reservedUntil = 0.75
 const slack = 20
 
 export function hashKey(apiKey: string): string {
@@ -42,9 +42,9 @@ export function hashKey(apiKey: string): string {
 }
 
 /** What is spent of the day's quota, over all replicas, by the database's clock. */
-export function createLedger(db: Db, { keyHash, configured, resetTz, isLearning }: LedgerOptions) {
-  const refreshShare = () => (isLearning?.() ? learningShare : shares.refresh)
-  const column = (purpose: Spender) => sql.identifier(purpose)
+export function createLedger(db: Db, { keyHash, configured, resetTz, isBootstrapping }: LedgerOptions) {
+  const refreshShare = () => (isBootstrapping?.() ? bootstrapShare : shares.refresh)
+  const column = (purpose: QuotaConsumer) => sql.identifier(purpose)
   // Bounds of the day by the clock of the zone: a day of its summer time has 23 or 25 hours.
   const today = sql`
     moment as materialized (select clock_timestamp() as now),
@@ -57,8 +57,8 @@ export function createLedger(db: Db, { keyHash, configured, resetTz, isLearning 
     terms as materialized (
       select now, day, ends, checked_at,
         (extract(epoch from now - starts) / extract(epoch from ends - starts))::float8 as elapsed,
-        case when daily_limit is null then nullif(${configured ?? usualLimit}::integer, -1)
-          else least(nullif(daily_limit, -1), nullif(${configured ?? -1}::integer, -1)) end as most,
+        case when daily_limit is null then nullif(${configured ?? defaultLimit}::integer, -1)
+          else least(nullif(daily_limit, -1), nullif(${configured ?? -1}::integer, -1)) end as max_calls,
         case when blocked_until > now then blocked end as blocked, blocked_at, blocked_until
       from today left join ${accounts} on ${accounts.key_hash} = ${keyHash}
     )`
@@ -68,18 +68,20 @@ export function createLedger(db: Db, { keyHash, configured, resetTz, isLearning 
      * Takes a call from the day's quota; undefined when it must not be made. What comes back is the day, for `refund`.
      */
     async reserve(purpose: Purpose): Promise<string | undefined> {
-      const nothing = Object.fromEntries(spenders.map((spender) => [spender, sql`0`])) as Record<Spender, SQL>
-      const kept = Object.fromEntries(spenders.map((spender) => [spender, sql`${usage[spender]}`])) as Record<
-        Spender,
+      const nothing = Object.fromEntries(quotaConsumers.map((consumer) => [consumer, sql`0`])) as Record<
+        QuotaConsumer,
         SQL
       >
+      const stored = Object.fromEntries(
+        quotaConsumers.map((consumer) => [consumer, sql`${usage[consumer]}`]),
+      ) as Record<QuotaConsumer, SQL>
       // A row that another one holds is waited for and then read anew, so that equal calls can't both be the last.
       const [row] = await db.execute<{ day: string }>(sql`
         with ${today}
         insert into ${usage} (key_hash, day, ${column(purpose)})
         select ${keyHash}, day, 1 from terms where blocked is null and ${allows(purpose, nothing, refreshShare())}
         on conflict (key_hash, day) do update set ${column(purpose)} = ${usage[purpose]} + 1
-        where (select ${allows(purpose, kept, refreshShare())} from terms)
+        where (select ${allows(purpose, stored, refreshShare())} from terms)
         returning day::text`)
       return row?.day
     },
@@ -92,19 +94,19 @@ export function createLedger(db: Db, { keyHash, configured, resetTz, isLearning 
     },
 
     async read(): Promise<Balance> {
-      const [row] = await db.execute<Record<Spender, number> & BalanceRow>(sql`
+      const [row] = await db.execute<Record<QuotaConsumer, number> & BalanceRow>(sql`
         with ${today}
-        select coalesce(most, -1) as most, blocked, ${ms(sql`blocked_at`)} as since, ${ms(sql`blocked_until`)} as until,
+        select coalesce(max_calls, -1) as max_calls, blocked, ${ms(sql`blocked_at`)} as since, ${ms(sql`blocked_until`)} as until,
           ${ms(sql`checked_at`)} as checked, ${ms(sql`ends`)} as ends, extract(epoch from ends - now)::float8 as seconds,
           ${sql.join(
-            spenders.map((spender) => sql`coalesce(${usage[spender]}, 0) as ${column(spender)}`),
+            quotaConsumers.map((consumer) => sql`coalesce(${usage[consumer]}, 0) as ${column(consumer)}`),
             sql`, `,
           )}
         from terms left join ${usage} on ${usage.key_hash} = ${keyHash} and ${usage.day} = terms.day`)
       if (!row) throw new Error('a select without where has one row')
       const { interactive, refresh, import: imported, outside } = row
       return {
-        limit: row.most,
+        limit: row.max_calls,
         spent: { interactive, refresh, import: imported, outside },
         resetsAt: new Date(row.ends),
         resetsInSeconds: row.seconds,
@@ -132,7 +134,7 @@ export function createLedger(db: Db, { keyHash, configured, resetTz, isLearning 
 export type Ledger = ReturnType<typeof createLedger>
 
 interface BalanceRow extends Record<string, unknown> {
-  most: number
+  max_calls: number
   blocked: 'quota' | 'key' | null
   since: number | null
   until: number | null
@@ -142,19 +144,20 @@ interface BalanceRow extends Record<string, unknown> {
 }
 
 /** Whether the day's row, `spent`, leaves a call for the purpose; over the row `terms`. */
-function allows(purpose: Purpose, spent: Record<Spender, SQL>, refreshShare: number): SQL {
+function allows(purpose: Purpose, spent: Record<QuotaConsumer, SQL>, refreshShare: number): SQL {
   const all = sql`(${spent.interactive} + ${spent.refresh} + ${spent.import} + ${spent.outside})`
-  const share = (of: keyof typeof shares) => sql`round(most * ${of === 'refresh' ? refreshShare : shares[of]}::numeric)`
+  const share = (of: keyof typeof shares) =>
+    sql`round(max_calls * ${of === 'refresh' ? refreshShare : shares[of]}::numeric)`
   const left = (of: keyof typeof shares) => sql`greatest(0, ${share(of)} - ${spent[of]})`
-  const hold = sql`least(1, (1 - elapsed) / ${1 - heldUntil}::float8)`
+  const reservedPart = sql`least(1, (1 - elapsed) / ${1 - reservedUntil}::float8)`
   // Far behind an even spend: a quiet day, whose calls nobody else will need.
-  const quiet = sql`${all} < most * elapsed / 2`
+  const quiet = sql`${all} < max_calls * elapsed / 2`
   const own = {
-    interactive: sql`${all} < most - (${left('refresh')} + ${left('import')}) * ${hold}`,
+    interactive: sql`${all} < max_calls - (${left('refresh')} + ${left('import')}) * ${reservedPart}`,
     refresh: sql`(${spent.refresh} < least(${share('refresh')}, ${share('refresh')} * elapsed + 5) or ${quiet})`,
     import: sql`(${spent.import} < ${share('import')} or ${quiet})`,
   }
-  return sql`(most is null or (${all} < most and ${own[purpose]}))`
+  return sql`(max_calls is null or (${all} < max_calls and ${own[purpose]}))`
 }
 
 /** As a number: the driver and Date read infinity, and each other's text, differently. */

@@ -1,14 +1,14 @@
 import type { AppError } from '../../errors.ts'
 import { refusal, UpstreamFailure } from '../failures.ts'
-import type { Meter } from '../metrics.ts'
+import type { GatewayMetrics } from '../metrics.ts'
 import { type Layer, type Purpose, purposes } from '../request.ts'
-import type { AccountRepository } from './key-accounts.ts'
+import type { KeyAccountRepository } from './key-accounts.ts'
 import type { Balance, Ledger } from './ledger.ts'
 
 interface Options {
   ledger: Ledger
-  accounts: Pick<AccountRepository, 'block'>
-  meter: Pick<Meter, 'quotaRefused'>
+  accounts: Pick<KeyAccountRepository, 'block'>
+  metrics: Pick<GatewayMetrics, 'quotaRefused'>
   warn: (error: unknown, message: string) => void
 }
 
@@ -19,28 +19,28 @@ interface Refusal {
 }
 
 // How long other replicas' news may take to be seen here, and how often the database is asked while calls are refused.
-const rememberedMs = 1_000
+const refusalTtlMs = 1_000
 // For what may change before the day ends: the shares grow with it, and so may the account.
 const soonSeconds = 900
 
 export type Quota = ReturnType<typeof createQuota>
 
 /** Calls are paid from the day's quota before they are made; none is made when it is used up or the key is rejected. */
-export function createQuota({ ledger, accounts, meter, warn }: Options) {
+export function createQuota({ ledger, accounts, metrics, warn }: Options) {
   const refusals = new Map<Purpose, Refusal>()
-  const remember = (purpose: Purpose, error: () => AppError, blocked: boolean) =>
-    refusals.set(purpose, { error, blocked, until: performance.now() + rememberedMs })
+  const keepRefusal = (purpose: Purpose, error: () => AppError, blocked: boolean) =>
+    refusals.set(purpose, { error, blocked, until: performance.now() + refusalTtlMs })
 
-  let pressing = false
-  const forget = () => refusals.clear()
+  let mayHaveEnded = false
+  const clearRefusals = () => refusals.clear()
 
   /** What is known in the database, and from now on here. */
-  async function look(): Promise<Balance> {
+  async function refreshBalance(): Promise<Balance> {
     const balance = await ledger.read()
     // Upstream may have counted less than we paid, as in an outage, or have begun its day later than we did.
-    pressing = balance.blocked !== null || isUsedUp(balance)
-    if (balance.blocked) for (const purpose of purposes) remember(purpose, errorOf(balance), true)
-    else if (isBlocked()) forget()
+    mayHaveEnded = balance.blocked !== null || isUsedUp(balance)
+    if (balance.blocked) for (const purpose of purposes) keepRefusal(purpose, errorOf(balance), true)
+    else if (isBlocked()) clearRefusals()
     return balance
   }
 
@@ -50,24 +50,24 @@ export function createQuota({ ledger, accounts, meter, warn }: Options) {
   }
 
   async function refuse(purpose: Purpose): Promise<never> {
-    const balance = await look()
+    const balance = await refreshBalance()
     const error = errorOf(balance)
-    if (!balance.blocked) remember(purpose, error, false)
+    if (!balance.blocked) keepRefusal(purpose, error, false)
     throw counted(purpose, error())
   }
 
   function counted(purpose: Purpose, error: AppError): AppError {
-    if (error.code === 'upstream_quota_exhausted') meter.quotaRefused.inc({ purpose })
+    if (error.code === 'upstream_quota_exhausted') metrics.quotaRefused.inc({ purpose })
     return error
   }
 
   /** Acts on what upstream said of the quota or the key, for all replicas. The failure, with how long that will last. */
-  async function heed(failure: UpstreamFailure): Promise<UpstreamFailure> {
+  async function recordFailure(failure: UpstreamFailure): Promise<UpstreamFailure> {
     const reason = blockOf(failure)
     if (!reason) return failure
     try {
       if (await accounts.block(reason)) warn(failure, `Kinopoisk is not asked any more: ${reasons[reason]}`)
-      const balance = await look()
+      const balance = await refreshBalance()
       return balance.blocked ? new UpstreamFailure(failure.outcome, failure.cause, secondsOf(balance)) : failure
     } catch (error) {
       warn(error, `it could not be noted that Kinopoisk is not to be asked any more: ${reasons[reason]}`)
@@ -76,38 +76,38 @@ export function createQuota({ ledger, accounts, meter, warn }: Options) {
   }
 
   /** Refuses at once what has just been refused. */
-  const guard: Layer = (ask) => async (question, call) => {
-    const known = refusals.get(call.purpose)
-    if (known && performance.now() < known.until) throw counted(call.purpose, known.error())
-    return ask(question, call)
+  const failFast: Layer = (fetch) => async (request, context) => {
+    const known = refusals.get(context.purpose)
+    if (known && performance.now() < known.until) throw counted(context.purpose, known.error())
+    return fetch(request, context)
   }
 
-  const paid: Layer = (ask) => async (question, call) => {
+  const charged: Layer = (fetch) => async (request, context) => {
     const wasBlocked = isBlocked()
-    const day = await ledger.reserve(call.purpose)
-    if (day === undefined) return refuse(call.purpose)
+    const day = await ledger.reserve(context.purpose)
+    if (day === undefined) return refuse(context.purpose)
     // What has been learnt since is newer than the payment.
-    if (wasBlocked) forget()
+    if (wasBlocked) clearRefusals()
     try {
-      return await ask(question, call)
+      return await fetch(request, context)
     } catch (error) {
-      if (error instanceof UpstreamFailure && !error.unsent) throw await heed(error)
-      await ledger.refund(call.purpose, day).catch(() => {})
+      if (error instanceof UpstreamFailure && !error.unsent) throw await recordFailure(error)
+      await ledger.refund(context.purpose, day).catch(() => {})
       throw error
     }
   }
 
   /** Refuses what has been paid and waited for its turn, when upstream has refused another call meanwhile. */
-  const unblocked: Layer = (ask) => async (question, call) => {
-    const known = refusals.get(call.purpose)
-    if (known?.blocked) throw counted(call.purpose, known.error())
-    return ask(question, call)
+  const recheckBlocked: Layer = (fetch) => async (request, context) => {
+    const known = refusals.get(context.purpose)
+    if (known?.blocked) throw counted(context.purpose, known.error())
+    return fetch(request, context)
   }
 
   /** Upstream may soon tell that calls can be made again. */
-  const isPressing = () => pressing
+  const needsRecheck = () => mayHaveEnded
 
-  return { guard, paid, unblocked, heed, look, isBlocked, isPressing }
+  return { failFast, charged, recheckBlocked, recordFailure, refreshBalance, isBlocked, needsRecheck }
 }
 
 const reasons = { quota: 'the quota is used up', key: 'the API key is rejected' }

@@ -8,7 +8,7 @@ export type Rate = keyof typeof callsPerSecond
 
 /** Longer than upstream's second: two calls may be nearer to each other when they arrive than when they were let through. */
 export const windowMs = 1_200
-const longestPauseSeconds = 60
+const maxPauseSeconds = 60
 
 /** When the last calls were let through, over all replicas, by the database's clock. */
 export function createRateRepository(db: Db, keyHash: string) {
@@ -25,13 +25,13 @@ export function createRateRepository(db: Db, keyHash: string) {
 
   async function tryOnce(rate: Rate): Promise<number | undefined> {
     const counted = names.filter((name) => name === 'overall' || name === rate)
-    const pause = sql`case when paused_until <= now + ${longestPauseSeconds} * interval '1 second' then paused_until end`
+    const pause = sql`case when paused_until <= now + ${maxPauseSeconds} * interval '1 second' then paused_until end`
     // The clock is read behind the lock: a turn that was waited for is not of the past.
     const [row] = await db.execute<{ wait: number }>(sql`
-      with held as materialized (select * from ${rates} where key_hash = ${keyHash} for update),
-      told as materialized (select held.*, clock_timestamp() as now from held),
+      with locked as materialized (select * from ${rates} where key_hash = ${keyHash} for update),
+      timed as materialized (select locked.*, clock_timestamp() as now from locked),
       due as materialized (
-        select told.*, greatest(now, ${pause}, ${sql.join(counted.map(waits), sql`, `)}) as at from told
+        select timed.*, greatest(now, ${pause}, ${sql.join(counted.map(waits), sql`, `)}) as at from timed
       ),
       granted as (
         update ${rates} set ${sql.join(counted.map(pushed), sql`, `)}
@@ -52,7 +52,7 @@ export function createRateRepository(db: Db, keyHash: string) {
 
     /** Lets nothing through for a time. */
     async pause(seconds: number): Promise<void> {
-      const until = sql`clock_timestamp() + ${Math.min(seconds, longestPauseSeconds)} * interval '1 second'`
+      const until = sql`clock_timestamp() + ${Math.min(seconds, maxPauseSeconds)} * interval '1 second'`
       await db
         .insert(rates)
         .values({ key_hash: keyHash, paused_until: until })

@@ -51,7 +51,7 @@ export function createLeaseRepository({ db, sql: driver }: Database) {
           holder: leases.holder,
           failure: leases.failure,
           retryAfter: leases.retry_after,
-          held: sql<boolean>`${leases.expires_at} > clock_timestamp()`,
+          isHeld: sql<boolean>`${leases.expires_at} > clock_timestamp()`,
         })
         .from(leases)
         .where(eq(leases.path, path))

@@ -1,7 +1,7 @@
 import { AppError, inputFault } from '../../errors.ts'
 import type { Wire } from '../../http/json-payload.ts'
-import type { Gateway, Told } from '../../kinopoisk/gateway.ts'
-import type { KinopoiskFilm, News } from '../../kinopoisk/normalise.ts'
+import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
+import type { Discovery, KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
 import type { KeptMovie, MovieShelf } from './cache.ts'
 import type { Marks } from './list-membership.ts'
@@ -20,7 +20,7 @@ interface Dependencies {
   searches: SearchShelf
   marks: { bothAtHand(userId: number): Marks | undefined; both(userId: number): Promise<Marks> }
   searchLocally: LocalSearch
-  kinopoisk: Pick<Gateway, 'film' | 'filmAtHand' | 'refreshFilm' | 'search' | 'searchAtHand' | 'instead'>
+  kinopoisk: Pick<Gateway, 'film' | 'cachedFilm' | 'refreshFilm' | 'search' | 'cachedSearch' | 'fallback'>
 }
 
 export function createMovieService({ movies, shelf, searches, marks, searchLocally, kinopoisk }: Dependencies) {
@@ -46,7 +46,7 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
       const movie = error instanceof AppError ? await shelf.find(id) : undefined
       if (!(error instanceof AppError) || !movie) throw error
       const syncedAt = movie.syncedAt === undefined ? undefined : new Date(movie.syncedAt)
-      const told = kinopoisk.instead(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code)
+      const told = kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code)
       return { movie, told }
     }
   }
@@ -69,13 +69,13 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
 
     /** What `find` finds, if all of it is in memory and upstream need not be asked: so most are answered. */
     findAtHand: (id: number) =>
-      kinopoisk.filmAtHand(id, (told) => {
+      kinopoisk.cachedFilm(id, (told) => {
         const movie = shelf.get(id)
         return movie && !isNewer(told.value, movie) ? { movie, told } : undefined
       }),
 
     /** Stores what upstream tells. Never of a film less than is known. */
-    async learn({ film, items = [] }: News): Promise<void> {
+    async learn({ film, items = [] }: Discovery): Promise<void> {
       if (film) await movies.save(toKnown(film))
       await movies.remember([...new Map(items.map((item) => [item.kinopoisk_id, toTold(item)])).values()])
     },
@@ -122,7 +122,7 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
 
     /** What `search` finds, if all of it is in memory and upstream need not be asked. */
     searchAtHand: (userId: number, query: string, page: number) =>
-      kinopoisk.searchAtHand(query, page, (told) => {
+      kinopoisk.cachedSearch(query, page, (told) => {
         const found = searches.get(told.value)
         const kept = found && marks.bothAtHand(userId)
         return kept && { told, json: searchJson(askedOf(query, page, told), found, kept) }
@@ -135,7 +135,7 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
         async (error) => {
           if (!isUpstream(error)) throw error
           const result = await searchLocally(query, page)
-          const told = kinopoisk.instead('local', undefined, error.code)
+          const told = kinopoisk.fallback('local', undefined, error.code)
           return { told, found: toFound(askedOf(query, page, told), result) }
         },
       )
@@ -144,7 +144,7 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
   }
 }
 
-function askedOf(query: string, page: number, { source }: Pick<Told<unknown>, 'source'>) {
+function askedOf(query: string, page: number, { source }: Pick<CachedResult<unknown>, 'source'>) {
   return { query, page, source }
 }
 
