@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../src/db/connect.ts'
-import { openSession } from '../src/db/copy/connection.ts'
+import { openConnection } from '../src/db/copy/connection.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { startPostgres } from '../src/embedded/postgres.ts'
 import { createExportRepository, exportQuery, exportSettings } from '../src/modules/films/csv/export-repository.ts'
@@ -125,7 +125,7 @@ async function wipe(): Promise<void> {
 
 /** COPY alone, read as fast as it comes and thrown away; without `text` the export's own. */
 async function limit(name = 'COPY of the table to nowhere', text = 'copy films to stdout (format csv)') {
-  const session = await openSession(postgres.url, { statementTimeoutMs: 0 })
+  const session = await openConnection(postgres.url, { statementTimeoutMs: 0 })
   const exported = text ? undefined : await createExportRepository(postgres.url).open()
   const start = performance.now()
   let bytes = 0

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config/config.ts'
 import authPlugin from './plugins/auth.ts'
+import cachePlugin from './plugins/cache.ts'
 import dbPlugin from './plugins/db.ts'
 import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
@@ -8,7 +9,6 @@ import housekeepingPlugin from './plugins/housekeeping.ts'
 import kinopoiskPlugin from './plugins/kinopoisk.ts'
 import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins/limits.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
-import memoryPlugin from './plugins/memory.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
@@ -65,7 +65,7 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(validationPlugin)
   await app.register(openapiPlugin, { version: edges.version })
   await app.register(dbPlugin, { url: edges.databaseUrl })
-  await app.register(memoryPlugin, { url: edges.databaseUrl, maxBytes: config.memoryCacheBytes })
+  await app.register(cachePlugin, { url: edges.databaseUrl, maxBytes: config.cacheBytes })
   await app.register(kinopoiskPlugin, {
     ...edges.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,

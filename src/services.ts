@@ -7,7 +7,7 @@ import { createAuthMetrics } from './modules/auth/metrics.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
 import { createAuthService } from './modules/auth/service.ts'
-import { createLiveSessions } from './modules/auth/session-cache.ts'
+import { createSessionCache } from './modules/auth/session-cache.ts'
 import { createSessionRepository } from './modules/auth/session-repository.ts'
 import { createSessionService } from './modules/auth/session-service.ts'
 import { createThrottle } from './modules/auth/throttle.ts'
@@ -16,7 +16,7 @@ import { createImages } from './modules/directors/images.ts'
 import { createPhotoService } from './modules/directors/photo-service.ts'
 import { createDirectorRepository } from './modules/directors/repository.ts'
 import { createDirectorService } from './modules/directors/service.ts'
-import { createFilmShelf } from './modules/films/cache.ts'
+import { createFilmCache } from './modules/films/cache.ts'
 import { createExportRepository } from './modules/films/csv/export-repository.ts'
 import { createFilmExport } from './modules/films/csv/export-service.ts'
 import { createImportRepository } from './modules/films/csv/import-repository.ts'
@@ -27,21 +27,21 @@ import { createFilmRepository } from './modules/films/repository.ts'
 import { createFilmService } from './modules/films/service.ts'
 import { createGenreRepository } from './modules/genres/repository.ts'
 import { createGenreService } from './modules/genres/service.ts'
-import { createListShelf, type ListShelf } from './modules/lists/cache.ts'
-import { createKeptRepository } from './modules/lists/ids-repository.ts'
+import { createListCache, type ListCache } from './modules/lists/cache.ts'
+import { createListIdsRepository } from './modules/lists/ids-repository.ts'
 import { createListRepository } from './modules/lists/repository.ts'
 import { createListService } from './modules/lists/service.ts'
 import { listRows } from './modules/lists/transfer/export.ts'
 import { createMatchingRepository } from './modules/lists/transfer/matching-repository.ts'
 import { createTransferRepository } from './modules/lists/transfer/repository.ts'
 import { createTransferService } from './modules/lists/transfer/service.ts'
-import { createMovieShelf } from './modules/movies/cache.ts'
+import { createMovieCache } from './modules/movies/cache.ts'
 import { createMovieCatalogue } from './modules/movies/listing/service.ts'
 import { createMovieStream } from './modules/movies/listing/stream-repository.ts'
 import { createMovieRepository } from './modules/movies/repository.ts'
 import { createLocalSearch } from './modules/movies/search/local-search.ts'
 import { createSearchRepository } from './modules/movies/search/repository.ts'
-import { createSearchShelf } from './modules/movies/search/result-json.ts'
+import { createSearchCache } from './modules/movies/search/result-json.ts'
 import { createMovieService, type MovieService } from './modules/movies/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { createRatingService } from './modules/ratings/service.ts'
@@ -70,13 +70,13 @@ export type Services = ReturnType<typeof createServices>
 /** Every service, built from its parts over the resources of the plugins. */
 export function createServices(app: FastifyInstance, config: Config, edges: ServiceEdges) {
   const accounts = createAccounts(app, config, edges.jwtSecrets)
-  const { listShelf, ...catalogue } = createCatalogue(app, edges)
+  const { listCache, ...catalogue } = createCatalogue(app, edges)
   const directors = createDirectors(app)
   return {
     ...accounts.services,
     ...catalogue,
     ...directors.services,
-    ...createLists(app, catalogue.movies, listShelf),
+    ...createLists(app, catalogue.movies, listCache),
     genres: createGenreService({ genres: createGenreRepository(app.database.db) }),
     ratings: createRatingService({ ratings: createRatingRepository(app.database.db), movies: catalogue.movies }),
     kinopoiskStatus: app.kinopoisk.status,
@@ -89,8 +89,8 @@ export function createServices(app: FastifyInstance, config: Config, edges: Serv
 }
 
 /** The user of a live session, for the plugin that checks access tokens. */
-export function createSessionFinder({ database, memory }: FastifyInstance) {
-  return createLiveSessions({ sessions: createSessionRepository(database.db), memory })
+export function createSessionFinder({ database, cache }: FastifyInstance) {
+  return createSessionCache({ sessions: createSessionRepository(database.db), cache })
 }
 
 /** Before the first request: the demo catalogue and the first administrator. */
@@ -149,38 +149,38 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
 }
 
 /** The catalogue in both vocabularies, and the look-ups in Kinopoisk. */
-function createCatalogue({ database, memory, kinopoisk }: FastifyInstance, { databaseUrl, clock }: ServiceEdges) {
+function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { databaseUrl, clock }: ServiceEdges) {
   const { db } = database
   const movieRepository = createMovieRepository(db)
-  const movieShelf = createMovieShelf({ movies: movieRepository, memory })
-  const listShelf = createListShelf({ kept: createKeptRepository(db), memory })
+  const movieCache = createMovieCache({ movies: movieRepository, cache })
+  const listCache = createListCache({ ids: createListIdsRepository(db), cache })
   const searchLocally = createLocalSearch({
     films: createSearchRepository(db),
     gate: createGate({ name: 'local searches', max: 3, waiting: 100, waitMs: 5_000 }),
   })
   const movies = createMovieService({
     movies: movieRepository,
-    shelf: movieShelf,
-    searches: createSearchShelf(memory),
-    marks: listShelf,
+    movieCache,
+    searchCache: createSearchCache(cache),
+    marks: listCache,
     searchLocally,
     kinopoisk,
   })
   kinopoisk.onDiscovered(movies.learn)
   const filmRepository = createFilmRepository(db)
-  const filmShelf = createFilmShelf({ films: filmRepository, memory })
-  const listing = createFilmListing({ films: filmRepository, shelf: filmShelf, memory })
+  const filmCache = createFilmCache({ films: filmRepository, cache })
+  const listing = createFilmListing({ films: filmRepository, filmCache, cache })
   const now = clock && { now: clock.now }
   return {
     movies,
-    listShelf,
+    listCache,
     catalogue: createMovieCatalogue({
       movies: movieRepository,
-      shelf: movieShelf,
+      movieCache,
       stream: createMovieStream(database.sql),
       count: listing.total,
     }),
-    films: createFilmService({ films: filmRepository, listing, shelf: filmShelf, movies, kinopoisk, ...now }),
+    films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),
     filmExport: createFilmExport({
       exports: createExportRepository(databaseUrl),
       gate: createGate({ name: 'exports', max: 2, waiting: 20, waitMs: 10_000 }),
@@ -204,12 +204,12 @@ function createDirectors({ database, storage, log }: FastifyInstance) {
 }
 
 /** A user's favourites and wishlist, and the three lists as files. */
-function createLists({ database: { db }, kinopoisk }: FastifyInstance, movies: MovieService, listShelf: ListShelf) {
-  const list = (table: typeof favourites | typeof wishlist, keptBy: ListShelf['favourites']) =>
+function createLists({ database: { db }, kinopoisk }: FastifyInstance, movies: MovieService, listCache: ListCache) {
+  const list = (table: typeof favourites | typeof wishlist, keptBy: ListCache['favourites']) =>
     createListService({ list: createListRepository(db, table), keptBy, movies })
   return {
-    favorites: list(favourites, listShelf.favourites),
-    wishlist: list(wishlist, listShelf.wishlist),
+    favorites: list(favourites, listCache.favourites),
+    wishlist: list(wishlist, listCache.wishlist),
     transfer: createTransferService({
       transfer: createTransferRepository(db),
       matching: createMatchingRepository(db),

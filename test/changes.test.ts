@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Change, type Changes, followChanges } from '../src/cache/change-feed.ts'
+import { type Change, type ChangeFeed, openChangeFeed } from '../src/cache/change-feed.ts'
 import { connect, type Database } from '../src/db/connect.ts'
 import { cloneDatabase } from './support/app.ts'
 import { until } from './support/process.ts'
 
 let url: string
 let database: Database
-const followers: Changes[] = []
+const followers: ChangeFeed[] = []
 
 beforeAll(async () => {
   url = await cloneDatabase()
@@ -22,11 +22,11 @@ afterAll(() => database.close())
 async function follower(options?: { pruneMs: number }) {
   const told: Change[] = []
   let losses = 0
-  const changes = followChanges(url, options)
-  followers.push(changes)
-  changes.listen({ changed: (change) => told.push(change), lost: () => losses++ })
-  await until(() => changes.isCurrent())
-  return { changes, told, losses: () => losses }
+  const feed = openChangeFeed(url, options)
+  followers.push(feed)
+  feed.listen({ changed: (change) => told.push(change), reset: () => losses++ })
+  await until(() => feed.isCurrent())
+  return { feed, told, losses: () => losses }
 }
 
 const addFilm = async (sql = database.sql): Promise<string> => {
@@ -36,9 +36,9 @@ const addFilm = async (sql = database.sql): Promise<string> => {
 
 describe('Changes of the database are told', () => {
   test('to whoever catches up, without waiting for the next look', async () => {
-    const { changes, told } = await follower()
+    const { feed, told } = await follower()
     const id = await addFilm()
-    await changes.catchUp()
+    await feed.waitUntilCaughtUp()
     expect(told).toEqual([{ topic: 'film', key: id }])
   })
 
@@ -50,7 +50,7 @@ describe('Changes of the database are told', () => {
   })
 
   test('once they are committed, though the transaction began long before', async () => {
-    const { changes, told } = await follower()
+    const { feed, told } = await follower()
     const committing = Promise.withResolvers<void>()
     const written = Promise.withResolvers<string>()
     const transaction = database.sql.begin(async (tx) => {
@@ -59,12 +59,12 @@ describe('Changes of the database are told', () => {
     })
     const id = await written.promise
     const later = await addFilm()
-    await changes.catchUp()
-    await changes.catchUp()
+    await feed.waitUntilCaughtUp()
+    await feed.waitUntilCaughtUp()
     expect(told).toEqual([{ topic: 'film', key: later }])
     committing.resolve()
     await transaction
-    await changes.catchUp()
+    await feed.waitUntilCaughtUp()
     expect(told).toEqual([
       { topic: 'film', key: later },
       { topic: 'film', key: id },
@@ -72,19 +72,19 @@ describe('Changes of the database are told', () => {
   })
 
   test('not when they were rolled back', async () => {
-    const { changes, told } = await follower()
+    const { feed, told } = await follower()
     const undone = database.sql.begin(async (tx) => {
       await addFilm(tx as never)
       throw new Error('changed my mind')
     })
     await expect(undone).rejects.toThrow('changed my mind')
-    await changes.catchUp()
+    await feed.waitUntilCaughtUp()
     expect(told).toEqual([])
   })
 
   test('by topic: what a listing shows, what is told of a film, and who likes it', async () => {
     const id = await addFilm()
-    const { changes, told } = await follower()
+    const { feed, told } = await follower()
     const [user] = await database.sql`insert into users (login, password_hash) values ('ann', '') returning id`
     const steps: [string, () => PromiseLike<unknown>, Change[]][] = [
       ['rate', () => database.sql`update films set rate = 8 where id = ${id}`, [{ topic: 'film', key: id }]],
@@ -111,51 +111,51 @@ describe('Changes of the database are told', () => {
     for (const [what, change, expected] of steps) {
       told.length = 0
       await change()
-      await changes.catchUp()
+      await feed.waitUntilCaughtUp()
       expect([what, told]).toEqual([what, expected])
     }
   })
 
   test('in one word where more than a thousand films changed at once', async () => {
-    const { changes, told } = await follower()
+    const { feed, told } = await follower()
     await database.sql`insert into films (name) select 'Много ' || n from generate_series(1, 1001) n`
-    await changes.catchUp()
+    await feed.waitUntilCaughtUp()
     expect(told).toEqual([{ topic: 'film', key: null }])
   })
 })
 
 describe('Who can no longer follow', () => {
   test('is not current, and begins anew by saying that all is lost', async () => {
-    const { changes, told, losses } = await follower()
+    const { feed, told, losses } = await follower()
     expect(losses()).toBe(1)
     await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
       where application_name = 'kinoteka-changes' and datname = current_database()`
     await addFilm()
-    await changes.catchUp()
-    await until(() => losses() === 2 && changes.isCurrent())
+    await feed.waitUntilCaughtUp()
+    await until(() => losses() === 2 && feed.isCurrent())
     told.length = 0
     const id = await addFilm()
-    await changes.catchUp()
+    await feed.waitUntilCaughtUp()
     expect(told).toEqual([{ topic: 'film', key: id }])
   })
 
   test('catches up at once, as there is nothing to be behind', async () => {
-    const changes = followChanges('postgres://nobody@127.0.0.1:1/none')
-    followers.push(changes)
-    await changes.catchUp()
-    expect(changes.isCurrent()).toBe(false)
+    const feed = openChangeFeed('postgres://nobody@127.0.0.1:1/none')
+    followers.push(feed)
+    await feed.waitUntilCaughtUp()
+    expect(feed.isCurrent()).toBe(false)
   })
 })
 
 test('Old changes are removed, and not before every replica has had its time', async () => {
-  const { changes, told } = await follower({ pruneMs: 300 })
+  const { feed, told } = await follower({ pruneMs: 300 })
   const rows = async () => (await database.sql`select count(*)::int as count from changes`)[0]?.count
   const id = await addFilm()
-  await changes.catchUp()
+  await feed.waitUntilCaughtUp()
   expect(await rows()).toBeGreaterThan(0)
   await sleep(400)
   await until(async () => {
-    await changes.catchUp()
+    await feed.waitUntilCaughtUp()
     return (await rows()) === 0
   })
   expect(told).toContainEqual({ topic: 'film', key: id })

@@ -6,7 +6,7 @@ import { parse } from 'csv-parse/sync'
 import type { InjectOptions } from 'fastify'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connect, type Database } from '../src/db/connect.ts'
-import { openSession } from '../src/db/copy/connection.ts'
+import { openConnection } from '../src/db/copy/connection.ts'
 import { isUnavailable } from '../src/db/errors.ts'
 import { readAddresses } from '../src/db/pool/address.ts'
 import { columns } from '../src/modules/films/csv/format.ts'
@@ -625,10 +625,10 @@ describe('the address of the database', () => {
     const socket = url.searchParams.get('host') ?? ''
     const { user = '' } = readAddresses(service.databaseUrl)[0] ?? {}
     const several = `postgres://${user}@127.0.0.1:1,${encodeURIComponent(socket)}${url.pathname}`
-    const session = await openSession(several, { statementTimeoutMs: 1000 })
+    const session = await openConnection(several, { statementTimeoutMs: 1000 })
     expect(await session.query('select 1 as one')).toEqual([{ one: 1 }])
     session.close()
-    await expect(openSession(`postgres://127.0.0.1:1/db`, { statementTimeoutMs: 1000 })).rejects.toSatisfy(
+    await expect(openConnection(`postgres://127.0.0.1:1/db`, { statementTimeoutMs: 1000 })).rejects.toSatisfy(
       isUnavailable,
     )
   })

@@ -1,6 +1,6 @@
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createKeptRepository } from '../src/modules/lists/ids-repository.ts'
+import { createListIdsRepository } from '../src/modules/lists/ids-repository.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { expectProblem, inDatabase, stoppedClock } from './support/movies.ts'
 
@@ -290,7 +290,7 @@ describe('both lists', () => {
       await sql`analyze`
       const asked: string[] = []
       const db = drizzle(sql, { logger: { logQuery: (query) => asked.push(query) } })
-      expect(await createKeptRepository(db).find(list, ann.id)).not.toEqual([])
+      expect(await createListIdsRepository(db).find(list, ann.id)).not.toEqual([])
       const plan = await sql.unsafe(`explain ${asked[0]}`, [ann.id]).values()
       expect(plan.flat().join('\n')).toContain(`${list}_newest_idx`)
       expect(plan.flat().join('\n')).not.toMatch(/Sort Key: .*created_at/)

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createMemory } from '../src/cache/cache.ts'
-import type { Change, Changes } from '../src/cache/change-feed.ts'
+import { createCache } from '../src/cache/cache.ts'
+import type { Change, ChangeFeed } from '../src/cache/change-feed.ts'
 import { as, password, type TestUser, testUser } from './support/app.ts'
 import { type Catalogue, catalogue } from './support/films.ts'
 import { metricsOf, risesDuring } from './support/metrics.ts'
@@ -17,7 +17,7 @@ beforeAll(async () => {
   service = await catalogue({}, { PUBLIC_CATALOGUE: 'true' }, true)
   other = await service.replica()
   reader = await testUser(service.app)
-  for (const app of [service.app, other]) await until(() => app.changes.isCurrent())
+  for (const app of [service.app, other]) await until(() => app.changeFeed.isCurrent())
 })
 afterAll(() => service.close())
 
@@ -149,7 +149,7 @@ test('While changes cannot be followed everything is read from the database', as
   await service.app.database.sql`alter table changes rename to changes_away`
   // For the triggers, but without what is looked for.
   await service.app.database.sql`create table changes (topic text, key text)`
-  await until(() => !service.app.changes.isCurrent())
+  await until(() => !service.app.changeFeed.isCurrent())
   await inDatabase(service.databaseUrl, async (sql) => {
     await sql`set session_replication_role = replica`
     await sql`update films set year = 1955 where id = ${id}`
@@ -158,78 +158,78 @@ test('While changes cannot be followed everything is read from the database', as
   expect((await metricsOf(service.app)).get('memory_cache_current')).toBe(0)
   await service.app.database.sql`drop table changes`
   await service.app.database.sql`alter table changes_away rename to changes`
-  await until(() => service.app.changes.isCurrent())
+  await until(() => service.app.changeFeed.isCurrent())
   expect((await read(`/films/${id}`)).year).toBe(1955)
 })
 
 describe('The memory', () => {
   /** Changes that a test tells of. */
   function told() {
-    const listeners: Parameters<Changes['listen']>[0][] = []
+    const listeners: Parameters<ChangeFeed['listen']>[0][] = []
     let isCurrent = true
-    const changes: Changes = {
+    const feed: ChangeFeed = {
       isCurrent: () => isCurrent,
       listen: (listener) => void listeners.push(listener),
-      catchUp: async () => {},
+      waitUntilCaughtUp: async () => {},
       close: () => {},
     }
     return {
-      changes,
+      feed,
       change: (change: Change) => {
         for (const listener of listeners) listener.changed(change)
       },
-      lose: () => {
-        for (const listener of listeners) listener.lost()
+      reset: () => {
+        for (const listener of listeners) listener.reset()
       },
       stop: () => {
         isCurrent = false
       },
     }
   }
-  const films = (of: ReturnType<typeof told>, maxBytes = 1_000_000, walkable = false) => {
-    const memory = createMemory(of.changes, maxBytes)
-    const shelf = memory.shelf<number, string>({
+  const films = (of: ReturnType<typeof told>, maxBytes = 1_000_000, scanResistant = false) => {
+    const cache = createCache(of.feed, maxBytes)
+    const region = cache.region<number, string>({
       name: 'film',
       sizeOf: (text) => text.length,
-      dropped: { film: 'one' },
-      walkable,
+      invalidatedBy: { film: 'one' },
+      scanResistant,
     })
-    return { memory, shelf }
+    return { cache, region }
   }
   const change = { topic: 'film', key: '1' } as const
 
   test('reads a key once for all who ask at one time', async () => {
-    const { shelf } = films(told())
+    const { region } = films(told())
     let reads = 0
-    const found = await Promise.all(Array.from({ length: 100 }, () => shelf.find(1, async () => `read ${++reads}`)))
+    const found = await Promise.all(Array.from({ length: 100 }, () => region.find(1, async () => `read ${++reads}`)))
     expect(new Set(found)).toEqual(new Set(['read 1']))
   })
 
   test.each([
     ['changes', (of: ReturnType<typeof told>) => of.change(change)],
-    ['may have changed, as changes were lost,', (of: ReturnType<typeof told>) => of.lose()],
+    ['may have changed, as changes were lost,', (of: ReturnType<typeof told>) => of.reset()],
     ['changes with all others', (of: ReturnType<typeof told>) => of.change({ topic: 'film', key: null })],
   ])('does not keep what %s while it is read, nor gives it to who comes after', async (_, happen) => {
     const of = told()
-    const { shelf } = films(of)
+    const { region } = films(of)
     const reading = Promise.withResolvers<string>()
-    const first = shelf.find(1, () => reading.promise)
+    const first = region.find(1, () => reading.promise)
     happen(of)
-    expect(await shelf.find(1, async () => 'new')).toBe('new')
+    expect(await region.find(1, async () => 'new')).toBe('new')
     reading.resolve('old')
     expect(await first).toBe('old')
-    expect(shelf.get(1)).toBe('new')
+    expect(region.get(1)).toBe('new')
   })
 
   test('reads many at once, but not what is known or is being read', async () => {
-    const { shelf } = films(told())
+    const { region } = films(told())
     const asked: number[][] = []
     const many = (keys: number[]) =>
-      shelf.findMany(keys, async (missing) => {
+      region.findMany(keys, async (missing) => {
         asked.push(missing)
         return new Map(missing.filter((key) => key !== 9).map((key) => [key, `film ${key}`]))
       })
-    await shelf.find(2, async () => 'film 2')
+    await region.find(2, async () => 'film 2')
     const both = await Promise.all([many([3, 2, 1]), many([1, 4, 9])])
     expect(both).toEqual([
       ['film 3', 'film 2', 'film 1'],
@@ -242,72 +242,72 @@ describe('The memory', () => {
   })
 
   test('gives a failure to those who wait, and keeps nothing of it', async () => {
-    const { shelf } = films(told())
+    const { region } = films(told())
     const fail = async () => {
       throw new Error('gone')
     }
-    await expect(Promise.all([shelf.find(1, fail), shelf.find(1, fail)])).rejects.toThrow('gone')
-    await expect(shelf.findMany([1, 2], fail)).rejects.toThrow('gone')
-    expect(await shelf.find(1, async () => 'there')).toBe('there')
+    await expect(Promise.all([region.find(1, fail), region.find(1, fail)])).rejects.toThrow('gone')
+    await expect(region.findMany([1, 2], fail)).rejects.toThrow('gone')
+    expect(await region.find(1, async () => 'there')).toBe('there')
   })
 
   test('gives nothing that may be wrong, and joins nobody, while changes are not followed', async () => {
     const of = told()
-    const { shelf } = films(of)
-    await shelf.find(1, async () => 'old')
+    const { region } = films(of)
+    await region.find(1, async () => 'old')
     const reading = Promise.withResolvers<string>()
-    const slow = shelf.find(2, () => reading.promise)
+    const slow = region.find(2, () => reading.promise)
     of.stop()
-    expect(shelf.get(1)).toBeUndefined()
-    expect(await shelf.find(1, async () => 'new')).toBe('new')
-    expect(await shelf.find(2, async () => 'new')).toBe('new')
+    expect(region.get(1)).toBeUndefined()
+    expect(await region.find(1, async () => 'new')).toBe('new')
+    expect(await region.find(2, async () => 'new')).toBe('new')
     reading.resolve('old')
     await slow
   })
 
   test('takes no more than it may, and drops what was longest unused', async () => {
-    const { memory, shelf } = films(told(), 100_000)
-    for (let key = 0; key < 200; key++) await shelf.find(key, async () => 'x'.repeat(1000))
-    expect(memory.figures().bytes).toBeLessThanOrEqual(100_000)
-    expect(memory.figures().bytes).toBeGreaterThan(90_000)
-    expect([shelf.get(0), shelf.get(199)?.length]).toEqual([undefined, 1000])
+    const { cache, region } = films(told(), 100_000)
+    for (let key = 0; key < 200; key++) await region.find(key, async () => 'x'.repeat(1000))
+    expect(cache.stats().bytes).toBeLessThanOrEqual(100_000)
+    expect(cache.stats().bytes).toBeGreaterThan(90_000)
+    expect([region.get(0), region.get(199)?.length]).toEqual([undefined, 1000])
   })
 
   test('loses nothing to who walks through all, and takes in what is asked for again', async () => {
-    const { memory, shelf } = films(told(), 100_000, true)
+    const { cache, region } = films(told(), 100_000, true)
     const read = async () => 'x'.repeat(1000)
-    for (let key = 0; key < 1000; key++) await shelf.find(key, read)
-    expect(memory.figures().bytes).toBeGreaterThan(90_000)
-    expect([0, 10, 50].map((key) => shelf.get(key)?.length)).toEqual([1000, 1000, 1000])
-    expect(shelf.get(999)).toBeUndefined()
-    await shelf.find(999, read)
-    expect(shelf.get(999)?.length).toBe(1000)
-    for (let key = 900; key < 999; key++) await shelf.find(key, read)
-    expect(memory.figures().bytes).toBeLessThanOrEqual(100_000)
-    expect([50, 998].map((key) => shelf.get(key)?.length)).toEqual([undefined, 1000])
+    for (let key = 0; key < 1000; key++) await region.find(key, read)
+    expect(cache.stats().bytes).toBeGreaterThan(90_000)
+    expect([0, 10, 50].map((key) => region.get(key)?.length)).toEqual([1000, 1000, 1000])
+    expect(region.get(999)).toBeUndefined()
+    await region.find(999, read)
+    expect(region.get(999)?.length).toBe(1000)
+    for (let key = 900; key < 999; key++) await region.find(key, read)
+    expect(cache.stats().bytes).toBeLessThanOrEqual(100_000)
+    expect([50, 998].map((key) => region.get(key)?.length)).toEqual([undefined, 1000])
   })
 
   test('has room for all again when it was emptied', async () => {
     const of = told()
-    const { memory, shelf } = films(of, 100_000, true)
-    for (let key = 0; key < 1000; key++) await shelf.find(key, async () => 'x'.repeat(1000))
+    const { cache, region } = films(of, 100_000, true)
+    for (let key = 0; key < 1000; key++) await region.find(key, async () => 'x'.repeat(1000))
     of.change({ topic: 'film', key: null })
-    expect(memory.figures().bytes).toBe(0)
-    await shelf.find(1, async () => 'new')
-    expect(shelf.get(1)).toBe('new')
+    expect(cache.stats().bytes).toBe(0)
+    await region.find(1, async () => 'new')
+    expect(region.get(1)).toBe('new')
   })
 
   test('of no size keeps nothing', async () => {
-    const { shelf } = films(told(), 0)
-    expect(await shelf.find(1, async () => 'one')).toBe('one')
-    expect(await shelf.find(1, async () => 'two')).toBe('two')
+    const { region } = films(told(), 0)
+    expect(await region.find(1, async () => 'one')).toBe('one')
+    expect(await region.find(1, async () => 'two')).toBe('two')
   })
 
   test('keeps no longer than it may', async () => {
-    const memory = createMemory(told().changes, 1000)
-    const shelf = memory.shelf<string, number>({ name: 'page', sizeOf: () => 1, dropped: {}, ttlMs: 1 })
-    await shelf.find('a', async () => 1)
-    await until(() => shelf.get('a') === undefined)
-    expect(await shelf.find('a', async () => 2)).toBe(2)
+    const cache = createCache(told().feed, 1000)
+    const region = cache.region<string, number>({ name: 'page', sizeOf: () => 1, invalidatedBy: {}, ttlMs: 1 })
+    await region.find('a', async () => 1)
+    await until(() => region.get('a') === undefined)
+    expect(await region.find('a', async () => 2)).toBe(2)
   })
 })

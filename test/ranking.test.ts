@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createMemory } from '../src/cache/cache.ts'
-import { followChanges } from '../src/cache/change-feed.ts'
+import { createCache } from '../src/cache/cache.ts'
+import { openChangeFeed } from '../src/cache/change-feed.ts'
 import { connect, type Database } from '../src/db/connect.ts'
 import { createFilmRepository, type Filter } from '../src/modules/films/repository.ts'
 import { createTotals } from '../src/modules/films/totals.ts'
@@ -8,7 +8,7 @@ import { cloneDatabase } from './support/app.ts'
 import { until } from './support/process.ts'
 
 let database: Database
-let changes: ReturnType<typeof followChanges>
+let feed: ReturnType<typeof openChangeFeed>
 
 beforeAll(async () => {
   const url = await cloneDatabase()
@@ -22,11 +22,11 @@ beforeAll(async () => {
   await database.sql`
     insert into film_genres (film_id, genre_id, position) select films.id, genres.id, genres.id from films, genres
     where films.id % (genres.id + 1) = 0`
-  changes = followChanges(url)
-  await until(() => changes.isCurrent())
+  feed = openChangeFeed(url)
+  await until(() => feed.isCurrent())
 })
 afterAll(async () => {
-  changes.close()
+  feed.close()
   await database.close()
 })
 
@@ -42,7 +42,7 @@ function totals() {
         return films.count(filter)
       },
     },
-    memory: createMemory(changes, 10_000_000),
+    cache: createCache(feed, 10_000_000),
     inTurn: (work) => work(),
   })
   return { ...made, counted, films }
@@ -106,7 +106,7 @@ test('A film that changes is found where it is now', async () => {
   const before = (await ranking(filter))?.count(filter) ?? 0
   await database.sql`update films set rate = 0 where id in (
     select film_id from film_genres join films on films.id = film_id where genre_id = 2 and listed and rate >= 3 limit 1)`
-  await changes.catchUp()
+  await feed.waitUntilCaughtUp()
   expect(await ranking(filter)).toBeUndefined()
   for (let times = 0; times < 5; times++) await ranking(filter)
   expect((await ranking(filter))?.count(filter)).toBe(before - 1)
@@ -119,7 +119,7 @@ test('More than 50,000 films are left to the database', async () => {
   await large.sql`insert into films (listed, name, director_id, rate, year)
     select true, 'Film ' || n, 1, 5, 2000 from generate_series(1, 50001) n`
   const films = createFilmRepository(large.db)
-  const { ranking } = createTotals({ films, memory: createMemory(changes, 10_000_000), inTurn: (work) => work() })
+  const { ranking } = createTotals({ films, cache: createCache(feed, 10_000_000), inTurn: (work) => work() })
   for (let times = 0; times < 6; times++) expect(await ranking({ minRate: 1 })).toBeUndefined()
   await large.close()
 })

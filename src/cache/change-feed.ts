@@ -1,4 +1,4 @@
-import { openSession, type Session } from '../db/copy/connection.ts'
+import { type DedicatedConnection, openConnection } from '../db/copy/connection.ts'
 import type { changes } from '../db/schema/changes.ts'
 
 export type Topic = (typeof changes.topic.enumValues)[number]
@@ -10,26 +10,26 @@ export interface Change {
 }
 
 /** What of the database has changed lately, whoever changed it. */
-export interface Changes {
+export interface ChangeFeed {
   /** True while all that was committed more than a second ago has been told of. */
   isCurrent(): boolean
   /** `changed` is told of every change; `lost` when some may have been missed. */
   listen(listener: Listener): void
   /** Resolves when all that was committed before the call has been told of, or nothing is current any more. Never rejects. */
-  catchUp(): Promise<void>
+  waitUntilCaughtUp(): Promise<void>
   close(): void
 }
 
-const everyMs = 250
+const pollMs = 250
 const currentMs = 1_000
 
 // Only what the last look could not see: a transaction that began before it may have been committed since.
-const look = `
+const pollQuery = `
   select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time()::text as server, changes.topic, changes.key
   from (select) as one left join changes
     on changes.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(changes.xid, $1::pg_snapshot)`
-const begin = 'select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time()::text as server'
-const prune = 'delete from changes where xid < pg_snapshot_xmin($1::pg_snapshot)'
+const startQuery = 'select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time()::text as server'
+const pruneQuery = 'delete from changes where xid < pg_snapshot_xmin($1::pg_snapshot)'
 
 interface Row {
   snapshot: string
@@ -48,7 +48,7 @@ interface Options {
 
 interface Listener {
   changed(change: Change): void
-  lost(): void
+  reset(): void
 }
 
 /**
@@ -56,76 +56,79 @@ interface Listener {
  * another server, or one that crashed, so all is lost then. NOTIFY would tell sooner, but makes all commits of a database
  * take turns.
  */
-export function followChanges(url: string, { warn = () => {}, pruneMs = 60_000 }: Options = {}): Changes {
+export function openChangeFeed(url: string, { warn = () => {}, pruneMs = 60_000 }: Options = {}): ChangeFeed {
   const listeners: Listener[] = []
-  let session: Session | undefined
-  let seen: Pick<Row, 'snapshot' | 'server'> | undefined
+  let connection: DedicatedConnection | undefined
+  let position: Pick<Row, 'snapshot' | 'server'> | undefined
   /** When the last look began that was answered, in ms of performance.now(). */
-  let seenAt = Number.NEGATIVE_INFINITY
+  let currentSince = Number.NEGATIVE_INFINITY
   let pruned: { at: number; snapshot: string } | undefined
   let closed = false
   let failing = false
 
   async function start(): Promise<void> {
     const began = performance.now()
-    session = await openSession(url, {
+    connection = await openConnection(url, {
       statementTimeoutMs: currentMs,
       queryTimeoutMs: currentMs,
       name: 'kinoteka-changes',
     })
-    if (closed) return session.close()
-    ;[seen] = await session.query<Row>(begin)
-    for (const listener of listeners) listener.lost()
-    seenAt = began
+    if (closed) return connection.close()
+    ;[position] = await connection.query<Row>(startQuery)
+    for (const listener of listeners) listener.reset()
+    currentSince = began
   }
 
-  async function lookAgain(session: Session, { snapshot, server }: Pick<Row, 'snapshot' | 'server'>): Promise<void> {
+  async function poll(
+    connection: DedicatedConnection,
+    { snapshot, server }: Pick<Row, 'snapshot' | 'server'>,
+  ): Promise<void> {
     const began = performance.now()
-    const rows = await session.query<Row>(look, [snapshot])
+    const rows = await connection.query<Row>(pollQuery, [snapshot])
     if (rows[0]?.server !== server) throw new Error('Another server answers')
     for (const { topic, key } of rows) {
       if (topic) for (const listener of listeners) listener.changed({ topic, key })
     }
-    seen = rows[0]
-    seenAt = began
+    position = rows[0]
+    currentSince = began
     if (pruned && began - pruned.at < pruneMs) return
-    if (pruned) await session.query(prune, [pruned.snapshot])
+    if (pruned) await connection.query(pruneQuery, [pruned.snapshot])
     pruned = { at: began, snapshot }
   }
 
-  function giveUp(): void {
-    session?.close()
-    session = seen = pruned = undefined
-    seenAt = Number.NEGATIVE_INFINITY
+  function disconnect(): void {
+    connection?.close()
+    connection = position = pruned = undefined
+    currentSince = Number.NEGATIVE_INFINITY
   }
 
-  async function lookOnce(): Promise<void> {
+  async function pollOnce(): Promise<void> {
     // Who was held up for so long can't tell what has been pruned meanwhile.
-    if (performance.now() - seenAt > pruneMs / 2) giveUp()
+    if (performance.now() - currentSince > pruneMs / 2) disconnect()
     try {
-      await (session && seen ? lookAgain(session, seen) : start())
+      await (connection && position ? poll(connection, position) : start())
       failing = false
     } catch (error) {
-      giveUp()
+      disconnect()
       if (!failing && !closed) warn(error, 'changes cannot be followed: all is read from the database')
       failing = true
     }
   }
 
-  let looking: Promise<void> | undefined
+  let polling: Promise<void> | undefined
   let next: Promise<void> | undefined
 
   /** A look that begins after the call; many callers share one. */
-  function lookAfterThis(): Promise<void> {
-    if (!looking) {
-      looking = lookOnce().finally(() => {
-        looking = undefined
+  function pollAfterThis(): Promise<void> {
+    if (!polling) {
+      polling = pollOnce().finally(() => {
+        polling = undefined
       })
-      return looking
+      return polling
     }
-    next ??= looking.then(() => {
+    next ??= polling.then(() => {
       next = undefined
-      return lookAfterThis()
+      return pollAfterThis()
     })
     return next
   }
@@ -133,22 +136,22 @@ export function followChanges(url: string, { warn = () => {}, pruneMs = 60_000 }
   let timer: NodeJS.Timeout
   const tick = () => {
     timer = setTimeout(async () => {
-      await (looking ?? lookAfterThis())
+      await (polling ?? pollAfterThis())
       if (!closed) tick()
-    }, everyMs).unref()
+    }, pollMs).unref()
   }
-  void lookAfterThis()
+  void pollAfterThis()
   tick()
 
   return {
-    isCurrent: () => performance.now() - seenAt < currentMs,
+    isCurrent: () => performance.now() - currentSince < currentMs,
     listen: (listener) => void listeners.push(listener),
     // Where nothing has been seen there is nothing to be behind: what is read from now on is told of from the start.
-    catchUp: () => (seen && !closed ? lookAfterThis() : Promise.resolve()),
+    waitUntilCaughtUp: () => (position && !closed ? pollAfterThis() : Promise.resolve()),
     close() {
       closed = true
       clearTimeout(timer)
-      session?.close()
+      connection?.close()
     },
   }
 }

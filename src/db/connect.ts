@@ -7,7 +7,7 @@ import { readAddresses } from './pool/address.ts'
 import { arrayTypes } from './pool/array-types.ts'
 import { requireRepair } from './pool/repair-check.ts'
 import { createSockets } from './pool/sockets.ts'
-import { createQueries, lost } from './pool/tracked-sql.ts'
+import { connectionLost, createTrackedSql } from './pool/tracked-sql.ts'
 
 /** What a repository is built over: the pool, or a transaction on it. */
 export type Db = PostgresJsDatabase | PgTransaction<PostgresJsQueryResultHKT>
@@ -16,7 +16,7 @@ export interface Database {
   db: PostgresJsDatabase
   sql: postgres.Sql
   /** Connections at work and idle, and queries and transactions that wait for one. */
-  figures(): { active: number; idle: number; waiting: number }
+  stats(): { active: number; idle: number; waiting: number }
   close(): Promise<void>
 }
 
@@ -30,10 +30,10 @@ interface Options {
   onOutage?: (down: boolean) => void
 }
 
-const mostWaiting = 1_000
+const maxWaiting = 1_000
 const checkMs = 250
 /** From when on a query without an answer is a reason to ask whether the database answers at all. */
-const doubtMs = 750
+const suspectAfterMs = 750
 const probeMs = 1_250
 
 /**
@@ -45,10 +45,10 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   requireRepair()
   let pool = openPool(url, max)
   let isDown = false
-  const queries = createQueries({
+  const queries = createTrackedSql({
     refusal: () => {
-      if (isDown) return lost('The database does not answer')
-      return queries.count() >= mostWaiting ? lost('Too many queries wait for the database') : undefined
+      if (isDown) return connectionLost('The database does not answer')
+      return queries.count() >= maxWaiting ? connectionLost('Too many queries wait for the database') : undefined
     },
     onQuery,
   })
@@ -61,26 +61,26 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
     old.close(seconds).catch(() => {})
   }
 
-  function turn(down: boolean): void {
+  function setDown(down: boolean): void {
     if (down !== isDown) onOutage?.(down)
     isDown = down
   }
 
   async function check(): Promise<void> {
-    if (!isDown && queries.oldestMs() < doubtMs) return
+    if (!isDown && queries.oldestMs() < suspectAfterMs) return
     const before = queries.answered()
     // One that answers others is only slow: it must not lose on top of it what is under way.
-    const answers = (await probe.ask()) || queries.answered() > before
+    const isAlive = (await probe.isAlive()) || queries.answered() > before
     if (closed) return
-    if (!answers) {
+    if (!isAlive) {
       if (!isDown) replacePool(0)
-      turn(true)
-      return queries.abandon(lost('The database has stopped answering'))
+      setDown(true)
+      return queries.abandon(connectionLost('The database has stopped answering'))
     }
-    turn(false)
+    setDown(false)
     if (queries.oldestMs() < deadlineMs) return
     replacePool(15)
-    queries.abandon(lost('The connection to the database is dead'), deadlineMs)
+    queries.abandon(connectionLost('The connection to the database is dead'), deadlineMs)
   }
 
   let checking = false
@@ -97,8 +97,8 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   return {
     db: drizzle(sql),
     sql,
-    figures() {
-      const { active, waiting } = queries.figures()
+    stats() {
+      const { active, waiting } = queries.stats()
       return { active, idle: Math.max(0, pool.count() - active), waiting }
     },
     async close() {
@@ -154,16 +154,16 @@ function createProbe(url: string) {
   }
   return {
     close,
-    async ask(): Promise<boolean> {
+    async isAlive(): Promise<boolean> {
       pool ??= openPool(url, 1)
-      const answer = pool.sql`select 1`.then(
+      const reply = pool.sql`select 1`.then(
         () => true,
         // It may be full, or not let us in, but it speaks; unless it starts or stops.
         ({ name, code = '' }: Error & { code?: string }) => name === 'PostgresError' && !code.startsWith('57P'),
       )
       // The second wait lets in an answer that came while our own event loop was held up.
       const late = sleep(probeMs).then(() => sleep(20, false))
-      const alive = await Promise.race([answer, late])
+      const alive = await Promise.race([reply, late])
       if (!alive) await close()
       return alive
     },

@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client'
-import type { Memory } from '../cache/cache.ts'
+import type { Cache } from '../cache/cache.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
@@ -81,7 +81,7 @@ export interface Gateway {
 export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   /** Upstream is the embedded sandbox: Cache-Status says so. */
   sandbox: boolean
-  memory: Memory
+  cache: Cache
   clock?: Clock
   registry?: Registry
   /** How often something may be asked unasked, in ms. */
@@ -99,15 +99,15 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const { sandbox, clock = systemClock, warn = () => {}, prefetchMs = 60_000 } = options
   const metrics = createMetrics(options.registry)
   const responses = createResponseRepository(database.db)
-  const freshness = options.memory.shelf<string, EntryFreshness>({
+  const freshness = options.cache.region<string, EntryFreshness>({
     name: 'kinopoisk answer',
     sizeOf: () => 100,
-    dropped: { answer: 'one' },
-    walkable: true,
+    invalidatedBy: { answer: 'one' },
+    scanResistant: true,
   })
   const save: ResponseRepository['save'] = async (path, response) => {
     await responses.save(path, response)
-    freshness.forget(path)
+    freshness.invalidate(path)
   }
   const leases = createLeaseRepository(database)
   const breakers = createCircuitBreakers(metrics)

@@ -1,4 +1,4 @@
-import type { Shelf } from '../cache/cache.ts'
+import type { CacheRegion } from '../cache/cache.ts'
 import type { CachedResult, createCacheStatus } from './cache-status.ts'
 import { type Clock, type EntryFreshness, parseStored } from './layers/cache.ts'
 import type { UpstreamRequest, UpstreamResponse } from './request.ts'
@@ -19,7 +19,7 @@ export type UseCached<R, U> = (result: CachedResult<LazyResult<R>>) => U | undef
 
 interface Options {
   responses: Pick<ResponseRepository, 'find'>
-  freshness: Pick<Shelf<string, EntryFreshness>, 'get'>
+  freshness: Pick<CacheRegion<string, EntryFreshness>, 'get'>
   clock: Clock
   withCacheStatus: ReturnType<typeof createCacheStatus>
   /** Asks upstream, whatever is kept. */

@@ -29,7 +29,7 @@ export default fp(async (app: FastifyInstance, options: { url: string }) => {
     labelNames: ['state'],
     registers,
     collect() {
-      const { active, idle } = database.figures()
+      const { active, idle } = database.stats()
       this.set({ state: 'active' }, active)
       this.set({ state: 'idle' }, idle)
     },
@@ -39,7 +39,7 @@ export default fp(async (app: FastifyInstance, options: { url: string }) => {
     help: 'Queries and transactions that wait for a connection, or on one behind another query',
     registers,
     collect() {
-      this.set(database.figures().waiting)
+      this.set(database.stats().waiting)
     },
   })
   app.decorate('database', database)

@@ -9,11 +9,11 @@ declare module 'fastify' {
 }
 
 /** Needs the database, the memory and the metrics plugin. */
-export default fp(async (app: FastifyInstance, options: Omit<GatewayOptions, 'registry' | 'warn' | 'memory'>) => {
+export default fp(async (app: FastifyInstance, options: Omit<GatewayOptions, 'registry' | 'warn' | 'cache'>) => {
   const gateway = createGateway(app.database, {
     ...options,
     registry: app.metrics,
-    memory: app.memory,
+    cache: app.cache,
     warn: (err, message) => app.log.warn({ err }, message),
   })
   app.decorate('kinopoisk', gateway)

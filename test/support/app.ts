@@ -98,7 +98,7 @@ function catchUpFirst(app: FastifyInstance): void {
   const inject = app.inject.bind(app) as (options: InjectOptions | string) => Promise<unknown>
   Object.assign(app, {
     async inject(options: InjectOptions | string) {
-      await app.changes.catchUp()
+      await app.changeFeed.waitUntilCaughtUp()
       return inject(options)
     },
   })

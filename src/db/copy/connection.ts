@@ -8,7 +8,7 @@ import { copyOut, LendingSocket } from './copy-out.ts'
  * One connection of its own, outside of the pool: for COPY, which would block whoever shares the connection, and for
  * temporary tables and locks that live as long as the connection.
  */
-export interface Session {
+export interface DedicatedConnection {
   /** Rows of one statement. Errors of the server carry `code` and `constraint`. */
   query<T extends object>(text: string, values?: unknown[]): Promise<T[]>
   /** `COPY … TO STDOUT (format csv)` with CR LF, in blocks, of which `onBlock` is told; the server is read no faster than the stream. */
@@ -19,7 +19,7 @@ export interface Session {
   close(): void
 }
 
-interface SessionOptions {
+interface ConnectionOptions {
   statementTimeoutMs: number
   /** From when on a statement without an answer has failed, also when the server is silent; never if absent. */
   queryTimeoutMs?: number
@@ -28,7 +28,7 @@ interface SessionOptions {
 }
 
 /** A session on the primary of `url`: the first of its hosts that takes writes. */
-export async function openSession(url: string, options: SessionOptions): Promise<Session> {
+export async function openConnection(url: string, options: ConnectionOptions): Promise<DedicatedConnection> {
   const failures: unknown[] = []
   for (const address of readAddresses(url)) {
     try {
@@ -40,7 +40,7 @@ export async function openSession(url: string, options: SessionOptions): Promise
   throw failures[0]
 }
 
-async function open(address: Address, options: SessionOptions): Promise<Session> {
+async function open(address: Address, options: ConnectionOptions): Promise<DedicatedConnection> {
   const client = new pg.Client({
     ...address,
     stream: () => new LendingSocket(),

@@ -14,15 +14,15 @@ interface Queue {
  * @throws when it has not
  */
 export function requireRepair(open: (initial: object) => Queue = publishedQueue()): void {
-  const kept: unknown[] = []
-  const queue = open({ slice: () => kept })
+  const items: unknown[] = []
+  const queue = open({ slice: () => items })
   queue.push(0)
   for (let n = 1; n <= 1000; n++) {
     queue.push(n)
     queue.shift()
   }
   // One is in it now. What keeps them elsewhere, as the repaired one does, keeps few here.
-  if (kept.length > 500) {
+  if (items.length > 500) {
     throw new Error('The driver postgres in node_modules is not repaired: run `node patches/apply.cjs`')
   }
 }

@@ -26,20 +26,20 @@ interface Options {
 
 /** Where a query is kept while it runs, and why it may not. */
 interface Scope {
-  kept: Set<Work>
+  running: Set<Work>
   refusal(): Error | undefined
 }
 
 /** What the driver has been given and has not answered. */
-export function createQueries({ refusal, onQuery }: Options) {
+export function createTrackedSql({ refusal, onQuery }: Options) {
   const works = new Set<Work>()
   const inTransactions = new Set<Work>()
-  const outside: Scope = { kept: works, refusal }
+  const outside: Scope = { running: works, refusal }
   let transactions = 0
   let answered = 0
 
   /** A query begins when it is first awaited; until then it may be a part of another one. */
-  function track<T>(query: T, { kept, refusal }: Scope): T {
+  function track<T>(query: T, { running, refusal }: Scope): T {
     if (!isQuery(query)) return query
     const { handler } = query
     query.handler = () => {
@@ -48,7 +48,7 @@ export function createQueries({ refusal, onQuery }: Options) {
       const { resolve, reject } = query
       const work: Work = { began: performance.now(), query, reject }
       const end = () => {
-        if (kept.delete(work)) onQuery?.((performance.now() - work.began) / 1000)
+        if (running.delete(work)) onQuery?.((performance.now() - work.began) / 1000)
       }
       query.resolve = (rows) => {
         answered++
@@ -59,15 +59,16 @@ export function createQueries({ refusal, onQuery }: Options) {
         end()
         reject(error)
       }
-      kept.add(work)
+      running.add(work)
       handler(query)
     }
     return query
   }
 
   /** The `sql` of a transaction with its queries tracked. */
-  function watched<T extends object>(sql: T, scope: Scope): T {
-    const inScope = (arg: unknown) => (typeof arg === 'function' ? (inner: object) => arg(watched(inner, scope)) : arg)
+  function trackedScope<T extends object>(sql: T, scope: Scope): T {
+    const inScope = (arg: unknown) =>
+      typeof arg === 'function' ? (inner: object) => arg(trackedScope(inner, scope)) : arg
     return new Proxy(sql, {
       apply: (target, self, args) => track(Reflect.apply(target as never, self, args), scope),
       get(target, key) {
@@ -88,13 +89,16 @@ export function createQueries({ refusal, onQuery }: Options) {
     works.add(work)
     let started = false
     let over = false
-    const scope = { kept: inTransactions, refusal: () => (over ? lost('The transaction is over') : undefined) }
+    const scope = {
+      running: inTransactions,
+      refusal: () => (over ? connectionLost('The transaction is over') : undefined),
+    }
     const run = (fn: (tx: object) => unknown) => async (tx: object) => {
       if (over) return never()
       works.delete(work)
       started = true
       transactions++
-      const outcome = await new Promise((resolve) => resolve(fn(watched(tx, scope)))).then(
+      const outcome = await new Promise((resolve) => resolve(fn(trackedScope(tx, scope)))).then(
         (value) => () => value,
         (error) =>
           nextTurn(() => {
@@ -108,7 +112,7 @@ export function createQueries({ refusal, onQuery }: Options) {
     try {
       return await Promise.race([Reflect.apply(sql.begin, sql, scoped), promise])
     } catch (error) {
-      throw isLoss(error) ? lost('The connection to the database was lost', error) : error
+      throw isLoss(error) ? connectionLost('The connection to the database was lost', error) : error
     } finally {
       over = true
       works.delete(work)
@@ -135,7 +139,7 @@ export function createQueries({ refusal, onQuery }: Options) {
     /** How many queries have had their rows so far. */
     answered: () => answered,
     /** Connections at work, and what waits for one: not yet sent, or sent behind another query. */
-    figures() {
+    stats() {
       const served = [...works].filter(({ query }) => query?.active).length
       return { active: served + transactions, waiting: works.size - served }
     },
@@ -169,7 +173,7 @@ function never(): Promise<never> {
 }
 
 /** By `query` db/errors.ts knows it for the database's. */
-export function lost(message: string, cause?: unknown): Error {
+export function connectionLost(message: string, cause?: unknown): Error {
   return Object.assign(new Error(message, { cause }), { code: 'CONNECTION_LOST', query: '' })
 }
 

@@ -1,4 +1,4 @@
-import type { Shelf } from '../../cache/cache.ts'
+import type { CacheRegion } from '../../cache/cache.ts'
 import { AppError, type ErrorCode } from '../../errors.ts'
 import { UpstreamFailure } from '../failures.ts'
 import type { GatewayMetrics } from '../metrics.ts'
@@ -23,7 +23,7 @@ export interface EntryFreshness {
 
 interface Options {
   /** Answers that were read lately. */
-  freshness: Pick<Shelf<string, EntryFreshness>, 'find'>
+  freshness: Pick<CacheRegion<string, EntryFreshness>, 'find'>
   clock: Clock
   metrics: Pick<GatewayMetrics, 'refreshes'>
   /** Takes over an asking that nobody waits for; it never rejects. */

@@ -1,4 +1,4 @@
-import type { Memory } from '../../cache/cache.ts'
+import type { Cache } from '../../cache/cache.ts'
 import type { SessionRepository } from './session-repository.ts'
 
 interface LiveSession {
@@ -13,32 +13,32 @@ interface LiveSession {
  * The user of a session that is alive, asked on every request: from memory, out of which an end of the session, another
  * role or a block takes it, at once in the process that did it, within a second in the others.
  */
-export function createLiveSessions({
+export function createSessionCache({
   sessions,
-  memory,
+  cache,
 }: {
   sessions: Pick<SessionRepository, 'findLive'>
-  memory: Memory
+  cache: Cache
 }) {
-  const shelf = memory.shelf<string, LiveSession>({
+  const region = cache.region<string, LiveSession>({
     name: 'session',
     sizeOf: () => 200,
-    dropped: { session: 'one' },
+    invalidatedBy: { session: 'one' },
   })
   async function find(sessionId: string, userId: number) {
-    const session = await shelf.find(sessionId, async () => {
+    const session = await region.find(sessionId, async () => {
       const now = performance.now()
       const live = await sessions.findLive(sessionId, userId)
       return live && { id: live.id, role: live.role, until: now + live.seconds_left * 1000 }
     })
     if (isLive(session, userId)) return session
     // One that had expired may have been refreshed since.
-    if (session) shelf.forget(sessionId)
+    if (session) region.invalidate(sessionId)
     return session && sessions.findLive(sessionId, userId)
   }
   /** At once where it is in memory. */
   return (sessionId: string, userId: number) => {
-    const session = shelf.get(sessionId)
+    const session = region.get(sessionId)
     return isLive(session, userId) ? session : find(sessionId, userId)
   }
 }

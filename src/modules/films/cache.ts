@@ -1,5 +1,5 @@
 import stringifier from 'fast-json-stringify'
-import type { Memory } from '../../cache/cache.ts'
+import type { Cache } from '../../cache/cache.ts'
 import { toWire, type Wire } from '../../http/json-payload.ts'
 import type { FilmRepository, FilmRow } from './repository.ts'
 import { Film } from './schemas.ts'
@@ -7,34 +7,28 @@ import { Film } from './schemas.ts'
 const stringify = stringifier(Film as object)
 const toJson = (film: FilmRow): Wire => toWire(stringify(film))
 
-export type FilmShelf = ReturnType<typeof createFilmShelf>
+export type FilmCache = ReturnType<typeof createFilmCache>
 
 /** The films that were asked for lately, in memory, as JSON. */
-export function createFilmShelf({
-  films,
-  memory,
-}: {
-  films: Pick<FilmRepository, 'find' | 'findMany'>
-  memory: Memory
-}) {
-  const shelf = memory.shelf<number, Wire>({
+export function createFilmCache({ films, cache }: { films: Pick<FilmRepository, 'find' | 'findMany'>; cache: Cache }) {
+  const region = cache.region<number, Wire>({
     name: 'film',
     sizeOf: ({ bytes }) => bytes.length,
-    dropped: { film: 'one', text: 'one' },
-    walkable: true,
+    invalidatedBy: { film: 'one', text: 'one' },
+    scanResistant: true,
   })
   return {
-    get: shelf.get,
+    get: region.get,
 
     find: (id: number) =>
-      shelf.find(id, async () => {
+      region.find(id, async () => {
         const film = await films.find(id)
         return film && toJson(film)
       }),
 
     /** In the order of `ids`, without those that are gone. */
     async findMany(ids: number[]): Promise<Wire[]> {
-      const found = await shelf.findMany(ids, async (missing) => {
+      const found = await region.findMany(ids, async (missing) => {
         const rows = await films.findMany(missing)
         return new Map(rows.map((film) => [film.id, toJson(film)]))
       })

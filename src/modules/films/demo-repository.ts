@@ -31,7 +31,7 @@ export function createDemoRepository(db: Db) {
         // Another process may be at it, too, or serve already. In the order in which an import of a film takes them.
         await tx.execute(sql`lock table directors, films, genres in share row exclusive mode`)
         if (await hasHadFilms(tx)) return false
-        const directorIds = await keepDirectors(
+        const directorIds = await upsertDirectors(
           tx,
           demo.map((film) => film.director),
         )
@@ -56,7 +56,7 @@ async function hasHadFilms(db: Db): Promise<boolean> {
 }
 
 /** Their ids by their Kinopoisk ids. Those who were here before stay as they are. */
-async function keepDirectors(tx: Db, named: DemoFilm['director'][]): Promise<Map<number, number>> {
+async function upsertDirectors(tx: Db, named: DemoFilm['director'][]): Promise<Map<number, number>> {
   const wanted = [...new Map(named.map((director) => [director.kinopoisk_id, director])).values()]
   await tx.insert(directors).values(wanted).onConflictDoNothing({ target: directors.kinopoisk_id })
   const ids = wanted.map((director) => director.kinopoisk_id)

@@ -1,10 +1,10 @@
 import { Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
 import pLimit from 'p-limit'
-import type { Memory } from '../../cache/cache.ts'
+import type { Cache } from '../../cache/cache.ts'
 import { AppError, inputFault } from '../../errors.ts'
 import { etagOf, joinWires, type Wire } from '../../http/json-payload.ts'
-import type { FilmShelf } from './cache.ts'
+import type { FilmCache } from './cache.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import type { FilmRepository, Filter, Match, Place } from './repository.ts'
 import { FilmPage, type FilmQuery, type Sort } from './schemas.ts'
@@ -19,8 +19,8 @@ export type FilmListing = ReturnType<typeof createFilmListing>
 
 interface Dependencies {
   films: FilmRepository
-  shelf: FilmShelf
-  memory: Memory
+  filmCache: FilmCache
+  cache: Cache
 }
 
 /** A page of a listing, and where it stands. */
@@ -33,28 +33,28 @@ export interface Page {
 
 const stringifyPlace = stringifier(Type.Omit(FilmPage, ['items']) as object)
 
-export function createFilmListing({ films, shelf, memory }: Dependencies) {
-  const kept = memory.shelf<string, Page>({
+export function createFilmListing({ films, filmCache, cache }: Dependencies) {
+  const pages = cache.region<string, Page>({
     name: 'film page',
     sizeOf: ({ json }) => json.bytes.length,
-    dropped: { film: 'all', text: 'all', genre: 'all' },
+    invalidatedBy: { film: 'all', text: 'all', genre: 'all' },
     ttlMs: pageTtlMs,
   })
-  const small = { sizeOf: () => 200, dropped: { film: 'all', genre: 'all' } } as const
-  const matches = memory.shelf<string, Match>({
+  const small = { sizeOf: () => 200, invalidatedBy: { film: 'all', genre: 'all' } } as const
+  const matches = cache.region<string, Match>({
     name: 'film match',
     ...small,
     sizeOf: (match) => ('ids' in match ? 8 * match.ids.length : 200),
   })
-  const genreIds = memory.shelf<string, number[]>({ name: 'genre ids', ...small, dropped: { genre: 'all' } })
-  const commonGenres = memory.shelf<string, boolean>({ name: 'common genre', ...small })
+  const genreIds = cache.region<string, number[]>({ name: 'genre ids', ...small, invalidatedBy: { genre: 'all' } })
+  const commonGenres = cache.region<string, boolean>({ name: 'common genre', ...small })
   // Counting is the dear part: it must not take all the connections.
   const heavy = pLimit(2)
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     if (heavy.pendingCount >= maxWaiting) throw new AppError('overloaded', { detail: 'Too many counts are waiting' })
     return heavy(work)
   }
-  const totals = createTotals({ films, memory, inTurn })
+  const totals = createTotals({ films, cache, inTurn })
 
   async function readFilter(query: FilmQuery): Promise<Filter> {
     const { genre, min_rate, director_id, year_from, year_to, q } = query
@@ -82,7 +82,7 @@ export function createFilmListing({ films, shelf, memory }: Dependencies) {
     const position = cursor === undefined ? undefined : readCursor(cursor, `${sort} ${named}`, sort)
     const offset = (page - 1) * limit
     const answer = async (places: Place[], total: number, nextCursor: string | null = null): Promise<Page> => {
-      const items = joinWires(await shelf.findMany(places.map((place) => place.id)))
+      const items = joinWires(await filmCache.findMany(places.map((place) => place.id)))
       const place = { page: position ? null : page, pages: Math.ceil(total / limit), next_cursor: nextCursor }
       const rest = stringifyPlace({ total, limit, ...place })
       const json = { bytes: `{"items":${items.bytes},${rest.slice(1)}`, etag: etagOf(items.etag + rest) }
@@ -117,7 +117,7 @@ export function createFilmListing({ films, shelf, memory }: Dependencies) {
       if (query.cursor !== undefined && query.page !== undefined) {
         throw inputFault('query.cursor', 'excludes page: send one of them')
       }
-      return (await kept.find(JSON.stringify(query), () => read(query))) as Page
+      return (await pages.find(JSON.stringify(query), () => read(query))) as Page
     },
   }
 }

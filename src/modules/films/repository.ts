@@ -104,7 +104,7 @@ export function createFilmRepository(db: Db) {
     /** The id of the new film; undefined when there is no such director. */
     insert(film: FilmColumns & { director_id: number }, names: string[]): Promise<number | undefined> {
       return db.transaction(async (tx) => {
-        if (!(await holdDirector(tx, film.director_id))) return undefined
+        if (!(await lockDirector(tx, film.director_id))) return undefined
         const [row] = await tx
           .insert(films)
           .values({ ...film, listed: true })
@@ -121,7 +121,7 @@ export function createFilmRepository(db: Db) {
         const listed = and(eq(films.id, id), films.listed)
         const found = await tx.select({ id: films.id }).from(films).where(listed).for('no key update')
         if (found.length === 0) return 'no film'
-        if (change.director_id && !(await holdDirector(tx, change.director_id))) return 'no director'
+        if (change.director_id && !(await lockDirector(tx, change.director_id))) return 'no director'
         await tx
           .update(films)
           .set({ ...change, updated_at: sql`now()` })
@@ -135,8 +135,8 @@ export function createFilmRepository(db: Db) {
     async listKinopoisk(listing: KinopoiskListing): Promise<'done' | 'listed already' | 'no director'> {
       const { film, genres: names, director } = listing
       return db.transaction(async (tx) => {
-        const director_id = director ? await keepDirector(tx, director) : film.director_id
-        if (!director && !(director_id && (await holdDirector(tx, director_id)))) return 'no director'
+        const director_id = director ? await upsertDirector(tx, director) : film.director_id
+        if (!director && !(director_id && (await lockDirector(tx, director_id)))) return 'no director'
         const { id, kinopoisk, kinopoisk_synced_at, ...curated } = film
         const newer = (column: string) =>
           sql.raw(`case when coalesce(films.kinopoisk_synced_at > excluded.kinopoisk_synced_at, false)
@@ -195,13 +195,13 @@ export type FilmRepository = ReturnType<typeof createFilmRepository>
 export type FilmRow = NonNullable<Awaited<ReturnType<FilmRepository['find']>>>
 
 /** Holds the director until the transaction ends, so that no film is left without; false when there is none. */
-async function holdDirector(tx: Db, id: number): Promise<boolean> {
+async function lockDirector(tx: Db, id: number): Promise<boolean> {
   const rows = await tx.select({ id: directors.id }).from(directors).where(eq(directors.id, id)).for('key share')
   return rows.length > 0
 }
 
 /** The id of the director whom Kinopoisk names so; a name that was changed here stays. */
-async function keepDirector(tx: Db, director: { kinopoisk_id: number; name: string }): Promise<number | undefined> {
+async function upsertDirector(tx: Db, director: { kinopoisk_id: number; name: string }): Promise<number | undefined> {
   const [row] = await tx
     .insert(directors)
     .values(director)

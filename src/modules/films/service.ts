@@ -2,7 +2,7 @@ import { AppError } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
 import { tidyName } from '../../text/names.ts'
 import type { MovieService } from '../movies/service.ts'
-import type { FilmShelf } from './cache.ts'
+import type { FilmCache } from './cache.ts'
 import type { FilmListing } from './listing-service.ts'
 import type { FilmRepository } from './repository.ts'
 import { type FilmInput, readFilm } from './rules.ts'
@@ -13,14 +13,21 @@ export type FilmService = ReturnType<typeof createFilmService>
 interface Dependencies {
   films: FilmRepository
   listing: FilmListing
-  shelf: FilmShelf
+  filmCache: FilmCache
   movies: Pick<MovieService, 'fetch'>
   kinopoisk: Pick<Gateway, 'staff'>
   now?: () => Date
 }
 
 /** A film's name that is taken is told by the database's constraint: film_exists. */
-export function createFilmService({ films, listing, shelf, movies, kinopoisk, now = () => new Date() }: Dependencies) {
+export function createFilmService({
+  films,
+  listing,
+  filmCache,
+  movies,
+  kinopoisk,
+  now = () => new Date(),
+}: Dependencies) {
   /** As it is in the database now. */
   async function find(id: number) {
     return (await films.find(id)) ?? notFound(id)
@@ -65,10 +72,10 @@ export function createFilmService({ films, listing, shelf, movies, kinopoisk, no
     list: listing.list,
 
     /** The film as JSON, if it is in memory. */
-    readAtHand: shelf.get,
+    readAtHand: filmCache.get,
 
     /** The film as JSON. @throws {AppError} film_not_found */
-    read: async (id: number) => (await shelf.find(id)) ?? notFound(id),
+    read: async (id: number) => (await filmCache.find(id)) ?? notFound(id),
 
     /** @throws {AppError} invalid_input, unknown_reference, film_exists; of Kinopoisk also film_not_found, film_incomplete, upstream_* */
     async create({ kinopoisk_id, ...body }: FilmBody) {

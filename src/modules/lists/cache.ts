@@ -1,17 +1,17 @@
-import type { Memory } from '../../cache/cache.ts'
-import type { KeptRepository } from './ids-repository.ts'
+import type { Cache } from '../../cache/cache.ts'
+import type { ListIdsRepository } from './ids-repository.ts'
 
-export type ListShelf = ReturnType<typeof createListShelf>
+export type ListCache = ReturnType<typeof createListCache>
 
 /** The lists of the users who were here lately, in memory: a set of films each, the newest first. */
-export function createListShelf({ kept, memory }: { kept: KeptRepository; memory: Memory }) {
+export function createListCache({ ids, cache }: { ids: ListIdsRepository; cache: Cache }) {
   const of = (list: 'favourites' | 'wishlist') => {
-    const shelf = memory.shelf<number, ReadonlySet<number>>({
+    const region = cache.region<number, ReadonlySet<number>>({
       name: list,
       sizeOf: ({ size }) => 40 * size,
-      dropped: { list: 'one' },
+      invalidatedBy: { list: 'one' },
     })
-    return { get: shelf.get, find: (id: number) => shelf.find(id, async () => new Set(await kept.find(list, id))) }
+    return { get: region.get, find: (id: number) => region.find(id, async () => new Set(await ids.find(list, id))) }
   }
   const none: ReadonlySet<number> = new Set()
   const favourites = of('favourites')
@@ -20,7 +20,7 @@ export function createListShelf({ kept, memory }: { kept: KeptRepository; memory
     favourites: async (userId: number) => (await favourites.find(userId)) ?? none,
     wishlist: async (userId: number) => (await wishlist.find(userId)) ?? none,
     /** Both of a user, if they are in memory. */
-    bothAtHand(userId: number) {
+    bothCached(userId: number) {
       const [favourite, wished] = [favourites.get(userId), wishlist.get(userId)]
       return favourite && wished ? { favourites: favourite, wishlist: wished } : undefined
     },

@@ -5,7 +5,7 @@ import { favourites, wishlist } from '../../db/schema/lists.ts'
 
 export { pageSize }
 
-export function createKeptRepository(db: Db) {
+export function createListIdsRepository(db: Db) {
   const of = (table: typeof favourites | typeof wishlist) =>
     db
       .select({ id: table.film_id })
@@ -26,4 +26,4 @@ export function createKeptRepository(db: Db) {
   }
 }
 
-export type KeptRepository = ReturnType<typeof createKeptRepository>
+export type ListIdsRepository = ReturnType<typeof createListIdsRepository>

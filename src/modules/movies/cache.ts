@@ -1,12 +1,12 @@
 import stringifier from 'fast-json-stringify'
-import type { Memory } from '../../cache/cache.ts'
+import type { Cache } from '../../cache/cache.ts'
 import { toWire, type Wire } from '../../http/json-payload.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { MovieRepository, MovieRow } from './repository.ts'
 import { Movie } from './schemas.ts'
 
 /** A movie as it is sent, and what is asked about it without being sent. */
-export interface KeptMovie {
+export interface CachedMovie {
   id: number
   listed: boolean
   json: Wire
@@ -18,49 +18,49 @@ export interface KeptMovie {
 
 const stringify = stringifier(Movie as object)
 
-export type MovieShelf = ReturnType<typeof createMovieShelf>
+export type MovieCache = ReturnType<typeof createMovieCache>
 
 /** The movies that were asked for lately, in memory. */
-export function createMovieShelf({
+export function createMovieCache({
   movies,
-  memory,
+  cache,
 }: {
   movies: Pick<MovieRepository, 'find' | 'findMany'>
-  memory: Memory
+  cache: Cache
 }) {
-  const shelf = memory.shelf<number, KeptMovie>({
+  const region = cache.region<number, CachedMovie>({
     name: 'movie',
     sizeOf: ({ json }) => json.bytes.length,
-    dropped: { film: 'one', text: 'one', fans: 'one' },
-    walkable: true,
+    invalidatedBy: { film: 'one', text: 'one', fans: 'one' },
+    scanResistant: true,
   })
   const find = (id: number) =>
-    shelf.find(id, async () => {
+    region.find(id, async () => {
       const row = await movies.find(id)
-      return row && toKept(row)
+      return row && toCached(row)
     })
   return {
-    get: shelf.get,
+    get: region.get,
     find,
 
     /** In the order of `ids`, without those that are not known. */
-    async findMany(ids: number[]): Promise<KeptMovie[]> {
-      const found = await shelf.findMany(ids, async (missing) => {
+    async findMany(ids: number[]): Promise<CachedMovie[]> {
+      const found = await region.findMany(ids, async (missing) => {
         const rows = await movies.findMany(missing)
-        return new Map(rows.map((row) => [row.id, toKept(row)]))
+        return new Map(rows.map((row) => [row.id, toCached(row)]))
       })
       return found.filter((movie) => movie !== undefined)
     },
 
     /** As it is in the database now: for what this process has just changed. */
-    findAnew(id: number) {
-      shelf.forget(id)
+    reload(id: number) {
+      region.invalidate(id)
       return find(id)
     },
   }
 }
 
-function toKept(row: MovieRow): KeptMovie {
+function toCached(row: MovieRow): CachedMovie {
   const block = row.kinopoisk as (Pick<KinopoiskFilm, 'synced_at'> & { complete?: boolean }) | null
   return {
     id: row.id,

@@ -3,11 +3,11 @@ import type { Wire } from '../../http/json-payload.ts'
 import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
 import type { Discovery, KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
-import type { KeptMovie, MovieShelf } from './cache.ts'
+import type { CachedMovie, MovieCache } from './cache.ts'
 import type { Marks } from './list-membership.ts'
 import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
 import type { LocalSearch } from './search/local-search.ts'
-import { type SearchShelf, searchJson, toFound } from './search/result-json.ts'
+import { type SearchCache, searchJson, toFound } from './search/result-json.ts'
 
 const maxKinopoiskId = 10_000_000
 const minOwnId = 1_000_000_000
@@ -16,34 +16,34 @@ export type MovieService = ReturnType<typeof createMovieService>
 
 interface Dependencies {
   movies: MovieRepository
-  shelf: MovieShelf
-  searches: SearchShelf
-  marks: { bothAtHand(userId: number): Marks | undefined; both(userId: number): Promise<Marks> }
+  movieCache: MovieCache
+  searchCache: SearchCache
+  marks: { bothCached(userId: number): Marks | undefined; both(userId: number): Promise<Marks> }
   searchLocally: LocalSearch
   kinopoisk: Pick<Gateway, 'film' | 'cachedFilm' | 'refreshFilm' | 'search' | 'cachedSearch' | 'fallback'>
 }
 
-export function createMovieService({ movies, shelf, searches, marks, searchLocally, kinopoisk }: Dependencies) {
+export function createMovieService({ movies, movieCache, searchCache, marks, searchLocally, kinopoisk }: Dependencies) {
   /**
    * What upstream tells about a film, and the film. It has been stored when it was told (see `learn`), unless this
    * process died in between.
    */
   async function sync(id: number, purpose?: Purpose) {
     const told = await kinopoisk.film(id, purpose)
-    const known = await shelf.find(id)
+    const known = await movieCache.find(id)
     if (!told.value || !isNewer(told.value, known)) return { movie: known, told }
-    const learnt = await shelf.findAnew(id)
+    const learnt = await movieCache.reload(id)
     const film = isNewer(told.value, learnt) ? await told.value.read() : null
     if (!film) return { movie: learnt, told }
     await movies.save(toKnown(film))
-    return { movie: await shelf.findAnew(id), told }
+    return { movie: await movieCache.reload(id), told }
   }
 
   async function syncOrKept(id: number, purpose?: Purpose) {
     try {
       return await sync(id, purpose)
     } catch (error) {
-      const movie = error instanceof AppError ? await shelf.find(id) : undefined
+      const movie = error instanceof AppError ? await movieCache.find(id) : undefined
       if (!(error instanceof AppError) || !movie) throw error
       const syncedAt = movie.syncedAt === undefined ? undefined : new Date(movie.syncedAt)
       const told = kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code)
@@ -54,7 +54,7 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
   const find = async (id: number, purpose?: Purpose) => {
     const { movie, told } = isKinopoiskId(id)
       ? await syncOrKept(id, purpose)
-      : { movie: await shelf.find(id), told: undefined }
+      : { movie: await movieCache.find(id), told: undefined }
     if (!movie) movieNotFound(id)
     return { movie, told }
   }
@@ -70,7 +70,7 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
     /** What `find` finds, if all of it is in memory and upstream need not be asked: so most are answered. */
     findAtHand: (id: number) =>
       kinopoisk.cachedFilm(id, (told) => {
-        const movie = shelf.get(id)
+        const movie = movieCache.get(id)
         return movie && !isNewer(told.value, movie) ? { movie, told } : undefined
       }),
 
@@ -92,7 +92,7 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
 
     /** The JSON of those of `ids` that are stored, in their order. */
     async findAll(ids: number[]): Promise<Wire[]> {
-      return (await shelf.findMany(ids)).map((movie) => movie.json)
+      return (await movieCache.findMany(ids)).map((movie) => movie.json)
     },
 
     /** The movie as it is stored. @throws {AppError} movie_not_found */
@@ -103,7 +103,7 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
     /** The movie of the catalogue as we know it, for whom upstream is never asked; undefined when it isn't there. */
     async findListed(id: number) {
       isKinopoiskId(id)
-      const movie = await shelf.find(id)
+      const movie = await movieCache.find(id)
       return movie?.listed ? movie : undefined
     },
 
@@ -116,22 +116,22 @@ export function createMovieService({ movies, shelf, searches, marks, searchLocal
 
     /** The movie; upstream is asked only about one that is not known, or only in part. Throws as `find`. */
     async findKnown(id: number, purpose?: Purpose) {
-      const known = await shelf.find(id)
+      const known = await movieCache.find(id)
       return known && !isPartial(known) ? known : (await find(id, purpose)).movie
     },
 
     /** What `search` finds, if all of it is in memory and upstream need not be asked. */
     searchAtHand: (userId: number, query: string, page: number) =>
       kinopoisk.cachedSearch(query, page, (told) => {
-        const found = searches.get(told.value)
-        const kept = found && marks.bothAtHand(userId)
+        const found = searchCache.get(told.value)
+        const kept = found && marks.bothCached(userId)
         return kept && { told, json: searchJson(askedOf(query, page, told), found, kept) }
       }),
 
     /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
     async search(userId: number, query: string, page: number) {
       const { told, found } = await kinopoisk.search(query, page).then(
-        async (told) => ({ told, found: await searches.find(told.value, askedOf(query, page, told)) }),
+        async (told) => ({ told, found: await searchCache.find(told.value, askedOf(query, page, told)) }),
         async (error) => {
           if (!isUpstream(error)) throw error
           const result = await searchLocally(query, page)
@@ -163,11 +163,11 @@ function isKinopoiskId(id: number): boolean {
 }
 
 /** True for a film of which only a search or a vote told. */
-function isPartial(movie: KeptMovie): boolean {
+function isPartial(movie: CachedMovie): boolean {
   return isKinopoiskId(movie.id) && !movie.complete
 }
 
-function isNewer(told: { fetchedAt: Date }, known: KeptMovie | undefined): boolean {
+function isNewer(told: { fetchedAt: Date }, known: CachedMovie | undefined): boolean {
   return known?.syncedAt === undefined || !known.complete || known.syncedAt < told.fetchedAt.getTime()
 }
 

@@ -6,7 +6,7 @@ import { favourites, wishlist } from '../../db/schema/lists.ts'
 import { ratings } from '../../db/schema/ratings.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
-import { holdOtherAdmins } from './admin-lock.ts'
+import { lockOtherAdmins } from './admin-lock.ts'
 
 const lists = [favourites, wishlist, ratings]
 
@@ -43,8 +43,8 @@ export function createAccountRepository(db: Db) {
      */
     erase(user: { id: number; role: 'user' | 'admin'; sessionId: string }, passwordHash: string) {
       return db.transaction(async (tx) => {
-        if (user.role === 'admin' && !(await holdOtherAdmins(tx, user.id))) return 'last admin'
-        const kept = await findLeftFilms(tx, user.id)
+        if (user.role === 'admin' && !(await lockOtherAdmins(tx, user.id))) return 'last admin'
+        const unlistedFilms = await findUnlistedFilms(tx, user.id)
         const own = tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, user.sessionId))
         const erased = await tx
           .delete(users)
@@ -59,7 +59,7 @@ export function createAccountRepository(db: Db) {
           )
           .returning({ id: users.id })
         if (erased.length === 0) return 'changed'
-        await removeUnkept(tx, kept)
+        await removeUnreferenced(tx, unlistedFilms)
         return 'done'
       })
     },
@@ -69,7 +69,7 @@ export function createAccountRepository(db: Db) {
 export type AccountRepository = ReturnType<typeof createAccountRepository>
 
 /** The films made here that have left the catalogue, as far as the user keeps them. */
-async function findLeftFilms(tx: Db, userId: number): Promise<number[]> {
+async function findUnlistedFilms(tx: Db, userId: number): Promise<number[]> {
   const rows = await tx
     .select({ id: films.id })
     .from(films)
@@ -78,17 +78,17 @@ async function findLeftFilms(tx: Db, userId: number): Promise<number[]> {
 }
 
 /** As when a film leaves the catalogue: one made here that nobody keeps or rated goes for good. What others hold just now stays. */
-async function removeUnkept(tx: Db, ids: number[]): Promise<void> {
+async function removeUnreferenced(tx: Db, ids: number[]): Promise<void> {
   if (ids.length === 0) return
-  const free = await tx
+  const lockedRows = await tx
     .select({ id: films.id })
     .from(films)
     .where(inArray(films.id, ids))
     .for('update', { skipLocked: true })
-  const held = free.map((row) => row.id)
-  if (held.length === 0) return
+  const locked = lockedRows.map((row) => row.id)
+  if (locked.length === 0) return
   // A statement of its own: it sees who has kept one of them before it was locked.
-  await tx.delete(films).where(sql`${inArray(films.id, held)} and not ${films.listed} and not (${anyOf(sql`true`)})`)
+  await tx.delete(films).where(sql`${inArray(films.id, locked)} and not ${films.listed} and not (${anyOf(sql`true`)})`)
 }
 
 /** Whether the film is in a list, or rated, by somebody of whom `condition` is true. */

@@ -6,7 +6,7 @@ import { users } from '../../db/schema/users.ts'
  * Whether somebody besides the user is an administrator. Until the transaction ends nobody who is one ceases to be: of two
  * that would take the right from each other the second waits, and sees what the first did.
  */
-export async function holdOtherAdmins(tx: Db, userId: number): Promise<boolean> {
+export async function lockOtherAdmins(tx: Db, userId: number): Promise<boolean> {
   const admins = await tx
     .select({ id: users.id })
     .from(users)

@@ -2,7 +2,7 @@ import { eq, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
-import { holdOtherAdmins } from './admin-lock.ts'
+import { lockOtherAdmins } from './admin-lock.ts'
 import { profileColumns } from './profile-columns.ts'
 
 export interface AccountChange {
@@ -26,7 +26,7 @@ export function createUserAdminRepository(db: Db) {
     /** Whoever is blocked loses all sessions in the same transaction. */
     change(id: number, change: AccountChange) {
       return db.transaction(async (tx) => {
-        const hasOthers = await holdOtherAdmins(tx, id)
+        const hasOthers = await lockOtherAdmins(tx, id)
         const [before] = await tx
           .select({ role: users.role, blocked: users.blocked })
           .from(users)

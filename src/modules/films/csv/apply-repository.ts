@@ -1,4 +1,4 @@
-import type { Session } from '../../../db/copy/connection.ts'
+import type { DedicatedConnection } from '../../../db/copy/connection.ts'
 import type { Column } from './format.ts'
 
 /** Somebody changed the film between the plan and now. */
@@ -11,30 +11,30 @@ const passing = /^(40001|40P01|55P03)$/
 const mostTries = 3
 
 /** Does what import_steps says. */
-export function createImportSteps(session: Session, present: ReadonlySet<Column>) {
+export function createImportSteps(connection: DedicatedConnection, present: ReadonlySet<Column>) {
   const statements = writeStatements(present)
 
   async function transaction<T>(work: () => Promise<T>): Promise<T> {
-    await session.query('begin')
+    await connection.query('begin')
     try {
       const result = await work()
-      await session.query('commit')
+      await connection.query('commit')
       return result
     } catch (error) {
-      await session.query('rollback').catch(() => {})
+      await connection.query('rollback').catch(() => {})
       throw error
     }
   }
 
   function writeOnce(rows: number[]): Promise<{ created: number; updated: number }> {
     return transaction(async () => {
-      await session.query(statements.freeNames, [rows])
-      await session.query(statements.takeIds, [rows])
-      const created = await session.query(statements.create, [rows])
-      const updated = await session.query(statements.update, [rows])
+      await connection.query(statements.freeNames, [rows])
+      await connection.query(statements.takeIds, [rows])
+      const created = await connection.query(statements.create, [rows])
+      const updated = await connection.query(statements.update, [rows])
       if (created.length + updated.length < rows.length) throw new ChangedMeanwhile()
-      await session.query(statements.dropGenres, [rows])
-      await session.query(statements.addGenres, [rows])
+      await connection.query(statements.dropGenres, [rows])
+      await connection.query(statements.addGenres, [rows])
       return { created: created.length, updated: updated.length }
     })
   }
@@ -55,18 +55,19 @@ export function createImportSteps(session: Session, present: ReadonlySet<Column>
     /** Makes the directors and genres that are not there yet, and lets new ids begin behind those of the file. */
     prepare: () =>
       transaction(async () => {
-        for (const statement of prepareStatements) await session.query(statement)
+        for (const statement of prepareStatements) await connection.query(statement)
       }),
 
     async batches(): Promise<number[]> {
-      const rows = await session.query<{ batch: number }>('select distinct batch from import_steps order by batch')
+      const rows = await connection.query<{ batch: number }>('select distinct batch from import_steps order by batch')
       return rows.map((row) => row.batch)
     },
 
     async rowsOf(batch: number): Promise<number[]> {
-      const rows = await session.query<{ row: number }>('select row from import_steps where batch = $1 order by row', [
-        batch,
-      ])
+      const rows = await connection.query<{ row: number }>(
+        'select row from import_steps where batch = $1 order by row',
+        [batch],
+      )
       return rows.map((row) => row.row)
     },
 

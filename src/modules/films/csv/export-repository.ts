@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { openSession } from '../../../db/copy/connection.ts'
+import { openConnection } from '../../../db/copy/connection.ts'
 import { type Column, columns, guarded, joinable } from './format.ts'
 
 const time = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
@@ -66,19 +66,19 @@ export function createExportRepository(url: string) {
   return {
     async open(): Promise<Export> {
       // For as long as the reader takes: export-service.ts bounds that.
-      const session = await openSession(url, { statementTimeoutMs: 0 })
+      const connection = await openConnection(url, { statementTimeoutMs: 0 })
       try {
-        await session.query('begin isolation level repeatable read read only')
-        const [row] = await session.query<{ version: string }>(versionQuery)
-        await session.query(exportSettings)
+        await connection.query('begin isolation level repeatable read read only')
+        const [row] = await connection.query<{ version: string }>(versionQuery)
+        await connection.query(exportSettings)
         return {
           version: `${row?.version}/${exportQuery}`,
           rows: (onBlock) =>
-            session.copyOut(`copy (${exportQuery}) to stdout (format csv, header true, encoding 'UTF8')`, onBlock),
-          close: session.close,
+            connection.copyOut(`copy (${exportQuery}) to stdout (format csv, header true, encoding 'UTF8')`, onBlock),
+          close: connection.close,
         }
       } catch (error) {
-        session.close()
+        connection.close()
         throw error
       }
     },

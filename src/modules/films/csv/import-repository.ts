@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSession, type Session } from '../../../db/copy/connection.ts'
+import { type DedicatedConnection, openConnection } from '../../../db/copy/connection.ts'
 import { createImportSteps } from './apply-repository.ts'
 import type { Column } from './format.ts'
 import { planImport } from './plan-repository.ts'
@@ -14,19 +14,19 @@ const statementTimeoutMs = 600_000
 const unlockMs = 2_000
 
 /** One import: a session with temporary tables, under a lock that it holds until it is closed. */
-function createImportWork(session: Session, close: () => void) {
+function createImportWork(connection: DedicatedConnection, close: () => void) {
   return {
     /** Takes the lines of staging.ts. */
     async stage(lines: AsyncIterable<string>): Promise<void> {
-      await pipeline(Readable.from(inPieces(lines), { objectMode: false }), await openStaging(session))
-      await closeStaging(session)
+      await pipeline(Readable.from(inPieces(lines), { objectMode: false }), await openStaging(connection))
+      await closeStaging(connection)
     },
-    plan: (present: ReadonlySet<Column>, mostErrors: number) => planImport(session, present, mostErrors),
-    steps: (present: ReadonlySet<Column>) => createImportSteps(session, present),
+    plan: (present: ReadonlySet<Column>, mostErrors: number) => planImport(connection, present, mostErrors),
+    steps: (present: ReadonlySet<Column>) => createImportSteps(connection, present),
     close,
     /** Closes, with the lock free at once: a session that is only closed holds it until the server has noticed. */
     async release(): Promise<void> {
-      const unlocked = session.query('select pg_advisory_unlock($1)', [lockKey])
+      const unlocked = connection.query('select pg_advisory_unlock($1)', [lockKey])
       await Promise.race([unlocked, sleep(unlockMs, undefined, { ref: false })]).catch(() => {})
       close()
     },
@@ -39,29 +39,31 @@ export function createImportRepository(url: string) {
   return {
     /** Undefined while another import has the lock. */
     async open(): Promise<ImportWork | undefined> {
-      const session = await openSession(url, { statementTimeoutMs })
+      const connection = await openConnection(url, { statementTimeoutMs })
       try {
-        const [row] = await session.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [lockKey])
-        if (row?.locked) return createImportWork(session, session.close)
+        const [row] = await connection.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
+          lockKey,
+        ])
+        if (row?.locked) return createImportWork(connection, connection.close)
       } catch (error) {
-        session.close()
+        connection.close()
         throw error
       }
-      session.close()
+      connection.close()
       return undefined
     },
 
     async isRunning(): Promise<boolean> {
-      const session = await openSession(url, { statementTimeoutMs })
+      const connection = await openConnection(url, { statementTimeoutMs })
       try {
-        const rows = await session.query(
+        const rows = await connection.query(
           `select from pg_locks where locktype = 'advisory' and classid = 0 and objid = $1 and objsubid = 1
             and database = (select oid from pg_database where datname = current_database())`,
           [lockKey],
         )
         return rows.length > 0
       } finally {
-        session.close()
+        connection.close()
       }
     },
   }

@@ -1,4 +1,4 @@
-import type { Session } from '../../../db/copy/connection.ts'
+import type { DedicatedConnection } from '../../../db/copy/connection.ts'
 import type { Column } from './format.ts'
 
 export interface Plan {
@@ -20,14 +20,18 @@ export interface RowError {
  * here. Leaves import_directors (each director of the file, and who that is) and import_steps (the rows that change
  * something). The file is taken as what holds when all of it is done, so films may swap names.
  */
-export async function planImport(session: Session, present: ReadonlySet<Column>, mostErrors: number): Promise<Plan> {
+export async function planImport(
+  connection: DedicatedConnection,
+  present: ReadonlySet<Column>,
+  mostErrors: number,
+): Promise<Plan> {
   for (const statement of [...directorStatements, ...rowStatements, actions(present), ...stepStatements]) {
-    await session.query(statement)
+    await connection.query(statement)
   }
-  const counts = await session.query<{ action: string; count: number }>(
+  const counts = await connection.query<{ action: string; count: number }>(
     'select action, count(*)::int as count from import_actions group by action',
   )
-  const errors = await session.query<RowError>(
+  const errors = await connection.query<RowError>(
     'select row, error as message from import_plan where error is not null order by row limit $1',
     [mostErrors],
   )

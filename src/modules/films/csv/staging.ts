@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import type { Session } from '../../../db/copy/connection.ts'
+import type { DedicatedConnection } from '../../../db/copy/connection.ts'
 import type { FilmRow } from './rows.ts'
 
 const columns = [
@@ -20,8 +20,8 @@ const columns = [
 ] as const satisfies (keyof FilmRow)[]
 
 /** Where the rows of the file go before anything is decided: a temporary table, gone with the session. */
-export async function openStaging(session: Session): Promise<Writable> {
-  await session.query(`
+export async function openStaging(connection: DedicatedConnection): Promise<Writable> {
+  await connection.query(`
     create temp table import_rows (
       row int not null,
       id int,
@@ -40,11 +40,11 @@ export async function openStaging(session: Session): Promise<Writable> {
       updated_at timestamptz,
       key text generated always as (lower(name)) stored
     )`)
-  return session.copyIn(`copy import_rows (row, ${columns.join(', ')}) from stdin (encoding 'UTF8')`)
+  return connection.copyIn(`copy import_rows (row, ${columns.join(', ')}) from stdin (encoding 'UTF8')`)
 }
 
-export async function closeStaging(session: Session): Promise<void> {
-  await session.query('create unique index on import_rows (row); analyze import_rows')
+export async function closeStaging(connection: DedicatedConnection): Promise<void> {
+  await connection.query('create unique index on import_rows (row); analyze import_rows')
 }
 
 /** A line of COPY's text format. */

@@ -1,5 +1,5 @@
 import { joinWires } from '../../../http/json-payload.ts'
-import type { MovieShelf } from '../cache.ts'
+import type { MovieCache } from '../cache.ts'
 import { type MovieRepository, pageSize } from '../repository.ts'
 import type { MovieStream, Order } from './stream-repository.ts'
 
@@ -9,20 +9,20 @@ type Movie = Parameters<Parameters<MovieStream['readBehind']>[1]>[0]
 
 interface Dependencies {
   movies: Pick<MovieRepository, 'listPage'>
-  shelf: Pick<MovieShelf, 'findMany'>
+  movieCache: Pick<MovieCache, 'findMany'>
   stream: MovieStream
   /** How many films the catalogue has. */
   count(): Promise<number>
 }
 
 /** The catalogue in the movie vocabulary. */
-export function createMovieCatalogue({ movies, shelf, stream, count }: Dependencies) {
+export function createMovieCatalogue({ movies, movieCache, stream, count }: Dependencies) {
   return {
     async page(order: Order, page: number) {
       const total = await count()
       const pages = Math.ceil(total / pageSize)
       // What lies past the end is not looked for.
-      const found = page > pages ? [] : await shelf.findMany(await movies.listPage(order, page))
+      const found = page > pages ? [] : await movieCache.findMany(await movies.listPage(order, page))
       return { movies: joinWires(found.map((movie) => movie.json)), total, page, pages }
     },
 

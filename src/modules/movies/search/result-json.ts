@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
-import type { Memory } from '../../../cache/cache.ts'
+import type { Cache } from '../../../cache/cache.ts'
 import { etagOf, toBytes, type Wire } from '../../../http/json-payload.ts'
 import type { Marks } from '../list-membership.ts'
 import { SearchItem, SearchResult } from '../schemas.ts'
@@ -31,20 +31,20 @@ export interface Found {
   films: { id: number; marksAt: number }[]
 }
 
-export type SearchShelf = ReturnType<typeof createSearchShelf>
+export type SearchCache = ReturnType<typeof createSearchCache>
 
 /** What was searched for lately, in memory. */
-export function createSearchShelf(memory: Memory) {
-  const shelf = memory.shelf<string, Found>({
+export function createSearchCache(cache: Cache) {
+  const region = cache.region<string, Found>({
     name: 'search',
     sizeOf: ({ unmarked, films }) => unmarked.bytes.length + 50 * films.length,
     // An answer's key is never that of a newer one.
-    dropped: {},
+    invalidatedBy: {},
   })
   return {
-    get: ({ key }: { key: string }) => shelf.get(key),
+    get: ({ key }: { key: string }) => region.get(key),
     find: ({ key, read }: { key: string; read(): Promise<Result> }, asked: Asked) =>
-      shelf.find(key, async () => toFound(asked, await read())) as Promise<Found>,
+      region.find(key, async () => toFound(asked, await read())) as Promise<Found>,
   }
 }
 

@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, Gauge } from 'prom-client'
-import { createMemory, type Memory } from '../cache/cache.ts'
-import { type Changes, followChanges } from '../cache/change-feed.ts'
+import { type Cache, createCache } from '../cache/cache.ts'
+import { type ChangeFeed, openChangeFeed } from '../cache/change-feed.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    memory: Memory
-    changes: Changes
+    cache: Cache
+    changeFeed: ChangeFeed
   }
 }
 
@@ -17,27 +17,27 @@ declare module 'fastify' {
  * before the routes.
  */
 export default fp(async (app: FastifyInstance, options: { url: string; maxBytes: number }) => {
-  const changes = followChanges(options.url, { warn: (err, message) => app.log.warn({ err }, message) })
-  const memory = createMemory(changes, options.maxBytes)
-  app.decorate('changes', changes)
-  app.decorate('memory', memory)
+  const changeFeed = openChangeFeed(options.url, { warn: (err, message) => app.log.warn({ err }, message) })
+  const cache = createCache(changeFeed, options.maxBytes)
+  app.decorate('changeFeed', changeFeed)
+  app.decorate('cache', cache)
   app.addHook('onRoute', (route) => {
     if ([route.method].flat().some((method) => !['GET', 'HEAD', 'OPTIONS'].includes(method))) {
-      route.onSend = [route.onSend ?? []].flat().concat(async () => changes.catchUp())
+      route.onSend = [route.onSend ?? []].flat().concat(async () => changeFeed.waitUntilCaughtUp())
     }
   })
-  app.addHook('onClose', async () => changes.close())
-  tell(app, memory)
+  app.addHook('onClose', async () => changeFeed.close())
+  registerMetrics(app, cache)
 })
 
-function tell({ metrics }: FastifyInstance, memory: Memory): void {
+function registerMetrics({ metrics }: FastifyInstance, cache: Cache): void {
   const registers = [metrics]
   new Gauge({
     name: 'memory_cache_bytes',
     help: 'What was read of the database and is kept in memory',
     registers,
     collect() {
-      this.set(memory.figures().bytes)
+      this.set(cache.stats().bytes)
     },
   })
   new Gauge({
@@ -45,7 +45,7 @@ function tell({ metrics }: FastifyInstance, memory: Memory): void {
     help: '1 while changes of the database are followed; while they are not, nothing is served from memory',
     registers,
     collect() {
-      this.set(memory.figures().isCurrent ? 1 : 0)
+      this.set(cache.stats().isCurrent ? 1 : 0)
     },
   })
   new Counter({
@@ -55,7 +55,7 @@ function tell({ metrics }: FastifyInstance, memory: Memory): void {
     registers,
     collect() {
       this.reset()
-      for (const { name, hits, misses } of memory.figures().shelves) {
+      for (const { name, hits, misses } of cache.stats().regions) {
         this.inc({ kind: name, result: 'hit' }, hits)
         this.inc({ kind: name, result: 'miss' }, misses)
       }
