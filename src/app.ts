@@ -6,6 +6,7 @@ import { isMigrated } from './db/migrate.ts'
 import { favourites, wishlist } from './db/schema/lists.ts'
 import { createGate } from './gate.ts'
 import type { Clock } from './kinopoisk/cache.ts'
+import type { GatewayOptions } from './kinopoisk/gateway.ts'
 import { adminRoutes } from './modules/admin/routes.ts'
 import { authRoutes } from './modules/auth/routes.ts'
 import { sessionRoutes } from './modules/auth/session-routes.ts'
@@ -62,7 +63,7 @@ import validationPlugin from './plugins/validation.ts'
 export interface Edges {
   databaseUrl: string
   jwtSecrets: string[]
-  kinopoisk: { url: string; apiKey: string; sandbox: boolean; renewalMs?: number }
+  kinopoisk: Pick<GatewayOptions, 'url' | 'apiKey' | 'sandbox' | 'renewalMs' | 'accountEveryMs' | 'circuitPauses'>
   version: string
   /** Listed where no film has ever been. */
   demoCatalogue?: DemoFilm[] | undefined

@@ -11,9 +11,15 @@ import type { Meter } from './meter.ts'
 import { askedEndpoints, type Endpoint, type Layer } from './question.ts'
 
 const failuresInARow = 5
-const firstPauseMs = 2_000
-// Upstream's return is seen at the latest then.
-const longestPauseMs = 25_000
+
+/** For how long an open circuit lets no call through: `firstMs`, then twice as long each time, `maxMs` at the most. */
+export interface CircuitPauses {
+  firstMs: number
+  maxMs: number
+}
+
+// Upstream's return is seen after 25 s at the latest.
+const defaultPauses: CircuitPauses = { firstMs: 2_000, maxMs: 25_000 }
 
 export type Circuits = ReturnType<typeof createCircuits>
 
@@ -21,8 +27,8 @@ export type Circuits = ReturnType<typeof createCircuits>
  * A circuit for each endpoint: after five failures in a row nothing is asked for a while, then one call tries. What
  * upstream refuses in order (401, 402, 429) is no failure here.
  */
-export function createCircuits(meter: Pick<Meter, 'breakerOpen'>) {
-  const circuits = Object.fromEntries(askedEndpoints.map((endpoint) => [endpoint, createCircuit()]))
+export function createCircuits(meter: Pick<Meter, 'breakerOpen'>, pauses = defaultPauses) {
+  const circuits = Object.fromEntries(askedEndpoints.map((endpoint) => [endpoint, createCircuit(pauses)]))
   const of = (endpoint: Endpoint) => circuits[endpoint] as Circuit
   for (const endpoint of askedEndpoints) {
     const show = () => meter.breakerOpen.set({ breaker: endpoint }, of(endpoint).state() === 'closed' ? 0 : 1)
@@ -54,12 +60,12 @@ export function createCircuits(meter: Pick<Meter, 'breakerOpen'>) {
 
 type Circuit = ReturnType<typeof createCircuit>
 
-function createCircuit() {
+function createCircuit({ firstMs, maxMs }: CircuitPauses) {
   let until = 0
   const policy: CircuitBreakerPolicy = circuitBreaker(handleWhen(isFailure), {
     breaker: new ConsecutiveBreaker(failuresInARow),
     halfOpenAfter: new DelegateBackoff(({ attempt }) => {
-      const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (attempt - 1))
+      const pause = Math.min(maxMs, firstMs * 2 ** (attempt - 1))
       until = Date.now() + pause
       return pause
     }),

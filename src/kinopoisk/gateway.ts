@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errors.ts'
 import { type AnswerRepository, createAnswerRepository } from './answers.ts'
 import { type BudgetOptions, createBudget } from './budget.ts'
 import { type Clock, cached, type KeptTimes, kept, systemClock } from './cache.ts'
-import { createCircuits } from './circuits.ts'
+import { type CircuitPauses, createCircuits } from './circuits.ts'
 import { type FilmAnswer, filmQuestion, isFilmId, listQuestion, staffQuestion, votesQuestion } from './endpoints.ts'
 import { joined } from './flights.ts'
 import { questionOfSearch, resultOfSearch, type SearchResult } from './found.ts'
@@ -63,6 +63,8 @@ export interface Gateway {
   onNews(listener: (news: News) => Promise<void>): void
   status(): Promise<GatewayStatus>
   start(): Promise<void>
+  /** Resolves when nothing is asked in the background. */
+  idle(): Promise<void>
   /** Removes what is of no use any more; now and then. */
   tidy(): Promise<void>
   close(): Promise<void>
@@ -76,6 +78,7 @@ export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   registry?: Registry
   /** How often something may be asked unasked, in ms. */
   renewalMs?: number
+  circuitPauses?: CircuitPauses | undefined
   /** Told of what went wrong where nobody waits. */
   warn?: (error: unknown, message: string) => void
 }
@@ -100,7 +103,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     shelf.forget(path)
   }
   const leases = createLeaseRepository(database)
-  const circuits = createCircuits(meter)
+  const circuits = createCircuits(meter, options.circuitPauses)
   const news = createNews(warn)
   const upstream = createUpstream(options, clock)
   const background = new Set<Promise<void>>()
@@ -108,6 +111,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     background.add(work)
     void work.finally(() => background.delete(work))
   }
+  const idle = async () => void (await Promise.allSettled(background))
   const unforeseen = (error: unknown) => warn(error, 'an answer could not be renewed')
   const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
   const budget = createBudget(
@@ -214,12 +218,13 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
       inBackground(budget.start())
     },
+    idle,
     tidy: leases.deleteExpired,
     async close() {
       budget.close()
       unasked.close()
       await upstream.close()
-      await Promise.allSettled(background)
+      await idle()
     },
   }
 }
