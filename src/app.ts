@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config/config.ts'
+import type { GatewayOptions } from './kinopoisk/gateway.ts'
 import authPlugin from './plugins/auth.ts'
 import cachePlugin from './plugins/cache.ts'
 import dbPlugin from './plugins/db.ts'
@@ -22,7 +23,7 @@ import { createServices, createSessionFinder, type ServiceEdges } from './servic
 
 /** What lies outside of the process: real, or embedded in its place. */
 export interface Edges extends ServiceEdges {
-  kinopoisk: { url: string; apiKey: string; sandbox: boolean; prefetchMs?: number }
+  kinopoisk: Pick<GatewayOptions, 'url' | 'apiKey' | 'sandbox' | 'prefetchMs' | 'accountEveryMs' | 'circuitPauses'>
   version: string
   /** Where the log goes; stdout if absent. */
   logStream?: NodeJS.WritableStream

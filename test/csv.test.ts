@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'csv-parse/sync'
 import type { InjectOptions } from 'fastify'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -18,11 +17,10 @@ let database: Database
 let user: TestUser
 let admin: ReturnType<typeof as>
 let adminToken: string
-let base: string
 
 beforeAll(async () => {
   service = await testApp({}, { firstAdmin: { login: 'admin', password } })
-  base = await service.app.listen({ port: 0 })
+  await service.app.listen({ port: 0 })
   database = connect(service.databaseUrl, { max: 2 })
   user = await testUser(service.app)
   const tokens = await service.app.inject({ method: 'POST', url: '/login', payload: { login: 'admin', password } })
@@ -245,72 +243,6 @@ describe('The entity tag of the export', () => {
     await testUser(service.app)
     expect(await tag()).toBe(seen.at(-1))
   })
-})
-
-describe('exports of many films', () => {
-  beforeEach(async () => {
-    await database.sql`insert into directors (name) values ('d')`
-    await database.sql`insert into genres (name) values ('g')`
-    await database.sql`insert into films (listed, name, director_id, rate, year, minutes, description)
-      select true, 'film ' || n, 1, 5, 2000, 90, repeat('описание ', 40) from generate_series(1, 30000) n`
-    await database.sql`insert into film_genres select id, 1, 0 from films`
-  })
-  const get = () => fetch(`${base}/films/export.csv`, { headers: user.headers })
-  const sessions = async () => {
-    const [row] = await database.sql`select count(*)::int as n from pg_stat_activity
-      where application_name = 'kinoteka-csv' and datname = current_database()`
-    return row?.n
-  }
-
-  test('come whole, several at a time, while other requests are answered', async () => {
-    const bodies = Promise.all(Array.from({ length: 3 }, async () => (await get()).text()))
-    for (let i = 0; i < 20; i++) {
-      expect((await as(service.app, user)({ method: 'GET', url: '/user' })).statusCode).toBe(200)
-      expect(await sessions()).toBeLessThanOrEqual(2)
-    }
-    const [first, ...others] = await bodies
-    expect(first?.split('\r\n')).toHaveLength(30_002)
-    for (const other of others) expect(other).toBe(first)
-  })
-
-  test('free their connection when the reader goes away, or takes nothing', async () => {
-    const held = await Promise.all([0, 1].map(() => slowReader()))
-    await expect.poll(sessions).toBe(2)
-    for (const reader of held) reader.destroy()
-    await expect.poll(sessions, { timeout: 10_000 }).toBe(0)
-    const again = await Promise.all([0, 1].map(() => slowReader()))
-    for (const reader of again) reader.destroy()
-    expect((await (await get()).text()).split('\r\n')).toHaveLength(30_002)
-    expect((await (await get()).text()).split('\r\n')).toHaveLength(30_002)
-    await expect.poll(sessions, { timeout: 10_000 }).toBe(0)
-  })
-
-  test('are refused when two run for too long', async () => {
-    const held = await Promise.all([0, 1].map(() => slowReader()))
-    const third = await get()
-    expect(third.status).toBe(503)
-    expect(third.headers.get('retry-after')).toBeTruthy()
-    expect(await third.json()).toMatchObject({ code: 'overloaded' })
-    for (const reader of held) reader.destroy()
-  })
-
-  test('are cut when the database fails under way', async () => {
-    const reader = await slowReader()
-    await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = 'kinoteka-csv' and datname = current_database()`
-    reader.resume()
-    await expect(once(reader, 'end')).rejects.toThrow()
-  })
-
-  /** Reads the first bytes and no more. */
-  async function slowReader() {
-    const request = httpRequest(`${base}/films/export.csv`, { headers: user.headers })
-    request.end()
-    const [response] = await once(request, 'response')
-    await once(response, 'readable')
-    response.on('error', () => {})
-    return response
-  }
 })
 
 describe('the import', () => {
@@ -555,48 +487,6 @@ describe('the import', () => {
     expect(both.map((response) => response.statusCode).toSorted()).toEqual([200, 409])
     for (let i = 0; i < 5; i++) expect((await importCsv(csv, '?dry_run')).statusCode).toBe(200)
   })
-
-  test('stops when its client goes away, and frees the lock', async () => {
-    const lines = Array.from({ length: 60_000 }, (_, i) => `film ${i},g,d,5,2000,90`).join('\n')
-    const boundary = 'xxxx'
-    const body = `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.csv"\r\n\r\n${short}\n${lines}\r\n--${boundary}--\r\n`
-    const { port } = service.app.server.address() as AddressInfo
-    const post = (length: number) => {
-      const headers = {
-        authorization: `Bearer ${adminToken}`,
-        'content-type': `multipart/form-data; boundary=${boundary}`,
-        'content-length': length,
-      }
-      return httpRequest({ port, host: '127.0.0.1', method: 'POST', path: '/films/import', headers }).on(
-        'error',
-        () => {},
-      )
-    }
-    const running = async () => {
-      const [row] =
-        await database.sql`select exists (select from pg_locks where locktype = 'advisory' and objid = 7300159) as held`
-      return row?.held
-    }
-    const count = async () => (await database.sql`select count(*)::int as n from films`)[0]?.n
-
-    // While it sends.
-    const sending = post(Buffer.byteLength(body))
-    sending.write(body.slice(0, 500_000))
-    await sleep(200)
-    sending.destroy()
-    // While it waits for the answer.
-    const waiting = post(Buffer.byteLength(body))
-    waiting.end(body)
-    await expect.poll(count, { timeout: 20_000, interval: 20 }).toBeGreaterThan(0)
-    waiting.destroy()
-    await expect.poll(running, { timeout: 10_000 }).toBe(false)
-    const taken = await count()
-    expect(taken).toBeLessThan(60_000)
-    await sleep(300)
-    expect(await count()).toBe(taken)
-    const rest = (await importCsv(`${short}\n${lines}`)).json()
-    expect(rest).toMatchObject({ created: 60_000 - taken, skipped: taken, errors_total: 0 })
-  }, 90_000)
 })
 
 describe('the address of the database', () => {

@@ -58,23 +58,6 @@ describe('Migrations', () => {
       expect(row?.different).toBe(row?.all)
     })
   })
-
-  test('one that waits for another longer than the usual lock time-out goes on waiting', async () => {
-    const url = await emptyDatabase()
-    await withDatabase(url, async ({ sql }) => {
-      const holder = await sql.reserve()
-      await holder`select pg_advisory_lock(7300157)`
-      let done = false
-      const waiting = migrate(url).then(() => {
-        done = true
-      })
-      await new Promise((resolve) => setTimeout(resolve, 5_500))
-      expect(done).toBe(false)
-      await holder`select pg_advisory_unlock(7300157)`
-      await waiting
-      holder.release()
-    })
-  })
 })
 
 describe('The schema', () => {

@@ -288,10 +288,11 @@ describe('POST /films of a film of which Kinopoisk knows little', () => {
 
   test('no connection is held while upstream is waited for', async () => {
     sandbox.fail('hang')
-    const waiting = Array.from({ length: 15 }, () => small.post('/films', { kinopoisk_id: 2 ** 20 }))
-    const start = performance.now()
+    let answered = 0
+    const add = () => small.post('/films', { kinopoisk_id: 2 ** 20 }).finally(() => answered++)
+    const waiting = Array.from({ length: 15 }, add)
     expect((await small.get('/films')).statusCode).toBe(200)
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(answered).toBe(0)
     for (const response of await Promise.all(waiting)) problemOf(response, 504, 'upstream_timeout')
     sandbox.fail(null)
   })

@@ -6,7 +6,7 @@ import { type CachedResult, createCacheStatus } from './cache-status.ts'
 import { filmRequest, isFilmId, listRequest, staffRequest, votesRequest } from './endpoints.ts'
 import { createUpstream, type UpstreamOptions } from './http.ts'
 import { type Clock, cached, type EntryFreshness, stored, systemClock } from './layers/cache.ts'
-import { createCircuitBreakers } from './layers/circuit-breakers.ts'
+import { type CircuitPauses, createCircuitBreakers } from './layers/circuit-breakers.ts'
 import { createDiscoveries } from './layers/discoveries.ts'
 import { retried } from './layers/retry.ts'
 import { sharedFlight } from './layers/shared-flight.ts'
@@ -73,6 +73,8 @@ export interface Gateway {
   onDiscovered(listener: (discovery: Discovery) => Promise<void>): void
   status(): Promise<GatewayStatus>
   start(): Promise<void>
+  /** Resolves when nothing is asked in the background. */
+  idle(): Promise<void>
   /** Removes what is of no use any more; now and then. */
   cleanup(): Promise<void>
   close(): Promise<void>
@@ -86,6 +88,7 @@ export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
   registry?: Registry
   /** How often something may be asked unasked, in ms. */
   prefetchMs?: number
+  circuitPauses?: CircuitPauses | undefined
   /** Told of what went wrong where nobody waits. */
   warn?: (error: unknown, message: string) => void
 }
@@ -110,7 +113,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     freshness.invalidate(path)
   }
   const leases = createLeaseRepository(database)
-  const breakers = createCircuitBreakers(metrics)
+  const breakers = createCircuitBreakers(metrics, options.circuitPauses)
   const discoveries = createDiscoveries(warn)
   const upstream = createUpstream(options, clock)
   const background = new Set<Promise<void>>()
@@ -118,6 +121,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     background.add(work)
     void work.finally(() => background.delete(work))
   }
+  const idle = async () => void (await Promise.allSettled(background))
   const onUnexpected = (error: unknown) => warn(error, 'an answer could not be renewed')
   const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
   const budget = createBudget(
@@ -235,12 +239,13 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
       runInBackground(budget.start())
     },
+    idle,
     cleanup: leases.deleteExpired,
     async close() {
       budget.close()
       prefetch.close()
       await upstream.close()
-      await Promise.allSettled(background)
+      await idle()
     },
   }
 }

@@ -1,9 +1,10 @@
 import { Ajv, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
 import keywords from 'ajv-keywords'
+import fastJsonStringify, { type Schema } from 'fast-json-stringify'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { wholeNumber } from '../http/schemas.ts'
+import { Problem, wholeNumber } from '../http/schemas.ts'
 
 type JsonSchema = {
   type?: string
@@ -13,26 +14,44 @@ type JsonSchema = {
   additionalProperties?: unknown
 }
 
+const ajv = new Ajv({ allErrors: true, coerceTypes: false, useDefaults: true, strict: true, strictTypes: false })
+formats.default(ajv, ['date', 'date-time', 'email', 'uuid'])
+keywords.default(ajv, ['transform'])
+ajv.addFormat('text', { type: 'string', validate: (value: string) => value.isWellFormed() && !value.includes('\0') })
+
+// Routes share many schemas, above all of problems: each is compiled once, which is most of what a start takes.
+const validatorOf = memoized((schema) => ajv.compile(schema))
+const serializerOf = memoized((schema) =>
+  fastJsonStringify(schema as Schema, { schema: { Problem: Problem as Schema } }),
+)
+
 /**
  * Input checks of every route. Query and path hold text, so their numbers and flags are read here, strictly:
  * `1e3`, `0x1F` or ` 1` is no integer. Bodies are never coerced. A query parameter that a route doesn't name is refused.
  */
 export default fp(async (app: FastifyInstance) => {
-  const ajv = new Ajv({ allErrors: true, coerceTypes: false, useDefaults: true, strict: true, strictTypes: false })
-  formats.default(ajv, ['date', 'date-time', 'email', 'uuid'])
-  keywords.default(ajv, ['transform'])
-  ajv.addFormat('text', { type: 'string', validate: (value: string) => value.isWellFormed() && !value.includes('\0') })
-
   app.setValidatorCompiler(({ schema, httpPart }) => {
-    const validate = ajv.compile(schema as object)
+    const validate = validatorOf(schema as object)
     const properties = Object.entries((schema as JsonSchema).properties ?? {})
     if (httpPart !== 'querystring' && httpPart !== 'params') return explain(validate, (data) => cut(properties, data))
     return explain(validate, (data) => readText(properties, data))
   })
+  app.setSerializerCompiler(({ schema }) => serializerOf(schema as object))
   app.addHook('onRoute', closeQuery)
   // Fastify reads plain text by itself; no route here takes it: 415.
   app.removeContentTypeParser('text/plain')
 })
+
+/** What `compile` makes of a schema, made once for all that are equal. There are as many as the routes name. */
+function memoized<T>(compile: (schema: object) => T): (schema: object) => T {
+  const made = new Map<string, T>()
+  return (schema) => {
+    const key = JSON.stringify(schema)
+    const value = made.get(key) ?? compile(schema)
+    made.set(key, value)
+    return value
+  }
+}
 
 /** The ajv function in Fastify's form, with the messages that ajv words poorly put better. */
 function explain(validate: ValidateFunction, prepare?: (data: Record<string, unknown>) => void) {

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { connect, type Database } from '../../src/db/connect.ts'
 import { findPostgres } from '../../src/embedded/postgres.ts'
 import { keptSecret } from '../../src/embedded/secrets.ts'
+import { preparedFolder } from '../support/prepared.ts'
 import {
   cleanUp,
   freshFolder,
@@ -90,7 +91,7 @@ describe('A server of DATA_DIR', () => {
   })
 
   test('writes no value of a failed statement to its log', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     const { url, stop } = await startServer(dataDir)
     const sql = sqlOn(url)
     await sql`create table logins (login text unique)`
@@ -103,7 +104,7 @@ describe('A server of DATA_DIR', () => {
   })
 
   test('keeps every acknowledged row when the server and the service are killed', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     const killed = service(dataDir)
     const sql = sqlOn(await urlOf(killed))
     await sql`create table kept (id int primary key)`
@@ -127,7 +128,7 @@ describe('A server of DATA_DIR', () => {
   })
 
   test('is taken over when a killed service left it running', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     const killed = service(dataDir)
     const url = await urlOf(killed)
     await sqlOn(url)`create table kept as select 1 as id`
@@ -144,7 +145,7 @@ describe('A server of DATA_DIR', () => {
   })
 
   test('shuts down by itself when the service ends without stopping it', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     const exiting = service(dataDir, { next: 'process.exit(3)' })
     const url = await urlOf(exiting)
     expect(await exiting.ended()).toBe(3)
@@ -153,7 +154,7 @@ describe('A server of DATA_DIR', () => {
   })
 
   test('is started again when it dies, and the same URL works', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     const { url, stop } = await startServer(dataDir)
     await sqlOn(url)`create table kept as select 1 as id`
     const [before = 0] = serverPids(dataDir)
@@ -182,7 +183,7 @@ describe('A server of DATA_DIR', () => {
 
 describe('A second service on the same DATA_DIR', () => {
   test('is refused while the first runs, by whatever path, and may start afterwards', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     const { url, stop } = await startServer(dataDir)
     const alias = join(await freshFolder(), 'alias')
     await symlink(dataDir, alias)
@@ -211,7 +212,7 @@ describe('A second service on the same DATA_DIR', () => {
   })
 
   test('leaves a server alone that somebody started by hand', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     const socketDir = await freshFolder()
     await chmod(socketDir, 0o777)
     await (await startServer(dataDir)).stop()
@@ -281,7 +282,7 @@ describe('A start on a folder in disorder', () => {
   })
 
   test('is not misled by a lock file whose number belongs to another program by now', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     const { url, stop } = await startServer(dataDir)
     const pidFile = join(dataDir, 'postgres/postmaster.pid')
     const lines = (await readFile(pidFile, 'utf8')).split('\n')
@@ -299,7 +300,7 @@ describe('A start on a folder in disorder', () => {
   })
 
   test('shows the end of the log when the server does not come up', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     await (await startServer(dataDir)).stop()
     await rm(join(dataDir, 'postgres/global'), { recursive: true })
     await expect(startServer(dataDir)).rejects.toThrow(
@@ -311,7 +312,7 @@ describe('A start on a folder in disorder', () => {
 
 describe.runIf(isRoot)('Started by root, the server', () => {
   test('runs as the account that owns its data, never as root', async () => {
-    const dataDir = await freshFolder()
+    const dataDir = await preparedFolder()
     const { stop } = await startServer(dataDir)
     const { uid } = await stat(join(dataDir, 'postgres'))
     expect(uid).not.toBe(0)

@@ -9,6 +9,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { connect, type Database } from '../../src/db/connect.ts'
 import { findPostgres } from '../../src/embedded/postgres.ts'
 import { cloneDatabase, password } from '../support/app.ts'
+import { preparedFolder } from '../support/prepared.ts'
 import {
   cleanUp,
   freshFolder,
@@ -119,7 +120,7 @@ describe('The service with nothing configured', () => {
 
   test('has no films with DEMO_CATALOGUE=false', async () => {
     const admin = { ADMIN_LOGIN: 'chief', ADMIN_PASSWORD: password }
-    const service = startService({ DATA_DIR: await freshFolder(), DEMO_CATALOGUE: 'false', ...admin })
+    const service = startService({ DATA_DIR: await preparedFolder(), DEMO_CATALOGUE: 'false', ...admin })
     const address = await addressOf(service)
     expect(await filmsIn(address, await accessToken(address, 'chief', password))).toBe(0)
     expect(service.stdout()).not.toContain('demo catalogue')
@@ -138,7 +139,7 @@ describe('The service with nothing configured', () => {
   })
 
   test('has every acknowledged account after it was killed', async () => {
-    const DATA_DIR = await freshFolder()
+    const DATA_DIR = await preparedFolder()
     const killed = startService({ DATA_DIR })
     const address = await addressOf(killed)
     const registered = await post(`${address}/register`, { login: 'ann', password })
@@ -149,7 +150,7 @@ describe('The service with nothing configured', () => {
   })
 
   test('answers what is under way before it ends on SIGTERM', async () => {
-    const DATA_DIR = await freshFolder()
+    const DATA_DIR = await preparedFolder()
     const service = startService({ DATA_DIR })
     const address = await addressOf(service)
     const logins = await holdLogins((await findPostgres(DATA_DIR)) ?? '')
@@ -164,7 +165,7 @@ describe('The service with nothing configured', () => {
   })
 
   test('ends at once on a second signal, and the database still shuts down', async () => {
-    const DATA_DIR = await freshFolder()
+    const DATA_DIR = await preparedFolder()
     const service = startService({ DATA_DIR })
     const address = await addressOf(service)
     const logins = await holdLogins((await findPostgres(DATA_DIR)) ?? '')
@@ -190,7 +191,7 @@ describe('The service with nothing configured', () => {
   })
 
   test('is refused on a DATA_DIR in use, in one line', async () => {
-    const DATA_DIR = await freshFolder()
+    const DATA_DIR = await preparedFolder()
     await startServer(DATA_DIR)
     const second = startService({ DATA_DIR })
     expect(await second.ended()).toBe(1)
@@ -199,7 +200,7 @@ describe('The service with nothing configured', () => {
   })
 
   test('says which port is taken, and leaves no database running', async () => {
-    const DATA_DIR = await freshFolder()
+    const DATA_DIR = await preparedFolder()
     const other = createServer().listen(0, '127.0.0.1')
     closers.push(() => other.close())
     await once(other, 'listening')

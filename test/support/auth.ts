@@ -2,7 +2,7 @@ import { createHmac, randomBytes, randomInt } from 'node:crypto'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, type Database } from '../../src/db/connect.ts'
-import { jwtSecret, password, type TestApp, type TestUser, testApp, testUser } from './app.ts'
+import { jwtSecret, password, type TestApp, type TestUser, testApp } from './app.ts'
 
 export type Members = Record<string, unknown>
 export type Tokens = TestUser['tokens']
@@ -131,11 +131,12 @@ export function bearer({ access_token }: Pick<Tokens, 'access_token'>, scheme = 
   return { authorization: `${scheme} ${access_token}` }
 }
 
+/** Registered and logged in by the API. */
 export async function newUser(): Promise<TestUser> {
-  const user = await testUser(service.app, aName())
-  remember(user)
-  remember(user.tokens)
-  return user
+  const login = aName()
+  const registered = await register({ login, password })
+  const tokens: Tokens = (await logIn(login)).json()
+  return { id: registered.json().id, login, tokens, headers: bearer(tokens) }
 }
 
 export function aName(): string {

@@ -5,14 +5,18 @@ import type { TestProject } from 'vitest/node'
 import { connect } from '../../src/db/connect.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { startPostgres } from '../../src/embedded/postgres.ts'
+import { createPasswords } from '../../src/modules/auth/passwords.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** The server, on its maintenance database. */
     postgresUrl: string
+    /** Of `password`: made once, since it takes its time. */
+    passwordHash: string
   }
 }
 
+export const password = 'correct horse battery staple'
 export const template = 'migrated'
 
 /** Once per run: a real PostgreSQL with a migrated template, of which every test app gets a clone. */
@@ -26,6 +30,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await close()
   await migrate(databaseUrl(server.url, template))
   project.provide('postgresUrl', server.url)
+  project.provide('passwordHash', await createPasswords().hash(password))
   return async () => {
     await server.stop()
     await rm(dataDir, { recursive: true, force: true })

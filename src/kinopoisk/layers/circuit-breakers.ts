@@ -11,9 +11,15 @@ import type { GatewayMetrics } from '../metrics.ts'
 import { dataEndpoints, type Endpoint, type Layer } from '../request.ts'
 
 const failuresInARow = 5
-const firstPauseMs = 2_000
-// Upstream's return is seen at the latest then.
-const maxPauseMs = 25_000
+
+/** For how long an open circuit lets no call through: `firstMs`, then twice as long each time, `maxMs` at the most. */
+export interface CircuitPauses {
+  firstMs: number
+  maxMs: number
+}
+
+// Upstream's return is seen after 25 s at the latest.
+const defaultPauses: CircuitPauses = { firstMs: 2_000, maxMs: 25_000 }
 
 export type CircuitBreakers = ReturnType<typeof createCircuitBreakers>
 
@@ -21,8 +27,8 @@ export type CircuitBreakers = ReturnType<typeof createCircuitBreakers>
  * A circuit for each endpoint: after five failures in a row nothing is asked for a while, then one call tries. What
  * upstream refuses in order (401, 402, 429) is no failure here.
  */
-export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen'>) {
-  const breakers = Object.fromEntries(dataEndpoints.map((endpoint) => [endpoint, createCircuitBreaker()]))
+export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen'>, pauses = defaultPauses) {
+  const breakers = Object.fromEntries(dataEndpoints.map((endpoint) => [endpoint, createCircuitBreaker(pauses)]))
   const of = (endpoint: Endpoint) => breakers[endpoint] as CircuitBreaker
   for (const endpoint of dataEndpoints) {
     const updateGauge = () => metrics.breakerOpen.set({ breaker: endpoint }, of(endpoint).state() === 'closed' ? 0 : 1)
@@ -54,12 +60,12 @@ export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen
 
 type CircuitBreaker = ReturnType<typeof createCircuitBreaker>
 
-function createCircuitBreaker() {
+function createCircuitBreaker({ firstMs, maxMs }: CircuitPauses) {
   let until = 0
   const policy: CircuitBreakerPolicy = circuitBreaker(handleWhen(isFailure), {
     breaker: new ConsecutiveBreaker(failuresInARow),
     halfOpenAfter: new DelegateBackoff(({ attempt }) => {
-      const pause = Math.min(maxPauseMs, firstPauseMs * 2 ** (attempt - 1))
+      const pause = Math.min(maxMs, firstMs * 2 ** (attempt - 1))
       until = Date.now() + pause
       return pause
     }),

@@ -18,6 +18,8 @@ export interface BudgetOptions {
   resetTz: string
   timeoutMs: number
   isBootstrapping?: () => boolean
+  /** How often this process looks whether the key's account is to be asked about. */
+  accountEveryMs?: number
 }
 
 interface Dependencies {
@@ -30,7 +32,7 @@ interface Dependencies {
 
 /** What the API key allows: so many calls a day and a second, over all replicas that share it. */
 export function createBudget(
-  { apiKey, dailyQuota, resetTz, timeoutMs, isBootstrapping }: BudgetOptions,
+  { apiKey, dailyQuota, resetTz, timeoutMs, isBootstrapping, accountEveryMs }: BudgetOptions,
   { db, fetch, metrics, warn }: Dependencies,
 ) {
   const keyHash = hashKey(apiKey)
@@ -46,6 +48,7 @@ export function createBudget(
     quota,
     timeoutMs,
     warn,
+    ...(accountEveryMs && { everyMs: accountEveryMs }),
   })
   return {
     /** Refuse at once what would be refused in the end. */
