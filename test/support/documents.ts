@@ -106,10 +106,13 @@ function exists(path: string): boolean {
   return statSync(join(repository, path), { throwIfNoEntry: false }) !== undefined
 }
 
-/** A folder and all below it. */
+/** A folder and all below it, as far as there are files in them. */
 export function foldersIn(folder: string): string[] {
-  const below = readdirSync(join(repository, folder), { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  return [folder, ...below.flatMap(({ name }) => foldersIn(join(folder, name)))]
+  const found = new Set<string>()
+  for (const path of walk(folder)) {
+    for (let parent = dirname(path); parent.startsWith(folder); parent = dirname(parent)) found.add(parent)
+  }
+  return [...found]
 }
 
 /** The paths of this repository that a page names in its text, and that are not there. */
