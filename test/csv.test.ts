@@ -343,9 +343,9 @@ describe('the import', () => {
     expect(await exportCsv()).toBe(before)
   })
 
-  test('takes any order of columns, LF, CR LF, semicolons, a decimal comma, and blank lines', async () => {
+  test('takes any order of columns, LF, CR LF, semicolons, a decimal comma, and blank lines also before the header', async () => {
     const csv =
-      '\ufeffYear;NAME;genres;director;minutes;rate\r\n1999;Матрица;драма|Боевик;Лана;136;8,5\r\n;;;;;\r\n\n2003; Он  лайн ;ДРАМА;лана;100;7\n'
+      '\ufeff\r\n\r\nYear;NAME;genres;director;minutes;rate\r\n1999;Матрица;драма|Боевик;Лана;136;8,5\r\n;;;;;\r\n\n2003; Он  лайн ;ДРАМА;лана;100;7\n'
     expect((await importCsv(csv)).json()).toMatchObject({ created: 2, updated: 0, errors: [] })
     const rows = read(await exportCsv())
     expect(rows).toMatchObject([

@@ -29,6 +29,7 @@ const wire = /^src\/wire\.ts$/
 const links = /^src\/links\.ts$/
 const schemas = /^src\/schemas\.ts$/
 const shared = /^src\/(forms|gate|names|typos|wire)\.ts$/
+const text = /^src\/text\//
 const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
 const otherServices = /^src\/modules\/\w+\/service\.ts$/
 const config = /^src\/config\.ts$/
@@ -47,6 +48,7 @@ const rules: Rule[] = [
   { from: /^src\/(app|accounts|catalogue)\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
   { from: config, may: () => [/^src\/config-readers\.ts$/] },
   { from: /^src\/(config-readers|errors|links|operations)\.ts$/, may: () => [] },
+  { from: text, may: () => [] },
   { from: schemas, may: () => [errors] },
   { from: shared, may: () => [errors] },
   { from: db, may: () => [db] },
@@ -67,13 +69,13 @@ const rules: Rule[] = [
   },
   {
     from: /^(src\/modules\/\w+\/).*routes\.ts$/,
-    may: ([, folder]) => [own(folder), schemas, shared, links, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
+    may: ([, folder]) => [own(folder), schemas, shared, text, links, errors, otherSchemas, /^src\/plugins\/auth\.ts$/],
     types: [otherServices, edges],
     never: /^(drizzle-orm|postgres|undici)\b/,
   },
   {
     from: /^(src\/modules\/\w+\/)/,
-    may: ([, folder]) => [own(folder), errors, shared],
+    may: ([, folder]) => [own(folder), errors, shared, text],
     types: [otherServices, otherSchemas, edges, db],
     never: /^(@?fastify|drizzle-orm|postgres|undici)\b/,
   },

@@ -1,5 +1,6 @@
 import { tidyName } from '../../../names.ts'
-import { type Column, splitGenres, unguard } from './format.ts'
+import { unguardFormula } from '../../../text/csv.ts'
+import { type Column, splitGenres } from './format.ts'
 import type { Header } from './header.ts'
 
 /** A row that is fine by itself. `director_id` 0 and `director` '' say nothing; numbers are as PostgreSQL reads them. */
@@ -42,7 +43,7 @@ export function createRowReader(header: Header, now: Date) {
     const faults: string[] = []
     const cell = (column: Column) => cells[header.get(column) ?? -1] ?? ''
     const text = (column: Column, most: number) => {
-      const value = unguard(cell(column))
+      const value = unguardFormula(cell(column))
       if (value.includes('\0')) faults.push(`${column} must not contain NUL`)
       if (value.length > most && [...value].length > most) faults.push(`${column} is longer than ${most} characters`)
       return value
