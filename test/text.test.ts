@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { findDelimiter, guardFormula, unguardFormula } from '../src/text/csv.ts'
+import { beginsWithDay } from '../src/text/dates.ts'
 
 describe('A cell that a spreadsheet would take for a formula', () => {
   test.each(['=1+1', '+1', '-1', '@sum', '\ttab', '\rcr', "'=1", "''@x"])('%j is guarded and comes back', (text) => {
@@ -34,5 +35,23 @@ describe('The delimiter', () => {
     [',', 'of nothing', ''],
   ])('is %j %s', (delimiter, _how, head) => {
     expect(findDelimiter(head)).toBe(delimiter)
+  })
+})
+
+describe('A day of the calendar', () => {
+  test.each(['2024-02-29', '2000-02-29', '1999-12-31', '0001-01-01', '2026-01-01T10:00:00Z'])('is %s', (text) => {
+    expect(beginsWithDay(text)).toBe(true)
+  })
+
+  test.each([
+    '2023-02-29',
+    '1900-02-29',
+    '2026-02-31T10:00:00Z',
+    '2026-04-31',
+    '2026-13-01',
+    '2026-00-10',
+    '2026-01-00',
+  ])('is not %s', (text) => {
+    expect(beginsWithDay(text)).toBe(false)
   })
 })

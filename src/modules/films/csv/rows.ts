@@ -1,5 +1,6 @@
 import { tidyName } from '../../../names.ts'
 import { unguardFormula } from '../../../text/csv.ts'
+import { beginsWithDay } from '../../../text/dates.ts'
 import { type Column, splitGenres } from './format.ts'
 import type { Header } from './header.ts'
 
@@ -26,7 +27,7 @@ const firstOwnId = 1_000_000_000
 // Ids behind it are left to the database, which would run out of them.
 const lastId = 2_000_000_000
 const yearsAhead = 10
-const wholeTime = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/
+const wholeTime = /^(?!0000)\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/
 
 /**
  * Checks rows by themselves. A row without id is held to the rules of POST /films; one with an id may hold what only the
@@ -65,7 +66,7 @@ export function createRowReader(header: Header, now: Date) {
     const time = (column: Column) => {
       const value = cell(column).trim()
       if (value === '') return null
-      if (wholeTime.test(value) && isDay(value)) return value
+      if (wholeTime.test(value) && beginsWithDay(value)) return value
       faults.push(`${column} must be a time such as 2026-11-20T10:00:00.000Z, not ${quote(value)}`)
       return null
     }
@@ -130,12 +131,6 @@ function readGenres(first: string, joined: string, faults: string[]): string[] {
   if (names.some((name) => [...name].length > 100)) faults.push('genres has a name of more than 100 characters')
   const lowered = names.map((name) => name.toLowerCase())
   return names.filter((_, i) => lowered.indexOf(lowered[i] as string) === i)
-}
-
-/** The 31st of February is read as a day of March. */
-function isDay(time: string): boolean {
-  const read = new Date(time)
-  return !Number.isNaN(read.getTime()) && read.toISOString().startsWith(time.slice(0, 10))
 }
 
 function quote(value: string): string {
