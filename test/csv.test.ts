@@ -618,6 +618,10 @@ describe('the address of the database', () => {
       })),
     )
     expect(readAddresses('postgres://h/db')).toEqual([{ host: 'h', port: 5432, database: 'db', ssl: false }])
+    expect(readAddresses('postgres://u:p@ss@h/%D0%B1?sslmode=require&host=%2Frun')).toEqual([
+      { user: 'u', password: 'p@ss', database: 'б', host: '/run', port: 5432 },
+    ])
+    expect(() => readAddresses('postgres://u:hunter2@h')).toThrow(/^The URL of the database cannot be read$/)
   })
 
   test('may name several servers: the first that can be reached is taken', async () => {

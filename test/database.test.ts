@@ -4,6 +4,7 @@ import { isUnavailable, meaning, violated } from '../src/db/errors.ts'
 import { isMigrated, migrate } from '../src/db/migrate.ts'
 import { genres } from '../src/db/schema/genres.ts'
 import { users } from '../src/db/schema/users.ts'
+import { openSession } from '../src/db/session.ts'
 import { cloneDatabase } from './support/app.ts'
 import { databaseUrl } from './support/database.ts'
 import { cleanUp, repository, runNode } from './support/process.ts'
@@ -293,4 +294,23 @@ describe('An error of the database', () => {
       expect(isUnavailable(await errorOf(sql`select 1`))).toBe(true)
     })
   })
+})
+
+test('A database of any name is reached by its encoded URL, over several hosts, by the pool and by a session alike', async () => {
+  const server = new URL(inject('postgresUrl'))
+  const name = `любая: 100% ${crypto.randomUUID()}`
+  await withDatabase(server.href, ({ sql }) => sql`create database ${sql(name)}`)
+  const socket = encodeURIComponent(server.searchParams.get('host') ?? '')
+  const database = encodeURIComponent(name)
+  for (const address of [
+    `${server.username}@127.0.0.1:1,${socket}/${database}`,
+    `${server.username}@${socket}/${database}`,
+  ]) {
+    const url = `postgres://${address}`
+    const read = 'select current_database() as name'
+    await withDatabase(url, async ({ sql }) => expect(await sql.unsafe(read)).toEqual([{ name }]))
+    const session = await openSession(url, { statementTimeoutMs: 1000 })
+    expect(await session.query(read)).toEqual([{ name }])
+    session.close()
+  }
 })
