@@ -53,7 +53,11 @@ export function createGate({ name, max, waiting = 0, waitMs = 0 }: Limits) {
     waiting: () => queue.length,
     async run<T>(work: () => Promise<T>): Promise<T> {
       const leave = await enter()
-      return await work().finally(leave)
+      try {
+        return await work()
+      } finally {
+        leave()
+      }
     },
   }
 }

@@ -212,6 +212,7 @@ describe('A wrong value is named, and not shown', () => {
     'postgres://u:hun/ter2@host/db',
     'postgres://u:hun#ter2@host/db',
     'postgres://u:100%hunter2@host/db',
+    'postgres://u:hunter2@host/100%',
     'postgres://u:hunter2@host/db and more',
   ])('DATABASE_URL=%s', (url) => {
     const [fault, ...more] = faultsOf({ DATABASE_URL: url, JWT_SECRET: secret })

@@ -275,9 +275,9 @@ describe('the import', () => {
     expect(await exportCsv()).toBe(before)
   })
 
-  test('takes any order of columns, LF, CR LF, semicolons, a decimal comma, and blank lines', async () => {
+  test('takes any order of columns, LF, CR LF, semicolons, a decimal comma, and blank lines also before the header', async () => {
     const csv =
-      '\ufeffYear;NAME;genres;director;minutes;rate\r\n1999;Матрица;драма|Боевик;Лана;136;8,5\r\n;;;;;\r\n\n2003; Он  лайн ;ДРАМА;лана;100;7\n'
+      '\ufeff\r\n\r\nYear;NAME;genres;director;minutes;rate\r\n1999;Матрица;драма|Боевик;Лана;136;8,5\r\n;;;;;\r\n\n2003; Он  лайн ;ДРАМА;лана;100;7\n'
     expect((await importCsv(csv)).json()).toMatchObject({ created: 2, updated: 0, errors: [] })
     const rows = read(await exportCsv())
     expect(rows).toMatchObject([
@@ -508,6 +508,10 @@ describe('the address of the database', () => {
       })),
     )
     expect(readAddresses('postgres://h/db')).toEqual([{ host: 'h', port: 5432, database: 'db', ssl: false }])
+    expect(readAddresses('postgres://u:p@ss@h/%D0%B1?sslmode=require&host=%2Frun')).toEqual([
+      { user: 'u', password: 'p@ss', database: 'б', host: '/run', port: 5432 },
+    ])
+    expect(() => readAddresses('postgres://u:hunter2@h')).toThrow(/^The URL of the database cannot be read$/)
   })
 
   test('may name several servers: the first that can be reached is taken', async () => {

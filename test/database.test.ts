@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { connect, type Database } from '../src/db/connect.ts'
+import { openConnection } from '../src/db/copy/connection.ts'
 import { isUnavailable, meaning, violated } from '../src/db/errors.ts'
 import { isMigrated, migrate } from '../src/db/migrate.ts'
 import { genres } from '../src/db/schema/genres.ts'
@@ -276,4 +277,23 @@ describe('An error of the database', () => {
       expect(isUnavailable(await errorOf(sql`select 1`))).toBe(true)
     })
   })
+})
+
+test('A database of any name is reached by its encoded URL, over several hosts, by the pool and by a session alike', async () => {
+  const server = new URL(inject('postgresUrl'))
+  const name = `любая: 100% ${crypto.randomUUID()}`
+  await withDatabase(server.href, ({ sql }) => sql`create database ${sql(name)}`)
+  const socket = encodeURIComponent(server.searchParams.get('host') ?? '')
+  const database = encodeURIComponent(name)
+  for (const address of [
+    `${server.username}@127.0.0.1:1,${socket}/${database}`,
+    `${server.username}@${socket}/${database}`,
+  ]) {
+    const url = `postgres://${address}`
+    const read = 'select current_database() as name'
+    await withDatabase(url, async ({ sql }) => expect(await sql.unsafe(read)).toEqual([{ name }]))
+    const session = await openConnection(url, { statementTimeoutMs: 1000 })
+    expect(await session.query(read)).toEqual([{ name }])
+    session.close()
+  }
 })

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/max'
+import { readPostgresUrl } from '../text/postgres-url.ts'
 
 /** Reads a variable's text; throws an error that says what was expected. An empty variable counts as absent. */
 export type Reader<T> = (text: string | undefined) => T
@@ -55,22 +56,8 @@ function milliseconds(text: string): number {
 }
 
 export function postgresUrl(value: string): string {
-  // Several hosts (postgres://u@a,b/db) are no URL for WHATWG: each is checked on its own.
-  const [, start = '', hosts = '', end = ''] =
-    /^(postgres(?:ql)?:\/\/(?:[^/\s]*@)?)([^@/\s]*)(\/[^\s]+)$/.exec(value) ?? []
-  const urls = hosts.split(',').map((host) => URL.parse(`${start}${host}${end}`))
-  if (!urls.every((url) => url && isDecodable(url.username + url.password))) {
-    fail('must be postgres://user:password@host:port/database, with special characters percent-encoded')
-  }
-  return value
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    return decodeURIComponent(text) !== undefined
-  } catch {
-    return false
-  }
+  if (readPostgresUrl(value)) return value
+  fail('must be postgres://user:password@host:port/database, with special characters percent-encoded')
 }
 
 /** The SDK prints a DSN that it can't read, so it must not see such a one. */

@@ -3,7 +3,7 @@ import type { PgTransaction } from 'drizzle-orm/pg-core'
 import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
-import { readAddresses } from './pool/address.ts'
+import { isSocket, partsOf } from './pool/address.ts'
 import { arrayTypes } from './pool/array-types.ts'
 import { requireRepair } from './pool/repair-check.ts'
 import { createSockets } from './pool/sockets.ts'
@@ -111,21 +111,25 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
 }
 
 function openPool(url: string, max: number) {
-  const { address, socket } = splitSocket(url)
-  const sockets = createSockets(readAddresses(url), max)
-  const sql = postgres(address, {
+  const { servers, database, user, password, parameters } = partsOf(url)
+  const sockets = createSockets(servers, max)
+  // By itself the driver reads of a URL neither sockets nor what is encoded in a database's name.
+  const sql = postgres(`postgres:///?${parameters}`, {
+    database,
+    ...(user && { user }),
+    ...(password && { password }),
     max,
     connect_timeout: 5,
     backoff: () => 0.2,
     onnotice: () => {},
-    ...socket,
     fetch_types: false,
     // Else the type of all that is built over it would name them.
     ...({ types: arrayTypes } as object),
-    // In the driver's types a socket is made for one host only.
+    // In the driver's types there is one host, also for `socket`.
+    ...({ host: servers.map(({ host }) => host), port: servers.map(({ port }) => port) } as object),
     ...({ socket: sockets.open } as object),
     // 'read-write' picks a standby on PostgreSQL >= 14 (porsager/postgres#815).
-    ...(socket ? {} : { target_session_attrs: 'primary' as const }),
+    ...(servers.every(isSocket) ? {} : { target_session_attrs: 'primary' as const }),
     connection: {
       application_name: 'kinoteka',
       statement_timeout: 15_000,
@@ -168,12 +172,4 @@ function createProbe(url: string) {
       return alive
     },
   }
-}
-
-function splitSocket(url: string): { address: string; socket?: { host: string; port: number } } {
-  const parsed = URL.parse(url)
-  const host = parsed?.searchParams.get('host')
-  if (!parsed || !host?.startsWith('/')) return { address: url }
-  parsed.searchParams.delete('host')
-  return { address: parsed.href, socket: { host, port: Number(parsed.port || 5432) } }
 }

@@ -2,6 +2,9 @@ import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import multipart from '@fastify/multipart'
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
+import fp from 'fastify-plugin'
 import { AppError, inputFault } from '../errors.ts'
 
 /** A request, as far as it is read here: what @fastify/multipart makes of one. */
@@ -29,6 +32,21 @@ const stallMs = 30_000
 const longestMs = 3_600_000
 // The rest of a refused body is read and dropped, so that the client can read the answer; a longer one is cut off.
 const maxDropped = 64 * 1024 * 1024
+
+/**
+ * On a scope of its own: here alone a form with a file can be read, and with `only` nothing else can. The schema of a form is
+ * for the documentation: the functions below read it, after all that needs no body has been checked.
+ */
+export const formsPlugin = fp(async (app: FastifyInstance, { only = false }: { only?: boolean }) => {
+  if (only) app.removeAllContentTypeParsers()
+  await app.register(multipart)
+  const compile = app.validatorCompiler as FastifySchemaCompiler<unknown>
+  app.setValidatorCompiler((part) => {
+    const { httpPart, contentType } = part as { httpPart?: string; contentType?: string }
+    const isForm = only ? httpPart === 'body' : contentType === 'multipart/form-data'
+    return isForm ? () => true : compile(part)
+  })
+})
 
 /**
  * The one file of a multipart form, in memory: nothing is written anywhere, so there is nothing to clean up.

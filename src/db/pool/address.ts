@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
+import { type PostgresUrl, readPostgresUrl } from '../../text/postgres-url.ts'
 
 /** Where one server of a database URL is, in the form that `pg` takes. */
 export interface Address {
@@ -10,29 +11,22 @@ export interface Address {
   ssl?: ConnectionOptions | false
 }
 
-/**
- * The servers of a `postgres://` URL, in its order, by the rules of db/connect.ts: several hosts `a,b:5433`, `?host=/dir`
- * for a Unix socket, `sslmode` (`prefer` and `allow` are without TLS here: `pg` can't fall back).
- */
+/** The servers of a database's URL. `prefer` and `allow` are without TLS here: `pg` can't fall back. */
 export function readAddresses(url: string): Address[] {
-  const [, user, password, hosts = '', database = '', query] =
-    /^postgres(?:ql)?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url) ?? []
-  const parameters = new URLSearchParams(query)
-  const common = {
-    database: decodeURIComponent(database),
-    ...(user && { user: decodeURIComponent(user) }),
-    ...(password && { password: decodeURIComponent(password) }),
-  }
-  const socket = parameters.get('host')
-  const [first = ''] = hosts.split(',')
-  if (socket?.startsWith('/')) return [{ ...common, host: socket, port: readHost(first).port }]
+  const { servers, parameters, ...common } = partsOf(url)
   const ssl = readSsl(parameters.get('sslmode') ?? parameters.get('ssl'))
-  return hosts.split(',').map((host) => ({ ...common, ...readHost(host), ssl }))
+  return servers.map((server) => ({ ...common, ...server, ...(isSocket(server) ? {} : { ssl }) }))
 }
 
-function readHost(text: string): { host: string; port: number } {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(text) ?? []
-  return { host: decodeURIComponent(bracketed ?? plain ?? '') || 'localhost', port: Number(port ?? 5432) }
+/** Of a URL that the configuration has checked. */
+export function partsOf(url: string): PostgresUrl {
+  const parts = readPostgresUrl(url)
+  if (!parts) throw new Error('The URL of the database cannot be read')
+  return parts
+}
+
+export function isSocket({ host }: { host: string }): boolean {
+  return host.startsWith('/')
 }
 
 function readSsl(mode: string | null): ConnectionOptions | false {

@@ -1,6 +1,6 @@
-import pLimit from 'p-limit'
 import sharp, { type Sharp } from 'sharp'
 import { AppError, inputFault } from '../../errors.ts'
+import { createGate } from '../../semaphore.ts'
 
 export interface Image {
   bytes: Buffer
@@ -11,7 +11,7 @@ export interface Image {
 export type Images = ReturnType<typeof createImages>
 
 // A picture takes a thread of libuv's pool of four, and up to 300 MB (a progressive JPEG of 50 megapixels) for a second.
-const atOnce = 1
+const turns = { max: 1, waiting: 20, waitMs: 60_000 }
 const mostPixels = 50_000_000
 const longestSide = 2048
 const secondsToDecode = 20
@@ -42,18 +42,18 @@ sharp.concurrency(1)
 
 /** Makes pictures of strangers harmless, one after the other. */
 export function createImages() {
-  const limit = pLimit(atOnce)
+  const gate = createGate({ name: 'pictures', ...turns })
 
   return {
     /**
      * The picture drawn anew in its own format: upright, in sRGB, at most 2048 pixels on a side, the first frame of an
      * animation, and nothing else of the file: no EXIF, no place, no appended archive.
-     * @throws {AppError} unsupported_media_type, invalid_input (damaged), payload_too_large (pixels)
+     * @throws {AppError} unsupported_media_type, invalid_input (damaged), payload_too_large (pixels), overloaded
      */
     async redraw(bytes: Buffer): Promise<Image> {
       const kind = kindOf(bytes)
       const { contentType, extension } = kind
-      return limit(async () => ({ bytes: await redrawAs(kind, bytes), contentType, extension }))
+      return gate.run(async () => ({ bytes: await redrawAs(kind, bytes), contentType, extension }))
     },
   }
 }

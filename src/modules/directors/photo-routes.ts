@@ -1,9 +1,8 @@
-import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import fresh from 'fresh'
 import { IdParams, NoContent, problems } from '../../http/schemas.ts'
-import { readFile } from '../../http/uploads.ts'
+import { formsPlugin, readFile } from '../../http/uploads.ts'
 import type { PhotoService } from './photo-service.ts'
 import { Director, PhotoForm } from './schemas.ts'
 
@@ -75,18 +74,12 @@ export const photoAdminRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService 
   )
 }
 
-/** On a scope of its own: here alone a form with a file can be read, and nothing else can. */
 const uploadRoute: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (app, { photos }) => {
-  app.removeAllContentTypeParsers()
-  await app.register(multipart)
-  const { validatorCompiler } = app
+  await app.register(formsPlugin, { only: true })
 
   app.put(
     '/directors/:id/photo',
     {
-      // The body's schema is documentation: forms.ts reads the form, after all that needs no body has been checked.
-      validatorCompiler: (part) =>
-        part.httpPart === 'body' || !validatorCompiler ? () => true : validatorCompiler(part),
       schema: {
         tags,
         operationId: 'setDirectorPhoto',

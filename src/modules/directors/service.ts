@@ -1,4 +1,5 @@
 import { inputFault } from '../../errors.ts'
+import { beginsWithDay } from '../../text/dates.ts'
 import { tidyName } from '../../text/names.ts'
 import { noDirector, withPhotoUrl } from './director.ts'
 import type { PhotoService } from './photo-service.ts'
@@ -38,10 +39,7 @@ export function createDirectorService({ directors, photos }: Dependencies) {
 /** `day` has the form YYYY-MM-DD. */
 function refuseUnreal(day: string | null | undefined): void {
   if (!day) return
-  const date = new Date(`${day}T00:00:00Z`)
-  // The 30th of February is read as the 1st or 2nd of March.
-  const isReal = !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day)
-  if (!isReal) throw inputFault('body.date_of_birth', 'is not a day of the calendar')
+  if (!beginsWithDay(day)) throw inputFault('body.date_of_birth', 'is not a day of the calendar')
   if (day < earliestBirth) throw inputFault('body.date_of_birth', `must not be before ${earliestBirth}`)
   if (day >= new Date().toISOString().slice(0, 10)) throw inputFault('body.date_of_birth', 'must be in the past')
 }

@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
-import pLimit from 'p-limit'
 import type { Cache } from '../../cache/cache.ts'
-import { AppError, inputFault } from '../../errors.ts'
+import { inputFault } from '../../errors.ts'
 import { etagOf, joinWires, type Wire } from '../../http/json-payload.ts'
+import { createGate } from '../../semaphore.ts'
 import type { FilmCache } from './cache.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import type { FilmRepository, Filter, Match, Place } from './repository.ts'
@@ -13,7 +13,8 @@ import { createTotals } from './totals.ts'
 
 // A page is kept so long whatever happens, so that it costs nothing where many look at the same one.
 const pageTtlMs = 1_000
-const maxWaiting = 100
+// As long as a statement may take.
+const waitMs = 15_000
 
 export type FilmListing = ReturnType<typeof createFilmListing>
 
@@ -49,11 +50,7 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
   const genreIds = cache.region<string, number[]>({ name: 'genre ids', ...small, invalidatedBy: { genre: 'all' } })
   const commonGenres = cache.region<string, boolean>({ name: 'common genre', ...small })
   // Counting is the dear part: it must not take all the connections.
-  const heavy = pLimit(2)
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    if (heavy.pendingCount >= maxWaiting) throw new AppError('overloaded', { detail: 'Too many counts are waiting' })
-    return heavy(work)
-  }
+  const { run: inTurn } = createGate({ name: 'counts', max: 2, waiting: 100, waitMs })
   const totals = createTotals({ films, cache, inTurn })
 
   async function readFilter(query: FilmQuery): Promise<Filter> {

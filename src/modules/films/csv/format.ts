@@ -1,3 +1,5 @@
+import { guardableInSql } from '../../../text/csv.ts'
+
 /**
  * The CSV of the catalogue: RFC 4180 in UTF-8, lines end with CR LF, one header row, films by id.
  *
@@ -33,15 +35,10 @@ export const columns = [
 
 export type Column = (typeof columns)[number]
 
-/** A text cell as it was before `guarded`. */
-export function unguard(text: string): string {
-  return /^'+[=+\-@\t\r]/.test(text) ? text.slice(1) : text
-}
-
-/** SQL: the text `column` as a cell. The regular expression is left to the few texts that begin below `A`. */
+/** SQL: the text `column` as a cell, as `guardFormula` makes it. The regular expression is left to the few texts that begin below `A`. */
 export function guarded(column: string): string {
   return `case when ascii(${column}) > 64 then ${column}
-    when ${column} ~ '^''*[-=+@\\t\\r]' then '''' || ${column} when ${column} <> '' then ${column} end`
+    when ${column} ~ '${guardableInSql}' then '''' || ${column} when ${column} <> '' then ${column} end`
 }
 
 /** SQL: the genre's name `column` inside of a `genres` cell. */

@@ -1,10 +1,9 @@
 import type { FileHandle } from 'node:fs/promises'
-import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { AppError } from '../../../errors.ts'
 import { problems } from '../../../http/schemas.ts'
-import { receiveFile } from '../../../http/uploads.ts'
+import { formsPlugin, receiveFile } from '../../../http/uploads.ts'
 import type { Gate } from '../../../semaphore.ts'
 import type { FilmImport } from './import-service.ts'
 import { ImportForm, ImportQuery, ImportReport } from './schemas.ts'
@@ -18,23 +17,18 @@ interface Options {
 
 const mostBytes = 1024 ** 3
 
-/** On a scope for administrators. Here alone a form with a file can be read, and nothing else can. */
+/** On a scope for administrators. */
 export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
   app,
   { filmImport, uploads, limit = mostBytes },
 ) => {
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new AppError('shutting_down')))
-  app.removeAllContentTypeParsers()
-  await app.register(multipart)
-  const { validatorCompiler } = app
+  await app.register(formsPlugin, { only: true })
 
   app.post(
     '/films/import',
     {
-      // The schema of the form is for the documentation: forms.ts reads it.
-      validatorCompiler: (part) =>
-        part.httpPart === 'body' || !validatorCompiler ? () => true : validatorCompiler(part),
       schema: {
         tags: ['films'],
         operationId: 'importFilms',

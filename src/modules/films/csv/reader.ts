@@ -39,12 +39,6 @@ export async function* readLines(bytes: AsyncIterable<Buffer>, delimiter: string
   if (fault) yield { row: row + 1, fault }
 }
 
-/** What cells are parted by: Excel of many countries writes `;`. */
-export function findDelimiter(head: string): string {
-  const [line = ''] = head.split(/[\r\n]/, 1)
-  return [',', ';', '\t'].find((delimiter) => line.includes(delimiter)) ?? ','
-}
-
 async function feed(source: AsyncIterable<Buffer>, parser: ReturnType<typeof parse>): Promise<void> {
   for await (const chunk of source) {
     if (!parser.write(chunk)) await drained(parser)

@@ -1,5 +1,7 @@
+import { unguardFormula } from '../../../text/csv.ts'
+import { beginsWithDay } from '../../../text/dates.ts'
 import { tidyName } from '../../../text/names.ts'
-import { type Column, splitGenres, unguard } from './format.ts'
+import { type Column, splitGenres } from './format.ts'
 import type { Header } from './header.ts'
 
 /** A row that is fine by itself. `director_id` 0 and `director` '' say nothing; numbers are as PostgreSQL reads them. */
@@ -25,7 +27,7 @@ const firstOwnId = 1_000_000_000
 // Ids behind it are left to the database, which would run out of them.
 const lastId = 2_000_000_000
 const yearsAhead = 10
-const wholeTime = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/
+const wholeTime = /^(?!0000)\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/
 
 /**
  * Checks rows by themselves. A row without id is held to the rules of POST /films; one with an id may hold what only the
@@ -42,7 +44,7 @@ export function createRowReader(header: Header, now: Date) {
     const faults: string[] = []
     const cell = (column: Column) => cells[header.get(column) ?? -1] ?? ''
     const text = (column: Column, most: number) => {
-      const value = unguard(cell(column))
+      const value = unguardFormula(cell(column))
       if (value.includes('\0')) faults.push(`${column} must not contain NUL`)
       if (value.length > most && [...value].length > most) faults.push(`${column} is longer than ${most} characters`)
       return value
@@ -64,7 +66,7 @@ export function createRowReader(header: Header, now: Date) {
     const time = (column: Column) => {
       const value = cell(column).trim()
       if (value === '') return null
-      if (wholeTime.test(value) && isDay(value)) return value
+      if (wholeTime.test(value) && beginsWithDay(value)) return value
       faults.push(`${column} must be a time such as 2026-11-20T10:00:00.000Z, not ${quote(value)}`)
       return null
     }
@@ -129,12 +131,6 @@ function readGenres(first: string, joined: string, faults: string[]): string[] {
   if (names.some((name) => [...name].length > 100)) faults.push('genres has a name of more than 100 characters')
   const lowered = names.map((name) => name.toLowerCase())
   return names.filter((_, i) => lowered.indexOf(lowered[i] as string) === i)
-}
-
-/** The 31st of February is read as a day of March. */
-function isDay(time: string): boolean {
-  const read = new Date(time)
-  return !Number.isNaN(read.getTime()) && read.toISOString().startsWith(time.slice(0, 10))
 }
 
 function quote(value: string): string {

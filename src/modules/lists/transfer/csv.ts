@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { CsvError, parse } from 'csv-parse'
 import { stringify } from 'csv-stringify'
 import { AppError, inputFault } from '../../../errors.ts'
+import { findDelimiter } from '../../../text/csv.ts'
 
 export interface Row {
   /** As a spreadsheet counts: the header is row 1. */
@@ -19,10 +20,11 @@ export interface Table {
 const maxRows = 20_000
 const maxRowBytes = 128 * 1024
 const chunkBytes = 64 * 1024
+// What the delimiter is found by.
+const headBytes = 64 * 1024
 
 /**
- * Reads CSV: UTF-8 with or without BOM, LF or CRLF, the delimiter that the first line has most of (a spreadsheet in some
- * countries writes semicolons). Empty rows count, but are not told.
+ * Reads CSV: UTF-8 with or without BOM, LF or CRLF, the delimiter that its header has most of. Empty rows count, but are not told.
  * @throws {AppError} unsupported_media_type, invalid_input, payload_too_large above 20,000 rows
  */
 export async function readTable(bytes: Buffer): Promise<Table> {
@@ -31,7 +33,7 @@ export async function readTable(bytes: Buffer): Promise<Table> {
   let count = 0
   const parser = parse({
     bom: true,
-    delimiter: delimiterOf(text),
+    delimiter: findDelimiter(text.toString('utf8', 0, headBytes)),
     record_delimiter: ['\r\n', '\n'],
     relax_column_count: true,
     relax_quotes: true,
@@ -85,12 +87,6 @@ function decode(bytes: Buffer): Buffer {
   }
 }
 
-function delimiterOf(text: Buffer): string {
-  const [line = ''] = text.toString('utf8', 0, 2000).split('\n', 1)
-  const count = (delimiter: string) => line.split(delimiter).length
-  return [',', ';', '\t'].reduce((best, other) => (count(other) > count(best) ? other : best))
-}
-
 function noCsv(): AppError {
   return inputFault('body.file', 'is not CSV with a header row')
 }
@@ -102,14 +98,4 @@ function tooManyRows(): AppError {
 /** RFC 4180 with CRLF, out of rows as they come. Also a lone CR or LF in a cell is quoted. */
 export function writeTable(columns: readonly string[]) {
   return stringify({ header: true, columns: [...columns], record_delimiter: '\r\n', quoted_match: /[\r\n]/ })
-}
-
-/** Text that a spreadsheet would run as a formula, or that looks as if it had gone through here, gets an apostrophe. */
-export function neutralise(text: string): string {
-  return /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text
-}
-
-/** The inverse of `neutralise`. */
-export function restore(text: string): string {
-  return /^'+[=+\-@\t\r]/.test(text) ? text.slice(1) : text
 }

@@ -1,4 +1,4 @@
-import { neutralise } from './csv.ts'
+import { guardFormula } from '../../../text/csv.ts'
 import { type ListName, listNames, type Mark, type TransferRepository } from './repository.ts'
 
 /** The header of our own form. */
@@ -42,8 +42,8 @@ function cellsOf(list: ListName, row: ExportRow) {
     ...row,
     list,
     kinopoisk_id: row.film_id < 1_000_000_000 ? row.film_id : null,
-    imdb_id: imdb_id && neutralise(imdb_id),
-    title: neutralise(title),
-    original_title: original_title && neutralise(original_title),
+    imdb_id: imdb_id && guardFormula(imdb_id),
+    title: guardFormula(title),
+    original_title: original_title && guardFormula(original_title),
   }
 }

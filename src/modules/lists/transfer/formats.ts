@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { inputFault } from '../../../errors.ts'
+import { unguardFormula } from '../../../text/csv.ts'
 import { missing, RowFault, readId, readImdbId, readInstant, readScore, readYear, titlesOf } from './cells.ts'
-import { restore, type Table } from './csv.ts'
+import type { Table } from './csv.ts'
 import type { ListName } from './repository.ts'
 import { pastDay } from './times.ts'
 
@@ -69,7 +70,7 @@ const own: Format = {
       kinopoisk_id: known,
       own_id: isOwn ? film_id : null,
       imdb_id: readImdbId(cell('imdb_id')),
-      titles: titlesOf(restore(cell('title')), restore(cell('original_title'))),
+      titles: titlesOf(unguardFormula(cell('title')), unguardFormula(cell('original_title'))),
       year: readYear(cell('year')),
       value: list === 'ratings' ? readScore(cell('rating'), 1) : null,
       added_at: readInstant(cell('added_at'), 'added_at'),

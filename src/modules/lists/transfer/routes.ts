@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream'
-import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from '@sinclair/typebox'
 import { inputFault } from '../../../errors.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
-import { dropRest, readFile } from '../../../http/uploads.ts'
+import { dropRest, formsPlugin, readFile } from '../../../http/uploads.ts'
 import { createGate } from '../../../semaphore.ts'
 import { writeTable } from './csv.ts'
 import { columns } from './export.ts'
@@ -49,10 +48,8 @@ export const transferRoutes: FastifyPluginAsyncTypebox<{ transfer: TransferServi
   await app.register(importRoute, { transfer })
 }
 
-/** On a scope of its own: here alone a form with a file can be read. */
 const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = async (app, { transfer }) => {
-  await app.register(multipart)
-  const { validatorCompiler } = app
+  await app.register(formsPlugin)
   // A file is held in memory; votes are waited for: neither may crowd out the other.
   const files = createGate({ name: 'imports of files', max: 10 })
   const votes = createGate({ name: 'imports of votes', max: 10 })
@@ -60,11 +57,6 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
   app.post(
     '/user/lists/import',
     {
-      // The schema of the form is for the documentation: forms.ts reads it.
-      validatorCompiler: (part) =>
-        !validatorCompiler || (part as { contentType?: string }).contentType === 'multipart/form-data'
-          ? () => true
-          : validatorCompiler(part),
       schema: {
         tags,
         operationId: 'importLists',

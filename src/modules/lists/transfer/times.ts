@@ -1,3 +1,5 @@
+import { beginsWithDay } from '../../../text/dates.ts'
+
 // The offsets are those that PostgreSQL takes.
 const form = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-](0\d|1[0-4]):[0-5]\d))?$/
 const earliest = Date.parse('1900-01-01T00:00:00Z')
@@ -5,7 +7,7 @@ const earliest = Date.parse('1900-01-01T00:00:00Z')
 /** An ISO 8601 time of the past as it is, with all its digits; undefined for anything else. */
 export function instant(text: string): string | undefined {
   const clean = text.trim()
-  if (!form.test(clean) || !isPast(Date.parse(clean)) || !isDay(clean)) return undefined
+  if (!form.test(clean) || !isPast(Date.parse(clean)) || !beginsWithDay(clean)) return undefined
   return clean.length === 10 ? `${clean}T00:00:00Z` : clean
 }
 
@@ -14,12 +16,6 @@ export function pastDay(text: string): string | null {
   const [, month, day, year] = /^\w{3} (\w{3}) +(\d{1,2}) [\d:]{8} (\d{4})$/.exec(text.trim()) ?? []
   const date = month ? new Date(`${day} ${month} ${year} UTC`) : new Date(instant(text) ?? '')
   return isPast(date.getTime()) ? date.toISOString() : null
-}
-
-/** Date reads the 31st of February as the 3rd of March, PostgreSQL refuses it. */
-function isDay(text: string): boolean {
-  const day = text.slice(0, 10)
-  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
 }
 
 // A minute for clocks that differ.
