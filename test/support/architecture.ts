@@ -84,7 +84,7 @@ const rules: Rule[] = [
   },
   {
     from: /^(src\/modules\/\w+\/).*routes\.ts$/,
-    may: ([, folder]) => [own(folder), http, errors, semaphore, text, otherSchemas, /^src\/plugins\/auth\.ts$/],
+    may: ([, folder]) => [own(folder), http, errors, semaphore, otherSchemas, /^src\/plugins\/auth\.ts$/],
     types: [otherServices],
     never: /^(drizzle-orm|postgres|undici)\b/,
   },
