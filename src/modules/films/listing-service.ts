@@ -3,7 +3,7 @@ import stringifier from 'fast-json-stringify'
 import pLimit from 'p-limit'
 import type { Cache } from '../../cache/cache.ts'
 import { AppError, inputFault } from '../../errors.ts'
-import { etagOf, joinWires, type Wire } from '../../http/json-payload.ts'
+import { etagOf, type JsonPayload, joinArray } from '../../http/json-payload.ts'
 import type { FilmCache } from './cache.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import type { FilmRepository, Filter, Match, Place } from './repository.ts'
@@ -25,7 +25,7 @@ interface Dependencies {
 
 /** A page of a listing, and where it stands. */
 export interface Page {
-  json: Wire
+  json: JsonPayload
   page: number | null
   pages: number
   next_cursor: string | null
@@ -82,7 +82,7 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
     const position = cursor === undefined ? undefined : readCursor(cursor, `${sort} ${named}`, sort)
     const offset = (page - 1) * limit
     const answer = async (places: Place[], total: number, nextCursor: string | null = null): Promise<Page> => {
-      const items = joinWires(await filmCache.findMany(places.map((place) => place.id)))
+      const items = joinArray(await filmCache.findMany(places.map((place) => place.id)))
       const place = { page: position ? null : page, pages: Math.ceil(total / limit), next_cursor: nextCursor }
       const rest = stringifyPlace({ total, limit, ...place })
       const json = { bytes: `{"items":${items.bytes},${rest.slice(1)}`, etag: etagOf(items.etag + rest) }
