@@ -14,7 +14,7 @@ import { startPostgres } from '../src/embedded/postgres.ts'
 import { createMovieRepository, type ToldFilm } from '../src/modules/movies/repository.ts'
 import { createLocalSearch } from '../src/modules/movies/search/local-search.ts'
 import { createSearchRepository } from '../src/modules/movies/search/repository.ts'
-import { createGate } from '../src/semaphore.ts'
+import { createSemaphore } from '../src/semaphore.ts'
 import { seed } from './seed.ts'
 
 const queries = [
@@ -37,8 +37,8 @@ try {
     await migrate(server.url)
     await seed(server.url, Number(size))
   }
-  const gate = createGate({ name: 'searches', max: 1 })
-  const search = createLocalSearch({ films: createSearchRepository(db), gate })
+  const gate = createSemaphore({ name: 'searches', max: 1 })
+  const search = createLocalSearch({ films: createSearchRepository(db), semaphore: gate })
   for (const query of queries) {
     const { times, value } = await timed(() => search(query, 1))
     const { total, items } = value

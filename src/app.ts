@@ -1,29 +1,28 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config/config.ts'
-import type { GatewayOptions } from './kinopoisk/gateway.ts'
 import authPlugin from './plugins/auth.ts'
 import cachePlugin from './plugins/cache.ts'
 import dbPlugin from './plugins/db.ts'
 import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
 import housekeepingPlugin from './plugins/housekeeping.ts'
-import kinopoiskPlugin from './plugins/kinopoisk.ts'
+import kinopoiskPlugin, { type KinopoiskExternals } from './plugins/kinopoisk.ts'
 import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins/limits.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
 import requestsPlugin from './plugins/requests.ts'
-import securityPlugin, { answersFor } from './plugins/security.ts'
+import securityPlugin, { responseClassWith } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
 import usagePlugin from './plugins/usage.ts'
 import validationPlugin from './plugins/validation.ts'
 import { registerRoutes } from './routes.ts'
-import { createServices, createSessionFinder, type ServiceEdges } from './services.ts'
+import { createServices, createSessionFinder, type ServiceExternals } from './services.ts'
 
 /** What lies outside of the process: real, or embedded in its place. */
-export interface Edges extends ServiceEdges {
-  kinopoisk: Pick<GatewayOptions, 'url' | 'apiKey' | 'sandbox' | 'prefetchMs' | 'accountEveryMs' | 'circuitPauses'>
+export interface Externals extends ServiceExternals {
+  kinopoisk: KinopoiskExternals
   version: string
   /** Where the log goes; stdout if absent. */
   logStream?: NodeJS.WritableStream
@@ -34,16 +33,16 @@ export interface Edges extends ServiceEdges {
 }
 
 /** The whole service, not yet listening. The database must have been migrated. */
-export async function buildApp(config: Config, edges: Edges): Promise<FastifyInstance> {
+export async function buildApp(config: Config, externals: Externals): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
-    ...loggerOptions(config.logLevel, edges.logStream),
+    ...loggerOptions(config.logLevel, externals.logStream),
     trustProxy: config.trustProxy,
     ...serverLimits,
     // plugins/errors.ts says it, as a problem.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
-    http: { requireHostHeader: false, ...headerLimits, ServerResponse: answersFor(config.corsOrigins) },
+    http: { requireHostHeader: false, ...headerLimits, ServerResponse: responseClassWith(config.corsOrigins) },
     frameworkErrors: (error, request, reply) => {
       request.server.exchanges.begin(request, reply)
       return sendProblem(error, request, reply)
@@ -54,36 +53,36 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(requestsPlugin)
   await app.register(errorsPlugin, {
     report: (error, context) => {
-      if (edges.report?.(error, context)) app.countReport()
+      if (externals.report?.(error, context)) app.countReport()
     },
   })
   await app.register(drainingPlugin)
   await app.register(loggingPlugin)
-  await app.register(metricsPlugin, { version: edges.version })
+  await app.register(metricsPlugin, { version: externals.version })
   await app.register(productMetricsPlugin)
   await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
-  await app.register(limitsPlugin, { limits: edges.limits })
+  await app.register(limitsPlugin, { limits: externals.limits })
   await app.register(validationPlugin)
-  await app.register(openapiPlugin, { version: edges.version })
-  await app.register(dbPlugin, { url: edges.databaseUrl })
-  await app.register(cachePlugin, { url: edges.databaseUrl, maxBytes: config.cacheBytes })
+  await app.register(openapiPlugin, { version: externals.version })
+  await app.register(dbPlugin, { url: externals.databaseUrl })
+  await app.register(cachePlugin, { url: externals.databaseUrl, maxBytes: config.cacheBytes })
   await app.register(kinopoiskPlugin, {
-    ...edges.kinopoisk,
+    ...externals.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,
     dailyQuota: config.kinopoisk.dailyQuota,
     resetTz: config.kinopoisk.resetTz,
-    ...(edges.clock && { clock: edges.clock }),
+    ...(externals.clock && { clock: externals.clock }),
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
   await app.register(authPlugin, {
-    secrets: edges.jwtSecrets,
+    secrets: externals.jwtSecrets,
     ttlMs: config.accessTtlMs,
     findSession: createSessionFinder(app),
   })
 
-  const services = createServices(app, config, edges)
+  const services = createServices(app, config, externals)
   app.addHook('onReady', services.prepare)
-  await app.register(usagePlugin, { count: services.countUsers, now: edges.clock?.now })
+  await app.register(usagePlugin, { count: services.countUsers, now: externals.clock?.now })
   await app.register(housekeepingPlugin, { tasks: services.housekeeping })
 
   await registerRoutes(app, config, services)

@@ -18,10 +18,10 @@ import { ratingRoutes } from './modules/ratings/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
 import { userRoutes } from './modules/users/routes.ts'
-import { conditional, documentConditional } from './plugins/etag.ts'
+import { conditionalGet, documentConditionalGet } from './plugins/etag.ts'
 import { optionalToken } from './plugins/openapi.ts'
 import { noStore, revalidate } from './plugins/security.ts'
-import { createGate } from './semaphore.ts'
+import { createSemaphore } from './semaphore.ts'
 import type { Services } from './services.ts'
 
 /** The scopes, from open to everyone to administrators only, and the modules in each. */
@@ -37,9 +37,9 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
   })
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken
-    reading.addHook('onRoute', documentConditional)
+    reading.addHook('onRoute', documentConditionalGet)
     reading.addHook('onRequest', revalidate(config.publicCatalogue))
-    reading.addHook('onSend', conditional)
+    reading.addHook('onSend', conditionalGet)
     reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)
     await reading.register(filmRoutes, services)
     await reading.register(genreRoutes, services)
@@ -49,9 +49,9 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await reading.register(filmExportRoutes, services)
   })
   await app.register(async (secured) => {
-    secured.addHook('onRoute', documentConditional)
+    secured.addHook('onRoute', documentConditionalGet)
     secured.addHook('onRequest', noStore)
-    secured.addHook('onSend', conditional)
+    secured.addHook('onSend', conditionalGet)
     secured.addHook('onRequest', secured.authenticate)
     await secured.register(sessionRoutes, services)
     await secured.register(userRoutes, services)
@@ -69,7 +69,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       await administration.register(genreAdminRoutes, services)
       await administration.register(directorAdminRoutes, services)
       await administration.register(photoAdminRoutes, services)
-      const uploads = createGate({ name: 'uploads', max: 4 })
+      const uploads = createSemaphore({ name: 'uploads', max: 4 })
       await administration.register(filmImportRoutes, { filmImport: services.filmImport, uploads })
     })
   })

@@ -1,62 +1,62 @@
 import { AppError } from './errors.ts'
 
-interface Limits {
+interface SemaphoreOptions {
   /** What is let in, for the error: "imports". */
   name: string
   /** How many may be inside at once. */
   max: number
   /** How many may wait, and how long; none by default. */
-  waiting?: number
-  waitMs?: number
+  maxQueue?: number
+  maxWaitMs?: number
 }
 
-export type Gate = ReturnType<typeof createGate>
+export type Semaphore = ReturnType<typeof createSemaphore>
 
 /** Lets `max` in at a time, and refuses rather than queue without end. Both calls throw `overloaded` when there is no turn. */
-export function createGate({ name, max, waiting = 0, waitMs = 0 }: Limits) {
+export function createSemaphore({ name, max, maxQueue = 0, maxWaitMs = 0 }: SemaphoreOptions) {
   const queue: (() => void)[] = []
-  let inside = 0
+  let active = 0
 
-  function turn(): Promise<boolean> {
+  function enqueue(): Promise<boolean> {
     return new Promise((resolve) => {
-      const enter = () => {
+      const grant = () => {
         clearTimeout(timer)
         resolve(true)
       }
       const timer = setTimeout(() => {
-        queue.splice(queue.indexOf(enter), 1)
+        queue.splice(queue.indexOf(grant), 1)
         resolve(false)
-      }, waitMs)
-      queue.push(enter)
+      }, maxWaitMs)
+      queue.push(grant)
     })
   }
 
   /** Resolves with how to leave, good for one call; further calls do nothing. */
-  async function enter(): Promise<() => void> {
-    if (inside < max) inside++
-    else if (queue.length >= waiting || !(await turn())) {
+  async function acquire(): Promise<() => void> {
+    if (active < max) active++
+    else if (queue.length >= maxQueue || !(await enqueue())) {
       throw new AppError('overloaded', { detail: `${max} ${name} are under way already; try again soon` })
     }
-    let left = false
+    let released = false
     return () => {
-      if (left) return
-      left = true
+      if (released) return
+      released = true
       // Handed over, so that nobody comes in between.
       const next = queue.shift()
       if (next) next()
-      else inside--
+      else active--
     }
   }
 
   return {
-    enter,
-    waiting: () => queue.length,
+    acquire,
+    queueLength: () => queue.length,
     async run<T>(work: () => Promise<T>): Promise<T> {
-      const leave = await enter()
+      const release = await acquire()
       try {
         return await work()
       } finally {
-        leave()
+        release()
       }
     },
   }

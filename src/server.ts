@@ -3,14 +3,14 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
-import { buildApp, type Edges } from './app.ts'
+import { buildApp, type Externals } from './app.ts'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config/config.ts'
 import { isQueryError, withoutValues } from './db/errors.ts'
 import { migrate } from './db/migrate.ts'
 import { demoFilms } from './embedded/demo.ts'
 import { startPostgres } from './embedded/postgres.ts'
 import { startSandbox } from './embedded/sandbox/server.ts'
-import { keptSecret } from './embedded/secrets.ts'
+import { readOrCreateSecret } from './embedded/secrets.ts'
 import { flushReports, report } from './instrument.ts'
 
 /** How to stop what has been started; undone in reverse order. */
@@ -36,14 +36,14 @@ async function stopAll(): Promise<void> {
 
 async function start(): Promise<void> {
   const config = loadConfig(readEnvironment())
-  const edges = await openEdges(config)
-  await migrate(edges.databaseUrl).catch((error) => {
+  const externals = await openExternals(config)
+  await migrate(externals.databaseUrl).catch((error) => {
     throw new Error(`The database cannot be reached or migrated: ${reason(error)}`)
   })
-  const app = await buildApp(config, edges)
+  const app = await buildApp(config, externals)
   stops.push(() => drain(app, config.drainDelayMs))
   await app.ready()
-  if (edges.kinopoisk.sandbox) {
+  if (externals.kinopoisk.sandbox) {
     app.log.warn('SANDBOX: Kinopoisk is played by a small built-in copy. Set KINOPOISK_API_KEY to ask the real one.')
   }
   const address = await app.listen({
@@ -65,9 +65,9 @@ async function drain(app: FastifyInstance, delayMs: number): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), cutAfterMs)
   app.draining.begin()
   await sleep(delayMs)
-  const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+  const closer = setInterval(() => app.server.closeIdleConnections(), 50)
   await app.close().finally(() => {
-    clearInterval(sweep)
+    clearInterval(closer)
     clearTimeout(cut)
   })
   // The server is closed a moment before a request that was cut has ended, and been logged.
@@ -75,10 +75,10 @@ async function drain(app: FastifyInstance, delayMs: number): Promise<void> {
 }
 
 /** Starts what the configuration leaves to us: PostgreSQL, the sandbox upstream, a secret, a demo catalogue, an administrator. */
-async function openEdges(config: Config): Promise<Edges> {
+async function openExternals(config: Config): Promise<Externals> {
   return {
     databaseUrl: config.databaseUrl ?? (await embeddedDatabase(config)),
-    jwtSecrets: config.jwtSecrets ?? [await keptSecret(config.dataDir)],
+    jwtSecrets: config.jwtSecrets ?? [await readOrCreateSecret(config.dataDir)],
     kinopoisk: await openKinopoisk(config),
     demoCatalogue: await demoCatalogue(config),
     firstAdmin: firstAdmin(config),
@@ -93,18 +93,18 @@ async function embeddedDatabase({ dataDir }: Config): Promise<string> {
   return postgres.url
 }
 
-async function openKinopoisk({ kinopoisk }: Config): Promise<Edges['kinopoisk']> {
+async function openKinopoisk({ kinopoisk }: Config): Promise<Externals['kinopoisk']> {
   if (kinopoisk.apiKey) return { url: kinopoisk.url, apiKey: kinopoisk.apiKey, sandbox: false }
   const sandbox = await startSandbox()
   stops.push(sandbox.close)
   return { url: sandbox.url, apiKey: 'sandbox', sandbox: true }
 }
 
-async function demoCatalogue(config: Config): Promise<Edges['demoCatalogue']> {
+async function demoCatalogue(config: Config): Promise<Externals['demoCatalogue']> {
   return config.databaseUrl || config.demoCatalogue === false ? undefined : demoFilms()
 }
 
-function firstAdmin({ admin, databaseUrl }: Config): Edges['firstAdmin'] {
+function firstAdmin({ admin, databaseUrl }: Config): Externals['firstAdmin'] {
   if (admin.login && admin.password) return { login: admin.login, password: admin.password }
   if (databaseUrl) return undefined
   const password = randomBytes(12).toString('base64url')

@@ -52,10 +52,10 @@ import { createUserAdminService } from './modules/users/admin-service.ts'
 import { createUserRepository } from './modules/users/repository.ts'
 import { createUserService } from './modules/users/service.ts'
 import { createUsageRepository } from './modules/users/usage-repository.ts'
-import { createGate } from './semaphore.ts'
+import { createSemaphore } from './semaphore.ts'
 
 /** What the services need of what lies outside of the process. */
-export interface ServiceEdges {
+export interface ServiceExternals {
   databaseUrl: string
   jwtSecrets: string[]
   /** Listed where no film has ever been. */
@@ -68,9 +68,9 @@ export interface ServiceEdges {
 export type Services = ReturnType<typeof createServices>
 
 /** Every service, built from its parts over the resources of the plugins. */
-export function createServices(app: FastifyInstance, config: Config, edges: ServiceEdges) {
-  const accounts = createAccounts(app, config, edges.jwtSecrets)
-  const { listCache, ...catalogue } = createCatalogue(app, edges)
+export function createServices(app: FastifyInstance, config: Config, externals: ServiceExternals) {
+  const accounts = createAccounts(app, config, externals.jwtSecrets)
+  const { listCache, ...catalogue } = createCatalogue(app, externals)
   const directors = createDirectors(app)
   return {
     ...accounts.services,
@@ -84,7 +84,7 @@ export function createServices(app: FastifyInstance, config: Config, edges: Serv
     isReady: () => isMigrated(app.database),
     /** What is to be done now and then. */
     housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.cleanup, ...directors.housekeeping },
-    prepare: () => prepare(app, edges, accounts.services.auth),
+    prepare: () => prepare(app, externals, accounts.services.auth),
   }
 }
 
@@ -96,7 +96,7 @@ export function createSessionFinder({ database, cache }: FastifyInstance) {
 /** Before the first request: the demo catalogue and the first administrator. */
 async function prepare(
   app: FastifyInstance,
-  { demoCatalogue = [], firstAdmin }: ServiceEdges,
+  { demoCatalogue = [], firstAdmin }: ServiceExternals,
   auth: { ensureAdmin(login: string, password: string): Promise<boolean> },
 ): Promise<void> {
   if (await createDemoRepository(app.database.db).seed(demoCatalogue)) {
@@ -149,14 +149,14 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
 }
 
 /** The catalogue in both vocabularies, and the look-ups in Kinopoisk. */
-function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { databaseUrl, clock }: ServiceEdges) {
+function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { databaseUrl, clock }: ServiceExternals) {
   const { db } = database
   const movieRepository = createMovieRepository(db)
   const movieCache = createMovieCache({ movies: movieRepository, cache })
   const listCache = createListCache({ ids: createListIdsRepository(db), cache })
   const searchLocally = createLocalSearch({
     films: createSearchRepository(db),
-    gate: createGate({ name: 'local searches', max: 3, waiting: 100, waitMs: 5_000 }),
+    semaphore: createSemaphore({ name: 'local searches', max: 3, maxQueue: 100, maxWaitMs: 5_000 }),
   })
   const movies = createMovieService({
     movies: movieRepository,
@@ -183,7 +183,7 @@ function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { data
     films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),
     filmExport: createFilmExport({
       exports: createExportRepository(databaseUrl),
-      gate: createGate({ name: 'exports', max: 2, waiting: 20, waitMs: 10_000 }),
+      semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 20, maxWaitMs: 10_000 }),
     }),
     filmImport: createFilmImport({ imports: createImportRepository(databaseUrl), ...now }),
   }

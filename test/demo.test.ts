@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Edges } from '../src/app.ts'
+import type { Externals } from '../src/app.ts'
 import { connect } from '../src/db/connect.ts'
 import { demoFilms } from '../src/embedded/demo.ts'
 import { films as facts } from '../src/embedded/sandbox/films.ts'
@@ -17,13 +17,13 @@ afterEach(async () => {
 
 /** A database of its own that has been served before, with nothing in it; `start` is another start of the service on it. */
 async function emptyService() {
-  const edges: Partial<Edges> = { firstAdmin }
-  const service = await testApp({}, edges)
+  const externals: Partial<Externals> = { firstAdmin }
+  const service = await testApp({}, externals)
   const { sql, close } = connect(service.databaseUrl, { max: 4 })
   closers.push(service.close, close)
   const request = as(service.app, await testAdmin(service))
   const start = () => {
-    edges.demoCatalogue = demoCatalogue
+    externals.demoCatalogue = demoCatalogue
     return service.replica()
   }
   /** Films, listed ones, their genres, directors, genres. */

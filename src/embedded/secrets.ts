@@ -3,7 +3,7 @@ import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** The JWT secret of an embedded service: made on the first start, kept in `dataDir`, so that sessions outlive restarts. */
-export async function keptSecret(dataDir: string): Promise<string> {
+export async function readOrCreateSecret(dataDir: string): Promise<string> {
   const path = join(dataDir, 'jwt-secret')
   return read(path).catch(async () => {
     await mkdir(dataDir, { recursive: true })

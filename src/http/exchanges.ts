@@ -10,7 +10,7 @@ export interface Endpoint {
 }
 
 /** What is worked out for a key, such as an endpoint, once. There must be few. */
-export function keptBy<K, T>(make: (key: K) => T): (key: K) => T {
+export function memoize<K, T>(make: (key: K) => T): (key: K) => T {
   const known = new Map<K, T>()
   return (key) => {
     const found = known.get(key)

@@ -1,4 +1,4 @@
-interface Place {
+interface PagePosition {
   /** Null where the place was found by a cursor. */
   page: number | null
   pages: number
@@ -7,9 +7,9 @@ interface Place {
 }
 
 /** The Link header (RFC 8288) of a listing at `path`: the neighbours of a page, with all of its query. */
-export function pageLinks(path: string, query: object, { page, pages, next_cursor }: Place): string {
-  const link = (rel: string, place: Record<string, string | number>) =>
-    `<${path}?${search({ ...query, page: undefined, cursor: undefined, ...place })}>; rel="${rel}"`
+export function pageLinks(path: string, query: object, { page, pages, next_cursor }: PagePosition): string {
+  const link = (rel: string, position: Record<string, string | number>) =>
+    `<${path}?${search({ ...query, page: undefined, cursor: undefined, ...position })}>; rel="${rel}"`
   const links = [link('first', { page: 1 })]
   if (page === null) {
     if (next_cursor) links.push(link('next', { cursor: next_cursor }))

@@ -25,11 +25,11 @@ type Part =
       toBuffer(): Promise<Buffer>
     }
 
-const mostInMemory = 5 * 1024 * 1024
+const maxInMemory = 5 * 1024 * 1024
 const limits = { files: 2, fields: 1, parts: 2 }
 // A client that sends nothing for so long, or isn't done after so long, is cut off.
 const stallMs = 30_000
-const longestMs = 3_600_000
+const maxMs = 3_600_000
 // The rest of a refused body is read and dropped, so that the client can read the answer; a longer one is cut off.
 const maxDropped = 64 * 1024 * 1024
 
@@ -52,18 +52,18 @@ export const formsPlugin = fp(async (app: FastifyInstance, { only = false }: { o
  * The one file of a multipart form, in memory: nothing is written anywhere, so there is nothing to clean up.
  * @throws {AppError} invalid_input unless the form is one file named `field`; payload_too_large above 5 MiB
  */
-export async function readFile(request: FormRequest, field: string): Promise<{ bytes: Buffer; name: string }> {
+export async function readUpload(request: FormRequest, field: string): Promise<{ bytes: Buffer; name: string }> {
   if (!request.isMultipart()) throw inputFault(`body.${field}`, 'is required, as a file of a multipart form')
   try {
     let file: { bytes: Buffer; name: string } | undefined
-    for await (const part of request.parts({ limits: { ...limits, fileSize: mostInMemory } })) {
+    for await (const part of request.parts({ limits: { ...limits, fileSize: maxInMemory } })) {
       if (part.type !== 'file' || part.fieldname !== field || file) throw notOneFile(field)
       file = { bytes: await part.toBuffer(), name: part.filename }
     }
     return file ?? fail(notOneFile(field))
   } catch (error) {
     dropRest(request)
-    throw explain(error, field, mostInMemory)
+    throw explain(error, field, maxInMemory)
   }
 }
 
@@ -72,7 +72,7 @@ export async function readFile(request: FormRequest, field: string): Promise<{ b
  * That it has come whole before it is used keeps a slow or lost client away from the database. The caller closes it.
  * @throws {AppError} invalid_input unless the form is one file named `field`; payload_too_large above `limit` bytes
  */
-export async function receiveFile(request: FormRequest, field: string, limit: number): Promise<FileHandle> {
+export async function saveUpload(request: FormRequest, field: string, limit: number): Promise<FileHandle> {
   if (!request.isMultipart()) throw inputFault(`body.${field}`, 'is required, as a file of a multipart form')
   if (Number(request.headers['content-length'] ?? 0) > limit + 64 * 1024) {
     dropRest(request)
@@ -122,7 +122,7 @@ async function openNameless(): Promise<FileHandle> {
 
 function bound({ raw }: FormRequest) {
   const stalled = setTimeout(() => raw.destroy(), stallMs)
-  const overdue = setTimeout(() => raw.destroy(), longestMs)
+  const overdue = setTimeout(() => raw.destroy(), maxMs)
   return {
     alive: () => void stalled.refresh(),
     clear() {

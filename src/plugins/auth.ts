@@ -80,11 +80,11 @@ export default fp(async (app: FastifyInstance, options: AuthOptions) => {
     }
     throw invalidToken()
   }
-  const remembered = remember((token) => check(token, false))
+  const verifyOnce = memoizeChecks((token) => check(token, false))
   const accessTokens: AccessTokens = {
     sign: ({ userId, sessionId }) =>
       app.jwt.sign({ sub: String(userId), sid: sessionId, kind: 'access', jti: randomUUID() } as object),
-    verify: (token, { ignoreExpiration = false } = {}) => (ignoreExpiration ? check(token, true) : remembered(token)),
+    verify: (token, { ignoreExpiration = false } = {}) => (ignoreExpiration ? check(token, true) : verifyOnce(token)),
   }
   app.decorate('accessTokens', accessTokens)
   // Without promises as far as that goes: in every request they cost more than the checks.
@@ -141,14 +141,14 @@ interface Checked extends AccessClaims {
   endsAt: number
 }
 
-const mostRemembered = 10_000
+const maxVerified = 10_000
 
 /**
  * A signature that was good stays good, so it is worked out once. Whoever can read these tokens out of the memory reads the
  * secret there as well, so they are kept as they are: a hash of each would cost more than all else here.
  */
-function remember(check: (token: string) => Checked): (token: string) => Checked {
-  const known = new LRUCache<string, Checked>({ max: mostRemembered })
+function memoizeChecks(check: (token: string) => Checked): (token: string) => Checked {
+  const known = new LRUCache<string, Checked>({ max: maxVerified })
   return (token) => {
     const found = known.get(token)
     if (found && Date.now() <= found.endsAt) return found

@@ -119,11 +119,11 @@ function codeOf(error: FastifyError): ErrorCode {
 }
 
 // A request of 16 KiB can have thousands; nobody mends by so long a list.
-const mostFaults = 20
+const maxFaults = 20
 
 function invalidInput(error: FastifyError): AppError {
   const part = error.validationContext === 'querystring' ? 'query' : (error.validationContext ?? 'body')
-  const errors = (error.validation ?? []).slice(0, mostFaults).map((fault): InputFault => {
+  const errors = (error.validation ?? []).slice(0, maxFaults).map((fault): InputFault => {
     const path = [part, ...fault.instancePath.split('/').slice(1)].join('.')
     const { missingProperty, additionalProperty } = fault.params as Record<string, string>
     if (missingProperty) return { path: `${path}.${missingProperty}`, message: 'is required' }

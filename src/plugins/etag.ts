@@ -3,7 +3,7 @@ import fresh from 'fresh'
 import { etagOf } from '../http/json-payload.ts'
 
 /** An onSend hook for a scope: answers have an entity tag, and are 304 to whom has them already (RFC 9110 13.1.2). */
-export function conditional(
+export function conditionalGet(
   request: FastifyRequest,
   reply: FastifyReply,
   payload: unknown,
@@ -29,7 +29,7 @@ function tagOf(reply: FastifyReply, payload: unknown): string | undefined {
 }
 
 /** An onRoute hook beside it, for the document. */
-export function documentConditional(route: RouteOptions): void {
+export function documentConditionalGet(route: RouteOptions): void {
   if (route.method !== 'GET' || !route.schema) return
   // What the route itself says of it comes first.
   const response = {

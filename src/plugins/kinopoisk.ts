@@ -8,6 +8,12 @@ declare module 'fastify' {
   }
 }
 
+/** What lies outside of the process, and for tests how long it takes until things are tried again. */
+export type KinopoiskExternals = Pick<
+  GatewayOptions,
+  'url' | 'apiKey' | 'sandbox' | 'prefetchMs' | 'accountEveryMs' | 'circuitPauses'
+>
+
 /** Needs the database, the memory and the metrics plugin. */
 export default fp(async (app: FastifyInstance, options: Omit<GatewayOptions, 'registry' | 'warn' | 'cache'>) => {
   const gateway = createGateway(app.database, {

@@ -6,24 +6,24 @@ import fp from 'fastify-plugin'
 import { AppError } from '../errors.ts'
 
 const second = 1000
-const mostConnections = 5000
+const maxConnections = 5000
 // Descriptors for all but clients: the database, upstream, S3, files, and what Node needs to look at itself.
-const keptFiles = 150
-const mostHeaders = 100
+const reservedFiles = 150
+const maxHeaders = 100
 const bodyBytesPerMs = 8
 
 export interface Limits {
   /** Requests at once; from then on they are refused. */
-  mostInFlight: number
+  maxInFlight: number
   /** A body comes within this time and a second more for each 8 KB: who sends slower than a modem is not waited for. */
   bodyGraceMs: number
   /** The mean lag of the event loop over a second. Its utilisation is no sign: at full load a healthy one is always busy. */
-  longestLagMs: number
+  maxLagMs: number
 }
 
 // In flight: above all that may rightly wait at once, 500 for a hash, some for an import or export, a second's worth for
 // the database.
-const usual: Limits = { mostInFlight: 1000, bodyGraceMs: 30 * second, longestLagMs: second }
+const defaults: Limits = { maxInFlight: 1000, bodyGraceMs: 30 * second, maxLagMs: second }
 const exempt = new Set(['/livez', '/readyz', '/metrics'])
 
 /** The server's limits against slow clients, for Fastify(). Of a body's pace the plugin takes care. */
@@ -42,25 +42,25 @@ export const headerLimits = { headersTimeout: 15 * second, connectionsCheckingIn
 
 /** Refuses at once what the service could not do well: health and metrics are exempt from all but the connections. */
 export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limits> | undefined }) => {
-  const { mostInFlight, bodyGraceMs, longestLagMs } = { ...usual, ...options.limits }
-  app.server.maxConnections = Math.min(mostConnections, roomForClients(mostFiles()))
+  const { maxInFlight, bodyGraceMs, maxLagMs } = { ...defaults, ...options.limits }
+  app.server.maxConnections = Math.min(maxConnections, roomForClients(maxFiles()))
   const inFlight = new Set<FastifyRequest>()
-  const enter = (request: FastifyRequest): AppError | undefined => {
-    if (inFlight.size >= mostInFlight && !isExempt(request)) return overloaded()
+  const admit = (request: FastifyRequest): AppError | undefined => {
+    if (inFlight.size >= maxInFlight && !isExempt(request)) return overloaded()
     inFlight.add(request)
     return undefined
   }
 
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.raw.rawHeaders.length > mostHeaders * 2) {
-      return done(new AppError('headers_too_large', { detail: `There are more than ${mostHeaders} headers` }))
+    if (request.raw.rawHeaders.length > maxHeaders * 2) {
+      return done(new AppError('headers_too_large', { detail: `There are more than ${maxHeaders} headers` }))
     }
     // A slow sender is not our load: with a body it counts from when that has come.
-    if (!hasBody(request)) return done(enter(request))
+    if (!hasBody(request)) return done(admit(request))
     watchPace(request, reply, bodyGraceMs)
     done()
   })
-  app.addHook('preValidation', (request, _reply, done) => done(hasBody(request) ? enter(request) : undefined))
+  app.addHook('preValidation', (request, _reply, done) => done(hasBody(request) ? admit(request) : undefined))
   // The work is done then; a slow reader is not our load either.
   app.addHook('onSend', (request, _reply, payload, done) => {
     inFlight.delete(request)
@@ -77,11 +77,11 @@ export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limit
     judgedFrom = performance.now() + 2 * second
   })
   await app.register(underPressure, {
-    maxEventLoopDelay: longestLagMs,
+    maxEventLoopDelay: maxLagMs,
     sampleInterval: second,
     pressureHandler: async (request, _reply, _kind, lagMs) => {
       // Infinite where the loop had no turn between two samples: more than their interval, and no more is known of it.
-      if (lagMs === Number.POSITIVE_INFINITY && longestLagMs > second) return
+      if (lagMs === Number.POSITIVE_INFINITY && maxLagMs > second) return
       if (performance.now() > judgedFrom && !isExempt(request)) throw overloaded()
     },
   })
@@ -89,11 +89,11 @@ export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limit
 
 /** Without a descriptor left even the memory in use can't be read, and that error ends the process. */
 function roomForClients(files: number): number {
-  return files - Math.min(keptFiles, Math.ceil(files / 2))
+  return files - Math.min(reservedFiles, Math.ceil(files / 2))
 }
 
 /** How many descriptors this process may have; only Linux tells. */
-function mostFiles(): number {
+function maxFiles(): number {
   try {
     const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
     return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit)

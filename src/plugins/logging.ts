@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
 import { isQueryError, withoutValues } from '../db/errors.ts'
-import { dataEvent, type Endpoint, type Exchange, keptBy, outcomeOf } from '../http/exchanges.ts'
+import { dataEvent, type Endpoint, type Exchange, memoize, outcomeOf } from '../http/exchanges.ts'
 
 const requestIdForm = /^[A-Za-z0-9._:-]{1,128}$/
 const secrets = [
@@ -32,7 +32,7 @@ export function loggerOptions(level: string, stream?: NodeJS.WritableStream): Fa
     formatters: { log: withoutNested },
     serializers: { err: serializeError },
   }
-  const target = stream ?? (process.stdout.isTTY ? pretty({ sync: true, ignore: 'pid,hostname' }) : together())
+  const target = stream ?? (process.stdout.isTTY ? pretty({ sync: true, ignore: 'pid,hostname' }) : bufferedStdout())
   return {
     loggerInstance: pino(options, target) as never,
     genReqId: (request) => {
@@ -43,13 +43,13 @@ export function loggerOptions(level: string, stream?: NodeJS.WritableStream): Fa
   }
 }
 
-const heldMs = 10
+const flushMs = 10
 
 /**
  * Stdout, written to at most every 10 ms: a write for each line costs more than all else about it. What is an error, and what
  * the process says at its end, however it comes to notice that, waits for nothing. Killed outright it loses 10 ms of lines.
  */
-function together(): DestinationStream {
+function bufferedStdout(): DestinationStream {
   const stdout = pino.destination({ fd: 1, sync: true })
   let lines = ''
   const write = () => {
@@ -59,7 +59,7 @@ function together(): DestinationStream {
   process.on('exit', write)
   return {
     write(line) {
-      if (!lines) setTimeout(write, heldMs).unref()
+      if (!lines) setTimeout(write, flushMs).unref()
       lines += line
       if (/^{"level":[56]/.test(line)) write()
     },
@@ -96,7 +96,7 @@ const quiet = new Set(['/livez', '/readyz', '/metrics'])
  */
 export default fp(async (app: FastifyInstance) => {
   // With what all lines of an endpoint say.
-  const logOf = keptBy((endpoint: Endpoint) => app.log.child(endpoint))
+  const logOf = memoize((endpoint: Endpoint) => app.log.child(endpoint))
   app.exchanges.onEnd((exchange) => {
     const { request, endpoint, status, seconds, aborted } = exchange
     const level = quiet.has(endpoint.route) && status < 500 ? 'debug' : 'info'

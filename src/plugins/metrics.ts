@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import { type Endpoint, keptBy } from '../http/exchanges.ts'
+import { type Endpoint, memoize } from '../http/exchanges.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -43,18 +43,18 @@ export default fp(async (app: FastifyInstance, { version }: { version: string })
   })
   const bytesOf = bytesOnConnections(registry)
   const operations = countOperations(app, registers)
-  const figures = keptBy((endpoint: Endpoint) => {
+  const countersOf = memoize((endpoint: Endpoint) => {
     const { method, route } = endpoint
     return {
       bytes: bytesOf({ method, route }),
-      ended: keptBy((status: number) => ({
+      ended: memoize((status: number) => ({
         duration: durations({ method, route, status_code: String(status) }),
         operation: operations(endpoint, status),
       })),
     }
   })
   app.exchanges.onEnd(({ request, endpoint, status, seconds }) => {
-    const { bytes, ended } = figures(endpoint)
+    const { bytes, ended } = countersOf(endpoint)
     const { duration, operation } = ended(status)
     duration(seconds)
     operation?.inc()
@@ -128,10 +128,10 @@ function histogram(registry: Registry, { name, help, buckets }: { name: string; 
   registry.registerMetric({ name, get } as never)
   return (labels: Labels) => {
     const own = { labels, counts: [...buckets, Number.POSITIVE_INFINITY].map(() => 0), sum: 0 }
-    let isTold = false
+    let isListed = false
     return (value: number) => {
-      if (!isTold) series.push(own)
-      isTold = true
+      if (!isListed) series.push(own)
+      isListed = true
       let i = 0
       while (i < buckets.length && value > (buckets[i] as number)) i++
       own.counts[i] = (own.counts[i] ?? 0) + 1

@@ -89,17 +89,17 @@ function describe(this: FastifyInstance, route: RouteOptions): void {
   if (!isOpen(schema)) codes.push('missing_token', 'invalid_token')
   // Also where no body is needed: one that comes is read.
   if (route.method !== 'GET' && route.method !== 'HEAD') codes.push(...bodyFaults)
-  const own = (schema.response ?? {}) as Answers
+  const own = (schema.response ?? {}) as Responses
   const isNew = (code: ErrorCode) => !own[errorCodes[code][0]]?.description?.includes(`\`${code}\``)
-  const common: Answers = problems(...codes.filter(isNew))
-  const described = Object.entries(own).map(([status, answer]) => {
-    const parts = [answer.description ?? schema.summary, common[status]?.description].filter(Boolean)
-    return [status, { ...answer, description: parts.join('. ') }]
+  const common: Responses = problems(...codes.filter(isNew))
+  const described = Object.entries(own).map(([status, response]) => {
+    const parts = [response.description ?? schema.summary, common[status]?.description].filter(Boolean)
+    return [status, { ...response, description: parts.join('. ') }]
   })
   route.schema = { ...schema, response: { ...common, ...Object.fromEntries(described) } }
 }
 
-type Answers = Record<string, { description?: string }>
+type Responses = Record<string, { description?: string }>
 const unavailable = ['overloaded', 'database_unavailable', 'shutting_down'] as const satisfies ErrorCode[]
 const bodyFaults = ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
 

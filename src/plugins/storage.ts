@@ -11,13 +11,13 @@ declare module 'fastify' {
   }
 }
 
-type Account = Pick<S3Settings, 'endpoint' | 'region' | 'bucket' | 'accessKeyId' | 'secretAccessKey'>
+type S3Account = Pick<S3Settings, 'endpoint' | 'region' | 'bucket' | 'accessKeyId' | 'secretAccessKey'>
 
 interface Options {
   dataDir: string
   /** All of it, or nothing: config.ts sees to that. */
-  s3: { [Part in keyof Account]: string | undefined }
-  s3Options: Omit<S3Settings, keyof Account>
+  s3: { [Part in keyof S3Account]: string | undefined }
+  s3Options: Omit<S3Settings, keyof S3Account>
 }
 
 /** Photos: in S3 where that is configured, else in a folder of DATA_DIR. */
@@ -29,7 +29,7 @@ export default fp(async (app: FastifyInstance, { dataDir, s3, s3Options }: Optio
   app.addHook('onClose', () => storage.close())
 })
 
-function isComplete(s3: Options['s3']): s3 is Account {
+function isComplete(s3: Options['s3']): s3 is S3Account {
   return Object.values(s3).every(Boolean)
 }
 

@@ -9,7 +9,7 @@ interface Options {
 }
 
 const everyMs = 60_000
-const patienceMs = 100
+const maxWaitMs = 100
 
 /**
  * How many users there are. Counted at most once a minute, when the metrics are read; a reading hardly waits for it: of a
@@ -36,7 +36,7 @@ export default fp(async (app: FastifyInstance, { count, now = () => new Date() }
         counting = undefined
       })
     }
-    if (counting) await Promise.race([counting, sleep(patienceMs, undefined, { ref: false })])
+    if (counting) await Promise.race([counting, sleep(maxWaitMs, undefined, { ref: false })])
   }
 
   async function update(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 
 /** What is kept under a key: to be sent on from here, or to be fetched by the client from `url`, soon. */
-export type Kept = { stream: Readable; size: number; contentType: string } | { url: string }
+export type StoredObject = { stream: Readable; size: number; contentType: string } | { url: string }
 
 /**
  * Where photos live. Every call throws storage_unavailable when the storage can't do it now.
@@ -11,7 +11,7 @@ export interface Storage {
   /** The bytes can be fetched by everyone from the moment that this is done, and not before. */
   put(key: string, bytes: Buffer, contentType: string): Promise<void>
   /** Undefined when nothing is kept there; a storage that answers with a URL leaves that to the URL. */
-  get(key: string, method: 'GET' | 'HEAD'): Promise<Kept | undefined>
+  get(key: string, method: 'GET' | 'HEAD'): Promise<StoredObject | undefined>
   /** Also fine when there is nothing. */
   remove(key: string): Promise<void>
   close(): Promise<void>

@@ -1,5 +1,5 @@
 /** How many slips are forgiven in a word, or a query of words; none where looking for them would take long. */
-export function forgiven(words: string): number {
+export function maxEdits(words: string): number {
   const { length } = [...words]
   if (length < 4 || length > 100) return 0
   return length < 6 ? 1 : length < 12 ? 2 : 3
@@ -10,23 +10,23 @@ export function forgiven(words: string): number {
  * more than can be forgiven.
  */
 export function distance(words: string, text: string): number {
-  const each = words.split(' ').map((word) => pardoned(word, text))
+  const each = words.split(' ').map((word) => allowedEdits(word, text))
   return Math.min(
-    pardoned(words, text),
-    each.reduce((sum, slips) => sum + slips, 0),
+    allowedEdits(words, text),
+    each.reduce((sum, edits) => sum + edits, 0),
   )
 }
 
-function pardoned(part: string, text: string): number {
-  const count = slips(part, text)
-  return count <= forgiven(part) ? count : Number.POSITIVE_INFINITY
+function allowedEdits(part: string, text: string): number {
+  const count = substringEdits(part, text)
+  return count <= maxEdits(part) ? count : Number.POSITIVE_INFINITY
 }
 
 /**
  * The least number of slips (a character too many, too few, wrong, or two swapped) that make `query` of some part of
  * `text` (Sellers' algorithm with swaps).
  */
-function slips(query: string, text: string): number {
+function substringEdits(query: string, text: string): number {
   const wanted = [...query]
   let before: number[] = []
   // How many slips the first i characters of the query need so as to end where the text has been read to.

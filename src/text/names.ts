@@ -1,4 +1,4 @@
 /** A name in one spelling: white space of any kind and length becomes one space; Unicode is composed (NFC). */
-export function tidyName(name: string): string {
+export function normalizeName(name: string): string {
   return name.normalize('NFC').replace(/\s+/g, ' ').trim()
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connect, type Database } from '../../src/db/connect.ts'
 import { findPostgres } from '../../src/embedded/postgres.ts'
-import { keptSecret } from '../../src/embedded/secrets.ts'
+import { readOrCreateSecret } from '../../src/embedded/secrets.ts'
 import { preparedFolder } from '../support/prepared.ts'
 import {
   cleanUp,
@@ -435,19 +435,19 @@ async function copyOfTheProject(): Promise<string> {
 describe('The JWT secret', () => {
   test('is made once, readable by its owner alone, the same for every start', async () => {
     const dataDir = await freshFolder()
-    const secrets = await Promise.all(Array.from({ length: 8 }, () => keptSecret(dataDir)))
+    const secrets = await Promise.all(Array.from({ length: 8 }, () => readOrCreateSecret(dataDir)))
     expect(secrets[0]).toMatch(/^[\w-]{43}$/)
     expect(new Set(secrets).size).toBe(1)
-    expect(await keptSecret(dataDir)).toBe(secrets[0])
+    expect(await readOrCreateSecret(dataDir)).toBe(secrets[0])
     expect((await stat(join(dataDir, 'jwt-secret'))).mode & 0o777).toBe(0o600)
     expect(await readdir(dataDir)).toEqual(['jwt-secret'])
-    expect(await keptSecret(await freshFolder())).not.toBe(secrets[0])
+    expect(await readOrCreateSecret(await freshFolder())).not.toBe(secrets[0])
   })
 
   test('that is damaged stops the start with what to do, and is not overwritten', async () => {
     const dataDir = await freshFolder()
     await writeFile(join(dataDir, 'jwt-secret'), 'short')
-    await expect(keptSecret(dataDir)).rejects.toThrow(
+    await expect(readOrCreateSecret(dataDir)).rejects.toThrow(
       `${dataDir}/jwt-secret is damaged: remove it, everybody will have to log in again`,
     )
     expect(await readFile(join(dataDir, 'jwt-secret'), 'utf8')).toBe('short')

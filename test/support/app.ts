@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import { inject } from 'vitest'
-import { buildApp, type Edges } from '../../src/app.ts'
+import { buildApp, type Externals } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { connect } from '../../src/db/connect.ts'
 import { type Sandbox, type SandboxCall, type SandboxOptions, startSandbox } from '../../src/embedded/sandbox/server.ts'
@@ -29,7 +29,7 @@ export interface TestApp {
   /** DATA_DIR: a folder of its own, gone with it. */
   dataDir: string
   /** Another process' worth of service on the same database and upstream. */
-  replica(edges?: Partial<Edges>): Promise<FastifyInstance>
+  replica(externals?: Partial<Externals>): Promise<FastifyInstance>
   /** Fails when the log held what no log may hold: so it is looked for in the whole run. */
   close(): Promise<void>
 }
@@ -46,7 +46,7 @@ export const jwtSecret = 'a secret of the tests, of more than 32 bytes'
  */
 export async function testApp(
   env: Record<string, string> = {},
-  edges: Partial<Edges> = {},
+  externals: Partial<Externals> = {},
   sandboxOptions: SandboxOptions = {},
   isAlone = false,
 ): Promise<TestApp> {
@@ -61,21 +61,21 @@ export async function testApp(
   const logStream = new PassThrough().on('data', (chunk) => {
     log += chunk
   })
-  const build = async (own: Partial<Edges> = {}) => {
+  const build = async (own: Partial<Externals> = {}) => {
     const app = await buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
       databaseUrl: url,
       jwtSecrets: [jwtSecret],
       kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true, accountEveryMs: 500 },
       version: '0.0.0-test',
       logStream,
-      ...edges,
+      ...externals,
       ...own,
       // A machine that is busy with other tests is no overload of the service.
-      limits: { longestLagMs: 60_000, ...edges.limits },
+      limits: { maxLagMs: 60_000, ...externals.limits },
     })
     overhear(app, secrets)
     secretsSeen.set(app, secrets)
-    jwtSecretsOf.set(app, own.jwtSecrets ?? edges.jwtSecrets ?? [jwtSecret])
+    jwtSecretsOf.set(app, own.jwtSecrets ?? externals.jwtSecrets ?? [jwtSecret])
     if (!isAlone) catchUpFirst(app)
     return app
   }

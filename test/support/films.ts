@@ -1,6 +1,6 @@
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { expect } from 'vitest'
-import type { Edges } from '../../src/app.ts'
+import type { Externals } from '../../src/app.ts'
 import { as, firstAdmin, type TestApp, testAdmin, testApp, testUser } from './app.ts'
 
 export interface Film {
@@ -29,11 +29,11 @@ export interface Catalogue extends TestApp {
 
 /** A service with an administrator, a reader and one director; `isAlone` as for testApp. */
 export async function catalogue(
-  edges: Partial<Edges> = {},
+  externals: Partial<Externals> = {},
   env: Record<string, string> = {},
   isAlone = false,
 ): Promise<Catalogue> {
-  const service = await testApp(env, { firstAdmin, ...edges }, {}, isAlone)
+  const service = await testApp(env, { firstAdmin, ...externals }, {}, isAlone)
   const admin = as(service.app, await testAdmin(service))
   const reader = as(service.app, await testUser(service.app))
   const post = (url: string, payload: object) => admin({ method: 'POST', url, payload })

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Answer, failure, JSON_HEADERS, send } from './reply.ts'
+import { failure, JSON_HEADERS, type Reply, send } from './reply.ts'
 
 type StatusFault = 400 | 401 | 402 | 403 | 404 | 429 | 500 | 502 | 503
 type Trick = 'hang' | 'reset' | 'bad_json' | 'wrong_shape' | 'truncated' | 'huge' | 'drip' | 'redirect' | 'html'
@@ -44,21 +44,21 @@ export function createFaults(): Faults {
 }
 
 /** What the client gets to see: a status, or a call cut before its answer was whole. */
-export function faultStatus(fault: Fault, answer: Answer): number | 'cut' {
+export function faultStatus(fault: Fault, reply: Reply): number | 'cut' {
   if (typeof fault === 'number') return fault
   if (fault === 'redirect') return 302
-  if (fault === 'drip') return answer.status
+  if (fault === 'drip') return reply.status
   return fault === 'hang' || fault === 'reset' || fault === 'truncated' ? 'cut' : 200
 }
 
-export function misbehave(res: ServerResponse, fault: Fault, answer: Answer): void {
-  if (typeof fault === 'string') TRICKS[fault](res, answer)
+export function misbehave(res: ServerResponse, fault: Fault, reply: Reply): void {
+  if (typeof fault === 'string') TRICKS[fault](res, reply)
   // Statuses of the proxy before the API come without JSON.
   else if (fault === 502 || fault === 503) sendHtml(res, fault)
   else send(res, failure(fault, `Answered ${fault} on request`))
 }
 
-const TRICKS: Record<Trick, (res: ServerResponse, answer: Answer) => void> = {
+const TRICKS: Record<Trick, (res: ServerResponse, reply: Reply) => void> = {
   hang: () => {},
   reset: (res) => res.req.socket.resetAndDestroy(),
   bad_json: (res) => res.writeHead(200, JSON_HEADERS).end('{"kinopoiskId": 301, "nameRu": Матрица'),
@@ -69,7 +69,7 @@ const TRICKS: Record<Trick, (res: ServerResponse, answer: Answer) => void> = {
     res.write(text, () => res.destroy())
   },
   huge: (res) => flow(res.writeHead(200, JSON_HEADERS), hugeText()),
-  drip: (res, answer) => flow(res.writeHead(answer.status, JSON_HEADERS), drops(JSON.stringify(answer.body))),
+  drip: (res, reply) => flow(res.writeHead(reply.status, JSON_HEADERS), drops(JSON.stringify(reply.body))),
   redirect: (res) => res.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
   html: (res) => sendHtml(res, 200),
 }

@@ -1,4 +1,4 @@
-import { type Answer, failure } from './reply.ts'
+import { failure, type Reply } from './reply.ts'
 import type { Endpoint } from './request.ts'
 
 export interface Usage {
@@ -16,7 +16,7 @@ export interface LimitOptions {
 
 export interface Limits {
   /** Counts a call and says how upstream refuses it; undefined: it does not. */
-  refuse(endpoint: Endpoint, apiKey: string | undefined): Answer | undefined
+  refuse(endpoint: Endpoint, apiKey: string | undefined): Reply | undefined
   usage(apiKey: string): Usage
 }
 

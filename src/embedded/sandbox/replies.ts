@@ -1,7 +1,7 @@
 import type { FilmFact } from './films.ts'
 import type { Usage } from './limits.ts'
-import { type Answer, failure } from './reply.ts'
-import type { Endpoint, Question } from './request.ts'
+import { failure, type Reply } from './reply.ts'
+import type { Endpoint, SandboxRequest } from './request.ts'
 import { createSearch } from './search.ts'
 import { filmDetails, listItem, searchItem, staffOf, voteItem } from './shapes.ts'
 import { votesOf } from './votes.ts'
@@ -11,10 +11,10 @@ const LAST_FILM_ID = 10_000_000
 const LAST_SEARCH_PAGE = 20
 const LAST_VOTES_PAGE = 100
 
-export function createAnswers(
+export function createReplies(
   films: readonly FilmFact[],
   usage: (apiKey: string) => Usage,
-): Record<Endpoint, (question: Question) => Answer> {
+): Record<Endpoint, (request: SandboxRequest) => Reply> {
   const byId = new Map(films.map((film) => [film.id, film]))
   const search = createSearch(films)
   return {
@@ -28,14 +28,14 @@ export function createAnswers(
   }
 }
 
-function aboutFilm(byId: Map<number, FilmFact>, text: string, shape: (film: FilmFact) => unknown): Answer {
+function aboutFilm(byId: Map<number, FilmFact>, text: string, shape: (film: FilmFact) => unknown): Reply {
   const id = readInteger(text, LAST_FILM_ID)
   if (id === undefined) return failure(400, `The film id must be an integer from 1 to ${LAST_FILM_ID}`)
   const film = byId.get(id)
   return film === undefined ? failure(404, `No film with id ${id}`) : { status: 200, body: shape(film) }
 }
 
-function searchPage(search: (keyword: string) => FilmFact[], query: URLSearchParams): Answer {
+function searchPage(search: (keyword: string) => FilmFact[], query: URLSearchParams): Reply {
   const keyword = query.get('keyword') ?? ''
   const page = readInteger(query.get('page') ?? '1', LAST_SEARCH_PAGE)
   if (keyword.trim() === '') return failure(400, 'The keyword is missing')
@@ -52,7 +52,7 @@ function searchPage(search: (keyword: string) => FilmFact[], query: URLSearchPar
 }
 
 /** Of the filters only those of the year, the most voted first: what nothing of ours asks for is not imitated. */
-function listPage(films: readonly FilmFact[], query: URLSearchParams): Answer {
+function listPage(films: readonly FilmFact[], query: URLSearchParams): Reply {
   const page = readInteger(query.get('page') ?? '1', LAST_SEARCH_PAGE)
   const years = [query.get('yearFrom') ?? '1000', query.get('yearTo') ?? '3000'].map((year) => readInteger(year, 3000))
   const [from, to] = years
@@ -67,7 +67,7 @@ function listPage(films: readonly FilmFact[], query: URLSearchParams): Answer {
   return { status: 200, body: { total: found.length, totalPages, items: cutPage(found, page).map(listItem) } }
 }
 
-function votesPage(films: readonly FilmFact[], argument: string, query: URLSearchParams): Answer {
+function votesPage(films: readonly FilmFact[], argument: string, query: URLSearchParams): Reply {
   const user = readInteger(argument, Number.MAX_SAFE_INTEGER)
   const page = readInteger(query.get('page') ?? '1', LAST_VOTES_PAGE)
   if (user === undefined) return failure(400, 'The user id must be an integer')

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
 
-export interface Answer {
+export interface Reply {
   status: number
   body: unknown
 }
@@ -12,12 +12,12 @@ export const JSON_HEADERS = {
   vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
 }
 
-export function failure(status: number, message: string): Answer {
+export function failure(status: number, message: string): Reply {
   return { status, body: { message } }
 }
 
 /** Sends JSON in chunks, with no length told, gzipped when the client takes that. */
-export function send(res: ServerResponse, { status, body }: Answer): void {
+export function send(res: ServerResponse, { status, body }: Reply): void {
   const text = JSON.stringify(body)
   if (/\bgzip\b/i.test(String(res.req.headers['accept-encoding']))) {
     res.writeHead(status, { ...JSON_HEADERS, 'content-encoding': 'gzip' })

@@ -1,7 +1,7 @@
 export type Endpoint = 'film' | 'list' | 'search' | 'staff' | 'votes' | 'api_key' | 'other'
 
 /** A request understood: the endpoint it is for, the variable part of its path, its query. */
-export interface Question {
+export interface SandboxRequest {
   endpoint: Endpoint
   argument: string
   query: URLSearchParams
@@ -16,7 +16,7 @@ const PATHS: readonly [Endpoint, RegExp][] = [
   ['api_key', /^\/api\/v1\/api_keys\/([^/]+)$/],
 ]
 
-export function readQuestion(method: string, target: string): Question {
+export function readRequest(method: string, target: string): SandboxRequest {
   const end = `${target}?`.indexOf('?')
   const path = target.slice(0, end)
   const query = new URLSearchParams(target.slice(end + 1))

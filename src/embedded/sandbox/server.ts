@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { createFaults, type Fault, type FaultScope, type Faults, faultStatus, misbehave } from './faults.ts'
 import type { FilmFact } from './films.ts'
 import { createLimits } from './limits.ts'
-import { createAnswers } from './replies.ts'
+import { createReplies } from './replies.ts'
 import { send } from './reply.ts'
-import { type Endpoint, readQuestion } from './request.ts'
+import { type Endpoint, readRequest } from './request.ts'
 
 export type { Fault, FaultScope } from './faults.ts'
 
@@ -63,17 +63,17 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 function createListener(options: SandboxOptions, films: FilmFact[], faults: Faults): RequestListener {
   const { apiKeys, dailyQuota = -1, rateLimits = false, now = Date.now, onCall } = options
   const limits = createLimits({ apiKeys, dailyQuota, rateLimits, now })
-  const answers = createAnswers(films, limits.usage)
+  const replies = createReplies(films, limits.usage)
   return (req, res) => {
     const path = String(req.url)
-    const question = readQuestion(String(req.method), path)
-    const { endpoint, argument } = question
+    const request = readRequest(String(req.method), path)
+    const { endpoint, argument } = request
     const apiKey = endpoint === 'api_key' ? argument : req.headersDistinct['x-api-key']?.[0]
     // Decided before any fault: a call that goes wrong has cost its quota all the same.
-    const answer = limits.refuse(endpoint, apiKey) ?? answers[endpoint](question)
+    const reply = limits.refuse(endpoint, apiKey) ?? replies[endpoint](request)
     const fault = faults.next(path)
-    onCall?.({ at: now(), path, endpoint, status: fault === null ? answer.status : faultStatus(fault, answer), apiKey })
-    if (fault === null) send(res, answer)
-    else misbehave(res, fault, answer)
+    onCall?.({ at: now(), path, endpoint, status: fault === null ? reply.status : faultStatus(fault, reply), apiKey })
+    if (fault === null) send(res, reply)
+    else misbehave(res, fault, reply)
   }
 }

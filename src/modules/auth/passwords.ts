@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { hash, parseOptions, verify } from '@node-rs/argon2'
-import { createGate } from '../../semaphore.ts'
+import { createSemaphore } from '../../semaphore.ts'
 import type { Guard } from './throttle.ts'
 
 // OWASP Password Storage: argon2id (the library's default), m = 19 MiB, t = 2, p = 1.
@@ -25,15 +25,15 @@ export type Passwords = ReturnType<typeof createPasswords>
  * turn: by then others of the queue have failed.
  */
 export function createPasswords(watch?: PasswordWatch) {
-  const gate = createGate({ name: 'password checks', max: atOnce, waiting: longestQueue, waitMs })
+  const semaphore = createSemaphore({ name: 'password checks', max: atOnce, maxQueue: longestQueue, maxWaitMs: waitMs })
   const decoy = hash('nobody has this password', options)
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const leave = await gate.enter().catch((error) => {
+    const release = await semaphore.acquire().catch((error) => {
       watch?.rejected()
       throw error
     })
-    return work().finally(leave)
+    return work().finally(release)
   }
 
   async function timed<T>(kind: 'hash' | 'verify', work: Promise<T>): Promise<T> {
@@ -62,7 +62,7 @@ export function createPasswords(watch?: PasswordWatch) {
     },
 
     /** How many wait for their turn. */
-    waiting: gate.waiting,
+    waiting: semaphore.queueLength,
   }
 }
 

@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp'
 import { AppError, inputFault } from '../../errors.ts'
-import { createGate } from '../../semaphore.ts'
+import { createSemaphore } from '../../semaphore.ts'
 
 export interface Image {
   bytes: Buffer
@@ -42,7 +42,7 @@ sharp.concurrency(1)
 
 /** Makes pictures of strangers harmless, one after the other. */
 export function createImages() {
-  const gate = createGate({ name: 'pictures', ...turns })
+  const gate = createSemaphore({ name: 'pictures', ...turns })
 
   return {
     /**

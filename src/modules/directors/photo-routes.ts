@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import fresh from 'fresh'
 import { IdParams, NoContent, problems } from '../../http/schemas.ts'
-import { formsPlugin, readFile } from '../../http/uploads.ts'
+import { formsPlugin, readUpload } from '../../http/uploads.ts'
 import type { PhotoService } from './photo-service.ts'
 import { Director, PhotoForm } from './schemas.ts'
 
@@ -38,9 +38,9 @@ export const photoRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = 
     },
     async (request, reply) => {
       const method = request.method === 'HEAD' ? 'HEAD' : 'GET'
-      const { key, kept } = await photos.find(request.params.id, method)
-      if ('url' in kept) return reply.header('cache-control', 'no-store').redirect(kept.url)
-      const { stream, size, contentType } = kept
+      const { key, object } = await photos.find(request.params.id, method)
+      if ('url' in object) return reply.header('cache-control', 'no-store').redirect(object.url)
+      const { stream, size, contentType } = object
       const etag = `"${key.replace(/^.*\/|\..*$/g, '')}"`
       reply.headers({ etag, 'cache-control': 'private, no-cache', 'x-content-type-options': 'nosniff' })
       if (fresh(request.headers, { etag })) {
@@ -96,6 +96,6 @@ const uploadRoute: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (
         },
       },
     },
-    (request) => photos.replace(request.params.id, async () => (await readFile(request, 'photo')).bytes),
+    (request) => photos.replace(request.params.id, async () => (await readUpload(request, 'photo')).bytes),
   )
 }

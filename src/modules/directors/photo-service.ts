@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from '../../errors.ts'
-import { createGate } from '../../semaphore.ts'
+import { createSemaphore } from '../../semaphore.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { noDirector, withPhotoUrl } from './director.ts'
 import type { Images } from './images.ts'
@@ -34,7 +34,7 @@ export function createPhotoService({ directors, storage, images, leftBehind }: D
     }
   }
   const find = async (id: number) => (await directors.find(id)) ?? noDirector(id)
-  const uploads = createGate({ name: 'uploads', max: uploadsAtOnce })
+  const uploads = createSemaphore({ name: 'uploads', max: uploadsAtOnce })
 
   return {
     discard,
@@ -47,8 +47,8 @@ export function createPhotoService({ directors, storage, images, leftBehind }: D
     /** The photo and its key, another for every upload. @throws {AppError} director_not_found, photo_not_found */
     async find(id: number, method: 'GET' | 'HEAD') {
       const { photo_key } = await find(id)
-      const kept = photo_key ? await storage.get(photo_key, method) : undefined
-      return photo_key && kept ? { key: photo_key, kept } : noPhoto(id)
+      const object = photo_key ? await storage.get(photo_key, method) : undefined
+      return photo_key && object ? { key: photo_key, object } : noPhoto(id)
     },
 
     /**

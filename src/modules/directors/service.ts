@@ -1,6 +1,6 @@
 import { inputFault } from '../../errors.ts'
 import { beginsWithDay } from '../../text/dates.ts'
-import { tidyName } from '../../text/names.ts'
+import { normalizeName } from '../../text/names.ts'
 import { noDirector, withPhotoUrl } from './director.ts'
 import type { PhotoService } from './photo-service.ts'
 import type { DirectorChange, DirectorRepository } from './repository.ts'
@@ -21,12 +21,12 @@ export function createDirectorService({ directors, photos }: Dependencies) {
     find: async (id: number) => withPhotoUrl((await directors.find(id)) ?? noDirector(id)),
     async create(director: DirectorChange & { name: string }) {
       refuseUnreal(director.date_of_birth)
-      return withPhotoUrl(await directors.insert({ ...director, name: tidyName(director.name) }))
+      return withPhotoUrl(await directors.insert({ ...director, name: normalizeName(director.name) }))
     },
     async update(id: number, change: DirectorChange) {
       refuseUnreal(change.date_of_birth)
       const { name, ...rest } = change
-      const named = { ...rest, ...(name !== undefined && { name: tidyName(name) }) }
+      const named = { ...rest, ...(name !== undefined && { name: normalizeName(name) }) }
       return withPhotoUrl((await directors.update(id, named)) ?? noDirector(id))
     },
     async remove(id: number): Promise<void> {

@@ -1,17 +1,17 @@
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../cache/cache.ts'
-import { toWire, type Wire } from '../../http/json-payload.ts'
+import { type JsonPayload, serialize } from '../../http/json-payload.ts'
 import type { FilmRepository, FilmRow } from './repository.ts'
 import { Film } from './schemas.ts'
 
 const stringify = stringifier(Film as object)
-const toJson = (film: FilmRow): Wire => toWire(stringify(film))
+const toJson = (film: FilmRow): JsonPayload => serialize(stringify(film))
 
 export type FilmCache = ReturnType<typeof createFilmCache>
 
 /** The films that were asked for lately, in memory, as JSON. */
 export function createFilmCache({ films, cache }: { films: Pick<FilmRepository, 'find' | 'findMany'>; cache: Cache }) {
-  const region = cache.region<number, Wire>({
+  const region = cache.region<number, JsonPayload>({
     name: 'film',
     sizeOf: ({ bytes }) => bytes.length,
     invalidatedBy: { film: 'one', text: 'one' },
@@ -27,7 +27,7 @@ export function createFilmCache({ films, cache }: { films: Pick<FilmRepository, 
       }),
 
     /** In the order of `ids`, without those that are gone. */
-    async findMany(ids: number[]): Promise<Wire[]> {
+    async findMany(ids: number[]): Promise<JsonPayload[]> {
       const found = await region.findMany(ids, async (missing) => {
         const rows = await films.findMany(missing)
         return new Map(rows.map((film) => [film.id, toJson(film)]))

@@ -2,8 +2,8 @@ import { Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../cache/cache.ts'
 import { inputFault } from '../../errors.ts'
-import { etagOf, joinWires, type Wire } from '../../http/json-payload.ts'
-import { createGate } from '../../semaphore.ts'
+import { etagOf, type JsonPayload, joinArray } from '../../http/json-payload.ts'
+import { createSemaphore } from '../../semaphore.ts'
 import type { FilmCache } from './cache.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import type { FilmRepository, Filter, Match, Place } from './repository.ts'
@@ -26,7 +26,7 @@ interface Dependencies {
 
 /** A page of a listing, and where it stands. */
 export interface Page {
-  json: Wire
+  json: JsonPayload
   page: number | null
   pages: number
   next_cursor: string | null
@@ -50,7 +50,7 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
   const genreIds = cache.region<string, number[]>({ name: 'genre ids', ...small, invalidatedBy: { genre: 'all' } })
   const commonGenres = cache.region<string, boolean>({ name: 'common genre', ...small })
   // Counting is the dear part: it must not take all the connections.
-  const { run: inTurn } = createGate({ name: 'counts', max: 2, waiting: 100, waitMs })
+  const { run: inTurn } = createSemaphore({ name: 'counts', max: 2, maxQueue: 100, maxWaitMs })
   const totals = createTotals({ films, cache, inTurn })
 
   async function readFilter(query: FilmQuery): Promise<Filter> {
@@ -79,7 +79,7 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
     const position = cursor === undefined ? undefined : readCursor(cursor, `${sort} ${named}`, sort)
     const offset = (page - 1) * limit
     const answer = async (places: Place[], total: number, nextCursor: string | null = null): Promise<Page> => {
-      const items = joinWires(await filmCache.findMany(places.map((place) => place.id)))
+      const items = joinArray(await filmCache.findMany(places.map((place) => place.id)))
       const place = { page: position ? null : page, pages: Math.ceil(total / limit), next_cursor: nextCursor }
       const rest = stringifyPlace({ total, limit, ...place })
       const json = { bytes: `{"items":${items.bytes},${rest.slice(1)}`, etag: etagOf(items.etag + rest) }

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { sendWire } from '../../http/json-payload.ts'
+import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Film, FilmBody, FilmChange, FilmPage, FilmQuery } from './schemas.ts'
@@ -30,7 +30,7 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
       const found = await films.list(request.query)
       const link = links.get(found) ?? pageLinks('/films', request.query, found)
       links.set(found, link)
-      return sendWire(reply.header('link', link), found.json)
+      return sendJson(reply.header('link', link), found.json)
     },
   )
   app.get(
@@ -46,7 +46,7 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
     },
     async (request, reply) => {
       const { id } = request.params
-      return sendWire(reply, films.readAtHand(id) ?? (await films.read(id)))
+      return sendJson(reply, films.readAtHand(id) ?? (await films.read(id)))
     },
   )
 }

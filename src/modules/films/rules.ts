@@ -1,5 +1,5 @@
 import { AppError, type InputFault } from '../../errors.ts'
-import { tidyName } from '../../text/names.ts'
+import { normalizeName } from '../../text/names.ts'
 import type { FilmChange } from './schemas.ts'
 
 const yearsAhead = 10
@@ -8,8 +8,8 @@ const yearsAhead = 10
 export function readFilm(body: FilmChange, now: Date) {
   const { genre, genres } = body
   const film = {
-    ...(body.name !== undefined && { name: tidyName(body.name) }),
-    ...(body.original_name !== undefined && { original_name: tidyName(body.original_name ?? '') || null }),
+    ...(body.name !== undefined && { name: normalizeName(body.name) }),
+    ...(body.original_name !== undefined && { original_name: normalizeName(body.original_name ?? '') || null }),
     ...(body.director_id !== undefined && { director_id: body.director_id }),
     ...(body.rate !== undefined && { rate: body.rate }),
     ...(body.year !== undefined && { year: body.year }),
@@ -17,7 +17,9 @@ export function readFilm(body: FilmChange, now: Date) {
     ...(body.description !== undefined && { description: body.description || null }),
     ...(body.trailer !== undefined && { trailer: body.trailer || null }),
     ...(body.poster_url !== undefined && { poster_url: body.poster_url || null }),
-    ...((genre !== undefined || genres) && { genres: [...(genre ? [genre] : []), ...(genres ?? [])].map(tidyName) }),
+    ...((genre !== undefined || genres) && {
+      genres: [...(genre ? [genre] : []), ...(genres ?? [])].map(normalizeName),
+    }),
   }
   refuse(faults(film, now.getUTCFullYear() + yearsAhead))
   return film

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
-import { tidyName } from '../../text/names.ts'
+import { normalizeName } from '../../text/names.ts'
 import type { MovieService } from '../movies/service.ts'
 import type { FilmCache } from './cache.ts'
 import type { FilmListing } from './listing-service.ts'
@@ -45,8 +45,8 @@ export function createFilmService({
     const told = await movies.fetch(id)
     if (!told) throw new AppError('film_not_found', { detail: `Kinopoisk knows no film with the id ${id}` })
     const director = given.director_id === undefined ? await findDirector(id) : undefined
-    const genres = given.genres ?? told.genres.map(tidyName)
-    const film = { ...told, ...given, id, name: given.name ?? tidyName(told.name) }
+    const genres = given.genres ?? told.genres.map(normalizeName)
+    const film = { ...told, ...given, id, name: given.name ?? normalizeName(told.name) }
     const missing = [
       ...(director || film.director_id ? [] : ['director_id']),
       ...(genres.length > 0 ? [] : ['genres']),
@@ -63,7 +63,8 @@ export function createFilmService({
   async function findDirector(filmId: number) {
     const { value } = await kinopoisk.staff(filmId)
     for (const { kinopoisk_id, name, profession } of value) {
-      if (profession === 'DIRECTOR' && name !== null && kinopoisk_id > 0) return { kinopoisk_id, name: tidyName(name) }
+      if (profession === 'DIRECTOR' && name !== null && kinopoisk_id > 0)
+        return { kinopoisk_id, name: normalizeName(name) }
     }
     return undefined
   }

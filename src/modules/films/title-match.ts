@@ -1,4 +1,4 @@
-import { distance, forgiven } from '../../text/edit-distance.ts'
+import { distance, maxEdits } from '../../text/edit-distance.ts'
 import type { FilmRepository, Match } from './repository.ts'
 
 type Names = Pick<FilmRepository, 'readWords' | 'hasPart' | 'findLike'>
@@ -7,8 +7,8 @@ type Names = Pick<FilmRepository, 'readWords' | 'hasPart' | 'findLike'>
 export async function findMatch(films: Names, q: string): Promise<Match> {
   const words = await films.readWords(q)
   if (words === '') return { signs: q.normalize('NFC') }
-  if (forgiven(words) === 0 || (await films.hasPart(words))) return { part: words }
-  const near = (await films.findLike(words)).map((film) => ({ id: film.id, slips: distance(words, film.words) }))
-  const fewest = Math.min(...near.map((film) => film.slips))
-  return { ids: near.filter((film) => film.slips === fewest && Number.isFinite(fewest)).map((film) => film.id) }
+  if (maxEdits(words) === 0 || (await films.hasPart(words))) return { part: words }
+  const near = (await films.findLike(words)).map((film) => ({ id: film.id, edits: distance(words, film.words) }))
+  const fewest = Math.min(...near.map((film) => film.edits))
+  return { ids: near.filter((film) => film.edits === fewest && Number.isFinite(fewest)).map((film) => film.id) }
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { tidyName } from '../../text/names.ts'
+import { normalizeName } from '../../text/names.ts'
 import type { GenreRepository } from './repository.ts'
 
 export type GenreService = ReturnType<typeof createGenreService>
@@ -8,9 +8,9 @@ export type GenreService = ReturnType<typeof createGenreService>
 export function createGenreService({ genres }: { genres: GenreRepository }) {
   return {
     list: genres.list,
-    create: (name: string) => genres.insert(tidyName(name)),
+    create: (name: string) => genres.insert(normalizeName(name)),
     find: async (id: number) => (await genres.find(id)) ?? notFound(id),
-    rename: async (id: number, name: string) => (await genres.rename(id, tidyName(name))) ?? notFound(id),
+    rename: async (id: number, name: string) => (await genres.rename(id, normalizeName(name))) ?? notFound(id),
     remove: async (id: number) => (await genres.remove(id)) || notFound(id),
   }
 }

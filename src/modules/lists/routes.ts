@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { inputFault } from '../../errors.ts'
-import { sendWire } from '../../http/json-payload.ts'
+import { sendJson } from '../../http/json-payload.ts'
 import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Movie, Movies } from '../movies/schemas.ts'
 import { AddBody } from './schemas.ts'
@@ -43,7 +43,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
           response: { 200: Movies },
         },
       },
-      async (request, reply) => sendWire(reply, await list.find(request.user.id, request.query.page)),
+      async (request, reply) => sendJson(reply, await list.find(request.user.id, request.query.page)),
     )
     app.delete(
       `${url}/:id`,

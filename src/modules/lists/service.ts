@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { joinWires, type Wire } from '../../http/json-payload.ts'
+import { type JsonPayload, joinArray } from '../../http/json-payload.ts'
 import type { MovieService } from '../movies/service.ts'
 import { pageSize } from './ids-repository.ts'
 import type { ListRepository } from './repository.ts'
@@ -16,10 +16,10 @@ interface Dependencies {
 export function createListService({ list, keptBy, movies }: Dependencies) {
   return {
     /** The movies as JSON, newest first; all of them without a page. */
-    async find(userId: number, page?: number): Promise<Wire> {
+    async find(userId: number, page?: number): Promise<JsonPayload> {
       const ids = [...(await keptBy(userId))]
       const shown = page === undefined ? ids : ids.slice((page - 1) * pageSize, page * pageSize)
-      return joinWires(await movies.findAll(shown))
+      return joinArray(await movies.findAll(shown))
     },
 
     /** @throws {AppError} movie_not_found, or upstream_* when the film is not known at all and can't be asked about */

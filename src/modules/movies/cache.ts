@@ -1,6 +1,6 @@
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../cache/cache.ts'
-import { toWire, type Wire } from '../../http/json-payload.ts'
+import { type JsonPayload, serialize } from '../../http/json-payload.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { MovieRepository, MovieRow } from './repository.ts'
 import { Movie } from './schemas.ts'
@@ -9,7 +9,7 @@ import { Movie } from './schemas.ts'
 export interface CachedMovie {
   id: number
   listed: boolean
-  json: Wire
+  json: JsonPayload
   /** What upstream told is all there is; false where only a search or a vote told. */
   complete: boolean
   /** When upstream last told about the film, in ms since 1970; undefined for what it never told about. */
@@ -65,7 +65,7 @@ function toCached(row: MovieRow): CachedMovie {
   return {
     id: row.id,
     listed: row.listed,
-    json: toWire(stringify(row)),
+    json: serialize(stringify(row)),
     // One that is, or was, in the catalogue has a director.
     complete: block ? block.complete !== false : row.director_id !== null,
     syncedAt: block?.synced_at === undefined ? undefined : Date.parse(block.synced_at),

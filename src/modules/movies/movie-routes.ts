@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { sendWire } from '../../http/json-payload.ts'
+import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { IdParams, problems, upstreamProblems } from '../../http/schemas.ts'
 import { viewerOf } from '../../plugins/auth.ts'
@@ -40,7 +40,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
       if (page !== undefined) {
         const found = await catalogue.page(order, page)
         reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
-        return sendWire(reply, found.movies)
+        return sendJson(reply, found.movies)
       }
       const batches = await catalogue.all(order, reply.compileSerializationSchema(Movie))
       // Whoever asks for the head alone must not make us read the rest.
@@ -70,12 +70,12 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
       const { id } = request.params
       if (!viewerOf(request)) {
         const listed = await movies.findListed(id)
-        if (listed) return sendWire(reply, listed.json)
+        if (listed) return sendJson(reply, listed.json)
         await app.readUser(request)
       }
       const { movie, told } = movies.findAtHand(id) ?? (await movies.find(id))
       if (told) tell(reply, told)
-      return sendWire(reply, movie.json)
+      return sendJson(reply, movie.json)
     },
   )
 }

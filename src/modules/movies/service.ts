@@ -1,5 +1,5 @@
 import { AppError, inputFault } from '../../errors.ts'
-import type { Wire } from '../../http/json-payload.ts'
+import type { JsonPayload } from '../../http/json-payload.ts'
 import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
 import type { Discovery, KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
@@ -91,7 +91,7 @@ export function createMovieService({ movies, movieCache, searchCache, marks, sea
     },
 
     /** The JSON of those of `ids` that are stored, in their order. */
-    async findAll(ids: number[]): Promise<Wire[]> {
+    async findAll(ids: number[]): Promise<JsonPayload[]> {
       return (await movieCache.findMany(ids)).map((movie) => movie.json)
     },
 

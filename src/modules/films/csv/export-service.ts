@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { finished, type Readable } from 'node:stream'
 import { AppError } from '../../../errors.ts'
-import type { Gate } from '../../../semaphore.ts'
+import type { Semaphore } from '../../../semaphore.ts'
 import type { ExportRepository } from './export-repository.ts'
 
 // Excel takes a CSV without it for another alphabet than UTF-8.
@@ -15,7 +15,7 @@ export type FilmExport = ReturnType<typeof createFilmExport>
 
 interface Dependencies {
   exports: ExportRepository
-  gate: Gate
+  semaphore: Semaphore
 }
 
 interface Wish {
@@ -25,7 +25,7 @@ interface Wish {
   signal: AbortSignal
 }
 
-export function createFilmExport({ exports, gate }: Dependencies) {
+export function createFilmExport({ exports, semaphore }: Dependencies) {
   return {
     /**
      * The CSV of all listed films at this moment, if it is wanted. The stream has its first bytes when this resolves; to
@@ -33,15 +33,15 @@ export function createFilmExport({ exports, gate }: Dependencies) {
      * @throws {AppError} overloaded
      */
     async read({ bom, isWanted, signal }: Wish): Promise<{ etag: string; csv?: Readable }> {
-      const leave = await gate.enter()
+      const release = await semaphore.acquire()
       const opened = await exports.open().catch((error) => {
-        leave()
+        release()
         throw error
       })
       const etag = entityTag(opened.version, bom)
       if (!isWanted(etag)) {
         opened.close()
-        leave()
+        release()
         return { etag }
       }
       const stalled = setTimeout(() => cut('its reader takes nothing'), stallMs)
@@ -55,7 +55,7 @@ export function createFilmExport({ exports, gate }: Dependencies) {
         clearTimeout(overdue)
         signal.removeEventListener('abort', shutDown)
         opened.close()
-        leave()
+        release()
       })
       await once(csv, 'readable')
       if (bom) csv.unshift(byteOrderMark)

@@ -3,14 +3,14 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { AppError } from '../../../errors.ts'
 import { problems } from '../../../http/schemas.ts'
-import { formsPlugin, receiveFile } from '../../../http/uploads.ts'
-import type { Gate } from '../../../semaphore.ts'
+import { formsPlugin, saveUpload } from '../../../http/uploads.ts'
+import type { Semaphore } from '../../../semaphore.ts'
 import type { FilmImport } from './import-service.ts'
 import { ImportForm, ImportQuery, ImportReport } from './schemas.ts'
 
 interface Options {
   filmImport: FilmImport
-  uploads: Gate
+  uploads: Semaphore
   /** Bytes of a file. */
   limit?: number
 }
@@ -58,10 +58,10 @@ export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
     },
     async (request, reply) => {
       await filmImport.requireNone()
-      const leave = await uploads.enter()
+      const release = await uploads.acquire()
       let file: FileHandle | undefined
       try {
-        const upload = await receiveFile(request, 'file', limit)
+        const upload = await saveUpload(request, 'file', limit)
         file = upload
         const source = {
           head: () => readHead(upload),
@@ -71,7 +71,7 @@ export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
         return await filmImport.run(source, { dryRun: request.query.dry_run ?? false, signal })
       } finally {
         await file?.close()
-        leave()
+        release()
       }
     },
   )

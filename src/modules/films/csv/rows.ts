@@ -1,6 +1,6 @@
 import { unguardFormula } from '../../../text/csv.ts'
 import { beginsWithDay } from '../../../text/dates.ts'
-import { tidyName } from '../../../text/names.ts'
+import { normalizeName } from '../../../text/names.ts'
 import { type Column, splitGenres } from './format.ts'
 import type { Header } from './header.ts'
 
@@ -79,7 +79,7 @@ export function createRowReader(header: Header, now: Date) {
     const times = id === null ? 1 : 10
     const row: FilmRow = {
       id,
-      name: need(tidyName(text('name', 500)), 'name'),
+      name: need(normalizeName(text('name', 500)), 'name'),
       original_name: text('original_name', 500 * times) || null,
       genres: readGenres(text('genre', 100).trim(), text('genres', 20_000), faults),
       director_id: integer('director_id', 1, lastId) ?? '0',

@@ -5,8 +5,8 @@ export class RowFault extends Error {}
 
 /** As they are, and with the white space that everybody else writes. */
 export function titlesOf(...titles: string[]): string[] {
-  const tidy = (title: string) => title.normalize('NFC').replace(/\s+/g, ' ')
-  const all = titles.flatMap((title) => [title, tidy(title)]).map((title) => title.trim().slice(0, 500))
+  const normalize = (title: string) => title.normalize('NFC').replace(/\s+/g, ' ')
+  const all = titles.flatMap((title) => [title, normalize(title)]).map((title) => title.trim().slice(0, 500))
   return [...new Set(all)].filter((title) => title !== '')
 }
 

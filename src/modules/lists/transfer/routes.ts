@@ -3,8 +3,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from '@sinclair/typebox'
 import { inputFault } from '../../../errors.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
-import { dropRest, formsPlugin, readFile } from '../../../http/uploads.ts'
-import { createGate } from '../../../semaphore.ts'
+import { dropRest, formsPlugin, readUpload } from '../../../http/uploads.ts'
+import { createSemaphore } from '../../../semaphore.ts'
 import { writeTable } from './csv.ts'
 import { columns } from './export.ts'
 import { FileForm, ImportQuery, Report, VotesBody } from './schemas.ts'
@@ -51,8 +51,8 @@ export const transferRoutes: FastifyPluginAsyncTypebox<{ transfer: TransferServi
 const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = async (app, { transfer }) => {
   await app.register(formsPlugin)
   // A file is held in memory; votes are waited for: neither may crowd out the other.
-  const files = createGate({ name: 'imports of files', max: 10 })
-  const votes = createGate({ name: 'imports of votes', max: 10 })
+  const files = createSemaphore({ name: 'imports of files', max: 10 })
+  const votes = createSemaphore({ name: 'imports of votes', max: 10 })
 
   app.post(
     '/user/lists/import',
@@ -79,7 +79,8 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
     async (request) => {
       const { dry_run: dryRun = false, list } = request.query
       if (request.isMultipart()) {
-        const read = async () => transfer.importFile(request.user.id, await readFile(request, 'file'), { list, dryRun })
+        const read = async () =>
+          transfer.importFile(request.user.id, await readUpload(request, 'file'), { list, dryRun })
         return files.run(read).finally(() => dropRest(request))
       }
       const body = request.body as Static<typeof VotesBody> | undefined

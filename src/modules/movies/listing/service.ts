@@ -1,4 +1,4 @@
-import { joinWires } from '../../../http/json-payload.ts'
+import { joinArray } from '../../../http/json-payload.ts'
 import type { MovieCache } from '../cache.ts'
 import { type MovieRepository, pageSize } from '../repository.ts'
 import type { MovieStream, Order } from './stream-repository.ts'
@@ -23,7 +23,7 @@ export function createMovieCatalogue({ movies, movieCache, stream, count }: Depe
       const pages = Math.ceil(total / pageSize)
       // What lies past the end is not looked for.
       const found = page > pages ? [] : await movieCache.findMany(await movies.listPage(order, page))
-      return { movies: joinWires(found.map((movie) => movie.json)), total, page, pages }
+      return { movies: joinArray(found.map((movie) => movie.json)), total, page, pages }
     },
 
     /**

@@ -1,5 +1,5 @@
-import type { Gate } from '../../../semaphore.ts'
-import { distance, forgiven } from '../../../text/edit-distance.ts'
+import type { Semaphore } from '../../../semaphore.ts'
+import { distance, maxEdits } from '../../../text/edit-distance.ts'
 import { otherLayout } from '../../../text/keyboard-layout.ts'
 import type { Found, SearchRepository } from './repository.ts'
 
@@ -16,7 +16,7 @@ const passes = [
 export type LocalSearch = ReturnType<typeof createLocalSearch>
 
 /** Searches the films known here by title; `gate` keeps searches from taking all the connections. */
-export function createLocalSearch({ films, gate }: { films: SearchRepository; gate: Gate }) {
+export function createLocalSearch({ films, semaphore }: { films: SearchRepository; semaphore: Semaphore }) {
   /** As typed; else as the other keyboard layout has it; else the nearest of both, typos forgiven. */
   async function find(query: string): Promise<Found> {
     const texts = [query, otherLayout(query)].filter((text) => text !== undefined)
@@ -33,24 +33,24 @@ export function createLocalSearch({ films, gate }: { films: SearchRepository; ga
 
   /** The films that are the fewest slips away from any of the readings. */
   async function findNearest(readings: string[]): Promise<number[]> {
-    const slips = new Map<number, number>()
+    const edits = new Map<number, number>()
     let fewest = Number.POSITIVE_INFINITY
     for (const { shared, maxLength } of passes) {
-      const fitting = readings.filter((words) => forgiven(words) > 0 && [...words].length <= maxLength)
+      const fitting = readings.filter((words) => maxEdits(words) > 0 && [...words].length <= maxLength)
       for (const words of fitting) {
         for (const film of await films.findSimilar(words, shared)) {
-          slips.set(film.id, Math.min(distance(words, film.words), slips.get(film.id) ?? Number.POSITIVE_INFINITY))
+          edits.set(film.id, Math.min(distance(words, film.words), edits.get(film.id) ?? Number.POSITIVE_INFINITY))
         }
       }
-      fewest = Math.min(...slips.values())
+      fewest = Math.min(...edits.values())
       if (fewest <= 1) break
     }
-    return [...slips].filter(([, count]) => count === fewest && Number.isFinite(count)).map(([id]) => id)
+    return [...edits].filter(([, count]) => count === fewest && Number.isFinite(count)).map(([id]) => id)
   }
 
   /** `page` from 1, 20 films each. @throws {AppError} overloaded */
   return (query: string, page: number) =>
-    gate.run(async () => {
+    semaphore.run(async () => {
       const { ids, total } = await find(query)
       const shown = ids.slice((page - 1) * pageSize, page * pageSize)
       const items = shown.length > 0 ? await films.readItems(shown) : []

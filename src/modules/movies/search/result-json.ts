@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../../cache/cache.ts'
-import { etagOf, toBytes, type Wire } from '../../../http/json-payload.ts'
+import { etagOf, type JsonPayload, toBytes } from '../../../http/json-payload.ts'
 import type { Marks } from '../list-membership.ts'
 import { SearchItem, SearchResult } from '../schemas.ts'
 
@@ -23,7 +23,7 @@ interface Result {
 export interface Found {
   head: SearchHead
   /** The answer to the same words, for whom keeps none of the films, as most do. */
-  unmarked: Wire
+  unmarked: JsonPayload
   listAt: number
   /** Of the list alone, so that the answer to other words has a tag without all of it being hashed. */
   listTag: string
@@ -68,7 +68,7 @@ export function toFound(asked: Asked, { total, pages, items }: Result): Found {
 }
 
 /** The answer to a search, which may be written otherwise, and come otherwise, than the one that was answered first. */
-export function searchJson(asked: Asked, { head, unmarked, listAt, listTag, films }: Found, marks: Marks): Wire {
+export function searchJson(asked: Asked, { head, unmarked, listAt, listTag, films }: Found, marks: Marks): JsonPayload {
   const { favourites, wishlist } = marks
   const kept = films.filter(({ id }) => favourites.has(id) || wishlist.has(id))
   if (kept.length === 0 && asked.query === head.query && asked.source === head.source) return unmarked

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { sendWire } from '../../../http/json-payload.ts'
+import { sendJson } from '../../../http/json-payload.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
 import { tell } from '../cache-headers.ts'
 import { SearchQuery, SearchResult } from '../schemas.ts'
@@ -27,7 +27,7 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ movies: MovieService }> =
       const { id } = request.user
       const { json, told } = movies.searchAtHand(id, query, page) ?? (await movies.search(id, query, page))
       tell(reply, told)
-      return sendWire(reply, json)
+      return sendJson(reply, json)
     },
   )
 }
