@@ -11,7 +11,7 @@ export interface Image {
 export type Images = ReturnType<typeof createImages>
 
 // A picture takes a thread of libuv's pool of four, and up to 300 MB (a progressive JPEG of 50 megapixels) for a second.
-const turns = { max: 1, waiting: 20, waitMs: 60_000 }
+const turns = { max: 1, maxQueue: 20, maxWaitMs: 60_000 }
 const mostPixels = 50_000_000
 const longestSide = 2048
 const secondsToDecode = 20
@@ -42,7 +42,7 @@ sharp.concurrency(1)
 
 /** Makes pictures of strangers harmless, one after the other. */
 export function createImages() {
-  const gate = createSemaphore({ name: 'pictures', ...turns })
+  const semaphore = createSemaphore({ name: 'pictures', ...turns })
 
   return {
     /**
@@ -53,7 +53,7 @@ export function createImages() {
     async redraw(bytes: Buffer): Promise<Image> {
       const kind = kindOf(bytes)
       const { contentType, extension } = kind
-      return gate.run(async () => ({ bytes: await redrawAs(kind, bytes), contentType, extension }))
+      return semaphore.run(async () => ({ bytes: await redrawAs(kind, bytes), contentType, extension }))
     },
   }
 }

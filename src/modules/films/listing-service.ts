@@ -14,7 +14,7 @@ import { createTotals } from './totals.ts'
 // A page is kept so long whatever happens, so that it costs nothing where many look at the same one.
 const pageTtlMs = 1_000
 // As long as a statement may take.
-const waitMs = 15_000
+const maxWaitMs = 15_000
 
 export type FilmListing = ReturnType<typeof createFilmListing>
 
