@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { connect, type Database } from '../../src/db/connect.ts'
@@ -322,25 +321,63 @@ describe('A wrong configuration', () => {
 })
 
 describe('The runtime', () => {
-  const versionOf = (node: string) =>
-    Number(execFileSync(node, ['-p', 'process.versions.node']).toString().split('.')[0])
-  const old = ['/usr/bin/node', '/usr/local/bin/node'].filter((node) => existsSync(node) && versionOf(node) < 26)
+  const { scripts, devEngines } = packageJson
+  const wanted = devEngines.runtime.version.replace('>=', '')
+  const packaged = `node_modules/node-${process.platform}-${process.arch}/bin/node`
 
-  test.skipIf(old.length === 0)('an older Node is told which one is needed', async () => {
-    const run = runProgram(old[0] ?? '', ['src/require-node.cjs'])
-    expect(await run.ended()).toBe(1)
-    expect(run.stderr()).toMatch(/^This service needs Node\.js 26 or newer, this is v\d+\.\S+\.\nOn Linux .*npm ci/)
-    expect(run.stdout()).toBe('')
+  /** A checkout with the launcher alone, on a machine whose Node is of version `own`; `npm ci` has brought along `brought`. */
+  async function checkout({ own, brought }: { own: string; brought?: string }): Promise<Program & { folder: string }> {
+    const folder = join(await freshFolder(), 'my project')
+    const fake = (path: string, version: string) => writeFile(path, `#!/bin/sh\necho ${version}\n`, { mode: 0o755 })
+    await mkdir(dirname(join(folder, packaged)), copy)
+    for (const part of ['package.json', 'tools/node.cjs']) await cp(join(repository, part), join(folder, part))
+    await fake(join(folder, 'own'), own)
+    if (brought) await fake(join(folder, packaged), brought)
+    const run = runNode(['tools/node.cjs'], { cwd: folder, env: { npm_node_execpath: join(folder, 'own') } })
+    return { ...run, folder }
+  }
+
+  test.each([
+    ['the oldest that will do', wanted],
+    ['a newer one', '30.0.0'],
+  ])('is the Node of the machine where it is %s, whatever `npm ci` has brought along', async (_name, own) => {
+    const run = await checkout({ own, brought: '99.0.0' })
+    expect(await run.ended()).toBe(0)
+    expect(run.stdout()).toBe(join(run.folder, 'own'))
   })
 
-  test('the right Node passes in silence, and is checked before every script that loads TypeScript', async () => {
-    const run = runNode(['src/require-node.cjs'])
+  test.each(['24.2.9', '22.23.5', '9.9.9', ''])('is the packaged one, by its path, where that is "%s"', async (own) => {
+    const run = await checkout({ own, brought: wanted })
     expect(await run.ended()).toBe(0)
-    expect(run.stdout() + run.stderr()).toBe('')
-    const { scripts, engines } = packageJson as { scripts: Record<string, string>; engines: { node: string } }
-    for (const name of ['start', 'dev', 'test']) expect(scripts[`pre${name}`]).toBe('node src/require-node.cjs')
-    expect(engines.node).toBe('>=26')
-    expect(await readFile(join(repository, 'src/require-node.cjs'), 'utf8')).toContain('wanted = 26')
+    expect(run.stdout()).toBe(join(run.folder, packaged))
+    expect(run.stderr()).toBe('')
+  })
+
+  test('is named where there is none, or one that does not run on this machine', async () => {
+    for (const brought of [undefined, '$(exit 1)']) {
+      const run = await checkout({ own: '20.20.2', ...(brought && { brought }) })
+      expect(await run.ended()).toBe(1)
+      expect(run.stdout()).toBe('')
+      expect(run.stderr()).toMatch(
+        /^This service needs Node\.js 24\.3 or newer, this is v\d+\.\S+\.\nOn Linux .*npm ci.*\n$/,
+      )
+    }
+  })
+
+  test('is found for every script that loads TypeScript; without one the script ends there', async () => {
+    for (const [name, script] of Object.entries(scripts)) {
+      if (['postinstall', 'check', 'fix'].includes(name)) continue
+      expect(script).toMatch(/^node=\$\(node tools\/node\.cjs\) && exec "\$node" (?!.*\bnode )/)
+    }
+    // npm would warn of an older Node in `engines` on every install, though the packaged one does the work.
+    expect(packageJson).not.toHaveProperty('engines')
+    expect(devEngines.runtime.onFail).toBe('ignore')
+    const folder = await freshFolder()
+    await mkdir(join(folder, 'tools'))
+    await writeFile(join(folder, 'tools/node.cjs'), 'console.error("none"); process.exitCode = 1')
+    const run = runProgram('/bin/sh', ['-c', scripts.start], { cwd: folder, env: { PATH: dirname(process.execPath) } })
+    expect(await run.ended()).toBe(1)
+    expect(run.stderr()).toBe('none\n')
   })
 
   test('comes with the packages: one version of Node, scripts allowed by name, no addresses in the lockfile', async () => {
