@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, Gauge } from 'prom-client'
 import { type Changes, followChanges } from '../db/changes.ts'
+import { withoutValues } from '../db/errors.ts'
 import { createMemory, type Memory } from '../db/memory.ts'
 
 declare module 'fastify' {
@@ -17,7 +18,10 @@ declare module 'fastify' {
  * before the routes.
  */
 export default fp(async (app: FastifyInstance, options: { url: string; maxBytes: number }) => {
-  const changes = followChanges(options.url, { warn: (err, message) => app.log.warn({ err }, message) })
+  // An expected state, which passes by itself: a slow or restarted database. So without the stack.
+  const changes = followChanges(options.url, {
+    warn: (error, message) => app.log.warn({ reason: withoutValues(error).message }, message),
+  })
   const memory = createMemory(changes, options.maxBytes)
   app.decorate('changes', changes)
   app.decorate('memory', memory)
