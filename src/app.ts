@@ -58,6 +58,13 @@ import storagePlugin from './plugins/storage.ts'
 import usagePlugin from './plugins/usage.ts'
 import validationPlugin from './plugins/validation.ts'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** True when there was no administrator, and this one was made. */
+    ensureAdmin(login: string, password: string): Promise<boolean>
+  }
+}
+
 /** What lies outside of the process: real, or embedded in its place. */
 export interface Edges {
   databaseUrl: string
@@ -66,8 +73,8 @@ export interface Edges {
   version: string
   /** Listed where no film has ever been. */
   demoCatalogue?: DemoFilm[] | undefined
-  /** Made when there is no administrator yet; `made` is told so. */
-  firstAdmin?: { login: string; password: string; made?: () => void } | undefined
+  /** Made when there is no administrator yet. */
+  firstAdmin?: { login: string; password: string } | undefined
   /** Where the log goes; stdout if absent. */
   logStream?: NodeJS.WritableStream
   /** Told of every internal error, once; false where it goes nowhere. */
@@ -122,13 +129,13 @@ export async function buildApp(config: Config, edges: Edges): Promise<FastifyIns
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
   const { auth, sessions, users, accounts, account, tidying } = await openAccounts(app, config, edges.jwtSecrets)
   await app.register(usagePlugin, { count: createUsageRepository(database.db).count, now: edges.clock?.now })
+  app.decorate('ensureAdmin', auth.ensureAdmin)
   app.addHook('onReady', async () => {
     const { demoCatalogue = [], firstAdmin } = edges
     if (await createDemoRepository(database.db).seed(demoCatalogue)) {
       app.log.info(`a demo catalogue of ${demoCatalogue.length} films was made; DEMO_CATALOGUE=false prevents it`)
     }
-    // Last: a start that failed behind it would have printed the password for nothing.
-    if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
+    if (firstAdmin) await auth.ensureAdmin(firstAdmin.login, firstAdmin.password)
   })
   const { movies, listShelf, catalogue, films, filmExport, filmImport } = openCatalogue(app, edges)
   const genres = createGenreService({ genres: createGenreRepository(database.db) })

@@ -3,9 +3,9 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { LogController } from 'fastify'
 import fp from 'fastify-plugin'
 import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from 'pino'
-import pretty from 'pino-pretty'
 import { isQueryError, withoutValues } from '../db/errors.ts'
 import { dataEvent, type Endpoint, type Exchange, keptBy, outcomeOf } from '../operations.ts'
+import { forPeople } from '../terminal.ts'
 
 const requestIdForm = /^[A-Za-z0-9._:-]{1,128}$/
 const secrets = [
@@ -32,7 +32,7 @@ export function loggerOptions(level: string, stream?: NodeJS.WritableStream): Fa
     formatters: { log: withoutNested },
     serializers: { err: serializeError },
   }
-  const target = stream ?? (process.stdout.isTTY ? pretty({ sync: true, ignore: 'pid,hostname' }) : together())
+  const target = stream ?? (process.stdout.isTTY ? forPeople(process.stdout) : together())
   return {
     loggerInstance: pino(options, target) as never,
     genReqId: (request) => {
@@ -99,7 +99,7 @@ export default fp(async (app: FastifyInstance) => {
   const logOf = keptBy((endpoint: Endpoint) => app.log.child(endpoint))
   app.exchanges.onEnd((exchange) => {
     const { request, endpoint, status, seconds, aborted } = exchange
-    const level = quiet.has(endpoint.route) && status < 500 ? 'debug' : 'info'
+    const level = quiet.has(endpoint.route) ? 'debug' : 'info'
     logOf(endpoint)[level](
       {
         ...dataOperation(exchange),

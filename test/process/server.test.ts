@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { connect, type Database } from '../../src/db/connect.ts'
+import { makeDataDir } from '../../src/embedded/data-dir.ts'
 import { findPostgres } from '../../src/embedded/postgres.ts'
 import { cloneDatabase, password } from '../support/app.ts'
 import {
@@ -36,7 +37,8 @@ function startService(env: Record<string, string>, cwd = repository): Program {
 }
 
 const copy = { recursive: true }
-const addressOf = (service: Program) => service.printed(/listening at (http:\/\/[^"]+)"/)
+// The last line of a start.
+const addressOf = (service: Program) => service.printed(/documentation at (http:\/\/[^"]+)\/docs"/)
 
 async function stopped(service: Program): Promise<number | NodeJS.Signals | null> {
   service.child.kill('SIGTERM')
@@ -94,9 +96,17 @@ describe('The service with nothing configured', () => {
     const address = await addressOf(first)
     expect(await (await fetch(`${address}/readyz`)).json()).toEqual({ status: 'ok' })
     expect(first.stdout()).toContain('SANDBOX: Kinopoisk is played by a small built-in copy')
-    const printed = [...first.stdout().matchAll(/First administrator: login "admin", password "([^"]{16,})"/g)]
-    expect(printed).toHaveLength(1)
-    const token = await accessToken(address, 'admin', printed[0]?.[1] ?? '')
+    // Every line is JSON, where nobody looks at a terminal.
+    const lines = first
+      .stdout()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const printed = lines.filter((line) => line.password)
+    expect(printed).toEqual([expect.objectContaining({ login: 'admin', msg: 'First administrator: shown only now' })])
+    const { password: secret } = printed[0]
+    expect(secret).toMatch(/^[\w-]{16,}$/)
+    const token = await accessToken(address, 'admin', secret)
     expect(await profile(address, token)).toMatchObject({ login: 'admin', role: 'admin' })
     expect(first.stdout()).toContain('a demo catalogue of 100 films was made; DEMO_CATALOGUE=false prevents it')
     expect(await filmsIn(address, token)).toBe(100)
@@ -111,7 +121,7 @@ describe('The service with nothing configured', () => {
     expect(await filmsIn(secondAddress, token)).toBe(100)
     expect(second.stdout()).not.toContain('demo catalogue')
     expect(second.stdout()).not.toContain('First administrator')
-    expect(second.stdout()).not.toContain(printed[0]?.[1] ?? 'no password')
+    expect(second.stdout()).not.toContain(secret)
     // Not left to cleanUp: it looks for a server in the folder itself, and this one is in data/.
     expect(await stopped(second)).toBe(0)
   })
@@ -197,7 +207,9 @@ describe('The service with nothing configured', () => {
     expect(serverPids(DATA_DIR)).not.toEqual([])
   })
 
-  test('says which port is taken, and leaves no database running', async () => {
+  test('says which port is taken, leaves no database running, and keeps the password for the next start', {
+    timeout: 90_000,
+  }, async () => {
     const DATA_DIR = await freshFolder()
     const other = createServer().listen(0, '127.0.0.1')
     closers.push(() => other.close())
@@ -208,7 +220,59 @@ describe('The service with nothing configured', () => {
     expect(service.stderr()).toBe(
       `listen EADDRINUSE: address already in use 127.0.0.1:${port}: another program listens there, set PORT to another one\n`,
     )
+    expect(service.stdout()).not.toMatch(/First administrator|SANDBOX/)
     expect(serverPids(DATA_DIR)).toEqual([])
+
+    const next = startService({ DATA_DIR })
+    const address = await addressOf(next)
+    const [, secret = ''] = /"password":"([^"]+)","msg":"First administrator/.exec(next.stdout()) ?? []
+    await accessToken(address, 'admin', secret)
+  })
+
+  test.each([
+    ['/proc/kinoteka/data', 'no folder can be made there (ENOENT)'],
+    ['file', 'it is a file (EEXIST)'],
+    ['file/data', 'a part of it is a file (ENOTDIR)'],
+    ['closed/data', 'this account may not write there (EACCES)'],
+    ['closed', 'this account may not write there (EACCES)'],
+  ])('is refused on the DATA_DIR %s, in one line that says what to do', async (name, fault) => {
+    const folder = await freshFolder()
+    await writeFile(join(folder, 'file'), '')
+    await mkdir(join(folder, 'closed'), { mode: 0o555 })
+    const DATA_DIR = name.startsWith('/') ? name : join(folder, name)
+    const code = `import { makeDataDir } from '${join(repository, 'src/embedded/data-dir.ts')}'
+      ${isRoot ? `process.setuid(${nobody.uid})` : ''}
+      await makeDataDir('${DATA_DIR}').catch((error) => process.stdout.write(error.message))`
+    const run = runNode(['--input-type=module', '-e', code])
+    expect(await run.ended()).toBe(0)
+    expect(run.stdout()).toBe(
+      `DATA_DIR ${DATA_DIR} cannot be used: ${fault}. Set it to a folder that this account may write to.`,
+    )
+  })
+
+  test('makes a DATA_DIR with all folders above it', async () => {
+    const DATA_DIR = join(await freshFolder(), 'a/b/c')
+    await makeDataDir(DATA_DIR)
+    await makeDataDir(DATA_DIR)
+    expect(await readdir(DATA_DIR)).toEqual([])
+  })
+
+  test('names variables that look like misspelt ones, and no value', async () => {
+    const env = { DATA_DIR: await freshFolder(), PUBLIC_CATALOG: 'hunter2', KINOPOISK_KEY: 'hunter2' }
+    const service = startService({ ...env, DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret })
+    await addressOf(service)
+    expect(service.stdout()).toContain('PUBLIC_CATALOG is set, but nothing reads it. Is PUBLIC_CATALOGUE meant?')
+    expect(service.stdout()).toContain('KINOPOISK_KEY is set, but nothing reads it. Is KINOPOISK_API_KEY meant?')
+    expect(service.stdout()).not.toContain('hunter2')
+  })
+
+  test.each([
+    ['HOST', '192.0.2.1', /^listen EADDRNOTAVAIL: .*: this machine has no such address, set HOST to one of its own\n$/],
+    ['HOST', 'nowhere.invalid', /^getaddrinfo E\w+ nowhere\.invalid: .*, set HOST to an address of this machine\n$/],
+  ])('that cannot listen says that %s is to be set', async (name, value, line) => {
+    const service = startService({ [name]: value, DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toMatch(line)
   })
 })
 
@@ -233,7 +297,7 @@ describe('The service on a database of its own', () => {
   ])('ends with a clear line when %s', async (_name, DATABASE_URL, reason) => {
     const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret })
     expect(await service.ended()).toBe(1)
-    expect(service.stderr()).toMatch(/^The database cannot be reached or migrated: .*\n$/)
+    expect(service.stderr()).toMatch(/^The database cannot be reached or migrated: .*\. Check DATABASE_URL\n$/)
     expect(service.stderr()).toMatch(reason)
     expect(service.stdout() + service.stderr()).not.toContain('hunter2')
   })
@@ -242,7 +306,9 @@ describe('The service on a database of its own', () => {
     const DATABASE_URL = (await cloneDatabase()).replace(/test_\w+/, 'nothing')
     const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret })
     expect(await service.ended()).toBe(1)
-    expect(service.stderr()).toBe('The database cannot be reached or migrated: database "nothing" does not exist\n')
+    expect(service.stderr()).toBe(
+      'The database cannot be reached or migrated: database "nothing" does not exist. Check DATABASE_URL\n',
+    )
   })
 
   test('names ADMIN_LOGIN when no login can be so', async () => {

@@ -32,6 +32,7 @@ const shared = /^src\/(forms|gate|names|typos|wire)\.ts$/
 const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
 const otherServices = /^src\/modules\/\w+\/service\.ts$/
 const config = /^src\/config\.ts$/
+const terminal = /^src\/terminal\.ts$/
 const embedded = /^src\/embedded\//
 const edges = /^src\/(kinopoisk|storage)\//
 const own = (folder = '') => new RegExp(`^${folder}`)
@@ -40,19 +41,19 @@ const own = (folder = '') => new RegExp(`^${folder}`)
 const rules: Rule[] = [
   {
     from: /^src\/server\.ts$/,
-    may: () => [/^src\/(app|instrument)\.ts$/, config, /^src\/db\/(migrate|errors)\.ts$/, embedded],
+    may: () => [/^src\/(app|instrument)\.ts$/, config, terminal, /^src\/db\/(migrate|errors)\.ts$/, embedded],
   },
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
   { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/config-readers\.ts$/, /^src\/db\/errors\.ts$/] },
   { from: /^src\/(app|accounts|catalogue)\.ts$/, may: () => [/^src\/(?!server|admin|instrument|embedded)/] },
-  { from: config, may: () => [/^src\/config-readers\.ts$/] },
-  { from: /^src\/(config-readers|errors|links|operations)\.ts$/, may: () => [] },
+  { from: config, may: () => [/^src\/config-(names|readers)\.ts$/] },
+  { from: /^src\/(config-names|config-readers|errors|links|operations|terminal)\.ts$/, may: () => [] },
   { from: schemas, may: () => [errors] },
   { from: shared, may: () => [errors] },
   { from: db, may: () => [db] },
   { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, errors] },
   { from: embedded, may: () => [embedded] },
-  { from: /^src\/plugins\//, may: () => [db, edges, errors, schemas, operations, wire] },
+  { from: /^src\/plugins\//, may: () => [db, edges, errors, schemas, operations, terminal, wire] },
   { from: otherSchemas, may: () => [schemas, errors, otherSchemas] },
   {
     from: /^src\/modules\/\w+\/(?:[\w-]+-)?repository\.ts$/,
