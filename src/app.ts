@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import type { DestinationStream } from 'pino'
 import type { Config } from './config/config.ts'
 import authPlugin from './plugins/auth.ts'
 import cachePlugin from './plugins/cache.ts'
@@ -20,12 +21,19 @@ import validationPlugin from './plugins/validation.ts'
 import { registerRoutes } from './routes.ts'
 import { createServices, createSessionFinder, type ServiceExternals } from './services.ts'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** True when there was no administrator, and this one was made. */
+    ensureAdmin(login: string, password: string): Promise<boolean>
+  }
+}
+
 /** What lies outside of the process: real, or embedded in its place. */
 export interface Externals extends ServiceExternals {
   kinopoisk: KinopoiskExternals
   version: string
   /** Where the log goes; stdout if absent. */
-  logStream?: NodeJS.WritableStream
+  logStream?: DestinationStream
   /** Gets every internal error, once; false where it goes nowhere. */
   report?: (error: unknown, context: { requestId: string }) => unknown
   /** Other limits than the usual ones. */
@@ -82,6 +90,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
 
   const services = createServices(app, config, externals)
   app.addHook('onReady', services.prepare)
+  app.decorate('ensureAdmin', services.auth.ensureAdmin)
   await app.register(usagePlugin, { count: services.countUsers, now: externals.clock?.now })
   await app.register(housekeepingPlugin, { tasks: services.housekeeping })
 

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
@@ -12,22 +14,39 @@ import { startPostgres } from './embedded/postgres.ts'
 import { startSandbox } from './embedded/sandbox/server.ts'
 import { readOrCreateSecret } from './embedded/secrets.ts'
 import { flushReports, report } from './instrument.ts'
+import { forPeople, highlighted, welcome } from './terminal.ts'
 
 /** How to stop what has been started; undone in reverse order. */
 type Stops = (() => Promise<unknown>)[]
 
+const isTerminal = process.stdout.isTTY === true
 const stops: Stops = [flushReports]
+const ending = new AbortController()
 const started = start().catch(async (error) => {
+  if (ending.signal.aborted) return
   process.stderr.write(`${explain(error)}\n`)
   await stopAll()
   process.exit(1)
 })
 
 // The last resort: drain() cuts what is not done by then, so that all else is still closed in order.
-closeWithGrace({ delay: 9_900, logger: false }, async ({ err }) => {
+const grace = closeWithGrace({ delay: 9_900, logger: false, skip: ['SIGINT'] }, async ({ err }) => {
   if (err) process.stderr.write(`${trace(err)}\n`)
+  ending.abort()
+  if (isTerminal) process.stdout.write('\nStopping: what is under way is finished. Ctrl-C once more ends it at once.\n')
   await started // a signal during the start: only what has started can be stopped
   await stopAll()
+  if (isTerminal) process.stdout.write('Stopped.\n')
+})
+
+// A terminal sends Ctrl-C to the service and to npm, which passes it on: that is one, and not a second that ends it at once.
+const onePressMs = 500
+let interruptedAt = Number.NEGATIVE_INFINITY
+process.on('SIGINT', () => {
+  if (isatty(0) && performance.now() - interruptedAt < onePressMs) return
+  interruptedAt = performance.now()
+  if (ending.signal.aborted) process.exit(1)
+  grace.close()
 })
 
 async function stopAll(): Promise<void> {
@@ -35,23 +54,31 @@ async function stopAll(): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  const config = loadConfig(readEnvironment())
+  const warnings: string[] = []
+  const config = loadConfig(readEnvironment(), (warning) => warnings.push(warning))
   const externals = await openExternals(config)
+  if (ending.signal.aborted) return
   await migrate(externals.databaseUrl).catch((error) => {
-    throw new Error(`The database cannot be reached or migrated: ${reason(error)}`)
+    const advice = config.databaseUrl ? '. Check DATABASE_URL' : ''
+    throw new Error(`The database cannot be reached or migrated: ${reason(error)}${advice}`)
   })
+  if (ending.signal.aborted) return
   const app = await buildApp(config, externals)
   stops.push(() => drain(app, config.drainDelayMs))
   await app.ready()
-  if (externals.kinopoisk.sandbox) {
-    app.log.warn('SANDBOX: Kinopoisk is played by a small built-in copy. Set KINOPOISK_API_KEY to ask the real one.')
-  }
   const address = await app.listen({
     host: config.host,
     port: config.port,
     listenTextResolver: (at) => `listening at ${at}`,
   })
+  for (const warning of warnings) app.log.warn(warning)
+  if (externals.kinopoisk.sandbox) {
+    app.log.warn('SANDBOX: Kinopoisk is played by a small built-in copy. Set KINOPOISK_API_KEY to ask the real one.')
+  }
+  const password = await firstPassword(app, config)
+  if (password && !isTerminal) process.stdout.write(`${passwordLine(password)}\n`)
   app.log.info(`documentation at ${address}/docs`)
+  if (isTerminal) process.stdout.write(welcomeTo(address, config, externals, password))
 }
 
 /** When a request that is still under way is cut, from the signal on: all must be over within 10 s. */
@@ -84,11 +111,12 @@ async function openExternals(config: Config): Promise<Externals> {
     firstAdmin: firstAdmin(config),
     version: packageJson.version,
     report,
+    ...(isTerminal && { logStream: forPeople(process.stdout) }),
   }
 }
 
 async function embeddedDatabase({ dataDir }: Config): Promise<string> {
-  const postgres = await startPostgres({ dataDir })
+  const postgres = await startPostgres({ dataDir, signal: ending.signal })
   stops.push(postgres.stop)
   return postgres.url
 }
@@ -104,23 +132,57 @@ async function demoCatalogue(config: Config): Promise<Externals['demoCatalogue']
   return config.databaseUrl || config.demoCatalogue === false ? undefined : demoFilms()
 }
 
-function firstAdmin({ admin, databaseUrl }: Config): Externals['firstAdmin'] {
-  if (admin.login && admin.password) return { login: admin.login, password: admin.password }
-  if (databaseUrl) return undefined
+function firstAdmin({ admin }: Config): Externals['firstAdmin'] {
+  return admin.login && admin.password ? { login: admin.login, password: admin.password } : undefined
+}
+
+/**
+ * The password of the administrator that an embedded database begins with, if that was made now. Made last, with the port
+ * taken: a start that failed behind it would have printed for nothing what is shown only once.
+ */
+async function firstPassword(app: FastifyInstance, { admin, databaseUrl }: Config): Promise<string | undefined> {
+  if (admin.login || databaseUrl) return undefined
   const password = randomBytes(12).toString('base64url')
-  // The one place where a password is printed, once: to the terminal and not through the log.
-  const made = () =>
-    process.stdout.write(`\nFirst administrator: login "admin", password "${password}" (shown only now)\n\n`)
-  return { login: 'admin', password, made }
+  return (await app.ensureAdmin('admin', password)) ? password : undefined
+}
+
+/** Of the form of the log, but not through it: no log level hides it, and no other stream of the log gets it. */
+function passwordLine(password: string): string {
+  const line = { level: 40, time: new Date().toISOString(), pid: process.pid, hostname: hostname() }
+  return JSON.stringify({ ...line, login: 'admin', password, msg: 'First administrator: shown only now' })
+}
+
+function welcomeTo(address: string, config: Config, { kinopoisk }: Externals, password: string | undefined): string {
+  const embedded = !config.databaseUrl
+  return welcome('Kinoteka is ready', {
+    address,
+    documentation: `${address}/docs`,
+    administrator: password
+      ? `login ${highlighted('admin')}, password ${highlighted(password)} (shown only now)`
+      : embedded && !config.admin.login && 'as before; npm run admin -- LOGIN makes one more',
+    database: embedded && `embedded PostgreSQL in ${config.dataDir}; DATABASE_URL: one of your own`,
+    Kinopoisk: kinopoisk.sandbox && 'a small built-in copy; KINOPOISK_API_KEY: the real one',
+    next: 'the five-minute tour in README.md; Ctrl-C stops the service',
+  })
+}
+
+const listenAdvice: Record<string, string> = {
+  EADDRINUSE: 'another program listens there, set PORT to another one',
+  EACCES: 'this account may not listen there, set PORT to 1024 or above',
+  EADDRNOTAVAIL: 'this machine has no such address, set HOST to one of its own',
+  ENOTFOUND: 'nobody knows such a host, set HOST to an address of this machine',
+  EAI_AGAIN: 'no such host is found now, set HOST to an address of this machine',
 }
 
 /** What the operator can act on; the stack only for what nobody foresaw. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   const { code, message } = isQueryError(error) ? withoutValues(error) : (error as NodeJS.ErrnoException)
+  const { syscall = '' } = error as NodeJS.ErrnoException
   // The first administrator's login is read as one from a request is.
   if (code === 'invalid_input') return new ConfigError([message.replace(/^body\.login/, 'ADMIN_LOGIN')]).message
-  if (code === 'EADDRINUSE') return `${message}: another program listens there, set PORT to another one`
+  const advice = ['listen', 'getaddrinfo'].includes(syscall) && listenAdvice[code ?? '']
+  if (advice) return `${message}: ${advice}`
   const foreseen = code !== undefined || (error as Error).name === 'Error'
   return foreseen ? message : trace(error)
 }

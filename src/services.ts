@@ -60,8 +60,8 @@ export interface ServiceExternals {
   jwtSecrets: string[]
   /** Listed where no film has ever been. */
   demoCatalogue?: DemoFilm[] | undefined
-  /** Made when there is no administrator yet; `made` is called then. */
-  firstAdmin?: { login: string; password: string; made?: () => void } | undefined
+  /** Made when there is no administrator yet. */
+  firstAdmin?: { login: string; password: string } | undefined
   clock?: Clock
 }
 
@@ -102,8 +102,7 @@ async function prepare(
   if (await createDemoRepository(app.database.db).seed(demoCatalogue)) {
     app.log.info(`a demo catalogue of ${demoCatalogue.length} films was made; DEMO_CATALOGUE=false prevents it`)
   }
-  // Last: a start that failed behind it would have printed the password for nothing.
-  if (firstAdmin && (await auth.ensureAdmin(firstAdmin.login, firstAdmin.password))) firstAdmin.made?.()
+  if (firstAdmin) await auth.ensureAdmin(firstAdmin.login, firstAdmin.password)
 }
 
 /** Tokens and sessions, profiles, and an account as a whole. */

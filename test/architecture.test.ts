@@ -7,7 +7,9 @@ import { repository } from './support/process.ts'
 const breaksOf = (path: string, text: string) => breaksIn([{ path, text }])
 
 describe('The house', () => {
-  const folders = ['src', 'test', 'bench', 'deploy', 'grafana'].filter((folder) => existsSync(join(repository, folder)))
+  const folders = ['src', 'test', 'bench', 'deploy', 'grafana', 'tools'].filter((folder) =>
+    existsSync(join(repository, folder)),
+  )
 
   test('keeps its rules in every file', () => {
     const sources = folders.flatMap(sourcesIn)

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { password, testApp, testUser } from './support/app.ts'
 import { aName, expectInvalidToken, expectProblem, logIn, profile, type Tokens, using } from './support/auth.ts'
 
@@ -6,21 +6,22 @@ describe('the first administrator', () => {
   const secret = 'a password for the first one'
 
   test('is made once, and not again when there is one', async () => {
-    const made = vi.fn()
     const [login, other] = [aName(), aName()]
-    const admin = await testApp({}, { firstAdmin: { login: login.toUpperCase(), password: secret, made } })
-    expect(made).toHaveBeenCalledTimes(1)
-    await admin.replica()
-    const next = await testApp(
-      {},
-      { databaseUrl: admin.databaseUrl, firstAdmin: { login: other, password: secret, made } },
-    )
-    expect(made).toHaveBeenCalledTimes(1)
-    const tokens: Tokens = (await logIn(login, secret, next.app)).json()
-    expect((await profile(tokens, next.app)).json()).toMatchObject({ login, role: 'admin' })
-    expectProblem(await logIn(other, secret, next.app), 401, 'invalid_credentials')
-    await next.close()
+    const admin = await testApp({}, { firstAdmin: { login: login.toUpperCase(), password: secret } })
+    const next = await admin.replica({ firstAdmin: { login: other, password: secret } })
+    expect(await next.ensureAdmin(other, secret)).toBe(false)
+    const tokens: Tokens = (await logIn(login, secret, next)).json()
+    expect((await profile(tokens, next)).json()).toMatchObject({ login, role: 'admin' })
+    expectProblem(await logIn(other, secret, next), 401, 'invalid_credentials')
     await admin.close()
+  })
+
+  test('is made when the service asks for it too, which then knows that it was made now', async () => {
+    const { app, close } = await testApp()
+    const login = aName()
+    expect(await app.ensureAdmin(login, secret)).toBe(true)
+    expect((await profile((await logIn(login, secret, app)).json(), app)).json()).toMatchObject({ role: 'admin' })
+    await close()
   })
 
   test('takes over the account of that login: role and password; its sessions end', async () => {

@@ -128,7 +128,7 @@ describe('The image', () => {
     const commands = [...dockerfile.matchAll(/^CMD (\[.*\])$/gm)].map(([, command = '']) =>
       JSON.parse(command).join(' '),
     )
-    expect(commands).toEqual([packageJson.scripts.start.replace('exec ', '')])
+    expect(commands).toEqual([packageJson.scripts.start.replace(/^.*&& exec "\$node"/, 'node')])
   })
 
   test('copies only what is there and what .dockerignore lets in', async () => {

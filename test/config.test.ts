@@ -287,3 +287,40 @@ describe('Variables that need each other', () => {
     expect(faultsOf({ DATABASE_URL: database, JWT_SECRET: 'short' })).toHaveLength(1)
   })
 })
+
+test.each([
+  ['KINOPOISK_KEY', 'KINOPOISK_API_KEY'],
+  ['KINOPOISK_QUOTA', 'KINOPOISK_DAILY_QUOTA or KINOPOISK_QUOTA_RESET_TZ'],
+  ['PUBLIC_CATALOG', 'PUBLIC_CATALOGUE'],
+  ['CORS_ORIGIN', 'CORS_ORIGINS'],
+  ['LOGLEVEL', 'LOG_LEVEL'],
+  ['DATABSE_URL', 'DATABASE_URL'],
+  ['ADMIN_USER', 'ADMIN_LOGIN or ADMIN_PASSWORD'],
+])('The misspelt variable %s is named, with what may be meant', (name, meant) => {
+  const lines: string[] = []
+  loadConfig({ [name]: 'hunter2' }, (line) => lines.push(line))
+  expect(lines).toEqual([`${name} is set, but nothing reads it. Is ${meant} meant?`])
+})
+
+test('Variables of others, and our own, are not taken for misspelt ones', () => {
+  const names = [
+    'HOSTNAME',
+    'HOME',
+    'PATH',
+    'TERM',
+    'LANG',
+    'USER',
+    'SHELL',
+    'PWD',
+    'PORTS',
+    'NODE_ENV',
+    'LOGNAME',
+    'TOKEN',
+  ]
+  const kubernetes = ['S3_SERVICE_HOST', 'S3_PORT', 'S3_PORT_8333_TCP', 'KUBERNETES_SERVICE_HOST']
+  const compose = ['POSTGRES_PASSWORD', 'GRAFANA_PASSWORD', 'HTTP_PORT']
+  const lines: string[] = []
+  const env = Object.fromEntries([...names, ...kubernetes, ...compose, 'LOG_LEVEL'].map((name) => [name, 'info']))
+  loadConfig(env, (line) => lines.push(line))
+  expect(lines).toEqual([])
+})

@@ -377,6 +377,7 @@ describe('CORS', () => {
     expect(plain.statusCode).toBe(200)
     const refused = await preflight(service.app, origin, 'POST')
     expect([refused.statusCode, refused.headers.allow]).toEqual([405, 'GET, HEAD, POST'])
+    expect(refused.json().detail).toContain('set CORS_ORIGINS to their origins')
     for (const { headers } of [plain, refused]) {
       expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([])
     }

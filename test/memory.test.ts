@@ -156,6 +156,10 @@ test('While changes cannot be followed everything is read from the database', as
   })
   expect((await read(`/films/${id}`)).year).toBe(1955)
   expect((await metricsOf(service.app)).get('memory_cache_current')).toBe(0)
+  // Said by its reason, without a stack.
+  const [warning] = service.log().match(/^.*changes cannot be followed.*$/m) ?? []
+  expect(warning).toMatch(/"level":40,.*"reason":"column changes\.xid does not exist"/)
+  expect(warning).not.toContain('stack')
   await service.app.database.sql`drop table changes`
   await service.app.database.sql`alter table changes_away rename to changes`
   await until(() => service.app.changeFeed.isCurrent())

@@ -644,7 +644,9 @@ describe('over HTTP', () => {
     await pass('15 s', 15_000)
     await untilAnswered(get, '/movies/326')
     expect(await metric('kinopoisk_breaker_open{breaker="key"}')).toMatch(/ 0$/)
-    expect(service.log()).toContain('the API key is rejected')
+    const [warning] = service.log().match(/^.*the API key is rejected.*$/m) ?? []
+    expect(JSON.parse(warning ?? '')).toMatchObject({ level: 40, code: 'upstream_rejected_key' })
+    expect(warning).not.toContain('stack')
     expect(service.log()).not.toContain('test-key')
   })
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { misspelt } from './known-names.ts'
 import {
   duration,
   flag,
@@ -47,13 +48,15 @@ export class ConfigError extends Error {
 }
 
 /**
- * The environment as a typed value.
+ * The environment as a typed value. `warn` gets a line for each variable that looks like a misspelt one of ours.
  * @throws {ConfigError} naming every variable that is wrong or missing
  */
-export function loadConfig(env: Record<string, string | undefined>) {
+export function loadConfig(env: Record<string, string | undefined>, warn: (line: string) => void = () => {}) {
   const faults: string[] = []
+  const known: string[] = []
   const isSet = (name: string) => Boolean(env[name]?.trim())
   const read = <T>(name: string, reader: Reader<T>, value = env[name]?.trim()): T => {
+    known.push(name)
     try {
       return reader(isSet(name) ? value : undefined)
     } catch (error) {
@@ -108,6 +111,7 @@ export function loadConfig(env: Record<string, string | undefined>) {
   }
   faults.push(...crossFaults(config, isSet))
   if (faults.length > 0) throw new ConfigError(faults)
+  misspelt(Object.keys(env), known).forEach(warn)
   return config
 }
 

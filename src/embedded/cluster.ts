@@ -32,12 +32,11 @@ const isRoot = process.getuid?.() === 0
 
 export const user = 'kinoteka'
 
-export async function makeDataDir(dataDir: string): Promise<void> {
-  await mkdir(dataDir, { recursive: true, mode: isRoot ? 0o711 : 0o700 })
-}
-
-/** The cluster in `dataDir`/postgres, made there if it's missing. The caller must have locked `dataDir`. */
-export async function openCluster(dataDir: string): Promise<Cluster> {
+/**
+ * The cluster in `dataDir`/postgres, made there if it's missing. The caller must have locked `dataDir`.
+ * @throws also when `signal` ends the making, of which nothing is left then
+ */
+export async function openCluster(dataDir: string, signal?: AbortSignal): Promise<Cluster> {
   const link = join(await realpath(dataDir), 'postgres')
   if (dirname(link) === (await realpath(standIn).catch(() => standIn))) {
     throw new Error(
@@ -47,7 +46,7 @@ export async function openCluster(dataDir: string): Promise<Cluster> {
   const account = isRoot ? ((await ownerOf(link)) ?? (await unprivileged())) : undefined
   const programs = await workingPrograms(account)
   await removeHalfMade(dirname(link))
-  if (!(await exists(link))) await createCluster(link, programs, account)
+  if (!(await exists(link))) await createCluster(link, programs, account, signal)
   await checkVersion(link)
   return { path: await realpath(link), programs, account }
 }
@@ -58,7 +57,12 @@ export function findCluster(dataDir: string): Promise<string | undefined> {
 }
 
 /** Made aside and moved into place whole: a start that is killed half-way leaves nothing that looks like a cluster. */
-async function createCluster(link: string, programs: Programs, account: OsUser | undefined): Promise<void> {
+async function createCluster(
+  link: string,
+  programs: Programs,
+  account: OsUser | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const id = randomUUID()
   const aside = join(dirname(link), `postgres-new-${id}`)
   const isHere = await reachable(dirname(link), account)
@@ -67,7 +71,9 @@ async function createCluster(link: string, programs: Programs, account: OsUser |
   if (!isHere) await symlink(path, aside)
   await mkdir(path, { mode: 0o700 })
   if (account) await chown(path, account.uid, account.gid)
-  await initialise(path, programs, account)
+  await initialise(path, programs, account, signal).catch((error) =>
+    removeAside(aside).then(() => Promise.reject(error)),
+  )
   if (isHere) return rename(path, link)
   const whole = join(standIn, `postgres-${id}`)
   await rename(path, whole)
@@ -76,14 +82,25 @@ async function createCluster(link: string, programs: Programs, account: OsUser |
 }
 
 /** The collation is PostgreSQL's own, but pg_trgm asks the C library what a letter is: in its locale C, Cyrillic has none. */
-async function initialise(path: string, programs: Programs, account: OsUser | undefined): Promise<void> {
+async function initialise(
+  path: string,
+  programs: Programs,
+  account: OsUser | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const args = ['--auth-local=trust', '--auth-host=reject', '--encoding=UTF8', '--locale=C', '--no-instructions']
   const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8']
-  const initdb = (ctype: string) =>
-    run(programs.initdb, ['-D', path, '-U', user, ...args, ...locale, `--lc-ctype=${ctype}`], {
+  const initdb = async (ctype: string) => {
+    signal?.throwIfAborted()
+    const running = run(programs.initdb, ['-D', path, '-U', user, ...args, ...locale, `--lc-ctype=${ctype}`], {
       ...account,
       env: childEnv,
     })
+    // Not by the option `signal`: that would not wait until it has ended, and taken away what it has made.
+    const end = () => running.child.kill()
+    signal?.addEventListener('abort', end)
+    await running.finally(() => signal?.removeEventListener('abort', end))
+  }
   await initdb('C.UTF-8').catch(() => initdb('en_US.UTF-8').catch(() => initdb('C')))
 }
 

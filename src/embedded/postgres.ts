@@ -5,7 +5,8 @@ import { chown, mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
-import { type Cluster, findCluster, makeDataDir, openCluster, user } from './cluster.ts'
+import { type Cluster, findCluster, openCluster, user } from './cluster.ts'
+import { makeDataDir } from './data-dir.ts'
 import { lockFolder } from './lock.ts'
 import { clearLeftovers, findServer, socketDirPrefix } from './pid-file.ts'
 
@@ -19,6 +20,8 @@ interface Options {
   dataDir: string
   /** Off only where losing data is fine: tests. */
   fsync?: boolean
+  /** Ends the making of the database, which takes the longest of a first start. */
+  signal?: AbortSignal
 }
 
 const readyTimeoutMs = 60_000
@@ -28,11 +31,11 @@ const restartAfterMs = 500
  * Starts the PostgreSQL of `dataDir`, made on the first start; restarts it should it die.
  * @throws when another service uses the folder, or it is of another major version
  */
-export async function startPostgres({ dataDir, fsync = true }: Options): Promise<EmbeddedPostgres> {
+export async function startPostgres({ dataDir, fsync = true, signal }: Options): Promise<EmbeddedPostgres> {
   await makeDataDir(dataDir)
   const unlock = await lockFolder(dataDir)
   try {
-    const cluster = await openCluster(dataDir)
+    const cluster = await openCluster(dataDir, signal)
     await clearLeftovers(cluster.path)
     const { url, stop } = await supervised(cluster, dataDir, fsync)
     return { url, stop: () => stop().finally(unlock) }

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { Counter, Gauge } from 'prom-client'
 import { type Cache, createCache } from '../cache/cache.ts'
 import { type ChangeFeed, openChangeFeed } from '../cache/change-feed.ts'
+import { withoutValues } from '../db/errors.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -17,7 +18,10 @@ declare module 'fastify' {
  * before the routes.
  */
 export default fp(async (app: FastifyInstance, options: { url: string; maxBytes: number }) => {
-  const changeFeed = openChangeFeed(options.url, { warn: (err, message) => app.log.warn({ err }, message) })
+  // An expected state, which passes by itself: a slow or restarted database. So without the stack.
+  const changeFeed = openChangeFeed(options.url, {
+    warn: (error, message) => app.log.warn({ reason: withoutValues(error).message }, message),
+  })
   const cache = createCache(changeFeed, options.maxBytes)
   app.decorate('changeFeed', changeFeed)
   app.decorate('cache', cache)

@@ -38,7 +38,9 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const known = toAppError(error as FastifyError)
   const [status, title] = errorCodes[known.code]
   request.problem = known.code
-  if (status >= 500) request.log.error({ err: error, code: known.code }, 'request failed')
+  // The end is no fault: it is told once, and a proxy asks /readyz until it is over.
+  if (status >= 500 && known.code !== 'shutting_down')
+    request.log.error({ err: error, code: known.code }, 'request failed')
   // Where the router gives up, no hook has set them.
   reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
   return reply
@@ -146,5 +148,11 @@ function notFound(app: FastifyInstance, request: FastifyRequest): AppError {
   if (allowed.length === 0 || (method && allowed.includes(method)))
     return new AppError('not_found', { detail: 'There is nothing at this address, see /docs' })
   const allow = allowed.join(', ')
-  return new AppError('method_not_allowed', { detail: `This address takes ${allow}`, headers: { allow } })
+  const hint = isPreflight(request) ? '. To let pages of other origins ask, set CORS_ORIGINS to their origins' : ''
+  return new AppError('method_not_allowed', { detail: `This address takes ${allow}${hint}`, headers: { allow } })
+}
+
+/** A browser asks whether a page may ask. Where CORS is on, this does not get here. */
+function isPreflight({ method, headers }: FastifyRequest): boolean {
+  return method === 'OPTIONS' && headers.origin !== undefined && 'access-control-request-method' in headers
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { AppError } from '../errors.ts'
 import { createGateway, type Gateway, type GatewayOptions } from '../kinopoisk/gateway.ts'
 
 declare module 'fastify' {
@@ -20,9 +21,14 @@ export default fp(async (app: FastifyInstance, options: Omit<GatewayOptions, 're
     ...options,
     registry: app.metrics,
     cache: app.cache,
-    warn: (err, message) => app.log.warn({ err }, message),
+    warn: (error, message) => app.log.warn(reasonOf(error), message),
   })
   app.decorate('kinopoisk', gateway)
   app.addHook('onReady', () => gateway.start())
   app.addHook('onClose', () => gateway.close())
 })
+
+/** What is known to happen without its stack. */
+function reasonOf(error: unknown): object {
+  return error instanceof AppError ? { code: error.code, reason: error.message } : { err: error }
+}

@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { LogController } from 'fastify'
 import fp from 'fastify-plugin'
 import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from 'pino'
-import pretty from 'pino-pretty'
 import { isQueryError, withoutValues } from '../db/errors.ts'
 import { dataEvent, type Endpoint, type Exchange, memoize, outcomeOf } from '../http/exchanges.ts'
 
@@ -23,7 +22,7 @@ const secrets = [
 ]
 
 /** The logging part of Fastify's own options. */
-export function loggerOptions(level: string, stream?: NodeJS.WritableStream): FastifyServerOptions {
+export function loggerOptions(level: string, stream?: DestinationStream): FastifyServerOptions {
   const options: LoggerOptions = {
     level,
     timestamp: isoTime(),
@@ -32,7 +31,7 @@ export function loggerOptions(level: string, stream?: NodeJS.WritableStream): Fa
     formatters: { log: withoutNested },
     serializers: { err: serializeError },
   }
-  const target = stream ?? (process.stdout.isTTY ? pretty({ sync: true, ignore: 'pid,hostname' }) : bufferedStdout())
+  const target = stream ?? bufferedStdout()
   return {
     loggerInstance: pino(options, target) as never,
     genReqId: (request) => {
@@ -99,7 +98,7 @@ export default fp(async (app: FastifyInstance) => {
   const logOf = memoize((endpoint: Endpoint) => app.log.child(endpoint))
   app.exchanges.onEnd((exchange) => {
     const { request, endpoint, status, seconds, aborted } = exchange
-    const level = quiet.has(endpoint.route) && status < 500 ? 'debug' : 'info'
+    const level = quiet.has(endpoint.route) ? 'debug' : 'info'
     logOf(endpoint)[level](
       {
         ...dataOperation(exchange),

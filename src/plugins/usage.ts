@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Gauge } from 'prom-client'
+import { withoutValues } from '../db/errors.ts'
 
 interface Options {
   count(): Promise<{ registered: number; active: Record<string, number> }>
@@ -40,7 +41,9 @@ export default fp(async (app: FastifyInstance, { count, now = () => new Date() }
   }
 
   async function update(): Promise<void> {
-    const users = await count().catch((err) => app.log.warn({ err }, 'users could not be counted'))
+    const users = await count().catch((error) =>
+      app.log.warn({ reason: withoutValues(error).message }, 'users could not be counted'),
+    )
     if (!users) return
     registered.set(users.registered)
     for (const [window, n] of Object.entries(users.active)) active.set({ window }, n)

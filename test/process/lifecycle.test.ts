@@ -114,10 +114,11 @@ describe('With few files to open', () => {
 })
 
 describe('Draining', () => {
-  test('turns /readyz into a problem of its own, and nothing else', async () => {
-    const { app, close } = await testApp()
+  test('turns /readyz into a problem of its own, and nothing else; the log is silent about it', async () => {
+    const { app, close, log } = await testApp()
     app.draining.begin()
     expectProblem(await app.inject({ method: 'GET', url: '/readyz' }), 503, 'shutting_down')
+    expect(log()).not.toContain('readyz')
     expect((await app.inject({ method: 'GET', url: '/livez' })).statusCode).toBe(200)
     expect((await app.inject({ method: 'GET', url: '/nothing' })).headers.connection).toBe('close')
     await close()

@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { connect, type Database } from '../../src/db/connect.ts'
+import { makeDataDir } from '../../src/embedded/data-dir.ts'
 import { findPostgres } from '../../src/embedded/postgres.ts'
 import { cloneDatabase, password } from '../support/app.ts'
 import { preparedFolder } from '../support/prepared.ts'
@@ -38,7 +38,8 @@ function startService(env: Record<string, string>, cwd = repository): Program {
 }
 
 const copy = { recursive: true }
-const addressOf = (service: Program) => service.printed(/listening at (http:\/\/[^"]+)"/)
+// The last line of a start.
+const addressOf = (service: Program) => service.printed(/documentation at (http:\/\/[^"]+)\/docs"/)
 
 async function stopped(service: Program): Promise<number | NodeJS.Signals | null> {
   service.child.kill('SIGTERM')
@@ -96,9 +97,17 @@ describe('The service with nothing configured', () => {
     const address = await addressOf(first)
     expect(await (await fetch(`${address}/readyz`)).json()).toEqual({ status: 'ok' })
     expect(first.stdout()).toContain('SANDBOX: Kinopoisk is played by a small built-in copy')
-    const printed = [...first.stdout().matchAll(/First administrator: login "admin", password "([^"]{16,})"/g)]
-    expect(printed).toHaveLength(1)
-    const token = await accessToken(address, 'admin', printed[0]?.[1] ?? '')
+    // Every line is JSON, where nobody looks at a terminal.
+    const lines = first
+      .stdout()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const printed = lines.filter((line) => line.password)
+    expect(printed).toEqual([expect.objectContaining({ login: 'admin', msg: 'First administrator: shown only now' })])
+    const { password: secret } = printed[0]
+    expect(secret).toMatch(/^[\w-]{16,}$/)
+    const token = await accessToken(address, 'admin', secret)
     expect(await profile(address, token)).toMatchObject({ login: 'admin', role: 'admin' })
     expect(first.stdout()).toContain('a demo catalogue of 100 films was made; DEMO_CATALOGUE=false prevents it')
     expect(await filmsIn(address, token)).toBe(100)
@@ -113,7 +122,7 @@ describe('The service with nothing configured', () => {
     expect(await filmsIn(secondAddress, token)).toBe(100)
     expect(second.stdout()).not.toContain('demo catalogue')
     expect(second.stdout()).not.toContain('First administrator')
-    expect(second.stdout()).not.toContain(printed[0]?.[1] ?? 'no password')
+    expect(second.stdout()).not.toContain(secret)
     // Not left to cleanUp: it looks for a server in the folder itself, and this one is in data/.
     expect(await stopped(second)).toBe(0)
   })
@@ -199,7 +208,9 @@ describe('The service with nothing configured', () => {
     expect(serverPids(DATA_DIR)).not.toEqual([])
   })
 
-  test('says which port is taken, and leaves no database running', async () => {
+  test('says which port is taken, leaves no database running, and keeps the password for the next start', {
+    timeout: 90_000,
+  }, async () => {
     const DATA_DIR = await preparedFolder()
     const other = createServer().listen(0, '127.0.0.1')
     closers.push(() => other.close())
@@ -210,7 +221,59 @@ describe('The service with nothing configured', () => {
     expect(service.stderr()).toBe(
       `listen EADDRINUSE: address already in use 127.0.0.1:${port}: another program listens there, set PORT to another one\n`,
     )
+    expect(service.stdout()).not.toMatch(/First administrator|SANDBOX/)
     expect(serverPids(DATA_DIR)).toEqual([])
+
+    const next = startService({ DATA_DIR })
+    const address = await addressOf(next)
+    const [, secret = ''] = /"password":"([^"]+)","msg":"First administrator/.exec(next.stdout()) ?? []
+    await accessToken(address, 'admin', secret)
+  })
+
+  test.each([
+    ['/proc/kinoteka/data', 'no folder can be made there (ENOENT)'],
+    ['file', 'it is a file (EEXIST)'],
+    ['file/data', 'a part of it is a file (ENOTDIR)'],
+    ['closed/data', 'this account may not write there (EACCES)'],
+    ['closed', 'this account may not write there (EACCES)'],
+  ])('is refused on the DATA_DIR %s, in one line that says what to do', async (name, fault) => {
+    const folder = await freshFolder()
+    await writeFile(join(folder, 'file'), '')
+    await mkdir(join(folder, 'closed'), { mode: 0o555 })
+    const DATA_DIR = name.startsWith('/') ? name : join(folder, name)
+    const code = `import { makeDataDir } from '${join(repository, 'src/embedded/data-dir.ts')}'
+      ${isRoot ? `process.setuid(${nobody.uid})` : ''}
+      await makeDataDir('${DATA_DIR}').catch((error) => process.stdout.write(error.message))`
+    const run = runNode(['--input-type=module', '-e', code])
+    expect(await run.ended()).toBe(0)
+    expect(run.stdout()).toBe(
+      `DATA_DIR ${DATA_DIR} cannot be used: ${fault}. Set it to a folder that this account may write to.`,
+    )
+  })
+
+  test('makes a DATA_DIR with all folders above it', async () => {
+    const DATA_DIR = join(await freshFolder(), 'a/b/c')
+    await makeDataDir(DATA_DIR)
+    await makeDataDir(DATA_DIR)
+    expect(await readdir(DATA_DIR)).toEqual([])
+  })
+
+  test('names variables that look like misspelt ones, and no value', async () => {
+    const env = { DATA_DIR: await freshFolder(), PUBLIC_CATALOG: 'hunter2', KINOPOISK_KEY: 'hunter2' }
+    const service = startService({ ...env, DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret })
+    await addressOf(service)
+    expect(service.stdout()).toContain('PUBLIC_CATALOG is set, but nothing reads it. Is PUBLIC_CATALOGUE meant?')
+    expect(service.stdout()).toContain('KINOPOISK_KEY is set, but nothing reads it. Is KINOPOISK_API_KEY meant?')
+    expect(service.stdout()).not.toContain('hunter2')
+  })
+
+  test.each([
+    ['HOST', '192.0.2.1', /^listen EADDRNOTAVAIL: .*: this machine has no such address, set HOST to one of its own\n$/],
+    ['HOST', 'nowhere.invalid', /^getaddrinfo E\w+ nowhere\.invalid: .*, set HOST to an address of this machine\n$/],
+  ])('that cannot listen says that %s is to be set', async (name, value, line) => {
+    const service = startService({ [name]: value, DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toMatch(line)
   })
 })
 
@@ -235,7 +298,7 @@ describe('The service on a database of its own', () => {
   ])('ends with a clear line when %s', async (_name, DATABASE_URL, reason) => {
     const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret })
     expect(await service.ended()).toBe(1)
-    expect(service.stderr()).toMatch(/^The database cannot be reached or migrated: .*\n$/)
+    expect(service.stderr()).toMatch(/^The database cannot be reached or migrated: .*\. Check DATABASE_URL\n$/)
     expect(service.stderr()).toMatch(reason)
     expect(service.stdout() + service.stderr()).not.toContain('hunter2')
   })
@@ -244,7 +307,9 @@ describe('The service on a database of its own', () => {
     const DATABASE_URL = (await cloneDatabase()).replace(/test_\w+/, 'nothing')
     const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret })
     expect(await service.ended()).toBe(1)
-    expect(service.stderr()).toBe('The database cannot be reached or migrated: database "nothing" does not exist\n')
+    expect(service.stderr()).toBe(
+      'The database cannot be reached or migrated: database "nothing" does not exist. Check DATABASE_URL\n',
+    )
   })
 
   test('names ADMIN_LOGIN when no login can be so', async () => {
@@ -323,25 +388,63 @@ describe('A wrong configuration', () => {
 })
 
 describe('The runtime', () => {
-  const versionOf = (node: string) =>
-    Number(execFileSync(node, ['-p', 'process.versions.node']).toString().split('.')[0])
-  const old = ['/usr/bin/node', '/usr/local/bin/node'].filter((node) => existsSync(node) && versionOf(node) < 26)
+  const { scripts, devEngines } = packageJson
+  const wanted = devEngines.runtime.version.replace('>=', '')
+  const packaged = `node_modules/node-${process.platform}-${process.arch}/bin/node`
 
-  test.skipIf(old.length === 0)('an older Node is told which one is needed', async () => {
-    const run = runProgram(old[0] ?? '', ['src/require-node.cjs'])
-    expect(await run.ended()).toBe(1)
-    expect(run.stderr()).toMatch(/^This service needs Node\.js 26 or newer, this is v\d+\.\S+\.\nOn Linux .*npm ci/)
-    expect(run.stdout()).toBe('')
+  /** A checkout with the launcher alone, on a machine whose Node is of version `own`; `npm ci` has brought along `brought`. */
+  async function checkout({ own, brought }: { own: string; brought?: string }): Promise<Program & { folder: string }> {
+    const folder = join(await freshFolder(), 'my project')
+    const fake = (path: string, version: string) => writeFile(path, `#!/bin/sh\necho ${version}\n`, { mode: 0o755 })
+    await mkdir(dirname(join(folder, packaged)), copy)
+    for (const part of ['package.json', 'tools/node.cjs']) await cp(join(repository, part), join(folder, part))
+    await fake(join(folder, 'own'), own)
+    if (brought) await fake(join(folder, packaged), brought)
+    const run = runNode(['tools/node.cjs'], { cwd: folder, env: { npm_node_execpath: join(folder, 'own') } })
+    return { ...run, folder }
+  }
+
+  test.each([
+    ['the oldest that will do', wanted],
+    ['a newer one', '30.0.0'],
+  ])('is the Node of the machine where it is %s, whatever `npm ci` has brought along', async (_name, own) => {
+    const run = await checkout({ own, brought: '99.0.0' })
+    expect(await run.ended()).toBe(0)
+    expect(run.stdout()).toBe(join(run.folder, 'own'))
   })
 
-  test('the right Node passes in silence, and is checked before every script that loads TypeScript', async () => {
-    const run = runNode(['src/require-node.cjs'])
+  test.each(['24.2.9', '22.23.5', '9.9.9', ''])('is the packaged one, by its path, where that is "%s"', async (own) => {
+    const run = await checkout({ own, brought: wanted })
     expect(await run.ended()).toBe(0)
-    expect(run.stdout() + run.stderr()).toBe('')
-    const { scripts, engines } = packageJson as { scripts: Record<string, string>; engines: { node: string } }
-    for (const name of ['start', 'dev', 'test']) expect(scripts[`pre${name}`]).toBe('node src/require-node.cjs')
-    expect(engines.node).toBe('>=26')
-    expect(await readFile(join(repository, 'src/require-node.cjs'), 'utf8')).toContain('wanted = 26')
+    expect(run.stdout()).toBe(join(run.folder, packaged))
+    expect(run.stderr()).toBe('')
+  })
+
+  test('is named where there is none, or one that does not run on this machine', async () => {
+    for (const brought of [undefined, '$(exit 1)']) {
+      const run = await checkout({ own: '20.20.2', ...(brought && { brought }) })
+      expect(await run.ended()).toBe(1)
+      expect(run.stdout()).toBe('')
+      expect(run.stderr()).toMatch(
+        /^This service needs Node\.js 24\.3 or newer, this is v\d+\.\S+\.\nOn Linux .*npm ci.*\n$/,
+      )
+    }
+  })
+
+  test('is found for every script that loads TypeScript; without one the script ends there', async () => {
+    for (const [name, script] of Object.entries(scripts)) {
+      if (['postinstall', 'check', 'fix'].includes(name)) continue
+      expect(script).toMatch(/^node=\$\(node tools\/node\.cjs\) && exec "\$node" (?!.*\bnode )/)
+    }
+    // npm would warn of an older Node in `engines` on every install, though the packaged one does the work.
+    expect(packageJson).not.toHaveProperty('engines')
+    expect(devEngines.runtime.onFail).toBe('ignore')
+    const folder = await freshFolder()
+    await mkdir(join(folder, 'tools'))
+    await writeFile(join(folder, 'tools/node.cjs'), 'console.error("none"); process.exitCode = 1')
+    const run = runProgram('/bin/sh', ['-c', scripts.start], { cwd: folder, env: { PATH: dirname(process.execPath) } })
+    expect(await run.ended()).toBe(1)
+    expect(run.stderr()).toBe('none\n')
   })
 
   test('comes with the packages: one version of Node, scripts allowed by name, no addresses in the lockfile', async () => {

@@ -49,7 +49,7 @@ const ownParts = (folder = '') => new RegExp(`^${folder}(?!.*(?:routes|schemas|s
 const rules: Rule[] = [
   {
     from: /^src\/server\.ts$/,
-    may: () => [/^src\/(app|instrument)\.ts$/, config, /^src\/db\/(migrate|errors)\.ts$/, embedded],
+    may: () => [/^src\/(app|instrument|terminal)\.ts$/, config, /^src\/db\/(migrate|errors)\.ts$/, embedded],
   },
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
   { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/db\/errors\.ts$/] },
@@ -57,7 +57,7 @@ const rules: Rule[] = [
   { from: services, may: () => [/^src\/(?!server|admin|instrument|app\.|routes|embedded|plugins)/] },
   { from: /^src\/routes\.ts$/, may: () => [moduleRoutes, plugins, semaphore], types: [config, services] },
   { from: config, may: () => [config, text] },
-  { from: errors, may: () => [] },
+  { from: /^src\/(errors|terminal)\.ts$/, may: () => [] },
   { from: text, may: () => [] },
   { from: semaphore, may: () => [errors] },
   { from: http, may: () => [http, errors, text] },
