@@ -348,7 +348,8 @@ describe('The form of the log', () => {
   test('is for people in a terminal: a request is one line, an error has its stack, and no text steers the terminal', async () => {
     const code = `Object.assign(process.stdout, { isTTY: true, getColorDepth: () => 1 })
       const { loggerOptions } = await import('${repository}/src/plugins/logging.ts')
-      const log = loggerOptions('debug').loggerInstance
+      const { forPeople } = await import('${repository}/src/terminal.ts')
+      const log = loggerOptions('debug', forPeople(process.stdout)).loggerInstance
       const request = { request_id: 'x', method: 'GET', route: '/films/:id', duration_ms: 3.6, password: 'hunter2' }
       log.info({ ...request, status: 200 }, 'request')
       log.debug({ ...request, status: 404, code: 'not_found' }, 'request')
