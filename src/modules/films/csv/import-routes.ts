@@ -16,12 +16,12 @@ interface Options {
   limit?: number
 }
 
-const mostBytes = 1024 ** 3
+const maxBytes = 1024 ** 3
 
 /** On a scope for administrators. Here alone a form with a file can be read, and nothing else can. */
 export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
   app,
-  { filmImport, uploads, limit = mostBytes },
+  { filmImport, uploads, limit = maxBytes },
 ) => {
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new AppError('shutting_down')))
