@@ -11,7 +11,7 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import { connect } from '../src/db/connect.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { startPostgres } from '../src/embedded/postgres.ts'
-import { createMovieRepository, type ToldFilm } from '../src/modules/movies/repository.ts'
+import { createMovieRepository, type PartialFilm } from '../src/modules/movies/repository.ts'
 import { createLocalSearch } from '../src/modules/movies/search/local-search.ts'
 import { createSearchRepository } from '../src/modules/movies/search/repository.ts'
 import { createSemaphore } from '../src/semaphore.ts'
@@ -47,7 +47,7 @@ try {
   await explain()
   const movies = createMovieRepository(db)
   let day = 1
-  const { times } = await timed(() => movies.remember(told(day++)))
+  const { times } = await timed(() => movies.upsertPartial(told(day++)))
   print(['remember 20 films', times.at(3), times.at(-1)])
 } finally {
   await close()
@@ -81,7 +81,7 @@ async function explain(): Promise<void> {
 }
 
 /** As a search of that day tells of them. */
-function told(day: number): ToldFilm[] {
+function told(day: number): PartialFilm[] {
   return Array.from({ length: 20 }, (_, i) => ({
     id: i + 1,
     name: `Фильм ${i}`,

@@ -132,18 +132,22 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
   const account = createAccountService({
     users,
     accounts: createAccountRepository(db),
-    kept: (userId, list) => listRows(lists, userId, list),
+    listRows: (userId, list) => listRows(lists, userId, list),
     confirmPassword: auth.confirmPassword,
   })
   return {
     services: {
-      auth: metrics.meter(auth),
+      auth: metrics.withMetrics(auth),
       sessions: createSessionService({ sessions }),
       users,
       accounts: createUserAdminService({ accounts: createUserAdminRepository(db) }),
       account,
     },
-    housekeeping: { sessions: sessions.deleteExpired, networks: repository.sweepNetworks, failures: failures.sweep },
+    housekeeping: {
+      sessions: sessions.deleteExpired,
+      networks: repository.cleanupNetworks,
+      failures: failures.cleanup,
+    },
   }
 }
 
@@ -161,11 +165,11 @@ function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { data
     movies: movieRepository,
     movieCache,
     searchCache: createSearchCache(cache),
-    marks: listCache,
+    membership: listCache,
     searchLocally,
     kinopoisk,
   })
-  kinopoisk.onDiscovered(movies.learn)
+  kinopoisk.onDiscovered(movies.ingest)
   const filmRepository = createFilmRepository(db)
   const filmCache = createFilmCache({ films: filmRepository, cache })
   const listing = createFilmListing({ films: filmRepository, filmCache, cache })
@@ -194,18 +198,18 @@ function createDirectors({ database, storage, log }: FastifyInstance) {
     directors: repository,
     storage,
     images: createImages(),
-    leftBehind: (err, key) => log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
+    onDeleteFailed: (err, key) => log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
   })
   return {
     services: { photos, directors: createDirectorService({ directors: repository, photos }) },
-    housekeeping: { photos: photos.sweep },
+    housekeeping: { photos: photos.cleanup },
   }
 }
 
 /** A user's favourites and wishlist, and the three lists as files. */
 function createLists({ database: { db }, kinopoisk }: FastifyInstance, movies: MovieService, listCache: ListCache) {
-  const list = (table: typeof favourites | typeof wishlist, keptBy: ListCache['favourites']) =>
-    createListService({ list: createListRepository(db, table), keptBy, movies })
+  const list = (table: typeof favourites | typeof wishlist, idsOf: ListCache['favourites']) =>
+    createListService({ list: createListRepository(db, table), idsOf, movies })
   return {
     favorites: list(favourites, listCache.favourites),
     wishlist: list(wishlist, listCache.wishlist),

@@ -148,11 +148,11 @@ describe('a known device', () => {
   test('is a stranger again after 90 days without a login', async () => {
     const { login, id } = await newUser()
     const repository = createAuthRepository(database.db)
-    await repository.sweepNetworks()
+    await repository.cleanupNetworks()
     const networks = () => database.sql`select network from known_networks where user_id = ${id}`
     expect(await networks()).toEqual([{ network: '127.0.0.1' }])
     await database.sql`update known_networks set last_login_at = now() - interval '91 days' where user_id = ${id}`
-    await repository.sweepNetworks()
+    await repository.cleanupNetworks()
     expect(await networks()).toEqual([])
     for (let i = 0; i < 10; i++) await logInFrom(anAddress(), login, wrong)
     await now()
@@ -286,7 +286,7 @@ describe('housekeeping', () => {
     const [old, young] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
     await database.sql`insert into auth_failures (key, failed_at)
       values (${old}, now() - interval '25 hours'), (${young}, now() - interval '23 hours')`
-    await createThrottleRepository(database.db).sweep()
+    await createThrottleRepository(database.db).cleanup()
     expect(await database.sql`select key from auth_failures`).toEqual([{ key: young }])
   })
 

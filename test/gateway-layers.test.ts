@@ -306,7 +306,7 @@ describe('single flight over replicas', () => {
     await leases.take('/late', holder, 1000)
     await leases.release('/late', holder, { outcome: 'timeout', retryAfter: null })
     await leases.extend('/late', holder, 60_000)
-    expect(await leases.find('/late')).toMatchObject({ held: false, failure: 'timeout' })
+    expect(await leases.find('/late')).toMatchObject({ isHeld: false, failure: 'timeout' })
     await leases.take('/late', holder, 1000)
     await leases.release('/late', holder)
     await leases.extend('/late', holder, 60_000)

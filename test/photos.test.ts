@@ -428,16 +428,16 @@ describe('photos in an S3 that fails', () => {
       directors,
       storage: service.app.storage,
       images: createImages(),
-      leftBehind: (_error, key) => failed.push(key),
+      onDeleteFailed: (_error, key) => failed.push(key),
     })
     await sql`update loose_photos set since = now() - interval '2 hours'`
-    await photos.sweep()
+    await photos.cleanup()
     expect(failed).toEqual((await loose()).map(({ key }) => key))
     const left = () => [...s3.objects.keys()].filter((path) => failed.some((key) => path.endsWith(key)))
     expect(left()).not.toEqual([])
     s3.fault = 'none'
-    await directors.addLoosePhoto('directors/of-an-upload-under-way.png')
-    await photos.sweep()
+    await directors.addOrphanedPhoto('directors/of-an-upload-under-way.png')
+    await photos.cleanup()
     expect(await loose()).toEqual([{ key: 'directors/of-an-upload-under-way.png' }])
     expect(left()).toEqual([])
     expect((await asAdmin({ method: 'GET', url: kept })).statusCode).toBe(302)
@@ -458,7 +458,7 @@ describe('photos in an S3 that fails', () => {
       directors: unsure,
       storage: service.app.storage,
       images: createImages(),
-      leftBehind: () => {},
+      onDeleteFailed: () => {},
     })
     const before = s3.objects.size
     const bytes = await picture('png')

@@ -27,7 +27,7 @@ export function readLogin(body: LoginInput, region: CountryCode): string {
 }
 
 /** True when `text` is one of the spellings of a normalised login. */
-export function spells(text: string, login: string, region: CountryCode): boolean {
+export function isSameLogin(text: string, login: string, region: CountryCode): boolean {
   try {
     return readLogin({ login: text }, region) === login
   } catch {

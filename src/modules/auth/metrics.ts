@@ -24,11 +24,11 @@ export function createAuthMetrics(registry: Registry) {
     registers,
   })
   return {
-    passwords: () => meteredPasswords(registers),
+    passwords: () => passwordsWithMetrics(registers),
     throttled: (by: string) => throttled.inc({ by }),
     reused: () => reuses.inc(),
     /** The same service, counted. */
-    meter: (auth: AuthService): AuthService => ({
+    withMetrics: (auth: AuthService): AuthService => ({
       ...auth,
       register: (...given) => counted(registrations, auth.register(...given)),
       login: (...given) => counted(logins, auth.login(...given)),
@@ -42,7 +42,7 @@ export function createAuthMetrics(registry: Registry) {
   }
 }
 
-function meteredPasswords(registers: Registry[]): Passwords {
+function passwordsWithMetrics(registers: Registry[]): Passwords {
   const duration = new Histogram({
     name: 'password_hash_duration_seconds',
     help: 'Time that argon2 takes, without the wait for a turn',
@@ -63,7 +63,7 @@ function meteredPasswords(registers: Registry[]): Passwords {
     name: 'password_hash_waiting',
     help: 'Passwords that wait for a turn of argon2',
     collect() {
-      this.set(passwords.waiting())
+      this.set(passwords.queueLength())
     },
     registers,
   })

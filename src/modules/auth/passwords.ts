@@ -9,11 +9,11 @@ const options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 // are done hardly sooner than one after the other, and all other requests wait for both.
 const atOnce = Math.min(2, availableParallelism())
 // Some 5 s of work on two cores; whoever waited for a minute has gone.
-const longestQueue = 500
-const waitMs = 60_000
+const maxQueue = 500
+const maxWaitMs = 60_000
 
 /** What is told of the work, for metrics. */
-export interface PasswordWatch {
+export interface PasswordObserver {
   hashed(kind: 'hash' | 'verify', seconds: number): void
   rejected(): void
 }
@@ -24,13 +24,13 @@ export type Passwords = ReturnType<typeof createPasswords>
  * argon2id behind a gate. Hashing and verifying throw `overloaded` when too many wait, and ask a guard once it is their
  * turn: by then others of the queue have failed.
  */
-export function createPasswords(watch?: PasswordWatch) {
-  const semaphore = createSemaphore({ name: 'password checks', max: atOnce, maxQueue: longestQueue, maxWaitMs: waitMs })
-  const decoy = hash('nobody has this password', options)
+export function createPasswords(observer?: PasswordObserver) {
+  const semaphore = createSemaphore({ name: 'password checks', max: atOnce, maxQueue, maxWaitMs })
+  const dummyHash = hash('nobody has this password', options)
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const release = await semaphore.acquire().catch((error) => {
-      watch?.rejected()
+      observer?.rejected()
       throw error
     })
     return work().finally(release)
@@ -39,7 +39,7 @@ export function createPasswords(watch?: PasswordWatch) {
   async function timed<T>(kind: 'hash' | 'verify', work: Promise<T>): Promise<T> {
     const start = performance.now()
     const result = await work
-    watch?.hashed(kind, (performance.now() - start) / 1000)
+    observer?.hashed(kind, (performance.now() - start) / 1000)
     return result
   }
 
@@ -52,7 +52,7 @@ export function createPasswords(watch?: PasswordWatch) {
 
     /** Without a hash (nobody has that login) the same work is done, and the answer is false. */
     async verify(password: string, passwordHash: string | undefined, guard: Guard): Promise<boolean> {
-      const known = passwordHash ?? (await decoy)
+      const known = passwordHash ?? (await dummyHash)
       return inTurn(async () => {
         await guard.check()
         const fits = (await timed('verify', verify(known, oneForm(password)))) && passwordHash !== undefined
@@ -62,7 +62,7 @@ export function createPasswords(watch?: PasswordWatch) {
     },
 
     /** How many wait for their turn. */
-    waiting: semaphore.queueLength,
+    queueLength: semaphore.queueLength,
   }
 }
 

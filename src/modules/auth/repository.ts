@@ -108,7 +108,7 @@ export function createAuthRepository(db: Db) {
     },
 
     /** Forgets the networks without a login for 90 days. */
-    async sweepNetworks(): Promise<void> {
+    async cleanupNetworks(): Promise<void> {
       await db.delete(knownNetworks).where(sql`${knownNetworks.last_login_at} < now() - interval '90 days'`)
     },
   }

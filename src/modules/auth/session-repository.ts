@@ -9,7 +9,7 @@ export type NewSession = Pick<
 >
 
 // Enough for any number of devices and robots; the list of them stays readable.
-const mostSessions = 500
+const maxSessions = 500
 
 export function createSessionRepository(db: Db) {
   const isAlive = gt(sessions.expires_at, sql`now()`)
@@ -58,7 +58,7 @@ export function createSessionRepository(db: Db) {
           delete from sessions where id in (
             select sessions.id from sessions, account where user_id = account.id
             -- The new one is not among them.
-            order by last_used_at desc offset ${mostSessions - 1}
+            order by last_used_at desc offset ${maxSessions - 1}
           )
         )
         select id from account`)
@@ -113,7 +113,7 @@ export function createSessionRepository(db: Db) {
         .from(sessions)
         .where(and(eq(sessions.user_id, userId), isAlive))
         .orderBy(desc(sessions.last_used_at), sessions.id)
-        .limit(mostSessions)
+        .limit(maxSessions)
     },
 
     /** True when there was such a session of the user. */

@@ -41,7 +41,7 @@ export function createThrottleRepository(db: Db) {
       await db.delete(authFailures).where(inArray(authFailures.key, keys))
     },
 
-    async sweep(): Promise<void> {
+    async cleanup(): Promise<void> {
       await db.delete(authFailures).where(isVoid)
     },
   }

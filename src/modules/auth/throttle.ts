@@ -15,7 +15,7 @@ const free = {
   /** A user who is logged in, and asked for the present password. */
   password: 10,
 }
-const longestWaitSeconds = 900
+const maxWaitSeconds = 900
 const daySeconds = 86_400
 
 export interface Counted {
@@ -69,7 +69,7 @@ export function createThrottle(repository: ThrottleRepository, throttled: (by: C
 
 /** 1 s behind the last free failure, then 2, 4, 8 … up to 15 minutes. */
 function waitSeconds(beyond: number): number {
-  return Math.min(2 ** beyond, longestWaitSeconds)
+  return Math.min(2 ** beyond, maxWaitSeconds)
 }
 
 function keyOf({ by, of }: Counted): Buffer {

@@ -1,7 +1,7 @@
 import { dictionary } from '@zxcvbn-ts/language-common'
 import type { CountryCode } from 'libphonenumber-js/max'
 import { AppError } from '../../errors.ts'
-import { spells } from './logins.ts'
+import { isSameLogin } from './logins.ts'
 
 const common = new Set(dictionary['passwords-common'].map((password) => password.toLowerCase()))
 const serviceNames = ['kinoteka', 'kinopoisk', 'кинотека', 'кинопоиск']
@@ -16,7 +16,7 @@ export interface GivenPassword {
 export function refuseWeak({ path, value }: GivenPassword, login: string, region: CountryCode): void {
   const lower = value.normalize('NFKC').toLowerCase()
   const [name = ''] = login.split('@', 1)
-  const isLogin = lower === name || spells(value, login, region)
+  const isLogin = lower === name || isSameLogin(value, login, region)
   const reason =
     (value.trim() === '' && 'is nothing but spaces') ||
     (common.has(lower) && 'is one of the most common ones') ||

@@ -12,8 +12,8 @@ export type Images = ReturnType<typeof createImages>
 
 // A picture takes a thread of libuv's pool of four, and up to 300 MB (a progressive JPEG of 50 megapixels) for a second.
 const turns = { max: 1, maxQueue: 20, maxWaitMs: 60_000 }
-const mostPixels = 50_000_000
-const longestSide = 2048
+const maxPixels = 50_000_000
+const maxSide = 2048
 const secondsToDecode = 20
 
 const kinds = [
@@ -50,10 +50,10 @@ export function createImages() {
      * animation, and nothing else of the file: no EXIF, no place, no appended archive.
      * @throws {AppError} unsupported_media_type, invalid_input (damaged), payload_too_large (pixels), overloaded
      */
-    async redraw(bytes: Buffer): Promise<Image> {
+    async reencode(bytes: Buffer): Promise<Image> {
       const kind = kindOf(bytes)
       const { contentType, extension } = kind
-      return semaphore.run(async () => ({ bytes: await redrawAs(kind, bytes), contentType, extension }))
+      return semaphore.run(async () => ({ bytes: await reencodeAs(kind, bytes), contentType, extension }))
     },
   }
 }
@@ -68,15 +68,11 @@ function kindOf(bytes: Buffer): Kind {
   throw new AppError('unsupported_media_type', { detail: 'The photo must be a JPEG, PNG or WebP picture' })
 }
 
-async function redrawAs(kind: Kind, bytes: Buffer): Promise<Buffer> {
-  const picture = sharp(bytes, { limitInputPixels: mostPixels, failOn: 'error', animated: false })
+async function reencodeAs(kind: Kind, bytes: Buffer): Promise<Buffer> {
+  const picture = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', animated: false })
   try {
     return await kind
-      .encode(
-        picture
-          .autoOrient()
-          .resize({ width: longestSide, height: longestSide, fit: 'inside', withoutEnlargement: true }),
-      )
+      .encode(picture.autoOrient().resize({ width: maxSide, height: maxSide, fit: 'inside', withoutEnlargement: true }))
       .timeout({ seconds: secondsToDecode })
       .toBuffer()
   } catch (error) {

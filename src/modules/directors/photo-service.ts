@@ -11,7 +11,7 @@ interface Dependencies {
   storage: Storage
   images: Images
   /** Told of a loose photo that could not be removed now. */
-  leftBehind(error: unknown, key: string): void
+  onDeleteFailed(error: unknown, key: string): void
 }
 
 // Each holds up to 5 MiB of memory, from its first byte until it is drawn.
@@ -23,14 +23,14 @@ export type PhotoService = ReturnType<typeof createPhotoService>
  * Photos of directors. A row names an object only after it is there, and an object is removed only after no row names
  * it: whatever fails in between, no photo is lost. Objects that no row names are noted as loose, and `sweep` removes them.
  */
-export function createPhotoService({ directors, storage, images, leftBehind }: Dependencies) {
+export function createPhotoService({ directors, storage, images, onDeleteFailed }: Dependencies) {
   async function discard(key: string): Promise<void> {
     try {
-      if (!(await directors.isLoosePhoto(key))) return
+      if (!(await directors.isOrphanedPhoto(key))) return
       await storage.remove(key)
-      await directors.forgetLoosePhoto(key)
+      await directors.removeOrphanedPhoto(key)
     } catch (error) {
-      leftBehind(error, key)
+      onDeleteFailed(error, key)
     }
   }
   const find = async (id: number) => (await directors.find(id)) ?? noDirector(id)
@@ -40,8 +40,8 @@ export function createPhotoService({ directors, storage, images, leftBehind }: D
     discard,
 
     /** Removes what could not be removed when it became loose. */
-    async sweep(): Promise<void> {
-      for (const key of await directors.findLoosePhotos()) await discard(key)
+    async cleanup(): Promise<void> {
+      for (const key of await directors.findOrphanedPhotos()) await discard(key)
     },
 
     /** The photo and its key, another for every upload. @throws {AppError} director_not_found, photo_not_found */
@@ -57,9 +57,9 @@ export function createPhotoService({ directors, storage, images, leftBehind }: D
      */
     async replace(id: number, read: () => Promise<Buffer>) {
       await find(id)
-      const { bytes, contentType, extension } = await uploads.run(async () => images.redraw(await read()))
+      const { bytes, contentType, extension } = await uploads.run(async () => images.reencode(await read()))
       const key = `directors/${randomUUID()}.${extension}`
-      await directors.addLoosePhoto(key)
+      await directors.addOrphanedPhoto(key)
       try {
         await storage.put(key, bytes, contentType)
         const row = (await directors.swapPhoto(id, key)) ?? noDirector(id)

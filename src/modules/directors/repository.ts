@@ -66,23 +66,23 @@ export function createDirectorRepository(db: Db) {
       })
     },
 
-    async addLoosePhoto(key: string): Promise<void> {
+    async addOrphanedPhoto(key: string): Promise<void> {
       await db.insert(loosePhotos).values({ key })
     },
 
-    async isLoosePhoto(key: string): Promise<boolean> {
+    async isOrphanedPhoto(key: string): Promise<boolean> {
       const rows = await db.select().from(loosePhotos).where(eq(loosePhotos.key, key))
       return rows.length > 0
     },
 
     /** The keys of those that no upload can still be about. */
-    async findLoosePhotos(): Promise<string[]> {
+    async findOrphanedPhotos(): Promise<string[]> {
       const old = sql`${loosePhotos.since} < now() - interval '1 hour'`
       const rows = await db.select({ key: loosePhotos.key }).from(loosePhotos).where(old).limit(1000)
       return rows.map(({ key }) => key)
     },
 
-    async forgetLoosePhoto(key: string): Promise<void> {
+    async removeOrphanedPhoto(key: string): Promise<void> {
       await db.delete(loosePhotos).where(eq(loosePhotos.key, key))
     },
   }

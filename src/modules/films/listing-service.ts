@@ -78,7 +78,7 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
     const named = JSON.stringify({ ...filter, match: query.q })
     const position = cursor === undefined ? undefined : readCursor(cursor, `${sort} ${named}`, sort)
     const offset = (page - 1) * limit
-    const answer = async (places: Place[], total: number, nextCursor: string | null = null): Promise<Page> => {
+    const pageOf = async (places: Place[], total: number, nextCursor: string | null = null): Promise<Page> => {
       const items = joinArray(await filmCache.findMany(places.map((place) => place.id)))
       const place = { page: position ? null : page, pages: Math.ceil(total / limit), next_cursor: nextCursor }
       const rest = stringifyPlace({ total, limit, ...place })
@@ -86,11 +86,11 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
       return { json, ...place }
     }
 
-    if (matchesNothing(filter)) return answer([], 0)
+    if (matchesNothing(filter)) return pageOf([], 0)
     const ranking = await totals.ranking(filter)
     const count = async () => ranking?.count(filter) ?? totals.count(filter, named)
     // What lies past the end is not looked for.
-    if (offset > 0 && offset >= (await count())) return answer([], await count())
+    if (offset > 0 && offset >= (await count())) return pageOf([], await count())
     const slice = { limit, offset, position }
     const rows =
       ranking && sort === '-rate'
@@ -99,10 +99,10 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
     const places = rows.slice(0, limit)
     const last = places.at(-1)
     if (rows.length > limit && last) {
-      return answer(places, await count(), writeCursor(`${sort} ${named}`, behind(last, sort)))
+      return pageOf(places, await count(), writeCursor(`${sort} ${named}`, behind(last, sort)))
     }
     // The last page tells the total by itself.
-    return answer(places, position || (!last && offset > 0) ? await count() : offset + places.length)
+    return pageOf(places, position || (!last && offset > 0) ? await count() : offset + places.length)
   }
 
   return {

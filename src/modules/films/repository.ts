@@ -172,7 +172,7 @@ export function createFilmRepository(db: Db) {
         const listed = and(eq(films.id, id), films.listed)
         const found = await tx.select({ id: films.id }).from(films).where(listed).for('update')
         if (found.length === 0) return false
-        const kept = sql.join(
+        const isReferenced = sql.join(
           ['favourites', 'wishlist', 'ratings'].map(
             (list) => sql`exists (select from ${sql.identifier(list)} where film_id = ${id})`,
           ),
@@ -180,7 +180,7 @@ export function createFilmRepository(db: Db) {
         )
         const gone = await tx
           .delete(films)
-          .where(sql`${films.id} = ${id} and ${films.id} >= 1000000000 and not (${kept})`)
+          .where(sql`${films.id} = ${id} and ${films.id} >= 1000000000 and not (${isReferenced})`)
           .returning({ id: films.id })
         if (gone.length === 0) {
           await tx.update(films).set({ listed: false, updated_at: sql`now()` }).where(listed)

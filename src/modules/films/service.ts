@@ -42,11 +42,11 @@ export function createFilmService({
   /** What is given comes before what Kinopoisk tells; upstream is asked before any connection is taken. */
   async function importFilm(id: number, given: FilmInput): Promise<number> {
     if (await films.isListed(id)) throw listedAlready(id)
-    const told = await movies.fetch(id)
-    if (!told) throw new AppError('film_not_found', { detail: `Kinopoisk knows no film with the id ${id}` })
+    const known = await movies.fetch(id)
+    if (!known) throw new AppError('film_not_found', { detail: `Kinopoisk knows no film with the id ${id}` })
     const director = given.director_id === undefined ? await findDirector(id) : undefined
-    const genres = given.genres ?? told.genres.map(normalizeName)
-    const film = { ...told, ...given, id, name: given.name ?? normalizeName(told.name) }
+    const genres = given.genres ?? known.genres.map(normalizeName)
+    const film = { ...known, ...given, id, name: given.name ?? normalizeName(known.name) }
     const missing = [
       ...(director || film.director_id ? [] : ['director_id']),
       ...(genres.length > 0 ? [] : ['genres']),
@@ -73,7 +73,7 @@ export function createFilmService({
     list: listing.list,
 
     /** The film as JSON, if it is in memory. */
-    readAtHand: filmCache.get,
+    readCached: filmCache.get,
 
     /** The film as JSON. @throws {AppError} film_not_found */
     read: async (id: number) => (await filmCache.find(id)) ?? notFound(id),

@@ -9,15 +9,15 @@ export type ListService = ReturnType<typeof createListService>
 interface Dependencies {
   list: ListRepository
   /** The films that the user keeps in the list, the newest first. */
-  keptBy(userId: number): Promise<ReadonlySet<number>>
+  idsOf(userId: number): Promise<ReadonlySet<number>>
   movies: Pick<MovieService, 'findKnown' | 'findStored' | 'findAll'>
 }
 
-export function createListService({ list, keptBy, movies }: Dependencies) {
+export function createListService({ list, idsOf, movies }: Dependencies) {
   return {
     /** The movies as JSON, newest first; all of them without a page. */
     async find(userId: number, page?: number): Promise<JsonPayload> {
-      const ids = [...(await keptBy(userId))]
+      const ids = [...(await idsOf(userId))]
       const shown = page === undefined ? ids : ids.slice((page - 1) * pageSize, page * pageSize)
       return joinArray(await movies.findAll(shown))
     },

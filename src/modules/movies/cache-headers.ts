@@ -1,8 +1,8 @@
-interface Answer {
-  header(name: string, value: string): Answer
+interface Reply {
+  header(name: string, value: string): Reply
 }
 
 /** How the answer came: Age (RFC 9111) and Cache-Status (RFC 9211). */
-export function tell(reply: Answer, told: { ageSeconds: number; cacheStatus: string }): void {
-  reply.header('age', String(told.ageSeconds)).header('cache-status', told.cacheStatus)
+export function setCacheHeaders(reply: Reply, result: { ageSeconds: number; cacheStatus: string }): void {
+  reply.header('age', String(result.ageSeconds)).header('cache-status', result.cacheStatus)
 }

@@ -1,5 +1,5 @@
 /** Which films a user keeps. */
-export interface Marks {
+export interface ListMembership {
   favourites: ReadonlySet<number>
   wishlist: ReadonlySet<number>
 }

@@ -4,7 +4,7 @@ import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { IdParams, problems, upstreamProblems } from '../../http/schemas.ts'
 import { viewerOf } from '../../plugins/auth.ts'
-import { tell } from './cache-headers.ts'
+import { setCacheHeaders } from './cache-headers.ts'
 import { arrayText } from './listing/array-text.ts'
 import { CatalogueQuery } from './listing/schemas.ts'
 import type { MovieCatalogue } from './listing/service.ts'
@@ -73,8 +73,8 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         if (listed) return sendJson(reply, listed.json)
         await app.readUser(request)
       }
-      const { movie, told } = movies.findAtHand(id) ?? (await movies.find(id))
-      if (told) tell(reply, told)
+      const { movie, result } = movies.findCached(id) ?? (await movies.find(id))
+      if (result) setCacheHeaders(reply, result)
       return sendJson(reply, movie.json)
     },
   )

@@ -11,7 +11,7 @@ export { pageSize }
 const orders = { id: sql`films.id`, new: sql`films.year desc, films.id desc` }
 
 /** What upstream told of a film. `kinopoisk` is kept as it is; the rest is what the film's own columns take of it. */
-export interface ToldFilm {
+export interface PartialFilm {
   id: number
   name: string
   original_name: string | null
@@ -25,7 +25,7 @@ export interface ToldFilm {
 }
 
 /** The same in full. */
-export interface KnownFilm extends ToldFilm {
+export interface KnownFilm extends PartialFilm {
   kinopoisk_synced_at: Date
 }
 
@@ -100,9 +100,9 @@ export function createMovieRepository(db: Db) {
      * The same of films that upstream told of in part, each once: what was told in full stays, and of a partly known film
      * what is not told now. Rows are taken by id everywhere, so that two transactions can't wait for each other.
      */
-    async remember(told: ToldFilm[]): Promise<void> {
-      if (told.length === 0) return
-      const rows = told.map(({ genres: _, ...row }) => row).toSorted((a, b) => a.id - b.id)
+    async upsertPartial(partial: PartialFilm[]): Promise<void> {
+      if (partial.length === 0) return
+      const rows = partial.map(({ genres: _, ...row }) => row).toSorted((a, b) => a.id - b.id)
       await db.transaction(async (tx) => {
         const saved = await tx
           .insert(films)
@@ -126,7 +126,7 @@ export function createMovieRepository(db: Db) {
           })
           .returning({ id: films.id, listed: films.listed })
         const unlisted = new Set(saved.filter((film) => !film.listed).map((film) => film.id))
-        const named = told.filter((film) => unlisted.has(film.id) && film.genres.length > 0)
+        const named = partial.filter((film) => unlisted.has(film.id) && film.genres.length > 0)
         if (named.length > 0) await setGenresOf(tx, named)
       })
     },

@@ -4,10 +4,10 @@ import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
 import type { Discovery, KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
-import type { Marks } from './list-membership.ts'
-import type { KnownFilm, MovieRepository, ToldFilm } from './repository.ts'
+import type { ListMembership } from './list-membership.ts'
+import type { KnownFilm, MovieRepository, PartialFilm } from './repository.ts'
 import type { LocalSearch } from './search/local-search.ts'
-import { type SearchCache, searchJson, toFound } from './search/result-json.ts'
+import { renderSearch, type SearchCache, searchPayload } from './search/result-json.ts'
 
 const maxKinopoiskId = 10_000_000
 const minOwnId = 1_000_000_000
@@ -18,45 +18,52 @@ interface Dependencies {
   movies: MovieRepository
   movieCache: MovieCache
   searchCache: SearchCache
-  marks: { bothCached(userId: number): Marks | undefined; both(userId: number): Promise<Marks> }
+  membership: { bothCached(userId: number): ListMembership | undefined; both(userId: number): Promise<ListMembership> }
   searchLocally: LocalSearch
   kinopoisk: Pick<Gateway, 'film' | 'cachedFilm' | 'refreshFilm' | 'search' | 'cachedSearch' | 'fallback'>
 }
 
-export function createMovieService({ movies, movieCache, searchCache, marks, searchLocally, kinopoisk }: Dependencies) {
+export function createMovieService({
+  movies,
+  movieCache,
+  searchCache,
+  membership,
+  searchLocally,
+  kinopoisk,
+}: Dependencies) {
   /**
    * What upstream tells about a film, and the film. It has been stored when it was told (see `learn`), unless this
    * process died in between.
    */
   async function sync(id: number, purpose?: Purpose) {
-    const told = await kinopoisk.film(id, purpose)
+    const result = await kinopoisk.film(id, purpose)
     const known = await movieCache.find(id)
-    if (!told.value || !isNewer(told.value, known)) return { movie: known, told }
-    const learnt = await movieCache.reload(id)
-    const film = isNewer(told.value, learnt) ? await told.value.read() : null
-    if (!film) return { movie: learnt, told }
-    await movies.save(toKnown(film))
-    return { movie: await movieCache.reload(id), told }
+    if (!result.value || !isNewer(result.value, known)) return { movie: known, result }
+    const reloaded = await movieCache.reload(id)
+    const film = isNewer(result.value, reloaded) ? await result.value.read() : null
+    if (!film) return { movie: reloaded, result }
+    await movies.save(toKnownFilm(film))
+    return { movie: await movieCache.reload(id), result }
   }
 
-  async function syncOrKept(id: number, purpose?: Purpose) {
+  async function syncOrStored(id: number, purpose?: Purpose) {
     try {
       return await sync(id, purpose)
     } catch (error) {
       const movie = error instanceof AppError ? await movieCache.find(id) : undefined
       if (!(error instanceof AppError) || !movie) throw error
       const syncedAt = movie.syncedAt === undefined ? undefined : new Date(movie.syncedAt)
-      const told = kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code)
-      return { movie, told }
+      const result = kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code)
+      return { movie, result }
     }
   }
 
   const find = async (id: number, purpose?: Purpose) => {
-    const { movie, told } = isKinopoiskId(id)
-      ? await syncOrKept(id, purpose)
-      : { movie: await movieCache.find(id), told: undefined }
+    const { movie, result } = isKinopoiskId(id)
+      ? await syncOrStored(id, purpose)
+      : { movie: await movieCache.find(id), result: undefined }
     if (!movie) movieNotFound(id)
-    return { movie, told }
+    return { movie, result }
   }
 
   return {
@@ -68,16 +75,16 @@ export function createMovieService({ movies, movieCache, searchCache, marks, sea
     find,
 
     /** What `find` finds, if all of it is in memory and upstream need not be asked: so most are answered. */
-    findAtHand: (id: number) =>
-      kinopoisk.cachedFilm(id, (told) => {
+    findCached: (id: number) =>
+      kinopoisk.cachedFilm(id, (result) => {
         const movie = movieCache.get(id)
-        return movie && !isNewer(told.value, movie) ? { movie, told } : undefined
+        return movie && !isNewer(result.value, movie) ? { movie, result } : undefined
       }),
 
     /** Stores what upstream tells. Never of a film less than is known. */
-    async learn({ film, items = [] }: Discovery): Promise<void> {
-      if (film) await movies.save(toKnown(film))
-      await movies.remember([...new Map(items.map((item) => [item.kinopoisk_id, toTold(item)])).values()])
+    async ingest({ film, items = [] }: Discovery): Promise<void> {
+      if (film) await movies.save(toKnownFilm(film))
+      await movies.upsertPartial([...new Map(items.map((item) => [item.kinopoisk_id, toPartialFilm(item)])).values()])
     },
 
     /** The movie of a Kinopoisk id, asked about anew. @throws {AppError} movie_not_found, upstream_* when it can't be asked */
@@ -86,7 +93,7 @@ export function createMovieService({ movies, movieCache, searchCache, marks, sea
       const { value } = await kinopoisk.refreshFilm(id)
       const film = await value?.read()
       if (!film) movieNotFound(id)
-      await movies.save(toKnown(film))
+      await movies.save(toKnownFilm(film))
       return (await movies.find(id)) ?? movieNotFound(id)
     },
 
@@ -111,7 +118,7 @@ export function createMovieService({ movies, movieCache, searchCache, marks, sea
     async fetch(id: number): Promise<KnownFilm | null> {
       const { value } = await kinopoisk.film(id)
       const film = await value?.read()
-      return film ? toKnown(film) : null
+      return film ? toKnownFilm(film) : null
     },
 
     /** The movie; upstream is asked only about one that is not known, or only in part. Throws as `find`. */
@@ -121,30 +128,30 @@ export function createMovieService({ movies, movieCache, searchCache, marks, sea
     },
 
     /** What `search` finds, if all of it is in memory and upstream need not be asked. */
-    searchAtHand: (userId: number, query: string, page: number) =>
-      kinopoisk.cachedSearch(query, page, (told) => {
-        const found = searchCache.get(told.value)
-        const kept = found && marks.bothCached(userId)
-        return kept && { told, json: searchJson(askedOf(query, page, told), found, kept) }
+    searchCached: (userId: number, query: string, page: number) =>
+      kinopoisk.cachedSearch(query, page, (result) => {
+        const found = searchCache.get(result.value)
+        const listed = found && membership.bothCached(userId)
+        return listed && { result, json: searchPayload(inputOf(query, page, result), found, listed) }
       }),
 
     /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
     async search(userId: number, query: string, page: number) {
-      const { told, found } = await kinopoisk.search(query, page).then(
-        async (told) => ({ told, found: await searchCache.find(told.value, askedOf(query, page, told)) }),
+      const { result, found } = await kinopoisk.search(query, page).then(
+        async (result) => ({ result, found: await searchCache.find(result.value, inputOf(query, page, result)) }),
         async (error) => {
           if (!isUpstream(error)) throw error
-          const result = await searchLocally(query, page)
-          const told = kinopoisk.fallback('local', undefined, error.code)
-          return { told, found: toFound(askedOf(query, page, told), result) }
+          const local = await searchLocally(query, page)
+          const result = kinopoisk.fallback('local', undefined, error.code)
+          return { result, found: renderSearch(inputOf(query, page, result), local) }
         },
       )
-      return { told, json: searchJson(askedOf(query, page, told), found, await marks.both(userId)) }
+      return { result, json: searchPayload(inputOf(query, page, result), found, await membership.both(userId)) }
     },
   }
 }
 
-function askedOf(query: string, page: number, { source }: Pick<CachedResult<unknown>, 'source'>) {
+function inputOf(query: string, page: number, { source }: Pick<CachedResult<unknown>, 'source'>) {
   return { query, page, source }
 }
 
@@ -167,19 +174,19 @@ function isPartial(movie: CachedMovie): boolean {
   return isKinopoiskId(movie.id) && !movie.complete
 }
 
-function isNewer(told: { fetchedAt: Date }, known: CachedMovie | undefined): boolean {
-  return known?.syncedAt === undefined || !known.complete || known.syncedAt < told.fetchedAt.getTime()
+function isNewer(result: { fetchedAt: Date }, known: CachedMovie | undefined): boolean {
+  return known?.syncedAt === undefined || !known.complete || known.syncedAt < result.fetchedAt.getTime()
 }
 
 function movieNotFound(id: number): never {
   throw new AppError('movie_not_found', { detail: `There is no movie with the id ${id}` })
 }
 
-function toKnown(film: KinopoiskFilm): KnownFilm {
-  return { ...toTold(film), kinopoisk_synced_at: new Date(film.synced_at) }
+function toKnownFilm(film: KinopoiskFilm): KnownFilm {
+  return { ...toPartialFilm(film), kinopoisk_synced_at: new Date(film.synced_at) }
 }
 
-function toTold(film: KinopoiskFilm): ToldFilm {
+function toPartialFilm(film: KinopoiskFilm): PartialFilm {
   return {
     id: film.kinopoisk_id,
     name: film.name_ru ?? film.name_original ?? film.name_en ?? String(film.kinopoisk_id),

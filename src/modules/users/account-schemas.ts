@@ -18,7 +18,7 @@ export const ExportedNetwork = Type.Object({
   last_login_at: Timestamp,
 })
 
-const kept = {
+const listed = {
   film_id: Id,
   title: Type.String(),
   original_title: Nullable(Type.String()),
@@ -26,9 +26,9 @@ const kept = {
   added_at: Type.String({ format: 'date-time' }),
 }
 
-export const ExportedFilm = Type.Object(kept)
+export const ExportedFilm = Type.Object(listed)
 export const ExportedRating = Type.Object({
-  ...kept,
+  ...listed,
   rating: Type.Integer({ minimum: 1, maximum: 10 }),
   updated_at: Type.String({ format: 'date-time' }),
 })

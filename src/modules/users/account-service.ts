@@ -6,7 +6,7 @@ import type { UserService } from './service.ts'
 type ListName = 'favorites' | 'wishlist' | 'ratings'
 
 /** A film in a list: ISO times; score and time of its change where the list has them. */
-export type KeptFilm = {
+export type ListedFilm = {
   film_id: number
   title: string
   original_title: string | null
@@ -20,7 +20,7 @@ interface Dependencies {
   users: Pick<UserService, 'profile'>
   accounts: AccountRepository
   /** The rows of a list, newest first. */
-  kept(userId: number, list: ListName): AsyncIterable<KeptFilm>
+  listRows(userId: number, list: ListName): AsyncIterable<ListedFilm>
   /** @throws {AppError} wrong_password, too_many_requests */
   confirmPassword(userId: number, given: { path: string; value: string }): Promise<{ password_hash: string }>
 }
@@ -30,7 +30,7 @@ export type AccountService = ReturnType<typeof createAccountService>
 const pageSize = 1000
 
 /** What belongs to the account as a whole. */
-export function createAccountService({ users, accounts, kept, confirmPassword }: Dependencies) {
+export function createAccountService({ users, accounts, listRows, confirmPassword }: Dependencies) {
   async function* sessions(userId: number) {
     let after: string | undefined
     do {
@@ -48,9 +48,9 @@ export function createAccountService({ users, accounts, kept, confirmPassword }:
         lists: {
           sessions: sessions(userId),
           networks: accounts.findNetworks(userId),
-          favorites: kept(userId, 'favorites'),
-          wishlist: kept(userId, 'wishlist'),
-          ratings: kept(userId, 'ratings'),
+          favorites: listRows(userId, 'favorites'),
+          wishlist: listRows(userId, 'wishlist'),
+          ratings: listRows(userId, 'ratings'),
         },
       }
     },

@@ -2,14 +2,14 @@ import { AppError, inputFault } from '../../errors.ts'
 import type { ProfileChange, UserRepository } from './repository.ts'
 
 /** A number, the same as text, or `""`/null for none; undefined leaves it alone. */
-type Loose = number | string | null | undefined
+type Untyped = number | string | null | undefined
 
 export interface AboutInput {
-  age?: Loose
+  age?: Untyped
   name?: string | null | undefined
   surname?: string | null | undefined
-  favorite_genre?: Loose
-  favourite_genre?: Loose
+  favorite_genre?: Untyped
+  favourite_genre?: Untyped
 }
 
 export type UserService = ReturnType<typeof createUserService>
@@ -55,7 +55,7 @@ function readAbout(input: AboutInput): ProfileChange {
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
 }
 
-function readInteger(path: string, value: Loose, min: number, max: number): number | null | undefined {
+function readInteger(path: string, value: Untyped, min: number, max: number): number | null | undefined {
   if (value === undefined || value === null) return value
   const text = String(value).trim()
   if (text === '') return null

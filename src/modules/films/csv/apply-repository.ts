@@ -8,7 +8,7 @@ export type Written = { created: number; updated: number } | { fault: string }
 
 // Deadlock, serialisation, a lock that was not had in time.
 const passing = /^(40001|40P01|55P03)$/
-const mostTries = 3
+const maxTries = 3
 
 /** Does what import_steps says. */
 export function createImportSteps(connection: DedicatedConnection, present: ReadonlySet<Column>) {
@@ -44,7 +44,7 @@ export function createImportSteps(connection: DedicatedConnection, present: Read
       return await writeOnce(rows)
     } catch (error) {
       const { code = '', constraint } = error as { code?: string; constraint?: string }
-      if (passing.test(code) && tries < mostTries) return write(rows, tries + 1)
+      if (passing.test(code) && tries < maxTries) return write(rows, tries + 1)
       if (constraint === 'films_listed_name_key') return { fault: 'name: another film has just got it' }
       if (!(error instanceof ChangedMeanwhile) && !/^2[23]/.test(code)) throw error
       return { fault: 'the film, its director or a genre was changed at the same time; import the row again' }

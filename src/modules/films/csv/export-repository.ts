@@ -44,14 +44,14 @@ export const exportSettings = 'set enable_sort = off; set enable_hashjoin = off;
 
 // Which rows the file is of: an update leaves its row with another xmin. As numbers that don't depend on when they are asked;
 // 3 is the first xid. Whoever changes the genres of a listed film writes the film too, so that film_genres need not be read.
-const marks = (table: string) => `(
+const rowVersions = (table: string) => `(
   select concat(count(*), ' ', sum(hashint8extended((age('3'::xid)::bigint - age(xmin)) & 4294967295, 0))) from ${table})`
 
 // Another cluster, or the same one taken back to an earlier time, gives out the same xids again.
 const versionQuery = `
   select concat_ws('/', (select system_identifier from pg_control_system()),
     left(pg_walfile_name(pg_current_wal_lsn()), 8), current_database(),
-    ${['films where listed', 'directors', 'genres'].map(marks).join(', ')}) as version`
+    ${['films where listed', 'directors', 'genres'].map(rowVersions).join(', ')}) as version`
 
 export interface Export {
   /** Another one whenever the rows are others, and when something was written that does not show in them. */

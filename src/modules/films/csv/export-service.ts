@@ -9,7 +9,7 @@ import type { ExportRepository } from './export-repository.ts'
 const byteOrderMark = '\ufeff'
 // Who takes nothing for so long, or isn't done after so long, is cut off: an export holds a connection and a snapshot.
 const stallMs = 60_000
-const longestMs = 3_600_000
+const maxMs = 3_600_000
 
 export type FilmExport = ReturnType<typeof createFilmExport>
 
@@ -18,7 +18,7 @@ interface Dependencies {
   semaphore: Semaphore
 }
 
-interface Wish {
+interface ExportRequest {
   bom: boolean
   /** By its entity tag: whether the file is to be read. */
   isWanted(etag: string): boolean
@@ -32,7 +32,7 @@ export function createFilmExport({ exports, semaphore }: Dependencies) {
      * destroy it, or to abort `signal`, frees the connection.
      * @throws {AppError} overloaded
      */
-    async read({ bom, isWanted, signal }: Wish): Promise<{ etag: string; csv?: Readable }> {
+    async read({ bom, isWanted, signal }: ExportRequest): Promise<{ etag: string; csv?: Readable }> {
       const release = await semaphore.acquire()
       const opened = await exports.open().catch((error) => {
         release()
@@ -45,7 +45,7 @@ export function createFilmExport({ exports, semaphore }: Dependencies) {
         return { etag }
       }
       const stalled = setTimeout(() => cut('its reader takes nothing'), stallMs)
-      const overdue = setTimeout(() => cut('it takes too long'), longestMs)
+      const overdue = setTimeout(() => cut('it takes too long'), maxMs)
       const csv = opened.rows(() => stalled.refresh())
       const cut = (reason: string) => csv.destroy(new Error(`The export was cut off: ${reason}`))
       const shutDown = () => csv.destroy(new AppError('shutting_down'))

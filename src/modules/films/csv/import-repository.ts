@@ -21,7 +21,7 @@ function createImportWork(connection: DedicatedConnection, close: () => void) {
       await pipeline(Readable.from(inPieces(lines), { objectMode: false }), await openStaging(connection))
       await closeStaging(connection)
     },
-    plan: (present: ReadonlySet<Column>, mostErrors: number) => planImport(connection, present, mostErrors),
+    plan: (present: ReadonlySet<Column>, maxErrors: number) => planImport(connection, present, maxErrors),
     steps: (present: ReadonlySet<Column>) => createImportSteps(connection, present),
     close,
     /** Closes, with the lock free at once: a session that is only closed holds it until the server has noticed. */

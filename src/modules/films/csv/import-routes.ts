@@ -15,12 +15,12 @@ interface Options {
   limit?: number
 }
 
-const mostBytes = 1024 ** 3
+const maxBytes = 1024 ** 3
 
 /** On a scope for administrators. */
 export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
   app,
-  { filmImport, uploads, limit = mostBytes },
+  { filmImport, uploads, limit = maxBytes },
 ) => {
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new AppError('shutting_down')))

@@ -48,7 +48,7 @@ export function createFilmImport({ imports, now = () => new Date() }: Dependenci
         signal.throwIfAborted()
         const report = createReport()
         const present = await stage(work, source, report, now())
-        const plan = await work.plan(present, report.mostErrors)
+        const plan = await work.plan(present, report.maxErrors)
         report.addErrors(plan.errors_total, plan.errors)
         if (dryRun) return report.end({ ...plan, dryRun })
         return report.end({ ...(await apply(work, present, report)), skipped: plan.skipped, dryRun })

@@ -23,7 +23,7 @@ export interface RowError {
 export async function planImport(
   connection: DedicatedConnection,
   present: ReadonlySet<Column>,
-  mostErrors: number,
+  maxErrors: number,
 ): Promise<Plan> {
   for (const statement of [...directorStatements, ...rowStatements, actions(present), ...stepStatements]) {
     await connection.query(statement)
@@ -33,7 +33,7 @@ export async function planImport(
   )
   const errors = await connection.query<RowError>(
     'select row, error as message from import_plan where error is not null order by row limit $1',
-    [mostErrors],
+    [maxErrors],
   )
   const count = (action: string) => counts.find((row) => row.action === action)?.count ?? 0
   return {

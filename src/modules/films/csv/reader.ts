@@ -2,7 +2,7 @@ import { parse } from 'csv-parse'
 import { AppError } from '../../../errors.ts'
 
 // Of one row. A quote that is never closed is found by it.
-const mostBytes = 1024 * 1024
+const maxBytes = 1024 * 1024
 
 /** One line of the file by its number (as a spreadsheet counts: the header is 1): its cells, or why reading ends there. */
 export type Line = { row: number; cells: string[] } | { row: number; fault: string }
@@ -20,7 +20,7 @@ export async function* readLines(bytes: AsyncIterable<Buffer>, delimiter: string
     delimiter,
     record_delimiter: ['\r\n', '\n'],
     relax_column_count: true,
-    max_record_size: mostBytes,
+    max_record_size: maxBytes,
     // Else the rows that were read before the fault would be lost with it.
     skip_records_with_error: true,
     on_skip: (error) => {

@@ -1,6 +1,6 @@
 import type { RowError } from './plan-repository.ts'
 
-const mostErrors = 100
+const maxErrors = 100
 
 /** Counts all errors and keeps the first. */
 export function createReport() {
@@ -9,15 +9,15 @@ export function createReport() {
 
   function addErrors(count: number, first: RowError[]): void {
     total += count
-    errors = [...errors, ...first].sort((a, b) => a.row - b.row).slice(0, mostErrors)
+    errors = [...errors, ...first].sort((a, b) => a.row - b.row).slice(0, maxErrors)
   }
 
   return {
-    mostErrors,
+    maxErrors,
     addErrors,
     addError(row: number, message: string): void {
       // Rows mostly come in order: nothing is sorted for those behind the last that is kept.
-      if (errors.length === mostErrors && row > (errors.at(-1)?.row ?? 0)) total++
+      if (errors.length === maxErrors && row > (errors.at(-1)?.row ?? 0)) total++
       else addErrors(1, [{ row, message }])
     },
     end(counts: { created: number; updated: number; skipped: number; dryRun: boolean }) {

@@ -43,10 +43,10 @@ export function createRowReader(header: Header, now: Date) {
     }
     const faults: string[] = []
     const cell = (column: Column) => cells[header.get(column) ?? -1] ?? ''
-    const text = (column: Column, most: number) => {
+    const text = (column: Column, max: number) => {
       const value = unguardFormula(cell(column))
       if (value.includes('\0')) faults.push(`${column} must not contain NUL`)
-      if (value.length > most && [...value].length > most) faults.push(`${column} is longer than ${most} characters`)
+      if (value.length > max && [...value].length > max) faults.push(`${column} is longer than ${max} characters`)
       return value
     }
     const integer = (column: Column, min: number, max: number): string | null => {

@@ -1,5 +1,5 @@
 import { guardFormula } from '../../../text/csv.ts'
-import { type ListName, listNames, type Mark, type TransferRepository } from './repository.ts'
+import { type Cursor, type ListName, listNames, type TransferRepository } from './repository.ts'
 
 /** The header of our own form. */
 export const columns = [
@@ -26,7 +26,7 @@ export async function* exportRows(transfer: TransferRepository, userId: number) 
 
 /** A list row by row, newest first, read in pages: neither memory nor a connection is held for a slow reader. */
 export async function* listRows(transfer: TransferRepository, userId: number, list: ListName) {
-  let after: Mark | undefined
+  let after: Cursor | undefined
   do {
     const page = await transfer.findPage(userId, list, pageSize, after)
     yield* page

@@ -2,7 +2,7 @@ import { AppError, type ErrorCode } from '../../../errors.ts'
 import type { MovieService } from '../../movies/service.ts'
 
 /** Why Kinopoisk could not be asked about all. */
-export interface Trouble {
+export interface Interruption {
   code: ErrorCode
   message: string
 }
@@ -11,8 +11,8 @@ export interface Trouble {
 export interface LookUps {
   films: Set<number>
   /** Ids that nobody was asked about, with the reason. */
-  unasked: Map<number, string>
-  trouble: Trouble | null
+  skipped: Map<number, string>
+  interruption: Interruption | null
 }
 
 // Of each import: the rest is left for the next, because Kinopoisk allows 500 calls a day.
@@ -31,22 +31,22 @@ export function createLookUps({ movies }: { movies: Pick<MovieService, 'findKnow
     )
 
   return async (ids: number[]): Promise<LookUps> => {
-    const told = new Map<number, boolean>()
-    let trouble: Trouble | null = null
-    for (let at = 0; at < Math.min(ids.length, maxLookUps) && !trouble; at += atOnce) {
+    const known = new Map<number, boolean>()
+    let interruption: Interruption | null = null
+    for (let at = 0; at < Math.min(ids.length, maxLookUps) && !interruption; at += atOnce) {
       const part = ids.slice(at, at + atOnce)
-      const answers = await Promise.allSettled(part.map(isFilm))
-      for (const [i, answer] of answers.entries()) {
-        if (answer.status === 'fulfilled') told.set(part[i] ?? 0, answer.value)
-        else if (answer.reason instanceof AppError)
-          trouble = { code: answer.reason.code, message: answer.reason.message }
-        else throw answer.reason
+      const outcomes = await Promise.allSettled(part.map(isFilm))
+      for (const [i, outcome] of outcomes.entries()) {
+        if (outcome.status === 'fulfilled') known.set(part[i] ?? 0, outcome.value)
+        else if (outcome.reason instanceof AppError)
+          interruption = { code: outcome.reason.code, message: outcome.reason.message }
+        else throw outcome.reason
       }
     }
-    const why = trouble?.message ?? `${maxLookUps} films were looked up: import again for more`
-    const unasked = ids
-      .filter((id) => !told.has(id))
+    const why = interruption?.message ?? `${maxLookUps} films were looked up: import again for more`
+    const skipped = ids
+      .filter((id) => !known.has(id))
       .map((id) => [id, `The film ${id} is not known here; ${why}`] as const)
-    return { films: new Set(ids.filter((id) => told.get(id))), unasked: new Map(unasked), trouble }
+    return { films: new Set(ids.filter((id) => known.get(id))), skipped: new Map(skipped), interruption }
   }
 }

@@ -14,7 +14,7 @@ export interface Candidate {
 }
 
 /** A film of which no more is known than a vote tells. */
-export interface ToldFilm {
+export interface VotedFilm {
   kinopoisk_id: number
   title: string
   original_title: string | null
@@ -58,8 +58,8 @@ export function createMatchingRepository(db: Db) {
     },
 
     /** Makes rows of films that have none yet. Their details stay unasked: `kinopoisk` is null. */
-    async addFilms(told: ToldFilm[]): Promise<void> {
-      const rows = told.map((film) => ({
+    async addFilms(voted: VotedFilm[]): Promise<void> {
+      const rows = voted.map((film) => ({
         id: film.kinopoisk_id,
         name: film.title,
         original_name: film.original_title,
@@ -72,7 +72,7 @@ export function createMatchingRepository(db: Db) {
         const sorted = rows.toSorted((a, b) => a.id - b.id)
         const added = await tx.insert(films).values(sorted).onConflictDoNothing().returning({ id: films.id })
         const ids = new Set(added.map((film) => film.id))
-        const fresh = told.filter((film) => ids.has(film.kinopoisk_id))
+        const fresh = voted.filter((film) => ids.has(film.kinopoisk_id))
         await setGenresOf(
           tx,
           fresh.map((film) => ({ id: film.kinopoisk_id, genres: film.genres })),

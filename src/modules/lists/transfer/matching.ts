@@ -20,11 +20,11 @@ export async function matchFilms(repository: MatchingRepository, entries: Entry[
   const ids = present(entries.map((entry) => entry.kinopoisk_id))
   const known = new Set<number>()
   for (const part of batches(ids)) for (const id of await repository.findIds(part)) known.add(id)
-  const { films, unasked, trouble } = await lookUp(ids.filter((id) => !known.has(id)))
+  const { films, skipped, interruption } = await lookUp(ids.filter((id) => !known.has(id)))
   for (const id of films) known.add(id)
 
   const isOpen = ({ kinopoisk_id }: Entry) =>
-    kinopoisk_id === null || !(known.has(kinopoisk_id) || unasked.has(kinopoisk_id))
+    kinopoisk_id === null || !(known.has(kinopoisk_id) || skipped.has(kinopoisk_id))
   const open = entries.filter(isOpen)
   const byImdb = await findByImdb(repository, open)
   const byTitle = await findByTitle(repository, open)
@@ -32,16 +32,16 @@ export async function matchFilms(repository: MatchingRepository, entries: Entry[
   const matches: Match[] = []
   const errors: Fault[] = []
   for (const entry of entries) {
-    const film = isOpen(entry) ? pick(entry, byImdb, byTitle) : idOf(entry, unasked)
+    const film = isOpen(entry) ? pick(entry, byImdb, byTitle) : idOf(entry, skipped)
     if (typeof film === 'number') matches.push({ entry, film_id: film })
     else errors.push({ row: entry.row, message: film })
   }
-  return { matches, errors, trouble }
+  return { matches, errors, interruption }
 }
 
 /** The id, or the fault's message. */
-function idOf({ kinopoisk_id }: Entry, unasked: Map<number, string>): number | string {
-  return unasked.get(kinopoisk_id ?? 0) ?? kinopoisk_id ?? ''
+function idOf({ kinopoisk_id }: Entry, skipped: Map<number, string>): number | string {
+  return skipped.get(kinopoisk_id ?? 0) ?? kinopoisk_id ?? ''
 }
 
 type Candidates = Map<string, Candidate[]>

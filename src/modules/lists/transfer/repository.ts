@@ -16,7 +16,7 @@ export interface Item {
 }
 
 /** Where the next page of an export goes on. */
-export interface Mark {
+export interface Cursor {
   at: string
   film_id: number
 }
@@ -32,7 +32,7 @@ const tables = { favorites: favourites, wishlist }
 export function createTransferRepository(db: Db) {
   return {
     /** Newest first, behind `after`. */
-    async findPage(userId: number, list: ListName, limit: number, after: Mark | undefined) {
+    async findPage(userId: number, list: ListName, limit: number, after: Cursor | undefined) {
       const table = list === 'ratings' ? ratings : tables[list]
       const at = list === 'ratings' ? ratings.updated_at : table.created_at
       const behind = after && sql`(${at}, ${table.film_id}) < (${after.at}::timestamptz, ${after.film_id})`
@@ -59,7 +59,7 @@ export function createTransferRepository(db: Db) {
     },
 
     /** Which of the films the user has in the list: the score by film, null in a list without scores. */
-    async findKept(userId: number, list: ListName, filmIds: number[]): Promise<Map<number, number | null>> {
+    async findExisting(userId: number, list: ListName, filmIds: number[]): Promise<Map<number, number | null>> {
       const table = list === 'ratings' ? ratings : tables[list]
       const rows = await db
         .select({ id: table.film_id, value: list === 'ratings' ? ratings.value : sql<null>`null` })

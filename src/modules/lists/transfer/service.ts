@@ -3,9 +3,9 @@ import type { MovieService } from '../../movies/service.ts'
 import { readTable } from './csv.ts'
 import { exportRows } from './export.ts'
 import { type Entry, type Fault, type FormatName, readEntries } from './formats.ts'
-import { createLookUps, type LookUps, type Trouble } from './look-ups.ts'
+import { createLookUps, type Interruption, type LookUps } from './look-ups.ts'
 import { batches, type Match, matchFilms } from './matching.ts'
-import type { MatchingRepository, ToldFilm } from './matching-repository.ts'
+import type { MatchingRepository, VotedFilm } from './matching-repository.ts'
 import { type Item, type ListName, listNames, type TransferRepository } from './repository.ts'
 import { readVotes } from './votes.ts'
 
@@ -26,7 +26,7 @@ export interface Report {
   updated: number
   skipped: number
   errors: Fault[]
-  problem: Trouble | null
+  problem: Interruption | null
 }
 
 interface Work {
@@ -34,30 +34,30 @@ interface Work {
   entries: Entry[]
   errors: Fault[]
   rows: number
-  films?: Map<number, ToldFilm>
-  trouble?: Trouble | null
+  films?: Map<number, VotedFilm>
+  interruption?: Interruption | null
 }
 
 export function createTransferService({ transfer, matching, movies, kinopoisk }: Dependencies) {
   const lookUp = createLookUps({ movies })
 
   /** Votes bring their films along, so nobody has to be asked about them. */
-  function lookUpIn(films: Map<number, ToldFilm> | undefined, dryRun: boolean) {
+  function lookUpIn(films: Map<number, VotedFilm> | undefined, dryRun: boolean) {
     return async (ids: number[]): Promise<LookUps> => {
       if (!films) return lookUp(ids)
-      const told = ids.map((id) => films.get(id)).filter((film) => film !== undefined)
-      if (!dryRun) for (const part of batches(told)) await matching.addFilms(part)
-      return { films: new Set(told.map((film) => film.kinopoisk_id)), unasked: new Map(), trouble: null }
+      const voted = ids.map((id) => films.get(id)).filter((film) => film !== undefined)
+      if (!dryRun) for (const part of batches(voted)) await matching.addFilms(part)
+      return { films: new Set(voted.map((film) => film.kinopoisk_id)), skipped: new Map(), interruption: null }
     }
   }
 
   async function run(userId: number, work: Work, dryRun: boolean): Promise<Report> {
-    const { matches, errors, trouble } = await matchFilms(matching, work.entries, lookUpIn(work.films, dryRun))
+    const { matches, errors, interruption } = await matchFilms(matching, work.entries, lookUpIn(work.films, dryRun))
     let [created, updated] = [0, 0]
     for (const list of listNames) {
       const items = itemsOf(matches, list)
       for (const part of batches(items)) {
-        const done = await (dryRun ? foresee : apply)(userId, list, part)
+        const done = await (dryRun ? preview : apply)(userId, list, part)
         created += done.created
         updated += done.updated
       }
@@ -71,18 +71,20 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
       updated,
       skipped: work.rows - faults.length - created - updated,
       errors: faults,
-      problem: work.trouble ?? trouble,
+      problem: work.interruption ?? interruption,
     }
   }
 
-  async function foresee(userId: number, list: ListName, items: Item[]) {
-    const kept = await transfer.findKept(
+  async function preview(userId: number, list: ListName, items: Item[]) {
+    const existing = await transfer.findExisting(
       userId,
       list,
       items.map((item) => item.film_id),
     )
-    const created = items.filter((item) => !kept.has(item.film_id)).length
-    const changed = items.filter((item) => kept.has(item.film_id) && kept.get(item.film_id) !== item.value).length
+    const created = items.filter((item) => !existing.has(item.film_id)).length
+    const changed = items.filter(
+      (item) => existing.has(item.film_id) && existing.get(item.film_id) !== item.value,
+    ).length
     return { created, updated: list === 'ratings' ? changed : 0 }
   }
 

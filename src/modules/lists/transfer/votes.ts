@@ -1,15 +1,15 @@
 import { AppError } from '../../../errors.ts'
 import type { Gateway } from '../../../kinopoisk/gateway.ts'
 import type { Entry, Fault } from './formats.ts'
-import type { Trouble } from './look-ups.ts'
-import type { ToldFilm } from './matching-repository.ts'
+import type { Interruption } from './look-ups.ts'
+import type { VotedFilm } from './matching-repository.ts'
 
 export interface Votes {
   entries: Entry[]
   errors: Fault[]
-  films: Map<number, ToldFilm>
+  films: Map<number, VotedFilm>
   rows: number
-  trouble: Trouble | null
+  interruption: Interruption | null
 }
 
 const maxSeconds = 60
@@ -19,26 +19,26 @@ const maxSeconds = 60
  * @throws {AppError} unknown_reference, or upstream_* when not even the first page can be had
  */
 export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: number): Promise<Votes> {
-  const votes: Votes = { entries: [], errors: [], films: new Map(), rows: 0, trouble: null }
+  const votes: Votes = { entries: [], errors: [], films: new Map(), rows: 0, interruption: null }
   const started = Date.now()
   for (let page = 1, pages = 1; page <= pages; page += 1) {
     try {
       if (Date.now() - started > maxSeconds * 1000) throw new AppError('upstream_timeout')
-      const told = await kinopoisk.votes(userId, page)
-      if (!told.value && page === 1) throw nobody(userId)
-      pages = told.value?.pages ?? 0
-      for (const vote of told.value?.items ?? []) add(votes, vote)
+      const result = await kinopoisk.votes(userId, page)
+      if (!result.value && page === 1) throw nobody(userId)
+      pages = result.value?.pages ?? 0
+      for (const vote of result.value?.items ?? []) add(votes, vote)
     } catch (error) {
       if (page === 1 || !(error instanceof AppError)) throw error
       const message = `${error.message}. Pages 1 to ${page - 1} of ${pages} came; the same request later goes on from there`
-      votes.trouble = { code: error.code, message }
+      votes.interruption = { code: error.code, message }
       return votes
     }
   }
   return votes
 }
 
-function add(votes: Votes, { value, ...film }: ToldFilm & { value: number | null }): void {
+function add(votes: Votes, { value, ...film }: VotedFilm & { value: number | null }): void {
   votes.rows += 1
   const row = votes.rows
   if (value === null) {

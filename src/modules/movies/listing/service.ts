@@ -30,10 +30,11 @@ export function createMovieCatalogue({ movies, movieCache, stream, count }: Depe
      * What `turn` makes of each movie, in batches; neither memory nor a connection is held while nobody reads. The first
      * batch has been read when this resolves, so that a failure is told in time.
      */
-    async all<T>(order: Order, turn: (movie: Movie) => T) {
-      const first = await stream.readBehind(order, turn)
+    async all<T>(order: Order, render: (movie: Movie) => T) {
+      const first = await stream.readBehind(order, render)
       return (async function* batches() {
-        for (let batch = first; batch.last; batch = await stream.readBehind(order, turn, batch.last)) yield batch.items
+        for (let batch = first; batch.last; batch = await stream.readBehind(order, render, batch.last))
+          yield batch.items
       })()
     },
   }

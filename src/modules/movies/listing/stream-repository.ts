@@ -38,12 +38,12 @@ export function createMovieStream(sql: Database['sql']) {
      * What `turn` makes of each of some hundreds of movies behind a position, or from the first on, with the position of
      * the last one; nothing at the end. Each batch is a range of one index.
      */
-    async readBehind<T>(order: Order, turn: (movie: Movie) => T, position: Position = starts[order]) {
+    async readBehind<T>(order: Order, render: (movie: Movie) => T, position: Position = starts[order]) {
       const empty = (): { items: T[]; last?: Position } => ({ items: [] })
       let batch = empty()
       const rows = sql.unsafe<Row[]>(texts[order], orders[order].place(position), { prepare: true })
       await rows.forEach((row) => {
-        batch.items.push(turn(withGenre(row)))
+        batch.items.push(render(withGenre(row)))
         batch.last = { id: row.id, year: row.year }
       })
       const read = batch

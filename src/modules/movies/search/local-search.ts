@@ -1,7 +1,7 @@
 import type { Semaphore } from '../../../semaphore.ts'
 import { distance, maxEdits } from '../../../text/edit-distance.ts'
 import { otherLayout } from '../../../text/keyboard-layout.ts'
-import type { Found, SearchRepository } from './repository.ts'
+import type { FoundIds, SearchRepository } from './repository.ts'
 
 const pageSize = 20
 const maxPages = 20
@@ -18,7 +18,7 @@ export type LocalSearch = ReturnType<typeof createLocalSearch>
 /** Searches the films known here by title; `gate` keeps searches from taking all the connections. */
 export function createLocalSearch({ films, semaphore }: { films: SearchRepository; semaphore: Semaphore }) {
   /** As typed; else as the other keyboard layout has it; else the nearest of both, typos forgiven. */
-  async function find(query: string): Promise<Found> {
+  async function find(query: string): Promise<FoundIds> {
     const texts = [query, otherLayout(query)].filter((text) => text !== undefined)
     const readings: { text: string; words: string }[] = []
     for (const text of texts) {

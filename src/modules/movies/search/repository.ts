@@ -5,7 +5,7 @@ import { byIndex, filmNames } from '../../../catalogue/title-search.ts'
 import type { Db } from '../../../db/connect.ts'
 import { films } from '../../../db/schema/films.ts'
 
-export interface Found {
+export interface FoundIds {
   /** The best ones. */
   ids: number[]
   total: number
@@ -50,15 +50,15 @@ export function createSearchRepository(db: Db) {
      * it, hold it, hold its words; in each the most voted first. Of more than 1000 that hold the words so many are
      * ranked, and counted.
      */
-    async findHolding(query: string, words: string): Promise<Found> {
-      const { held, rank } = words === '' ? bySigns(query) : byWords(words)
+    async findHolding(query: string, words: string): Promise<FoundIds> {
+      const { condition, rank } = words === '' ? bySigns(query) : byWords(words)
       const named = (column: SQL) => sql`
         select id from films where film_sort_name(${column}) = film_sort_name(${query}) limit ${maxShown}`
       const rows = await byIndex(db, (tx) =>
         tx.execute<{ id: number; total: number }>(sql`
           with found as (
             (${named(sql`name`)}) union (${named(sql`original_name`)}) union
-            (select id from films where ${held} limit ${maxRanked}))
+            (select id from films where ${condition} limit ${maxRanked}))
           select id, count(*) over ()::int as total from films where id = any(array(select id from found))
           order by ${rank}, ${popular} limit ${maxShown}`),
       )
@@ -102,7 +102,7 @@ function byWords(words: string) {
   const each = [...new Set(words.split(' '))].map((word) => sql`words like ${pattern(word)}`)
   const own = (like: string) => sql`film_words(original_name, null) like ${like}`
   return {
-    held: sql.join(each, sql` and `),
+    condition: sql.join(each, sql` and `),
     // Names are brought into the form of their words only where it can matter: that takes longest of all.
     rank: sql`case
       when words like ${` ${words} %`} and film_words(name, null) = ${` ${words} `} then 0
@@ -119,7 +119,7 @@ function bySigns(query: string) {
   const holds = `%${literal.replace(/[\\%_]/g, '\\$&')}%`
   const signs = [...literal.replace(/\s/g, '')]
   return {
-    held: sql`film_signs(name, original_name) @> ${sql.param(signs)}::text[]
+    condition: sql`film_signs(name, original_name) @> ${sql.param(signs)}::text[]
       and name || ' ' || coalesce(original_name, '') like ${holds}`,
     rank: sql`case when ${literal} in (name, original_name) then 0 else 1 end`,
   }

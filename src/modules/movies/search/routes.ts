@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { sendJson } from '../../../http/json-payload.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
-import { tell } from '../cache-headers.ts'
+import { setCacheHeaders } from '../cache-headers.ts'
 import { SearchQuery, SearchResult } from '../schemas.ts'
 import type { MovieService } from '../service.ts'
 
@@ -25,8 +25,8 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ movies: MovieService }> =
     async (request, reply) => {
       const { query, page = 1 } = request.query
       const { id } = request.user
-      const { json, told } = movies.searchAtHand(id, query, page) ?? (await movies.search(id, query, page))
-      tell(reply, told)
+      const { json, result } = movies.searchCached(id, query, page) ?? (await movies.search(id, query, page))
+      setCacheHeaders(reply, result)
       return sendJson(reply, json)
     },
   )
