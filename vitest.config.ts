@@ -7,7 +7,8 @@ const someFiles = filter.some((name) => /\.test\.ts(:\d+)?$/.test(name))
 // What takes minutes: by `--project slow` (or '*'), or by name.
 const isSlowToo = [...[options.project ?? []].flat(), ...filter].some((name) => /slow|^\*$/.test(name))
 
-const patience = { testTimeout: 60_000, hookTimeout: 120_000 }
+// For busy machines: what waits, waits for an event.
+const patience = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 45_000 } } }
 const projects = [
   // Many files in one worker: what they import is read once, and an app serves more than one.
   {

@@ -117,7 +117,7 @@ describe('logging in', () => {
     await change`begin`
     await change`update users set password_hash = ${changed} where id = ${id}`
     const answer = logIn(login)
-    await Promise.race([answer, vi.waitUntil(isAnyoneWaiting, { timeout: 20_000 })])
+    await Promise.race([answer, vi.waitUntil(isAnyoneWaiting, { timeout: 45_000 })])
     await change`commit`
     change.release()
     expectProblem(await answer, 401, 'invalid_credentials')

@@ -267,7 +267,8 @@ describe('POST /films of a film of which Kinopoisk knows little', () => {
   let sandbox: Awaited<ReturnType<typeof startSandbox>>
   beforeAll(async () => {
     sandbox = await startSandbox({ films })
-    small = await catalogue({ kinopoisk: { url: sandbox.url, apiKey: 'key', sandbox: true } })
+    const kinopoisk = { url: sandbox.url, apiKey: 'key', sandbox: true }
+    small = await catalogue({ kinopoisk }, { KINOPOISK_TIMEOUT: '2s' })
   })
   afterAll(async () => {
     await small.close()

@@ -15,6 +15,7 @@ import { createLeaseRepository } from '../src/kinopoisk/store/leases.ts'
 import { createResponseRepository } from '../src/kinopoisk/store/responses.ts'
 import { cloneDatabase } from './support/app.ts'
 import { stoppedClock } from './support/movies.ts'
+import { patient } from './support/patience.ts'
 
 const asked = new Date('2026-06-01T12:00:00.500Z')
 const request = filmRequest(7)
@@ -277,7 +278,7 @@ describe('single flight over replicas', () => {
     const { fetch, calls } = upstream()
     const [first, second] = [await replica(refusing), await replica(fetch)]
     const refused = first.fetch(request, within(5000)).catch((error) => error)
-    await vi.waitFor(async () => expect(await database.sql`select from kinopoisk_leases`).toHaveLength(1))
+    await vi.waitFor(async () => expect(await database.sql`select from kinopoisk_leases`).toHaveLength(1), patient)
     const answered = second.fetch(request, within(5000))
     expect(await refused).toMatchObject({ code: 'upstream_quota_exhausted' })
     expect(await answered).toMatchObject({ value: { kinopoiskId: 7 } })

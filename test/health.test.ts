@@ -34,7 +34,7 @@ describe('Probes', () => {
     expect((await probe('/livez')).statusCode).toBe(200)
 
     await outage.restore()
-    await expect.poll(async () => (await probe('/readyz')).statusCode, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await probe('/readyz')).statusCode, { timeout: 45_000 }).toBe(200)
     await close()
     await outage.close()
   })
@@ -50,7 +50,7 @@ describe('Probes', () => {
     expect((await probe('/livez')).statusCode).toBe(200)
 
     await outage.restore()
-    await expect.poll(async () => (await probe('/readyz')).statusCode, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await probe('/readyz')).statusCode, { timeout: 45_000 }).toBe(200)
     await close()
     await outage.close()
   })

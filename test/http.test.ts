@@ -334,7 +334,7 @@ describe('Faults within', () => {
 
     await outage.restore()
     for (const request of requests) {
-      await expect.poll(async () => (await asBob(request)).statusCode, { timeout: 10_000 }).toBeLessThan(300)
+      await expect.poll(async () => (await asBob(request)).statusCode, { timeout: 45_000 }).toBeLessThan(300)
     }
     await close()
     await outage.close()

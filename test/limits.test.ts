@@ -162,7 +162,7 @@ describe('Slow clients', () => {
       await sleep(100)
       socket.write(body.slice(at, at + 3000))
     }
-    await expect.poll(text, { timeout: 20_000 }).toContain('"rows":2000')
+    await expect.poll(text, { timeout: 45_000 }).toContain('"rows":2000')
   })
 
   test('what becomes of an upload may take longer than a connection may be silent', async () => {
@@ -178,7 +178,7 @@ describe('Slow clients', () => {
       expect(socket.closed).toBe(false)
       return text
     })
-    await expect.poll(await answer, { timeout: 20_000 }).toContain('"created":1')
+    await expect.poll(await answer, { timeout: 45_000 }).toContain('"created":1')
   })
 
   describe('that read an answer', () => {
@@ -218,7 +218,7 @@ describe('Slow clients', () => {
       await once(socket, 'data')
       socket.pause()
       const connections = () => new Promise((resolve) => app.server.getConnections((_, count) => resolve(count)))
-      await expect.poll(connections, { timeout: 20_000 }).toBe(0)
+      await expect.poll(connections, { timeout: 45_000 }).toBe(0)
     })
   })
 
@@ -301,7 +301,7 @@ describe('Overload', () => {
     expectProblemBody(answer, 503, 'overloaded')
     expect(answer.headers['retry-after']).toMatch(/^\d+$/)
     expect((await ask('/livez')).status).toBe(200)
-    await expect.poll(async () => (await ask('/films')).status, { timeout: 20_000 }).toBe(401)
+    await expect.poll(async () => (await ask('/films')).status, { timeout: 45_000 }).toBe(401)
   })
 })
 

@@ -13,9 +13,11 @@ interface Item {
 
 type Known = { id?: number; name: string; original_name?: string; votes?: number; rate?: number; year?: number }
 
+const brief = { KINOPOISK_TIMEOUT: '2s' }
+
 /** A service with these films, whose upstream fails, and the searches of its user. */
-async function outage(films: Known[]) {
-  const service = await testApp()
+async function outage(films: Known[], env: Record<string, string> = {}) {
+  const service = await testApp(env)
   const { sql } = service.app.database
   for (const { votes, ...film } of films) {
     const kinopoisk = votes === undefined ? null : `{"rating_kinopoisk_votes": ${votes}}`
@@ -210,7 +212,7 @@ describe('a search that Kinopoisk can not be asked', () => {
 test.each([401, 402, 429, 500, 503, 'hang', 'reset', 'bad_json', 'wrong_shape', 'html'] as const)(
   'whatever upstream does, our own films are searched: %s',
   async (fault) => {
-    const { search, sandbox, close } = await outage([{ id: 4, name: 'Матрица' }])
+    const { search, sandbox, close } = await outage([{ id: 4, name: 'Матрица' }], fault === 'hang' ? brief : {})
     sandbox.fail(null)
     sandbox.fail(fault)
     const response = await search('матрица')

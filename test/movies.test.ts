@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { startSandbox } from '../src/embedded/sandbox/server.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { expectProblem, filmFact, inDatabase, serveFilms, stoppedClock } from './support/movies.ts'
+import { patient } from './support/patience.ts'
 
 let service: TestApp
 let asAnn: ReturnType<typeof as>
@@ -220,7 +221,7 @@ describe('what upstream tells, stored', () => {
       const movie = (await get('/movies/7')).json()
       expect(movie).toMatchObject({ title: 'После', year: 2001, rating: 6.5, kinopoisk: { name_ru: 'После' } })
       return movie
-    })
+    }, patient)
     expect(second.genres).toEqual([{ id: expect.any(Number), name: 'мюзикл' }, first.genres[0]])
     await close()
   })
@@ -261,7 +262,7 @@ describe('what upstream tells, stored', () => {
             databaseUrl,
             (sql) => sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
           )
-        await expect.poll(waiting, { timeout: 4000 }).toHaveLength(films.length)
+        await expect.poll(waiting, { timeout: 45_000 }).toHaveLength(films.length)
         return { asked }
       }),
     )

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { SearchItem } from '../src/kinopoisk/schemas.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { expectProblem, serve, stoppedClock } from './support/movies.ts'
+import { patient } from './support/patience.ts'
 
 const closing: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -10,8 +11,8 @@ afterEach(async () => {
 })
 
 /** A service of its own, so that no test leaves another one an open circuit, and a user of it. */
-async function visited(externals: Parameters<typeof testApp>[1] = {}) {
-  const service = await testApp({}, externals)
+async function visited(externals: Parameters<typeof testApp>[1] = {}, env: Record<string, string> = {}) {
+  const service = await testApp(env, externals)
   closing.push(service.close)
   const user = await testUser(service.app)
   const request = as(service.app, user)
@@ -158,7 +159,7 @@ describe('a film known in part', () => {
   })
 
   test('is asked about once for an adding, however long upstream hangs', async () => {
-    const { search, post, sandbox, asked } = await visited()
+    const { search, post, sandbox, asked } = await visited({}, { KINOPOISK_TIMEOUT: '2s' })
     await search('матрица')
     sandbox.fail('hang')
     expect((await post('/favorites/movies/299')).statusCode).toBe(201)
@@ -243,7 +244,7 @@ describe('what a search tells', () => {
     item = { filmId: 7, nameRu: 'Новое', rating: '6.5', year: '2020' }
     time.pass(3 * 86_400)
     await search('имя')
-    await vi.waitFor(async () => expect((await sql`select name from films`)[0]?.name).toBe('Новое'))
+    await vi.waitFor(async () => expect((await sql`select name from films`)[0]?.name).toBe('Новое'), patient)
     expect((await get('/movies/7')).json()).toMatchObject({
       title: 'Новое',
       rating: 6.5,

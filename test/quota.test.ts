@@ -14,6 +14,7 @@ import type { CallContext, Layer, Purpose, UpstreamFetch } from '../src/kinopois
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
 import { type ClockedDatabase, clockedDatabase } from './support/clock.ts'
 import { expectProblem, serve } from './support/movies.ts'
+import { patient } from './support/patience.ts'
 
 const resetTz = 'Europe/Moscow'
 const key = { keyHash: 'key', resetTz }
@@ -275,13 +276,13 @@ describe('the layer alone', () => {
       film,
       call(),
     )
-    await vi.waitUntil(async () => (await ledgerOf().read()).spent.interactive === 1)
+    await vi.waitUntil(async () => (await ledgerOf().read()).spent.interactive === 1, patient)
     await expect(quota.charged(failing(402))(film, call())).rejects.toThrow()
     slow.resolve()
     await begun
     expect((await refusalOf(quota.charged)).code).toBe('upstream_quota_exhausted')
     await database.sql`update kinopoisk_accounts set blocked = null, blocked_at = null, blocked_until = null`
-    await vi.waitFor(() => quota.failFast(quota.charged(answering))(film, call()), { timeout: 10_000 })
+    await vi.waitFor(() => quota.failFast(quota.charged(answering))(film, call()), { timeout: 45_000 })
     expect(quota.isBlocked()).toBe(false)
     expect(warnings).toHaveLength(1)
   })
@@ -304,7 +305,7 @@ describe('the layer alone', () => {
       ),
     )
     const waiting = Promise.allSettled([paid(film, call()), paid(film, call('import'))])
-    await vi.waitUntil(async () => (await ledger.read()).spent.import === 1)
+    await vi.waitUntil(async () => (await ledger.read()).spent.import === 1, patient)
     expect((await refusalOf(quota.charged, call(), failing(402))).code).toBe('upstream_quota_exhausted')
     turn.resolve()
     for (const { status } of await waiting) expect(status).toBe('rejected')
@@ -476,7 +477,7 @@ describe("the key's account", () => {
     used = 3
     await built.quota.refreshBalance()
     await clocked.pass('15 minutes')
-    await vi.waitFor(async () => expect((await built.ledger.read()).spent.outside).toBe(3), { timeout: 10_000 })
+    await vi.waitFor(async () => expect((await built.ledger.read()).spent.outside).toBe(3), { timeout: 45_000 })
     expect(built.asked()).toBe(2)
     account.close()
   })
@@ -507,7 +508,7 @@ describe("the key's account", () => {
     await clocked.pass('10 s')
     await built.quota.recordFailure(failureOf(402, undefined))
     await clocked.pass('15 s')
-    await vi.waitFor(async () => expect((await built.ledger.read()).blocked).toBeNull(), { timeout: 10_000 })
+    await vi.waitFor(async () => expect((await built.ledger.read()).blocked).toBeNull(), { timeout: 45_000 })
     expect(built.asked()).toBe(2)
     account.close()
   })
@@ -527,7 +528,7 @@ describe('over HTTP', () => {
     const begun = performance.now()
     const service = await testApp(env, { databaseUrl: clocked.url }, { dailyQuota, now: () => now() })
     services.push(service)
-    await vi.waitUntil(() => service.accountCalls.length === 1, { timeout: 10_000 })
+    await vi.waitUntil(() => service.accountCalls.length === 1, { timeout: 45_000 })
     const user = await testUser(service.app)
     const get = (url: string, app = service.app) => as(app, user)({ method: 'GET', url })
     const metric = async (name: string) => {
@@ -544,7 +545,7 @@ describe('over HTTP', () => {
 
   /** Waits until a film is answered. */
   const untilAnswered = (get: (url: string) => Promise<{ statusCode: number }>, url: string) =>
-    vi.waitFor(async () => expect((await get(url)).statusCode).toBe(200), { timeout: 20_000, interval: 200 })
+    vi.waitFor(async () => expect((await get(url)).statusCode).toBe(200), { timeout: 45_000, interval: 200 })
 
   test('a quota of 50 and 400 films asked of two replicas: no call too many, and a new day', async () => {
     const { service, get, metric, pass } = await start({ KINOPOISK_TIMEOUT: '1m' }, 50)
@@ -588,7 +589,7 @@ describe('over HTTP', () => {
     await service.app.close()
     expectProblem(await get('/movies/304', restarted), 503, 'upstream_quota_exhausted')
     await pass('15 s', 15_000)
-    await vi.waitUntil(() => service.accountCalls.length === 2, { timeout: 10_000 })
+    await vi.waitUntil(() => service.accountCalls.length === 2, { timeout: 45_000 })
     expectProblem(await get('/movies/305', restarted), 503, 'upstream_quota_exhausted')
     expect(service.calls).toHaveLength(before + 1)
     // Early, as upstream's day is not over for us.

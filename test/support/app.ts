@@ -62,7 +62,7 @@ export async function testApp(
     log += chunk
   })
   const build = async (own: Partial<Externals> = {}) => {
-    const app = await buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '2s', ...env }), {
+    const app = await buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'info', KINOPOISK_TIMEOUT: '15s', ...env }), {
       databaseUrl: url,
       jwtSecrets: [jwtSecret],
       kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true, accountEveryMs: 500 },

@@ -145,7 +145,7 @@ function collect(stream: NodeJS.ReadableStream | null): () => string {
 
 /** Waits for what must come about; generous, for slow machines. */
 export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 25_000
+  const deadline = Date.now() + 60_000
   while (!(await check())) {
     if (Date.now() > deadline) throw new Error(`This did not come about: ${check}`)
     await sleep(20)
