@@ -1,3 +1,4 @@
+import { isOwnId } from '../../../catalogue/film-ids.ts'
 import { neutralise } from './csv.ts'
 import { type Cursor, type ListName, listNames, type TransferRepository } from './repository.ts'
 
@@ -41,7 +42,7 @@ function cellsOf(list: ListName, row: ExportRow) {
   return {
     ...row,
     list,
-    kinopoisk_id: row.film_id < 1_000_000_000 ? row.film_id : null,
+    kinopoisk_id: isOwnId(row.film_id) ? null : row.film_id,
     imdb_id: imdb_id && neutralise(imdb_id),
     title: neutralise(title),
     original_title: original_title && neutralise(original_title),
