@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { breaksIn, sourcesIn } from './support/architecture.ts'
+import { forbiddenWords, misnamed } from './support/glossary.ts'
 import { repository } from './support/process.ts'
 
 const breaksOf = (path: string, text: string) => breaksIn([{ path, text }])
@@ -15,6 +16,40 @@ describe('The house', () => {
     const sources = folders.flatMap(sourcesIn)
     expect(sources.length).toBeGreaterThan(60)
     expect(breaksIn(sources)).toEqual([])
+  })
+})
+
+// Names that clients, operators or the database know, and what Node or a library calls so.
+const publicNames = new Set<string>([])
+const foreignNames = new Set<string>([])
+
+describe('Names in src', () => {
+  const words = forbiddenWords(readFileSync(join(repository, 'docs/glossary.md'), 'utf8'))
+  const wordsOf = (path: string, text: string) => misnamed([{ path, text }], words, new Set())
+
+  test('are those of docs/glossary.md', () => {
+    expect(words.size).toBeGreaterThan(30)
+    expect(misnamed(sourcesIn('src'), words, new Set([...publicNames, ...foreignNames]))).toEqual([])
+  })
+
+  test('that are allowed are all needed', () => {
+    const found = misnamed(sourcesIn('src'), words, new Set()).join()
+    for (const name of [...publicNames, ...foreignNames]) expect(found).toContain(`: ${name} has`)
+  })
+
+  test('are told by their words, wherever in a name and a file they stand', () => {
+    const glossary =
+      '| term | meaning | not to be called |\n|---|---|---|\n| cache region | Entries. | shelf, shelves |\n'
+    expect([...forbiddenWords(glossary)]).toEqual([
+      ['shelf', 'cache region'],
+      ['shelves', 'cache region'],
+    ])
+    expect(wordsOf('src/db/film-shelf.ts', '')).toEqual(['src/db/film-shelf.ts has "shelf", which is "cache region"'])
+    for (const name of ['shelf', 'filmShelf', 'ShelfOptions', 'film_shelf', 'SHELF_SIZE', 'shelfURL']) {
+      expect(wordsOf('src/a.ts', `const { ${name} } = x`)).toHaveLength(1)
+    }
+    expect(wordsOf('src/a.ts', `const shelving = 'shelf' // shelf\nconst a = \`shelf \${b} shelf\``)).toEqual([])
+    expect(wordsOf('src/a.ts', `const a = \`shelf \${\`\${{ b: shelf }}\`} x\`\nconst shelf = 1`)).toHaveLength(1)
   })
 })
 

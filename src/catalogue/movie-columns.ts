@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { films } from '../db/schema/films.ts'
+import { kinopoiskIdSql } from './film-ids.ts'
 
 /**
  * The movie vocabulary over a film row: a select with other names, shared by the modules that serve movies.
@@ -8,7 +9,7 @@ import { films } from '../db/schema/films.ts'
  */
 export const movieColumns = {
   id: films.id,
-  kinopoisk_id: sql<number | null>`case when films.id < 1000000000 then films.id end`,
+  kinopoisk_id: sql<number | null>`${sql.raw(kinopoiskIdSql)}`,
   title: films.name,
   original_title: films.original_name,
   description: sql<string>`coalesce(films.description, '')`,

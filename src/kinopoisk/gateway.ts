@@ -3,6 +3,7 @@ import type { Cache } from '../cache/cache.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
+import { createCountedFetch } from './counted-fetch.ts'
 import { filmRequest, isFilmId, listRequest, staffRequest, votesRequest } from './endpoints.ts'
 import { createUpstream, type UpstreamOptions } from './http.ts'
 import { type Clock, cached, type EntryFreshness, stored, systemClock } from './layers/cache.ts'
@@ -12,7 +13,7 @@ import { retried } from './layers/retry.ts'
 import { sharedFlight } from './layers/shared-flight.ts'
 import { coalesced } from './layers/single-flight.ts'
 import { createLazyResults, type LazyResult, type Transform, type UseCached } from './lazy-result.ts'
-import { createMetrics, type Result, withMetrics } from './metrics.ts'
+import { createMetrics, withMetrics } from './metrics.ts'
 import {
   type Discovery,
   type KinopoiskFilm,
@@ -24,15 +25,7 @@ import {
 } from './normalise.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
 import { type BudgetOptions, createBudget } from './quota/budget.ts'
-import {
-  compose,
-  type Endpoint,
-  type Layer,
-  type Purpose,
-  type UpstreamFetch,
-  type UpstreamRequest,
-  type UpstreamResponse,
-} from './request.ts'
+import { compose, type Layer, type Purpose, type UpstreamFetch } from './request.ts'
 import type { FilmResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
@@ -95,8 +88,6 @@ export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
 
 const pageSize = 20
 const maxVotePages = 100
-// The many calls of an import wait for their turns; an answer takes no longer than of any other call.
-const importWaitMs = 60_000
 
 export function createGateway(database: Database, options: GatewayOptions): Gateway {
   const { sandbox, clock = systemClock, warn = () => {}, prefetchMs = 60_000 } = options
@@ -144,37 +135,11 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const fetchCached = cached(responses, { freshness, clock, metrics, runInBackground, onUnexpected })(fetchFresh)
   const withCacheStatus = createCacheStatus(clock, sandbox)
 
-  // Bound once: finding a child by its labels takes longer than all else where an answer comes from memory.
-  const counters = new Map<string, { inc(): void }>()
-  function counterOf(endpoint: Endpoint, result: Result) {
-    const key = `${endpoint} ${result}`
-    const counter = counters.get(key) ?? metrics.results.labels(endpoint, result)
-    counters.set(key, counter)
-    return counter
-  }
-
-  /** Counts how the question was answered. */
-  async function fetchCounted<T>(
-    fetch: UpstreamFetch,
-    request: UpstreamRequest<T>,
-    purpose: Purpose,
-    newerThan?: Date,
-  ): Promise<UpstreamResponse<T>> {
-    const count = (result: Result) => counterOf(request.endpoint, result).inc()
-    const waitMs = purpose === 'import' ? importWaitMs : options.timeoutMs
-    try {
-      const response = await fetch(request, { purpose, deadline: performance.now() + waitMs, newerThan })
-      count(resultOf(response))
-      return response
-    } catch (error) {
-      count('error')
-      throw error
-    }
-  }
+  const { fetchCounted, countHit } = createCountedFetch(metrics, options.timeoutMs)
   const { readValue, lazyResult, fromCache } = createLazyResults({
     ...{ responses, freshness, clock, withCacheStatus },
     fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
-    count: ({ endpoint }) => counterOf(endpoint, 'hit').inc(),
+    count: ({ endpoint }) => countHit(endpoint),
   })
   async function lazyFilm(fetch: UpstreamFetch, id: number, purpose: Purpose, newerThan?: Date) {
     const found = await fetchFilm(fetch, id, purpose, newerThan)
@@ -248,10 +213,4 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       await idle()
     },
   }
-}
-
-function resultOf({ via, value }: UpstreamResponse<unknown>): Result {
-  if (via === 'stale') return 'stale'
-  if (via !== 'hit') return 'miss'
-  return value === null ? 'negative' : 'hit'
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
+import { configFile, rules } from './arrows.ts'
 import { repository } from './process.ts'
 
 /** A source file: its path from the repository's root, and its text. */
@@ -14,89 +15,7 @@ interface Import {
   typeOnly: boolean
 }
 
-/** What a kind of file may import of ours: by value and type, and by type alone; and which packages it must not. */
-interface Rule {
-  from: RegExp
-  may: (match: RegExpExecArray) => RegExp[]
-  types?: RegExp[]
-  never?: RegExp
-}
-
-const db = /^src\/db\//
-const cache = /^src\/cache\//
-const catalogue = /^src\/catalogue\//
-const filmIds = /^src\/catalogue\/film-ids\.ts$/
-const config = /^src\/config\//
-const configFile = /^src\/config\/config\.ts$/
-const embedded = /^src\/embedded\//
-const errors = /^src\/errors\.ts$/
-const http = /^src\/http\//
-const httpSchemas = /^src\/http\/schemas\.ts$/
-const jsonPayload = /^src\/http\/json-payload\.ts$/
-const text = /^src\/text\//
-const semaphore = /^src\/semaphore\.ts$/
-const plugins = /^src\/plugins\//
-const services = /^src\/services\.ts$/
-const moduleRoutes = /^src\/modules\/\w+\/(?:[\w-]+\/)?(?:[\w-]+-)?routes\.ts$/
-const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
-const otherServices = /^src\/modules\/\w+\/service\.ts$/
-const externals = /^src\/(kinopoisk|storage)\//
-const own = (folder = '') => new RegExp(`^${folder}`)
-// A repository is below the service: of its folder it has what is neither told to clients nor decided.
-const ownParts = (folder = '') => new RegExp(`^${folder}(?!.*(?:routes|schemas|service)\\.ts$)`)
-
-// The table of docs/architecture.md. The first row that fits a file is its rule.
-const rules: Rule[] = [
-  {
-    from: /^src\/server\.ts$/,
-    may: () => [/^src\/(app|instrument|terminal)\.ts$/, config, /^src\/db\/(migrate|errors)\.ts$/, embedded],
-  },
-  { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
-  { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/db\/errors\.ts$/] },
-  { from: /^src\/app\.ts$/, may: () => [plugins, services, /^src\/routes\.ts$/], types: [config] },
-  { from: services, may: () => [/^src\/(?!server|admin|instrument|app\.|routes|embedded|plugins)/] },
-  { from: /^src\/routes\.ts$/, may: () => [moduleRoutes, plugins, semaphore], types: [config, services] },
-  { from: config, may: () => [config, text] },
-  { from: /^src\/(errors|terminal)\.ts$/, may: () => [] },
-  { from: text, may: () => [] },
-  { from: semaphore, may: () => [errors] },
-  { from: http, may: () => [http, errors, text] },
-  { from: db, may: () => [db, text] },
-  { from: /^src\/(?:cache|catalogue)\//, may: ([folder]) => [own(folder), db, text] },
-  { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, cache, text, errors] },
-  { from: embedded, may: () => [embedded] },
-  { from: plugins, may: () => [db, cache, externals, http, errors] },
-  {
-    from: /^(src\/modules\/\w+\/(?:\w+\/)?)(?:[\w-]+-)?schemas\.ts$/,
-    may: ([, folder]) => [
-      httpSchemas,
-      errors,
-      filmIds,
-      otherSchemas,
-      own(`${folder}(?:[\\w-]+-)?schemas|${folder}format`),
-    ],
-  },
-  // What asks the database is a repository by whatever name it goes.
-  {
-    from: /^(src\/modules\/\w+\/)(?:\w+\/)?(?:[\w-]+-)?(?:repository|query|columns|lock)\.ts$/,
-    may: ([, folder]) => [db, catalogue, ownParts(folder)],
-    never: /^(@?fastify|undici)\b/,
-  },
-  {
-    from: /^(src\/modules\/\w+\/).*routes\.ts$/,
-    may: ([, folder]) => [own(folder), http, errors, semaphore, otherSchemas, /^src\/plugins\/auth\.ts$/],
-    types: [otherServices],
-    never: /^(drizzle-orm|postgres|undici)\b/,
-  },
-  {
-    from: /^(src\/modules\/\w+\/)/,
-    may: ([, folder]) => [own(folder), errors, text, cache, semaphore, jsonPayload, filmIds],
-    types: [otherServices, otherSchemas, externals, db],
-    never: /^(@?fastify|drizzle-orm|postgres|undici)\b/,
-  },
-]
-
-const longest = 250
+const maxLines = 250
 const entries = /^src\/(server|admin)\.ts$/
 
 /** All breaks of the house's rules, one line each; the same for a tree on disk and for one made up by a test. */
@@ -194,13 +113,13 @@ function habitBreaks({ path, text }: Source, code: string): string[] {
       /\bprocess\s*(\.\s*env\b|\[)|\benv\b[^'"]*from\s*['"](node:)?process['"]|\bloadEnvFile\b|import\.meta\.env/.test(
         code,
       ),
-    [`is longer than ${longest} lines`]: text.trimEnd().split('\n').length > longest,
+    [`is longer than ${maxLines} lines`]: text.trimEnd().split('\n').length > maxLines,
     'is a barrel': /(^|\/)index\.[cm]?[jt]s$/.test(path) || /^\s*export\s+\*/m.test(code),
     'makes a Fastify of its own': path !== 'src/app.ts' && /\b[Ff]astify\(\s*[{)]/.test(code),
   }
   return Object.entries(breaks).flatMap(([fault, broken]) => (broken ? [`${path} ${fault}`] : []))
 }
 
-function withoutComments(text: string): string {
+export function withoutComments(text: string): string {
   return text.replace(/\/\*.*?\*\//gs, '').replace(/(^|\s)\/\/.*$/gm, '$1')
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { maxKinopoiskId, minOwnId } from '../../catalogue/film-ids.ts'
 import { ClearableText, Id, Limit, Nullable, Text, Timestamp } from '../../http/schemas.ts'
 
 const text = Nullable(Type.String())
@@ -27,7 +28,7 @@ export const Film = Type.Object(
   {
     examples: [
       {
-        id: 1_000_000_000,
+        id: minOwnId,
         name: 'Матрица',
         original_name: 'The Matrix',
         genre: 'фантастика',
@@ -141,7 +142,7 @@ export const FilmChange = Type.Partial(Type.Object(members), {
 })
 export type FilmChange = Static<typeof FilmChange>
 
-const KinopoiskId = Type.Integer({ minimum: 1, maximum: 10_000_000, examples: [301] })
+const KinopoiskId = Type.Integer({ minimum: 1, maximum: maxKinopoiskId, examples: [301] })
 
 export const FilmBody = Type.Object(
   { ...FilmChange.properties, kinopoisk_id: Type.Optional(KinopoiskId) },

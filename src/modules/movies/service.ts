@@ -1,3 +1,4 @@
+import { maxKinopoiskId, minOwnId } from '../../catalogue/film-ids.ts'
 import { AppError, inputFault } from '../../errors.ts'
 import type { JsonPayload } from '../../http/json-payload.ts'
 import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
@@ -8,9 +9,6 @@ import type { ListMembership } from './list-membership.ts'
 import type { KnownFilm, MovieRepository, PartialFilm } from './repository.ts'
 import type { LocalSearch } from './search/local-search.ts'
 import { renderSearch, type SearchCache, searchPayload } from './search/result-json.ts'
-
-const maxKinopoiskId = 10_000_000
-const minOwnId = 1_000_000_000
 
 export type MovieService = ReturnType<typeof createMovieService>
 

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { kinopoiskIdSql } from '../../../catalogue/film-ids.ts'
 import { openConnection } from '../../../db/copy/connection.ts'
 import { type Column, columns, guarded, joinable } from './format.ts'
 
@@ -18,7 +19,7 @@ const cells: Record<Column, string> = {
   description: guarded('films.description'),
   trailer: guarded('films.trailer'),
   poster_url: guarded('films.poster_url'),
-  kinopoisk_id: 'case when films.id < 1000000000 then films.id end',
+  kinopoisk_id: kinopoiskIdSql,
   user_rate: 'trim_scale(round(films.user_rate_sum::numeric / nullif(films.user_votes, 0), 2))',
   user_votes: 'films.user_votes',
   created_at: time('films.created_at'),

@@ -1,3 +1,4 @@
+import { maxKinopoiskId, minOwnId } from '../../../catalogue/film-ids.ts'
 import { unguardFormula } from '../../../text/csv.ts'
 import { beginsWithDay } from '../../../text/dates.ts'
 import { normalizeName } from '../../../text/names.ts'
@@ -22,8 +23,6 @@ export interface FilmRow {
   updated_at: string | null
 }
 
-const lastKinopoiskId = 10_000_000
-const firstOwnId = 1_000_000_000
 // Ids behind it are left to the database, which would run out of them.
 const lastId = 2_000_000_000
 const yearsAhead = 10
@@ -107,9 +106,9 @@ type ReadInteger = (column: Column, min: number, max: number) => string | null
 /** `id`, or `kinopoisk_id`, which is the same where both are. */
 function readId(integer: ReadInteger, faults: string[]): string | null {
   const id = integer('id', 1, lastId)
-  const kinopoiskId = integer('kinopoisk_id', 1, lastKinopoiskId)
-  if (id !== null && Number(id) > lastKinopoiskId && Number(id) < firstOwnId) {
-    faults.push(`id must be a Kinopoisk id (up to ${lastKinopoiskId}) or one of a film made here (from ${firstOwnId})`)
+  const kinopoiskId = integer('kinopoisk_id', 1, maxKinopoiskId)
+  if (id !== null && Number(id) > maxKinopoiskId && Number(id) < minOwnId) {
+    faults.push(`id must be a Kinopoisk id (up to ${maxKinopoiskId}) or one of a film made here (from ${minOwnId})`)
   }
   if (id !== null && kinopoiskId !== null && Number(id) !== Number(kinopoiskId)) {
     faults.push('kinopoisk_id must be the id, or empty for a film made here')

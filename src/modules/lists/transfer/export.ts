@@ -1,3 +1,4 @@
+import { isOwnId } from '../../../catalogue/film-ids.ts'
 import { guardFormula } from '../../../text/csv.ts'
 import { type Cursor, type ListName, listNames, type TransferRepository } from './repository.ts'
 
@@ -41,7 +42,7 @@ function cellsOf(list: ListName, row: ExportRow) {
   return {
     ...row,
     list,
-    kinopoisk_id: row.film_id < 1_000_000_000 ? row.film_id : null,
+    kinopoisk_id: isOwnId(row.film_id) ? null : row.film_id,
     imdb_id: imdb_id && guardFormula(imdb_id),
     title: guardFormula(title),
     original_title: original_title && guardFormula(original_title),

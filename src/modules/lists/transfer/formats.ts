@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { isOwnId, maxKinopoiskId } from '../../../catalogue/film-ids.ts'
 import { inputFault } from '../../../errors.ts'
 import { unguardFormula } from '../../../text/csv.ts'
 import { missing, RowFault, readId, readImdbId, readInstant, readScore, readYear, titlesOf } from './cells.ts'
@@ -59,9 +60,9 @@ const own: Format = {
     const list = listsByName[cell('list').toLowerCase()]
     if (!list) throw new RowFault('list must be favorites, wishlist or ratings')
     const [film_id, kinopoisk_id] = [readId(cell('film_id'), 'film_id'), readId(cell('kinopoisk_id'), 'kinopoisk_id')]
-    const isOwn = film_id !== null && film_id >= 1_000_000_000
+    const isOwn = film_id !== null && isOwnId(film_id)
     const known = kinopoisk_id ?? (isOwn ? null : film_id)
-    if (known !== null && known > 10_000_000) throw new RowFault('kinopoisk_id must be from 1 to 10000000')
+    if (known !== null && known > maxKinopoiskId) throw new RowFault(`kinopoisk_id must be from 1 to ${maxKinopoiskId}`)
     if (film_id !== null && kinopoisk_id !== null && film_id !== kinopoisk_id) {
       throw new RowFault('film_id and kinopoisk_id contradict each other')
     }

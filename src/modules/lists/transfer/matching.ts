@@ -1,3 +1,4 @@
+import { maxKinopoiskId } from '../../../catalogue/film-ids.ts'
 import type { Entry, Fault } from './formats.ts'
 import type { LookUps } from './look-ups.ts'
 import type { Candidate, MatchingRepository, Title } from './matching-repository.ts'
@@ -10,7 +11,6 @@ export interface Match {
 type LookUp = (ids: number[]) => Promise<LookUps>
 
 const batch = 1000
-const maxKinopoiskId = 10_000_000
 
 /**
  * Finds each entry's film: by Kinopoisk id, then IMDb id, then exact title and year; never by guess. `lookUp` is asked
