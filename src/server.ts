@@ -14,7 +14,7 @@ import { startPostgres } from './embedded/postgres.ts'
 import { startSandbox } from './embedded/sandbox/server.ts'
 import { readOrCreateSecret } from './embedded/secrets.ts'
 import { flushReports, report } from './instrument.ts'
-import { forPeople, highlighted, welcome } from './terminal.ts'
+import { forPeople, highlighted, banner } from './terminal.ts'
 
 /** How to stop what has been started; undone in reverse order. */
 type Stops = (() => Promise<unknown>)[]
@@ -78,7 +78,7 @@ async function start(): Promise<void> {
   const password = await firstPassword(app, config)
   if (password && !isTerminal) process.stdout.write(`${passwordLine(password)}\n`)
   app.log.info(`documentation at ${address}/docs`)
-  if (isTerminal) process.stdout.write(welcomeTo(address, config, externals, password))
+  if (isTerminal) process.stdout.write(bannerOf(address, config, externals, password))
 }
 
 /** When a request that is still under way is cut, from the signal on: all must be over within 10 s. */
@@ -152,9 +152,9 @@ function passwordLine(password: string): string {
   return JSON.stringify({ ...line, login: 'admin', password, msg: 'First administrator: shown only now' })
 }
 
-function welcomeTo(address: string, config: Config, { kinopoisk }: Externals, password: string | undefined): string {
+function bannerOf(address: string, config: Config, { kinopoisk }: Externals, password: string | undefined): string {
   const embedded = !config.databaseUrl
-  return welcome('Kinoteka is ready', {
+  return banner('Kinoteka is ready', {
     address,
     documentation: `${address}/docs`,
     administrator: password

@@ -43,7 +43,7 @@ function harmless(text: string): string {
 }
 
 /** The last that the start says in a terminal: what is where, and what comes next. */
-export function welcome(title: string, rows: Record<string, string | false | undefined>): string {
+export function banner(title: string, rows: Record<string, string | false | undefined>): string {
   const lines = Object.entries(rows).flatMap(([name, text]) => (text ? [`  ${gray(name.padEnd(15))}${text}`] : []))
   return `\n  ${styleText('bold', title)}\n\n${lines.join('\n')}\n\n`
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { afterEach, describe, expect, test } from 'vitest'
-import { welcome } from '../../src/terminal.ts'
+import { banner } from '../../src/terminal.ts'
 import { cleanUp, freshFolder, repository, serverPids } from '../support/process.ts'
 
 // A first start on a busy machine.
@@ -62,5 +62,5 @@ describe.runIf(process.platform === 'linux')('In a terminal', () => {
 
 test('What does not apply is left out of the block', () => {
   const rows = { address: 'http://x', database: false as const, administrator: undefined }
-  expect(welcome('Ready', rows).match(/address|database|administrator/g)).toEqual(['address'])
+  expect(banner('Ready', rows).match(/address|database|administrator/g)).toEqual(['address'])
 })

@@ -120,8 +120,3 @@ export function missingPaths({ text }: Page): string[] {
   const named = [...withoutCode(text).matchAll(/`((?:src|test|docs|deploy|drizzle|bench|grafana|patches)\/[\w./-]+)`/g)]
   return named.map(([, path]) => path as string).filter((path) => !exists(path))
 }
-
-/** The glossary's third column: words that no name in `src` may have. */
-export function forbiddenWords(glossary = pageOf('docs/glossary.md')): string[] {
-  return rowsOf(glossary, 'term').flatMap(([, , words]) => words?.split(', ').filter((word) => word !== '') ?? [])
-}
