@@ -1,4 +1,5 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { Server } from 'node:http'
+import Fastify, { type FastifyHttpOptions, type FastifyInstance } from 'fastify'
 import type { DestinationStream } from 'pino'
 import type { Config } from './config/config.ts'
 import authPlugin from './plugins/auth.ts'
@@ -42,22 +43,7 @@ export interface Externals extends ServiceExternals {
 
 /** The whole service, not yet listening. The database must have been migrated. */
 export async function buildApp(config: Config, externals: Externals): Promise<FastifyInstance> {
-  const app: FastifyInstance = Fastify({
-    ...loggerOptions(config.logLevel, externals.logStream),
-    trustProxy: config.trustProxy,
-    ...serverLimits,
-    // plugins/errors.ts says it, as a problem.
-    return503OnClosing: false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
-    // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
-    http: { requireHostHeader: false, ...headerLimits, ServerResponse: responseClassWith(config.corsOrigins) },
-    frameworkErrors: (error, request, reply) => {
-      request.server.exchanges.begin(request, reply)
-      return sendProblem(error, request, reply)
-    },
-    clientErrorHandler: sendRawProblem,
-  })
-
+  const app: FastifyInstance = Fastify(serverOptions(config, externals))
   await app.register(requestsPlugin)
   await app.register(errorsPlugin, {
     report: (error, context) => {
@@ -96,4 +82,22 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
 
   await registerRoutes(app, config, services)
   return app
+}
+
+function serverOptions(config: Config, externals: Externals): FastifyHttpOptions<Server> {
+  return {
+    ...loggerOptions(config.logLevel, externals.logStream),
+    trustProxy: config.trustProxy,
+    ...serverLimits,
+    // plugins/errors.ts says it, as a problem.
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
+    http: { requireHostHeader: false, ...headerLimits, ServerResponse: responseClassWith(config.corsOrigins) },
+    frameworkErrors: (error, request, reply) => {
+      request.server.exchanges.begin(request, reply)
+      return sendProblem(error, request, reply)
+    },
+    clientErrorHandler: sendRawProblem,
+  }
 }

@@ -14,7 +14,7 @@ import { startPostgres } from './embedded/postgres.ts'
 import { startSandbox } from './embedded/sandbox/server.ts'
 import { readOrCreateSecret } from './embedded/secrets.ts'
 import { flushReports, report } from './instrument.ts'
-import { forPeople, highlighted, banner } from './terminal.ts'
+import { banner, forPeople, highlighted } from './terminal.ts'
 
 /** How to stop what has been started; undone in reverse order. */
 type Stops = (() => Promise<unknown>)[]

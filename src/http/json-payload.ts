@@ -26,6 +26,10 @@ export function serialize(json: string): JsonPayload {
   return { bytes, etag: etagOf(bytes) }
 }
 
+export function parse<T>({ bytes }: JsonPayload): T {
+  return JSON.parse(Buffer.from(bytes, 'latin1').toString())
+}
+
 /** A JSON array. Its tag is that of its items' tags, which is shorter to hash. */
 export function joinArray(items: JsonPayload[]): JsonPayload {
   return {

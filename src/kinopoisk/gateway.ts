@@ -1,19 +1,12 @@
 import type { Registry } from 'prom-client'
-import type { Cache } from '../cache/cache.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
 import { createCountedFetch } from './counted-fetch.ts'
 import { filmRequest, isFilmId, listRequest, staffRequest, votesRequest } from './endpoints.ts'
-import { createUpstream, type UpstreamOptions } from './http.ts'
-import { type Clock, cached, type EntryFreshness, stored, systemClock } from './layers/cache.ts'
-import { type CircuitPauses, createCircuitBreakers } from './layers/circuit-breakers.ts'
-import { createDiscoveries } from './layers/discoveries.ts'
-import { retried } from './layers/retry.ts'
-import { sharedFlight } from './layers/shared-flight.ts'
-import { coalesced } from './layers/single-flight.ts'
+import { type Clock, systemClock } from './layers/cache.ts'
 import { createLazyResults, type LazyResult, type Transform, type UseCached } from './lazy-result.ts'
-import { createMetrics, withMetrics } from './metrics.ts'
+import { createMetrics } from './metrics.ts'
 import {
   type Discovery,
   type KinopoiskFilm,
@@ -23,14 +16,12 @@ import {
   normalisePerson,
   normaliseVote,
 } from './normalise.ts'
+import { createPipeline, type PipelineOptions } from './pipeline.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
-import { type BudgetOptions, createBudget } from './quota/budget.ts'
-import { compose, type Layer, type Purpose, type UpstreamFetch } from './request.ts'
+import type { Purpose, UpstreamFetch } from './request.ts'
 import type { FilmResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
-import { createLeaseRepository } from './store/leases.ts'
-import { createResponseRepository, type ResponseRepository } from './store/responses.ts'
 
 export type { CachedResult } from './cache-status.ts'
 export type { SearchResult } from './search.ts'
@@ -73,15 +64,13 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export interface GatewayOptions extends UpstreamOptions, BudgetOptions {
+export interface GatewayOptions extends Omit<PipelineOptions, 'clock' | 'metrics' | 'runInBackground' | 'warn'> {
   /** Upstream is the embedded sandbox: Cache-Status says so. */
   sandbox: boolean
-  cache: Cache
   clock?: Clock
   registry?: Registry
   /** How often something may be asked unasked, in ms. */
   prefetchMs?: number
-  circuitPauses?: CircuitPauses | undefined
   /** Told of what went wrong where nobody waits. */
   warn?: (error: unknown, message: string) => void
 }
@@ -90,56 +79,18 @@ const pageSize = 20
 const maxVotePages = 100
 
 export function createGateway(database: Database, options: GatewayOptions): Gateway {
-  const { sandbox, clock = systemClock, warn = () => {}, prefetchMs = 60_000 } = options
-  const metrics = createMetrics(options.registry)
-  const responses = createResponseRepository(database.db)
-  const freshness = options.cache.region<string, EntryFreshness>({
-    name: 'kinopoisk answer',
-    sizeOf: () => 100,
-    invalidatedBy: { answer: 'one' },
-    scanResistant: true,
-  })
-  const save: ResponseRepository['save'] = async (path, response) => {
-    await responses.save(path, response)
-    freshness.invalidate(path)
-  }
-  const leases = createLeaseRepository(database)
-  const breakers = createCircuitBreakers(metrics, options.circuitPauses)
-  const discoveries = createDiscoveries(warn)
-  const upstream = createUpstream(options, clock)
-  const background = new Set<Promise<void>>()
-  const runInBackground = (work: Promise<void>) => {
-    background.add(work)
-    void work.finally(() => background.delete(work))
-  }
-  const idle = async () => void (await Promise.allSettled(background))
-  const onUnexpected = (error: unknown) => warn(error, 'an answer could not be renewed')
-  const leaseMs = Math.min(2_000, Math.max(200, options.timeoutMs / 3))
-  const budget = createBudget(
-    { ...options, isBootstrapping: () => prefetch.isBootstrapping() },
-    { db: database.db, fetch: upstream.fetch, metrics, warn },
-  )
-  const layers: Layer[] = [
-    coalesced(metrics),
-    breakers.failFast,
-    ...budget.beforeQueue,
-    sharedFlight({ responses, leases, metrics, leaseMs }),
-    discoveries.announced,
-    stored({ save }, clock),
-    retried(metrics, clock),
-    ...budget.onTurn,
-    breakers.execute,
-    withMetrics(metrics),
-  ]
-  const fetchFresh = compose(upstream.fetch, layers)
-  const fetchCached = cached(responses, { freshness, clock, metrics, runInBackground, onUnexpected })(fetchFresh)
+  const { sandbox, registry, clock = systemClock, warn = () => {}, prefetchMs = 60_000, ...limits } = options
+  const metrics = createMetrics(registry)
   const withCacheStatus = createCacheStatus(clock, sandbox)
-
-  const { fetchCounted, countHit } = createCountedFetch(metrics, options.timeoutMs)
+  const { runInBackground, idle } = createBackground()
+  const isBootstrapping = () => prefetch.isBootstrapping()
+  const pipeline = createPipeline(database, { ...limits, clock, metrics, isBootstrapping, runInBackground, warn })
+  const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, upstream } = pipeline
+  const { fetchCounted, count } = createCountedFetch({ metrics, timeoutMs: options.timeoutMs })
   const { readValue, lazyResult, fromCache } = createLazyResults({
     ...{ responses, freshness, clock, withCacheStatus },
     fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
-    count: ({ endpoint }) => countHit(endpoint),
+    count: ({ endpoint }) => count(endpoint, 'hit'),
   })
   async function lazyFilm(fetch: UpstreamFetch, id: number, purpose: Purpose, newerThan?: Date) {
     const found = await fetchFilm(fetch, id, purpose, newerThan)
@@ -159,7 +110,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     fetchFilm: (id) => fetchFilm(fetchFresh, id, 'refresh', clock.now()),
     fetchPage: (year, page) => fetchCounted(fetchFresh, listRequest(year, page), 'refresh', clock.now()),
     runInBackground,
-    onUnexpected,
+    onUnexpected: pipeline.onUnexpected,
   })
 
   return {
@@ -197,7 +148,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       const stored = withCacheStatus({ value: null, fetchedAt, via: 'stale', reason }, null)
       return result === 'local' ? { ...stored, source: 'local' } : stored
     },
-    onDiscovered: discoveries.listen,
+    onDiscovered: pipeline.discoveries.listen,
     status: createStatus({ sandbox, usage: budget.usage, breakers, responses, metrics, now: clock.now }),
     async start() {
       // Without it the ends of askings are seen a little later.
@@ -212,5 +163,17 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       await upstream.close()
       await idle()
     },
+  }
+}
+
+/** Work that no caller waits for. */
+function createBackground() {
+  const works = new Set<Promise<void>>()
+  return {
+    runInBackground(work: Promise<void>): void {
+      works.add(work)
+      void work.finally(() => works.delete(work))
+    },
+    idle: async () => void (await Promise.allSettled(works)),
   }
 }

@@ -1,19 +1,22 @@
-import { and, eq } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { films } from '../../db/schema/films.ts'
-import type { favourites, wishlist } from '../../db/schema/lists.ts'
+import { favourites, type wishlist } from '../../db/schema/lists.ts'
 
 /** One user list: `table` says which. */
 export function createListRepository(db: Db, table: typeof favourites | typeof wishlist) {
   return {
-    /** False when it was there already: of many at once exactly one is told true. */
-    async add(userId: number, filmId: number): Promise<boolean> {
-      const added = await db
-        .insert(table)
-        .values({ user_id: userId, film_id: filmId })
-        .onConflictDoNothing()
-        .returning({ film_id: table.film_id })
-      return added.length > 0
+    /** `added` is false when it was there already, and true for exactly one of many at once. */
+    async add(userId: number, filmId: number): Promise<{ added: boolean; favouritesCount: number }> {
+      // A statement does not see the row it adds, nor one that another has just added for the same user.
+      const count = table === favourites ? sql`1 + count(*) filter (where user_id <> ${userId})` : sql`count(*)`
+      const [row] = await db.execute<{ added: boolean; favouritesCount: number }>(sql`
+        with added as (
+          insert into ${table} (user_id, film_id) values (${userId}, ${filmId}) on conflict do nothing returning film_id)
+        select exists (select from added) as added, (${count})::int as "favouritesCount"
+        from ${favourites} where film_id = ${filmId}`)
+      if (!row) throw new Error('a count has one row')
+      return row
     },
 
     async remove(userId: number, filmId: number): Promise<void> {

@@ -1,5 +1,7 @@
+import type { Static } from '@sinclair/typebox'
 import { AppError } from '../../errors.ts'
-import { type JsonPayload, joinArray } from '../../http/json-payload.ts'
+import { type JsonPayload, joinArray, parse } from '../../http/json-payload.ts'
+import type { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
 import { pageSize } from './ids-repository.ts'
 import type { ListRepository } from './repository.ts'
@@ -10,7 +12,7 @@ interface Dependencies {
   list: ListRepository
   /** The films that the user keeps in the list, the newest first. */
   idsOf(userId: number): Promise<ReadonlySet<number>>
-  movies: Pick<MovieService, 'findKnown' | 'findStored' | 'findAll'>
+  movies: Pick<MovieService, 'findKnown' | 'findAll'>
 }
 
 export function createListService({ list, idsOf, movies }: Dependencies) {
@@ -24,9 +26,9 @@ export function createListService({ list, idsOf, movies }: Dependencies) {
 
     /** @throws {AppError} movie_not_found, or upstream_* when the film is not known at all and can't be asked about */
     async add(userId: number, filmId: number) {
-      await movies.findKnown(filmId)
-      const added = await list.add(userId, filmId)
-      return { added, movie: await movies.findStored(filmId) }
+      const { json } = await movies.findKnown(filmId)
+      const { added, favouritesCount } = await list.add(userId, filmId)
+      return { added, movie: { ...parse<Static<typeof Movie>>(json), favorites_count: favouritesCount } }
     },
 
     /** Removing what was not in the list is fine. @throws {AppError} movie_not_found */

@@ -100,11 +100,6 @@ export function createMovieService({
       return (await movieCache.findMany(ids)).map((movie) => movie.json)
     },
 
-    /** The movie as it is stored. @throws {AppError} movie_not_found */
-    async findStored(id: number) {
-      return (await movies.find(id)) ?? movieNotFound(id)
-    },
-
     /** The movie of the catalogue as we know it, for whom upstream is never asked; undefined when it isn't there. */
     async findListed(id: number) {
       isKinopoiskId(id)

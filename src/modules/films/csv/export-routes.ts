@@ -27,22 +27,22 @@ export const filmExportRoutes: FastifyPluginAsyncTypebox<{ filmExport: FilmExpor
       },
     },
     async (request, reply) => {
-      const isKnown = (etag: string) => fresh(request.headers, { etag })
-      const { etag, csv } = await filmExport.read({
-        bom: request.query.bom ?? true,
-        isWanted: (etag) => request.method !== 'HEAD' && !isKnown(etag),
-        signal: closing.signal,
-      })
+      const opened = await filmExport.open({ bom: request.query.bom ?? true })
+      const { etag } = opened
+      const isKnown = fresh(request.headers, { etag })
+      const isRead = request.method !== 'HEAD' && !isKnown
+      if (!isRead) opened.close()
+      const csv = isRead ? await opened.read(closing.signal) : Readable.from([])
       reply.headers({ etag, 'x-content-type-options': 'nosniff' })
       // With null, which the schema wants, it would have a content type.
-      if (isKnown(etag)) return reply.code(304).send(undefined as never)
+      if (isKnown) return reply.code(304).send(undefined as never)
       const day = new Date().toISOString().slice(0, 10)
       return reply
         .headers({
           'content-type': 'text/csv; charset=utf-8; header=present',
           'content-disposition': `attachment; filename="films-${day}.csv"`,
         })
-        .send((csv ?? Readable.from([])) as never)
+        .send(csv as never)
     },
   )
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { finished, type Readable } from 'node:stream'
 import { AppError } from '../../../errors.ts'
 import type { Semaphore } from '../../../semaphore.ts'
-import type { ExportRepository } from './export-repository.ts'
+import type { Export, ExportRepository } from './export-repository.ts'
 
 // Excel takes a CSV without it for another alphabet than UTF-8.
 const byteOrderMark = '\ufeff'
@@ -18,50 +18,54 @@ interface Dependencies {
   semaphore: Semaphore
 }
 
-interface ExportRequest {
-  bom: boolean
-  /** By its entity tag: whether the file is to be read. */
-  isWanted(etag: string): boolean
-  signal: AbortSignal
+/** All listed films at one moment. It holds a connection until it is closed, or read to its end. */
+export interface OpenedExport {
+  etag: string
+  /** The CSV. It has its first bytes when this resolves; to destroy it, or to abort `signal`, closes the export. */
+  read(signal: AbortSignal): Promise<Readable>
+  close(): void
 }
 
 export function createFilmExport({ exports, semaphore }: Dependencies) {
   return {
-    /**
-     * The CSV of all listed films at this moment, if it is wanted. The stream has its first bytes when this resolves; to
-     * destroy it, or to abort `signal`, frees the connection.
-     * @throws {AppError} overloaded
-     */
-    async read({ bom, isWanted, signal }: ExportRequest): Promise<{ etag: string; csv?: Readable }> {
+    /** @throws {AppError} overloaded */
+    async open({ bom }: { bom: boolean }): Promise<OpenedExport> {
       const release = await semaphore.acquire()
       const opened = await exports.open().catch((error) => {
         release()
         throw error
       })
-      const etag = entityTag(opened.version, bom)
-      if (!isWanted(etag)) {
+      const close = () => {
         opened.close()
         release()
-        return { etag }
       }
-      const stalled = setTimeout(() => cut('its reader takes nothing'), stallMs)
-      const overdue = setTimeout(() => cut('it takes too long'), maxMs)
-      const csv = opened.rows(() => stalled.refresh())
-      const cut = (reason: string) => csv.destroy(new Error(`The export was cut off: ${reason}`))
-      const shutDown = () => csv.destroy(new AppError('shutting_down'))
-      signal.addEventListener('abort', shutDown)
-      finished(csv, { writable: false }, () => {
-        clearTimeout(stalled)
-        clearTimeout(overdue)
-        signal.removeEventListener('abort', shutDown)
-        opened.close()
-        release()
-      })
-      await once(csv, 'readable')
-      if (bom) csv.unshift(byteOrderMark)
-      return { etag, csv }
+      return { etag: entityTag(opened.version, bom), read: (signal) => readCsv(opened, { bom, signal, close }), close }
     },
   }
+}
+
+interface Reading {
+  bom: boolean
+  signal: AbortSignal
+  close(): void
+}
+
+async function readCsv(opened: Export, { bom, signal, close }: Reading): Promise<Readable> {
+  const stalled = setTimeout(() => cut('its reader takes nothing'), stallMs)
+  const overdue = setTimeout(() => cut('it takes too long'), maxMs)
+  const csv = opened.rows(() => stalled.refresh())
+  const cut = (reason: string) => csv.destroy(new Error(`The export was cut off: ${reason}`))
+  const shutDown = () => csv.destroy(new AppError('shutting_down'))
+  signal.addEventListener('abort', shutDown)
+  finished(csv, { writable: false }, () => {
+    clearTimeout(stalled)
+    clearTimeout(overdue)
+    signal.removeEventListener('abort', shutDown)
+    close()
+  })
+  await once(csv, 'readable')
+  if (bom) csv.unshift(byteOrderMark)
+  return csv
 }
 
 /** Strong: equal versions are equal byte by byte. */

@@ -1,0 +1,79 @@
+import type { Cache } from '../cache/cache.ts'
+import type { Database } from '../db/connect.ts'
+import { createUpstream, type UpstreamOptions } from './http.ts'
+import { type Clock, cached, type EntryFreshness, stored } from './layers/cache.ts'
+import { type CircuitPauses, createCircuitBreakers } from './layers/circuit-breakers.ts'
+import { createDiscoveries } from './layers/discoveries.ts'
+import { retried } from './layers/retry.ts'
+import { sharedFlight } from './layers/shared-flight.ts'
+import { coalesced } from './layers/single-flight.ts'
+import { type GatewayMetrics, withMetrics } from './metrics.ts'
+import { type BudgetOptions, createBudget } from './quota/budget.ts'
+import { compose, type Layer } from './request.ts'
+import { createLeaseRepository } from './store/leases.ts'
+import { createResponseRepository, type ResponseRepository } from './store/responses.ts'
+
+export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
+  cache: Cache
+  clock: Clock
+  metrics: GatewayMetrics
+  circuitPauses?: CircuitPauses | undefined
+  runInBackground(work: Promise<void>): void
+  /** Called with what went wrong where nobody waits. */
+  warn(error: unknown, message: string): void
+}
+
+/** The layers between a caller and upstream, in their order, and what they share. */
+export function createPipeline(database: Database, options: PipelineOptions) {
+  const { cache, clock, metrics, circuitPauses, runInBackground, warn, ...limits } = options
+  const upstream = createUpstream(limits, clock)
+  const responses = createResponseRepository(database.db)
+  const freshness = createFreshness(cache)
+  const leases = createLeaseRepository(database)
+  const breakers = createCircuitBreakers(metrics, circuitPauses)
+  const discoveries = createDiscoveries(warn)
+  const budget = createBudget(limits, { db: database.db, fetch: upstream.fetch, metrics, warn })
+  const save: ResponseRepository['save'] = async (path, response) => {
+    await responses.save(path, response)
+    freshness.invalidate(path)
+  }
+  const leaseMs = Math.min(2_000, Math.max(200, limits.timeoutMs / 3))
+  const onUnexpected = (error: unknown) => warn(error, 'an answer could not be renewed')
+
+  const layers: Layer[] = [
+    coalesced(metrics),
+    breakers.failFast,
+    ...budget.beforeQueue,
+    sharedFlight({ responses, leases, metrics, leaseMs }),
+    discoveries.announced,
+    stored({ save }, clock),
+    retried(metrics, clock),
+    ...budget.onTurn,
+    breakers.execute,
+    withMetrics(metrics),
+  ]
+  const fetchFresh = compose(upstream.fetch, layers)
+  const fetchCached = cached(responses, { freshness, clock, metrics, runInBackground, onUnexpected })(fetchFresh)
+  return {
+    fetchFresh,
+    fetchCached,
+    responses,
+    freshness,
+    leases,
+    breakers,
+    discoveries,
+    budget,
+    onUnexpected,
+    upstream,
+  }
+}
+
+/** The times of the responses that were read lately. */
+function createFreshness(cache: Cache) {
+  return cache.region<string, EntryFreshness>({
+    name: 'kinopoisk answer',
+    sizeOf: () => 100,
+    invalidatedBy: { answer: 'one' },
+    scanResistant: true,
+  })
+}
