@@ -1,5 +1,5 @@
-// Repairs packages in node_modules by the diffs beside this file: after every `npm ci` and `npm install`, and by name where
-// scripts are off (Dockerfile). Not by patch-package: it would bring some forty packages into production for one diff; not by
+// Repairs packages in node_modules by the diffs beside this file, and one by a program: after every `npm ci` and `npm install`, and
+// by name where scripts are off (Dockerfile). Not by patch-package: it would bring some forty packages into production for one diff; not by
 // npm's own `patchedDependencies`: npm 11, which Node 26 brings along, passes over it without a word.
 // It runs on whatever Node `npm ci` is run with.
 const fs = require('node:fs')
@@ -11,6 +11,8 @@ for (const name of fs.readdirSync(__dirname).filter((each) => each.endsWith('.di
     if (part.startsWith('+++ b/')) repair(name, folder, part)
   }
 }
+
+require('./drizzle-orm.cjs')
 
 /** Exactly, once, or not at all: a text that is neither as published nor repaired already is of a version to be looked at. */
 function repair(name, folder, part) {

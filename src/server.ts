@@ -20,6 +20,8 @@ import { banner, forPeople, highlighted } from './terminal.ts'
 type Stops = (() => Promise<unknown>)[]
 
 const isTerminal = process.stdout.isTTY === true
+/** Of tools/dev.ts, which keeps the embedded database over restarts: where that is running. */
+const [, , runningDatabase] = process.argv
 const stops: Stops = [flushReports]
 const ending = new AbortController()
 const started = start().catch(async (error) => {
@@ -30,13 +32,14 @@ const started = start().catch(async (error) => {
 })
 
 // The last resort: drain() cuts what is not done by then, so that all else is still closed in order.
-const grace = closeWithGrace({ delay: 9_900, logger: false, skip: ['SIGINT'] }, async ({ err }) => {
+const grace = closeWithGrace({ delay: 9_900, logger: false, skip: ['SIGINT'] }, async ({ err, manual }) => {
+  const say = (text: string) => manual && isTerminal && process.stdout.write(text)
   if (err) process.stderr.write(`${trace(err)}\n`)
   ending.abort()
-  if (isTerminal) process.stdout.write('\nStopping: what is under way is finished. Ctrl-C once more ends it at once.\n')
+  say('\nStopping: what is under way is finished. Ctrl-C once more ends it at once.\n')
   await started // a signal during the start: only what has started can be stopped
   await stopAll()
-  if (isTerminal) process.stdout.write('Stopped.\n')
+  say('Stopped.\n')
 })
 
 // A terminal sends Ctrl-C to the service and to npm, which passes it on: that is one, and not a second that ends it at once.
@@ -104,7 +107,7 @@ async function drain(app: FastifyInstance, delayMs: number): Promise<void> {
 /** Starts what the configuration leaves to us: PostgreSQL, the sandbox upstream, a secret, a demo catalogue, an administrator. */
 async function openExternals(config: Config): Promise<Externals> {
   return {
-    databaseUrl: config.databaseUrl ?? (await embeddedDatabase(config)),
+    databaseUrl: config.databaseUrl ?? runningDatabase ?? (await embeddedDatabase(config)),
     jwtSecrets: config.jwtSecrets ?? [await readOrCreateSecret(config.dataDir)],
     kinopoisk: await openKinopoisk(config),
     demoCatalogue: await demoCatalogue(config),

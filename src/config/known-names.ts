@@ -22,8 +22,10 @@ export function misspelt(names: string[], known: string[]): string[] {
 
 /** In a family also with words left out. */
 function isNearly(name: string, known: string, isFamily: boolean): boolean {
+  const longer = known.length - name.length
+  if (!isFamily && Math.abs(longer) > near) return false
   const apart = distance(name, known)
-  return apart <= near || (isFamily && apart === known.length - name.length)
+  return apart <= near || (isFamily && apart === longer)
 }
 
 /** How many characters must be taken out of both so that they are the same. */
