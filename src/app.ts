@@ -41,7 +41,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
     // plugins/errors.ts says it, as a problem.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
-    // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
+    // Node rejects a request without Host with an empty body; plugins/errors.ts does with a problem.
     http: { requireHostHeader: false, ...headerLimits, ServerResponse: responseClassWith(config.corsOrigins) },
     frameworkErrors: (error, request, reply) => {
       request.server.exchanges.begin(request, reply)

@@ -12,14 +12,14 @@ import { dataEndpoints, type Endpoint, type Layer } from '../request.ts'
 
 const failuresInARow = 5
 const firstPauseMs = 2_000
-// Upstream's return is seen at the latest then.
+// The longest time until a return of upstream is noticed.
 const maxPauseMs = 25_000
 
 export type CircuitBreakers = ReturnType<typeof createCircuitBreakers>
 
 /**
- * A circuit for each endpoint: after five failures in a row nothing is asked for a while, then one call tries. What
- * upstream refuses in order (401, 402, 429) is no failure here.
+ * A circuit breaker for each endpoint: after five failures in a row no call is sent for a while, then one call probes.
+ * Refusals of upstream in order (401, 402, 429) are no failures here.
  */
 export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen'>) {
   const breakers = Object.fromEntries(dataEndpoints.map((endpoint) => [endpoint, createCircuitBreaker()]))
@@ -30,14 +30,14 @@ export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen
     updateGauge()
   }
 
-  /** Refuses at once while the circuit is open, or while another call tries whether it may be closed. */
+  /** Before the queue: rejects at once while the circuit is open, or while another call probes. */
   const failFast: Layer = (fetch) => async (request, context) => {
     const { state, pauseLeftMs } = of(request.endpoint)
     if (state() === 'half-open' || pauseLeftMs() > 0) throw circuitOpen(pauseLeftMs())
     return fetch(request, context)
   }
 
-  /** Next to the call itself: the circuit would take a refusal in between for an answer of upstream's. */
+  /** Next to the call itself: the breaker would take a refusal in between for a response of upstream's. */
   const execute: Layer = (fetch) =>
     failFast((request, context) => of(request.endpoint).policy.execute(() => fetch(request, context)))
   return {

@@ -6,7 +6,7 @@ import type { favourites, wishlist } from '../../db/schema/lists.ts'
 /** One user list: `table` says which. */
 export function createListRepository(db: Db, table: typeof favourites | typeof wishlist) {
   return {
-    /** False when it was there already: of many at once exactly one is told true. */
+    /** False when it was there already: of concurrent calls exactly one gets true. */
     async add(userId: number, filmId: number): Promise<boolean> {
       const added = await db
         .insert(table)

@@ -21,8 +21,8 @@ const maxRowBytes = 128 * 1024
 const chunkBytes = 64 * 1024
 
 /**
- * Reads CSV: UTF-8 with or without BOM, LF or CRLF, the delimiter that the first line has most of (a spreadsheet in some
- * countries writes semicolons). Empty rows count, but are not told.
+ * Reads CSV: UTF-8 with or without BOM, LF or CRLF, the delimiter that the first line has most of (a spreadsheet in
+ * some countries writes semicolons). Empty rows count, but are not returned.
  * @throws {AppError} unsupported_media_type, invalid_input, payload_too_large above 20,000 rows
  */
 export async function readTable(bytes: Buffer): Promise<Table> {
@@ -59,7 +59,7 @@ async function feed(parser: ReturnType<typeof parse>, text: Buffer): Promise<voi
   parser.on('error', reject).on('end', resolve).resume()
   for (let at = 0; at < text.length && !parser.destroyed; at += chunkBytes) {
     parser.write(text.subarray(at, at + chunkBytes))
-    // A large file must not keep the other requests waiting.
+    // A large file must not block other requests.
     await Promise.race([setImmediate(), promise])
   }
   if (!parser.destroyed) parser.end()
@@ -104,7 +104,7 @@ export function writeTable(columns: readonly string[]) {
   return stringify({ header: true, columns: [...columns], record_delimiter: '\r\n', quoted_match: /[\r\n]/ })
 }
 
-/** Text that a spreadsheet would run as a formula, or that looks as if it had gone through here, gets an apostrophe. */
+/** Text that a spreadsheet would run as a formula, or that looks escaped already, gets an apostrophe. */
 export function neutralise(text: string): string {
   return /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text
 }
