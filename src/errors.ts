@@ -61,7 +61,7 @@ interface ErrorExtras {
   cause?: unknown
 }
 
-/** An error that a client is told about. `detail` says what to change; it must hold no secret and no driver text. */
+/** An error that a client sees. `detail` says what to change; it must hold no secret and no driver text. */
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly statusCode: number

@@ -4,7 +4,7 @@ import { readEnvironment } from './config/config.ts'
 import { isSentryDsn } from './config/readers.ts'
 import { driverError, isQueryError } from './db/errors.ts'
 
-// Loaded by `node --import` before all else, as Sentry asks. Without SENTRY_DSN the SDK is not even loaded.
+// Loaded by `node --import` before all else, as Sentry requires. Without SENTRY_DSN the SDK is not even loaded.
 const dsn = sentryDsn()
 const sentry = isSentryDsn(dsn) ? await import('@sentry/node') : undefined
 sentry?.init({

@@ -1,9 +1,9 @@
 import { AppError } from './errors.ts'
 
 interface SemaphoreOptions {
-  /** What is let in, for the error: "imports". */
+  /** What is limited, for the error: "imports". */
   name: string
-  /** How many may be inside at once. */
+  /** How many may run at once. */
   max: number
   /** How many may wait, and how long; none by default. */
   maxQueue?: number
@@ -12,7 +12,7 @@ interface SemaphoreOptions {
 
 export type Semaphore = ReturnType<typeof createSemaphore>
 
-/** Lets `max` in at a time, and refuses rather than queue without end. Both calls throw `overloaded` when there is no turn. */
+/** Runs `max` at a time, with a bounded queue. Both calls throw `overloaded` when there is no slot in time. */
 export function createSemaphore({ name, max, maxQueue = 0, maxWaitMs = 0 }: SemaphoreOptions) {
   const queue: (() => void)[] = []
   let active = 0
@@ -31,7 +31,7 @@ export function createSemaphore({ name, max, maxQueue = 0, maxWaitMs = 0 }: Sema
     })
   }
 
-  /** Resolves with how to leave, good for one call; further calls do nothing. */
+  /** Resolves with the release function; only its first call counts. */
   async function acquire(): Promise<() => void> {
     if (active < max) active++
     else if (queue.length >= maxQueue || !(await enqueue())) {
@@ -41,7 +41,7 @@ export function createSemaphore({ name, max, maxQueue = 0, maxWaitMs = 0 }: Sema
     return () => {
       if (released) return
       released = true
-      // Handed over, so that nobody comes in between.
+      // Handed over directly, so that no later caller overtakes.
       const next = queue.shift()
       if (next) next()
       else active--

@@ -88,8 +88,8 @@ async function start(): Promise<void> {
 const cutAfterMs = 7_500
 
 /**
- * Turns /readyz red, goes on serving until proxies will have noticed, and then answers what is under way. Fastify closes
- * idle connections only once, but one that was just answered is kept alive too.
+ * Turns /readyz red, goes on serving until proxies will have noticed, and then finishes requests under way. Fastify
+ * closes idle connections only once, but a connection after its last response stays alive too.
  */
 async function drain(app: FastifyInstance, delayMs: number): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), cutAfterMs)
@@ -177,7 +177,7 @@ const listenAdvice: Record<string, string> = {
   EAI_AGAIN: 'no such host is found now, set HOST to an address of this machine',
 }
 
-/** What the operator can act on; the stack only for what nobody foresaw. */
+/** What the operator can act on; the stack only for unexpected errors. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   const { code, message } = isQueryError(error) ? withoutValues(error) : (error as NodeJS.ErrnoException)

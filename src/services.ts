@@ -82,7 +82,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.database.db).count,
     isReady: () => isMigrated(app.database),
-    /** What is to be done now and then. */
+    /** Cleanups, run every hour. */
     housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.cleanup, ...directors.housekeeping },
     prepare: () => prepare(app, externals, accounts.services.auth),
   }

@@ -1,42 +1,42 @@
 import { LRUCache } from 'lru-cache'
 import type { Change, ChangeFeed, Topic } from './change-feed.ts'
 
-/** What was read of one kind, by key. Right as of a second ago at most; a write in this process shows as soon as it is answered. */
+/** The entries of one kind, by key. At most a second out of date; a write in this process shows in its own response. */
 export interface CacheRegion<K extends string | number, V> {
-  /** What is known, at once. */
+  /** The cached value, without waiting. */
   get(key: K): V | undefined
-  /** The same, or what `read` finds: equal keys at one time are read once. What is undefined is not kept. */
+  /** The same, or what `load` returns: concurrent calls with one key are one load. Undefined is not cached. */
   find(key: K, load: () => Promise<V | undefined>): Promise<V | undefined>
-  /** The same of many, in their order; `read` is asked once, for those that are not known. */
+  /** The same for many, in their order; `load` is called once, with the missing keys. */
   findMany(keys: K[], load: (missing: K[]) => Promise<Map<K, V>>): Promise<(V | undefined)[]>
-  /** For what this process has changed, and reads again before it answers. */
+  /** Drops the entry: for what this process has changed, and reads again before it responds. */
   invalidate(key: K): void
 }
 
 interface RegionOptions<V> {
   /** In the metrics. */
   name: string
-  /** What it takes in memory, in bytes. */
+  /** The value's size in memory, in bytes. */
   sizeOf(value: V): number
-  /** What a change of a topic drops: what is kept under its key, or all. */
+  /** What a change of a topic invalidates: the entry under its key, or all. */
   invalidatedBy: Partial<Record<Topic, 'one' | 'all'>>
-  /** Kept no longer than this, and apart: it must not push out what is kept for longer. */
+  /** Cached no longer than this, and in a part of its own: it must not evict entries that live longer. */
   ttlMs?: number
-  /** Whether there are so many that some who walk through all of them could push out what others ask for. */
+  /** Whether there are so many keys that a full scan could evict popular entries. */
   scanResistant?: boolean
 }
 
-/** What an entry takes beside its key and value; an estimate. */
+/** The overhead of an entry beside its key and value; an estimate. */
 const overheadBytes = 200
-/** What of the memory is for what is kept for a moment only. */
+/** The part of the memory for short-lived entries. */
 const shortLivedShare = 1 / 16
-/** How many keys are remembered of what was asked for once. */
+/** The number of keys that were requested once and are remembered. */
 const maxDoorkeeperKeys = 50_000
 
 /**
- * What was read of the database, up to `maxBytes`, what was longest unused going first. When it is full, of what is walkable
- * only that gets in which is asked for again. Only served while all changes are followed: otherwise everything is read anew, by
- * everybody.
+ * What was read of the database, up to `maxBytes`, evicted by least recent use. In a full cache an entry of a
+ * scan-resistant region is admitted on its second request, so a full scan cannot evict popular entries. Entries are
+ * served only while the change feed is current: otherwise every read goes to the database.
  */
 export function createCache(feed: ChangeFeed, maxBytes: number) {
   const open = (share: number) =>
@@ -56,7 +56,7 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
     },
   })
 
-  /** While there is room, and then for the second time. */
+  /** While there is room, and then on the second request. */
   function admits(name: string, size: number): boolean {
     if (!main || main.calculatedSize + size <= main.maxSize || doorkeeper.delete(name)) return true
     doorkeeper.set(name, true)
@@ -68,7 +68,7 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
   ): CacheRegion<K, V> {
     const { name, sizeOf, invalidatedBy, ttlMs: ttl = 0, scanResistant = false } = options
     const entries = ttl > 0 ? shortLived : main
-    // Another one each time the shelf is emptied: nothing is found under the old one any more.
+    // Changes when the region is cleared: entries under the old prefix are never found again.
     let generation = 0
     let prefix = `${name} 0 `
     const pending = new Map<K, Promise<V | undefined>>()
@@ -83,7 +83,8 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
         else invalidateKey(key)
       },
       clear() {
-        // What nobody can find any more would leave no room for what is walkable. The others are pushed out by whatever comes.
+        // Dead entries would leave no room for a scan-resistant region. Those of other regions are evicted by whatever
+        // comes.
         if (scanResistant)
           for (const name of [...(entries?.keys() ?? [])]) if (name.startsWith(prefix)) entries?.delete(name)
         generation++
@@ -112,7 +113,7 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
       pending.set(key, value)
       try {
         const found = await value
-        // It may have changed behind the look, and then nobody knows which one this is.
+        // It may have changed after the read began, and then this may be the old value.
         if (found !== undefined && pending.get(key) === value) {
           const name = prefix + key
           // A key may be what a client wrote, with two bytes a character.
@@ -125,7 +126,7 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
       }
     }
 
-    /** Who joins one that is being read must not get what was there before a write of its own. */
+    /** A caller that joins a running load must not get what was there before a write of its own. */
     const pendingLoad = (key: K) => (feed.isCurrent() ? pending.get(key) : undefined)
 
     return {

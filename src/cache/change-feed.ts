@@ -9,13 +9,16 @@ export interface Change {
   key: string | null
 }
 
-/** What of the database has changed lately, whoever changed it. */
+/** The latest changes of the database, by any process. */
 export interface ChangeFeed {
-  /** True while all that was committed more than a second ago has been told of. */
+  /** True while all changes committed more than a second ago have been delivered. */
   isCurrent(): boolean
-  /** `changed` is told of every change; `lost` when some may have been missed. */
+  /** `changed` gets every change; `reset` is called when some may have been missed. */
   listen(listener: Listener): void
-  /** Resolves when all that was committed before the call has been told of, or nothing is current any more. Never rejects. */
+  /**
+   * Resolves when all changes committed before the call have been delivered, or the feed is not current any more. Never
+   * rejects.
+   */
   waitUntilCaughtUp(): Promise<void>
   close(): void
 }
@@ -23,7 +26,7 @@ export interface ChangeFeed {
 const pollMs = 250
 const currentMs = 1_000
 
-// Only what the last look could not see: a transaction that began before it may have been committed since.
+// Only what the last poll could not see: a transaction that began before it may have been committed since.
 const pollQuery = `
   select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time()::text as server, changes.topic, changes.key
   from (select) as one left join changes
@@ -33,16 +36,16 @@ const pruneQuery = 'delete from changes where xid < pg_snapshot_xmin($1::pg_snap
 
 interface Row {
   snapshot: string
-  /** When the server was started: by it another one behind the same proxy is told. */
+  /** When the server was started: this reveals another one behind the same proxy. */
   server: string
   topic: Topic | null
   key: string | null
 }
 
 interface Options {
-  /** Told of the first of several failures. */
+  /** Called for the first of several failures. */
   warn?: (error: unknown, message: string) => void
-  /** How long a change is there to be read; who looks less often begins anew. The same for all replicas. */
+  /** How long a change stays readable; after a longer pause the feed starts again. The same for all replicas. */
   pruneMs?: number
 }
 
@@ -52,15 +55,15 @@ interface Listener {
 }
 
 /**
- * Looks at the table of changes four times a second, over a connection of its own: behind one that breaks there may be
- * another server, or one that crashed, so all is lost then. NOTIFY would tell sooner, but makes all commits of a database
- * take turns.
+ * Polls the table of changes four times a second, over a connection of its own: behind one that breaks there may be
+ * another server, or one that crashed, so everything is reset then. LISTEN/NOTIFY would be faster, but takes a lock
+ * that serialises commits.
  */
 export function openChangeFeed(url: string, { warn = () => {}, pruneMs = 60_000 }: Options = {}): ChangeFeed {
   const listeners: Listener[] = []
   let connection: DedicatedConnection | undefined
   let position: Pick<Row, 'snapshot' | 'server'> | undefined
-  /** When the last look began that was answered, in ms of performance.now(). */
+  /** When the last successful poll began, in ms of performance.now(). */
   let currentSince = Number.NEGATIVE_INFINITY
   let pruned: { at: number; snapshot: string } | undefined
   let closed = false
@@ -103,7 +106,7 @@ export function openChangeFeed(url: string, { warn = () => {}, pruneMs = 60_000 
   }
 
   async function pollOnce(): Promise<void> {
-    // Who was held up for so long can't tell what has been pruned meanwhile.
+    // After so long a pause, changes may have been pruned unread.
     if (performance.now() - currentSince > pruneMs / 2) disconnect()
     try {
       await (connection && position ? poll(connection, position) : start())
@@ -118,7 +121,7 @@ export function openChangeFeed(url: string, { warn = () => {}, pruneMs = 60_000 
   let polling: Promise<void> | undefined
   let next: Promise<void> | undefined
 
-  /** A look that begins after the call; many callers share one. */
+  /** A poll that begins after the call; concurrent callers share one. */
   function pollAfterThis(): Promise<void> {
     if (!polling) {
       polling = pollOnce().finally(() => {
@@ -146,7 +149,7 @@ export function openChangeFeed(url: string, { warn = () => {}, pruneMs = 60_000 
   return {
     isCurrent: () => performance.now() - currentSince < currentMs,
     listen: (listener) => void listeners.push(listener),
-    // Where nothing has been seen there is nothing to be behind: what is read from now on is told of from the start.
+    // Before the start there is nothing to wait for: everything that is read later is followed from the start.
     waitUntilCaughtUp: () => (position && !closed ? pollAfterThis() : Promise.resolve()),
     close() {
       closed = true

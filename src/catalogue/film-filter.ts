@@ -1,6 +1,6 @@
 import { type Placeholder, type SQL, sql } from 'drizzle-orm'
 
-/** What narrows a listing; genres by id. In a statement that is to be prepared some are left open. */
+/** The filter of a listing; genres by id. In a statement that is to be prepared some values are placeholders. */
 export interface Filter<Value = number> {
   genreIds?: Value[]
   minRate?: Value
@@ -52,7 +52,8 @@ export function where(filter: Filter<number | Placeholder>, sort: Sort = 'id', p
   const conditions = [sql`films.listed`]
   const { genreIds, minRate, directorId, yearFrom, yearTo, match } = filter
   if (genreIds) {
-    // Told twice where the sort is by id: these ids too may be read in their order, and then not from the first on.
+    // The same bound twice where the sort is by id: these ids too may be read in their order, and then not from the
+    // first on.
     const rest = position && sort === 'id' ? sql` and fg.film_id > ${position.id}` : sql``
     conditions.push(sql`films.id in (select fg.film_id from film_genres fg where fg.genre_id in ${genreIds}${rest})`)
   }
@@ -108,7 +109,7 @@ function matches(match: Match): SQL {
   if ('ids' in match) return sql`films.id = any(${sql.param(match.ids)}::int[])`
   const signs = [...match.signs.replace(/\s/g, '')]
   const literal = `%${match.signs.replace(/[\\%_]/g, '\\$&')}%`
-  // Found first, as the planner can't tell how rare a sign is.
+  // Found first, as the planner does not know how rare a sign is.
   return sql`films.id = any(array(
     select films.id from films where film_signs(films.name, films.original_name) @> ${sql.param(signs)}::text[]
     and films.name || ' ' || coalesce(films.original_name, '') like ${literal}))`

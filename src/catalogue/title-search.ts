@@ -3,7 +3,7 @@ import type { Db } from '../db/connect.ts'
 import { films } from '../db/schema/films.ts'
 import { pattern } from './film-filter.ts'
 
-/** Looking for films by their names, by the trigrams of films.words. */
+/** Search of films by title, with the trigrams of films.words. */
 export function filmNames(db: Db) {
   return {
     /** The words of a query in the form of films.words; empty when it has no letter and no digit. */

@@ -22,24 +22,27 @@ export interface Database {
 
 interface Options {
   max?: number
-  /** Told how long each statement took, the wait for a connection included. */
+  /** Called with the duration of each statement, the wait for a connection included. */
   onQuery?: (seconds: number) => void
-  /** When a query without an answer is given up, though others are answered: its connection must be dead. 20 s, above statement_timeout. */
+  /**
+   * When a query without a reply is abandoned, though others get theirs: its connection must be dead. 20 s, above
+   * statement_timeout.
+   */
   deadlineMs?: number
-  /** Told when the database is found not to answer, and when it answers again. */
+  /** Called when the database stops responding, and when it responds again. */
   onOutage?: (down: boolean) => void
 }
 
 const maxWaiting = 1_000
 const checkMs = 250
-/** From when on a query without an answer is a reason to ask whether the database answers at all. */
+/** After this time a query without a reply is a reason to check whether the database responds at all. */
 const suspectAfterMs = 750
 const probeMs = 1_250
 
 /**
  * A pool on `url` (postgres://…; several hosts: the primary is found; `?host=/dir` is a Unix socket, as in libpq).
- * Connections are made when first needed. When the database stops answering, what is under way fails within some 2 s and
- * what comes fails at once, until it answers again: by itself the driver would wait for a frozen server for ever.
+ * Connections are made when first needed. When the database stops responding, running queries fail within some 2 s and
+ * new ones at once, until it responds again: by itself the driver would wait for a frozen server for ever.
  */
 export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs = 20_000 }: Options = {}): Database {
   requireRepair()
@@ -54,7 +57,7 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   })
   const probe = createProbe(url)
 
-  /** The pool is replaced, as the driver can't be told to drop one connection. */
+  /** The pool is replaced, as the driver cannot drop one connection. */
   function replacePool(seconds: number): void {
     const old = pool
     pool = openPool(url, max)
@@ -69,7 +72,7 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   async function check(): Promise<void> {
     if (!isDown && queries.oldestMs() < suspectAfterMs) return
     const before = queries.answered()
-    // One that answers others is only slow: it must not lose on top of it what is under way.
+    // A database that finishes other queries is only slow: the running ones must not be lost.
     const isAlive = (await probe.isAlive()) || queries.answered() > before
     if (closed) return
     if (!isAlive) {
@@ -123,7 +126,7 @@ function openPool(url: string, max: number) {
     backoff: () => 0.2,
     onnotice: () => {},
     fetch_types: false,
-    // Else the type of all that is built over it would name them.
+    // Without the cast the type of everything built over it would name them.
     ...({ types: arrayTypes } as object),
     // In the driver's types there is one host, also for `socket`.
     ...({ host: servers.map(({ host }) => host), port: servers.map(({ port }) => port) } as object),
@@ -148,7 +151,7 @@ function openPool(url: string, max: number) {
   }
 }
 
-/** Asks the database over a connection of its own, which is kept for as long as it answers. */
+/** Probes the database over a connection of its own, which stays open while it responds. */
 function createProbe(url: string) {
   let pool: ReturnType<typeof openPool> | undefined
   const close = async () => {
@@ -162,10 +165,10 @@ function createProbe(url: string) {
       pool ??= openPool(url, 1)
       const reply = pool.sql`select 1`.then(
         () => true,
-        // It may be full, or not let us in, but it speaks; unless it starts or stops.
+        // It may be full, or refuse us, but it responds; unless it starts or stops.
         ({ name, code = '' }: Error & { code?: string }) => name === 'PostgresError' && !code.startsWith('57P'),
       )
-      // The second wait lets in an answer that came while our own event loop was held up.
+      // The second wait lets in a reply that came while our own event loop was blocked.
       const late = sleep(probeMs).then(() => sleep(20, false))
       const alive = await Promise.race([reply, late])
       if (!alive) await close()

@@ -21,7 +21,10 @@ export function isQueryError(error: unknown): boolean {
   return false
 }
 
-/** What may be printed of an error of a query: Drizzle's message, and PostgreSQL's detail and class 22 messages hold values. */
+/**
+ * The printable part of a query's error: Drizzle's message, and PostgreSQL's detail and class 22 messages contain
+ * values.
+ */
 export function withoutValues(error: unknown) {
   const { name: type, message, code, constraint_name: constraint } = driverError(error)
   const frames = framesOf(error)
@@ -29,7 +32,7 @@ export function withoutValues(error: unknown) {
   return { type, message, code, constraint, stack: `${type}: ${message}\n${frames}` }
 }
 
-/** Where our code asked, which the outermost error knows; the driver's own frames are of the socket. */
+/** Where our code ran the query, which the outermost error knows; the driver's own frames are of the socket. */
 function framesOf(error: unknown): string {
   return ((error as Error).stack ?? '').match(/^ {4}at .*$/gm)?.join('\n') ?? ''
 }
@@ -46,7 +49,7 @@ export function violated(error: unknown): string | undefined {
 const unavailable =
   /^(08...|53...|57P0.|57014|55000|3D000|55P03|25006|40001|40P01|CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)$/
 
-/** True when the database could not do it now, though it may later: answered with 503. */
+/** True when the database is unavailable for now: 503. */
 export function isUnavailable(error: unknown): boolean {
   return isQueryError(error) && unavailable.test(driverError(error).code ?? '')
 }
@@ -62,7 +65,7 @@ const meanings = {
   genres_name_key: { code: 'genre_taken', detail: 'There is a genre of this name already' },
   film_genres_genre_id_genres_id_fk: { code: 'genre_in_use', detail: 'Films have this genre: change them first' },
   films_director_id_directors_id_fk: { code: 'director_in_use', detail: 'Films have this director: change them first' },
-  // A film can go for good just when somebody keeps it.
+  // A film can be deleted just when a user adds it to a list.
   favourites_film_id_films_id_fk: { code: 'movie_not_found', detail: 'The movie has just been removed' },
   wishlist_film_id_films_id_fk: { code: 'movie_not_found', detail: 'The movie has just been removed' },
 } as const satisfies Record<string, { code: string; detail: string }>

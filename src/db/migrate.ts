@@ -4,7 +4,7 @@ import { migrate as run } from 'drizzle-orm/postgres-js/migrator'
 import { connect, type Database } from './connect.ts'
 
 const migrationsFolder = join(import.meta.dirname, '../../drizzle')
-// Any constant will do, as long as nobody else locks it: replicas that start together take turns.
+// Any constant that no other lock uses: replicas that start together take turns.
 const lockKey = 7_300_157
 const newest = Math.max(...readMigrationFiles({ migrationsFolder }).map((file) => file.folderMillis))
 

@@ -10,7 +10,7 @@ const run = promisify(execFile)
 export interface Cluster {
   path: string
   programs: Programs
-  /** Whom to run as when we are root, whom PostgreSQL refuses. */
+  /** The account to run as when we are root, which PostgreSQL refuses. */
   account: OsUser | undefined
 }
 
@@ -25,7 +25,7 @@ interface Programs {
 }
 
 const major = '18'
-// Where root keeps the cluster when DATA_DIR lies in a folder (/root) that no other account may enter.
+// The cluster's place for root when DATA_DIR lies in a folder (/root) that no other account may enter.
 const standIn = '/var/lib/kinoteka'
 const childEnv = { LC_ALL: 'C', PATH: '/usr/bin:/bin' }
 const isRoot = process.getuid?.() === 0
@@ -81,7 +81,10 @@ async function createCluster(
   await rm(aside)
 }
 
-/** The collation is PostgreSQL's own, but pg_trgm asks the C library what a letter is: in its locale C, Cyrillic has none. */
+/**
+ * The collation is PostgreSQL's own, but pg_trgm uses the C library to decide what a letter is: in its locale C,
+ * Cyrillic has none.
+ */
 async function initialise(
   path: string,
   programs: Programs,

@@ -23,8 +23,8 @@ export async function findServer(path: string): Promise<RunningServer | undefine
 }
 
 /**
- * Ends the server that a killed service left behind, and removes what it would stumble over after a crash.
- * The caller must have locked DATA_DIR: a server of a live service is not told apart here.
+ * Ends the server that a killed service left behind, and removes what it would stumble over after a crash. The caller
+ * must have locked DATA_DIR: the server of a live service looks the same here.
  */
 export async function clearLeftovers(path: string): Promise<void> {
   const noted = await readPidFile(path)

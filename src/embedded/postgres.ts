@@ -132,7 +132,7 @@ async function ready(server: ChildProcess, socketDir: string, dataDir: string): 
   const sql = postgres({
     ...{ host: socketDir, user, database: 'postgres', max: 1 },
     ...{ connect_timeout: 2, backoff: () => 0 },
-    // postgres.js asks for them behind its caller's back, and nobody catches it where the connection breaks meanwhile.
+    // postgres.js queries them by itself, and does not catch the error where the connection breaks meanwhile.
     fetch_types: false,
   })
   const answers = () =>

@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** The JWT secret of an embedded service: made on the first start, kept in `dataDir`, so that sessions outlive restarts. */
+/**
+ * The JWT secret of an embedded service: created on the first start, stored in `dataDir`, so that sessions outlive
+ * restarts.
+ */
 export async function readOrCreateSecret(dataDir: string): Promise<string> {
   const path = join(dataDir, 'jwt-secret')
   return read(path).catch(async () => {

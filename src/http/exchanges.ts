@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** Where requests go: always the same object for the same address, so that what is known of it can be kept by it. */
+/** The endpoint of a request: always the same object for the same address, so that results can be memoized by it. */
 export interface Endpoint {
   /** `OTHER` beyond the usual seven. */
   method: string
@@ -9,7 +9,7 @@ export interface Endpoint {
   operation: string | undefined
 }
 
-/** What is worked out for a key, such as an endpoint, once. There must be few. */
+/** Memoizes by key; unbounded, so only for small key sets. */
 export function memoize<K, T>(make: (key: K) => T): (key: K) => T {
   const known = new Map<K, T>()
   return (key) => {
@@ -21,15 +21,15 @@ export function memoize<K, T>(make: (key: K) => T): (key: K) => T {
   }
 }
 
-/** One request with its answer, told of once, when it has ended. */
+/** One request with its response, passed to listeners once, when it has ended. */
 export interface Exchange {
   request: FastifyRequest
   reply: FastifyReply
   endpoint: Endpoint
-  /** 499 when the client went away before an answer began. */
+  /** 499 when the client went away before the response began. */
   status: number
   seconds: number
-  /** The connection was cut before the answer was complete. */
+  /** The connection was cut before the response was complete. */
   aborted: boolean
 }
 
@@ -77,7 +77,7 @@ export function outcomeOf(status: number, aborted: boolean): Outcome {
   return status >= 400 ? 'refused' : 'ok'
 }
 
-/** The operation without the mark of its second address. */
+/** The operation without the suffix of its second address. */
 export function operationName(operationId: string): string {
   return operationId.replace(/Alias$/, '')
 }

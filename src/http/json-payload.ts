@@ -42,7 +42,7 @@ export function etagOf(bytes: string | Buffer): string {
   return `"${hash('sha1', bytes, 'base64url')}"`
 }
 
-/** Sends it by the route's declared status; plugins/etag.ts answers 304 to whom has it. */
+/** Sends it by the route's declared status. The ETag plugin answers 304 if the client has this version. */
 export function sendJson(reply: Reply, { bytes, etag }: JsonPayload): never {
   reply.header('content-type', 'application/json; charset=utf-8').header('etag', etag)
   // The route's types know its schema, not that what has been stringified already is passed on as it is.
@@ -54,8 +54,8 @@ const maxIdle = 64
 const idle: Buffer[] = []
 
 /**
- * In a block that serves again when the answer has been handed to the system. A new one each time would be garbage outside of
- * the heap, and for every 20 MB of that V8 marks all of the heap; a string would be encoded once more.
+ * In a block that is reused when the response has been handed to the system. A new one each time would be garbage
+ * outside of the heap, and for every 20 MB of that V8 marks all of the heap; a string would be encoded once more.
  */
 function toBuffer(bytes: string, response: EventEmitter): Buffer {
   if (bytes.length > blockBytes) return Buffer.from(bytes, 'latin1')

@@ -77,7 +77,7 @@ export const Problem = Type.Object(
   },
 )
 
-/** Response entries of a route for the errors named by code. What every route can answer is added by plugins/openapi.ts. */
+/** Response entries of a route for the errors named by code. plugins/openapi.ts adds those of every route. */
 export function problems(...codes: ErrorCode[]): Record<number, TSchema> {
   const byStatus = Map.groupBy(codes, (code) => errorCodes[code][0])
   return Object.fromEntries([...byStatus].map(([status, group]) => [status, problemResponse(group)]))
@@ -88,7 +88,7 @@ function problemResponse(codes: ErrorCode[]): TSchema {
   return { description, content: { 'application/problem+json': { schema: Type.Ref('Problem') } } } as unknown as TSchema
 }
 
-/** Whatever upstream can do to a route that may ask it. */
+/** The problems of a route that may call upstream. */
 export const upstreamProblems = [
   'upstream_bad_response',
   'upstream_rejected_key',

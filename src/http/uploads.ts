@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import fp from 'fastify-plugin'
 import { AppError, inputFault } from '../errors.ts'
 
-/** A request, as far as it is read here: what @fastify/multipart makes of one. */
+/** The part of a request that is used here, as @fastify/multipart makes it. */
 interface FormRequest {
   raw: Readable
   headers: { 'content-length'?: string | undefined }
@@ -27,10 +27,10 @@ type Part =
 
 const maxInMemory = 5 * 1024 * 1024
 const limits = { files: 2, fields: 1, parts: 2 }
-// A client that sends nothing for so long, or isn't done after so long, is cut off.
+// A client that sends nothing for this time, or is not done after that time, is cut off.
 const stallMs = 30_000
 const maxMs = 3_600_000
-// The rest of a refused body is read and dropped, so that the client can read the answer; a longer one is cut off.
+// The rest of a rejected body is read and dropped, so that the client can read the response; a longer one is cut off.
 const maxDropped = 64 * 1024 * 1024
 
 /**
@@ -68,8 +68,8 @@ export async function readUpload(request: FormRequest, field: string): Promise<{
 }
 
 /**
- * The one file of a multipart form, whole, on disk, where it has no name: it is gone with the handle, or with the process.
- * That it has come whole before it is used keeps a slow or lost client away from the database. The caller closes it.
+ * The one file of a multipart form, whole, on disk, without a name: it is gone with the handle, or with the process. It
+ * is complete before it is used, so a slow or lost client never holds the database. The caller closes it.
  * @throws {AppError} invalid_input unless the form is one file named `field`; payload_too_large above `limit` bytes
  */
 export async function saveUpload(request: FormRequest, field: string, limit: number): Promise<FileHandle> {
@@ -99,7 +99,7 @@ export async function saveUpload(request: FormRequest, field: string, limit: num
   }
 }
 
-/** For when the answer is decided: what still comes of the body is read and dropped. */
+/** For when the response is decided: the rest of the body is read and dropped. */
 export function dropRest({ raw }: Pick<FormRequest, 'raw'>): void {
   if (raw.readableEnded || raw.destroyed) return
   raw.unpipe()

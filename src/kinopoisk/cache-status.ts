@@ -1,7 +1,7 @@
 import type { Clock } from './layers/cache.ts'
 import type { UpstreamResponse } from './request.ts'
 
-/** A value with how it came: `source` for the body, the other two for the Age and Cache-Status (RFC 9211) headers. */
+/** A value and how it came: `source` for the body, the other two for the Age and Cache-Status (RFC 9211) headers. */
 export interface CachedResult<T> {
   value: T
   source: 'kinopoisk' | 'cache' | 'local'
@@ -9,7 +9,7 @@ export interface CachedResult<T> {
   cacheStatus: string
 }
 
-/** Puts with a value how the answer came that it was taken from. */
+/** Adds to a value how its response came. */
 export function createCacheStatus(clock: Pick<Clock, 'now'>, sandbox: boolean) {
   return <V>(response: UpstreamResponse<unknown>, value: V): CachedResult<V> => ({
     value,

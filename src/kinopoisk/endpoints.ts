@@ -10,7 +10,7 @@ const staffCheck = TypeCompiler.Compile(StaffResponse)
 const votesCheck = TypeCompiler.Compile(VotesResponse)
 const accountCheck = TypeCompiler.Compile(AccountResponse)
 
-/** Upstream's own ids; others can't be asked for. */
+/** Upstream's own ids; there is no request for others. */
 export const isFilmId = (id: number) => id >= 1 && id <= 10_000_000
 
 const hour = 3600
@@ -90,7 +90,7 @@ export function staffRequest(filmId: number): UpstreamRequest<StaffResponse> {
   }
 }
 
-/** GET /api/v1/api_keys/{key}. The key stands in the path, which must neither be logged nor kept. */
+/** GET /api/v1/api_keys/{key}. The key is in the path, which must neither be logged nor stored. */
 export function accountRequest(apiKey: string): UpstreamRequest<AccountResponse> {
   return {
     endpoint: 'account',

@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from '../errors.ts'
 
-/** How a call that reached out to upstream ended. */
+/** How a call that was sent to upstream ended. */
 export const outcomes = [
   'ok',
   'not_found',
@@ -31,10 +31,10 @@ const unsentCodes = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
-/** A call that upstream was really asked and that brought no answer. What we refuse to ask is a plain AppError. */
+/** A call that was sent to upstream and brought no response. Our own refusals are plain AppErrors. */
 export class UpstreamFailure extends AppError {
   readonly outcome: Failed
-  /** What upstream asked us to wait. */
+  /** Upstream's Retry-After. */
   readonly retryAfterSeconds: number | undefined
   /** No connection was made, so upstream can't have counted it. */
   readonly unsent: boolean
@@ -51,7 +51,7 @@ export class UpstreamFailure extends AppError {
   }
 }
 
-/** Why we don't ask: the code, and after how many seconds it is worth coming again. */
+/** A refusal of our own: the code, and after how many seconds a retry is useful. */
 export function refusal(code: ErrorCode, retryAfterSeconds: number, cause?: string): AppError {
   const seconds = Math.max(1, Math.ceil(retryAfterSeconds))
   return new AppError(code, {
@@ -62,7 +62,7 @@ export function refusal(code: ErrorCode, retryAfterSeconds: number, cause?: stri
 
 const statuses: Record<number, Failed> = { 401: 'rejected_key', 402: 'quota', 429: 'rate_limited' }
 
-/** The failure that an HTTP status other than 200 and 404 is; `retryAfter` is the header as it came. */
+/** The failure of an HTTP status other than 200 and 404; `retryAfter` is the header as it came. */
 export function failureOf(status: number, retryAfter: unknown): UpstreamFailure {
   const outcome = statuses[status] ?? (status >= 500 ? 'server_error' : 'bad_response')
   const seconds = typeof retryAfter === 'string' && /^\d{1,5}$/.test(retryAfter) ? Number(retryAfter) : undefined

@@ -32,34 +32,34 @@ export interface VotesPage {
   items: KinopoiskVote[]
 }
 
-/** Every call throws upstream_* when upstream can't be asked and nothing is kept. */
+/** Every call throws upstream_* when upstream is not available and nothing is stored. */
 export interface Gateway {
   /** Null: Kinopoisk knows no such film. */
   film(id: number, purpose?: Purpose): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
-  /** What `use` makes of the same, if an answer that is fresh and tells of a film is in memory; it may leave it aside. */
+  /** The value of `use` for the same, if a fresh response with a film is in memory; `use` may decline it. */
   cachedFilm<U>(id: number, use: UseCached<KinopoiskFilm | null, U>): U | undefined
-  /** The same, asked anew whatever is kept. */
+  /** The same, fetched whatever is stored. */
   refreshFilm(id: number, purpose?: Purpose): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** `page` 1…20, 20 films each. */
   search(keyword: string, page: number): Promise<CachedResult<LazyResult<SearchResult>>>
-  /** What `use` makes of the same, if a fresh answer is in memory. */
+  /** The value of `use` for the same, if a fresh response is in memory. */
   cachedSearch<U>(keyword: string, page: number, use: UseCached<SearchResult, U>): U | undefined
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
   votes(userId: number, page: number): Promise<CachedResult<VotesPage | null>>
-  /** Who made a film, directors first; nobody when Kinopoisk doesn't know. */
+  /** The staff of a film, directors first; empty when Kinopoisk does not know. */
   staff(filmId: number): Promise<CachedResult<KinopoiskPerson[]>>
   /**
-   * How to tell of what is served from our own films instead, because of `reason`: a film as it was stored at
-   * `syncedAt`, whole or in part, or films found by our own search (`local`).
+   * Source and cache status of what our own films serve instead, because of `reason`: a film as it was stored at
+   * `syncedAt`, whole or in part, or the results of a local search (`local`).
    */
   fallback(result: 'stale' | 'partial' | 'local', syncedAt: Date | undefined, reason: ErrorCode): CachedResult<null>
-  /** `listener` is awaited with all that upstream tells, once for all replicas, before anybody is answered. */
+  /** `listener` is awaited with the films of every new response, once for all replicas, before any caller gets it. */
   onDiscovered(listener: (discovery: Discovery) => Promise<void>): void
   status(): Promise<GatewayStatus>
   start(): Promise<void>
-  /** Resolves when nothing is asked in the background. */
+  /** Resolves when no call is under way in the background. */
   idle(): Promise<void>
-  /** Removes what is of no use any more; now and then. */
+  /** Removes expired leases; called every hour. */
   cleanup(): Promise<void>
   close(): Promise<void>
 }
@@ -69,9 +69,9 @@ export interface GatewayOptions extends Omit<PipelineOptions, 'clock' | 'metrics
   sandbox: boolean
   clock?: Clock
   registry?: Registry
-  /** How often something may be asked unasked, in ms. */
+  /** Milliseconds between calls of the prefetch. */
   prefetchMs?: number
-  /** Told of what went wrong where nobody waits. */
+  /** Called with errors in the background. */
   warn?: (error: unknown, message: string) => void
 }
 
@@ -151,7 +151,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     onDiscovered: pipeline.discoveries.listen,
     status: createStatus({ sandbox, usage: budget.usage, breakers, responses, metrics, now: clock.now }),
     async start() {
-      // Without it the ends of askings are seen a little later.
+      // Without it the ends of calls are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
       runInBackground(budget.start())
     },

@@ -6,17 +6,17 @@ import { timeLeft, type UpstreamFetch } from './request.ts'
 export interface UpstreamOptions {
   url: string
   apiKey: string
-  /** For a whole asking: what it waits for its turn, connection, headers and body, and one more try. */
+  /** For a whole fetch: the wait for a slot, connection, headers and body, and one retry. */
   timeoutMs: number
 }
 
-/** Asks upstream over HTTP until the caller's deadline: no retry, no redirect followed, at most the question's maxBytes read. */
+/** Calls upstream over HTTP until the caller's deadline: no retry, no redirect, at most the request's maxBytes read. */
 export function createUpstream(
   options: UpstreamOptions,
   clock: Clock,
 ): { fetch: UpstreamFetch; close(): Promise<void> } {
   const base = new URL(options.url)
-  // As many connections as there are calls: none may wait behind its turn under the rates, which bound them.
+  // As many connections as there are calls: behind its slot none may wait, and the rates bound them.
   const pool = new Pool(base.origin, { connect: { timeout: options.timeoutMs } })
   const prefix = base.pathname.replace(/\/$/, '')
   const headers = { 'x-api-key': options.apiKey, accept: 'application/json' }
@@ -33,7 +33,7 @@ export function createUpstream(
         const text = await readText(body, request.maxBytes)
         return { value: read(text, request.accepts), text, fetchedAt: clock.now(), via: 'miss' }
       }
-      // The status tells enough, however the rest comes.
+      // The status is enough, whatever comes of the rest.
       await body.dump({ limit: 16_384, signal }).catch(() => {})
       if (statusCode === 404) return { value: null, text: null, fetchedAt: clock.now(), via: 'miss' }
       throw failureOf(statusCode, responseHeaders['retry-after'])

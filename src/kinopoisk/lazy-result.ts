@@ -4,17 +4,17 @@ import { type Clock, type EntryFreshness, parseStored } from './layers/cache.ts'
 import type { UpstreamRequest, UpstreamResponse } from './request.ts'
 import type { ResponseRepository } from './store/responses.ts'
 
-/** An answer whose value is read where it is needed: who keeps what was made of it does not need it again. */
+/** A response whose value is parsed lazily: callers with a cached rendering never need it. */
 export interface LazyResult<T> {
-  /** Another one for each answer to each question. */
+  /** Unique for each response to each request. */
   key: string
   fetchedAt: Date
   read(): Promise<T>
 }
 
-/** What is made of an answer's value. */
+/** Turns a response's value into a result. */
 export type Transform<T, R> = (value: T | null, fetchedAt: Date) => R
-/** What is made of an answer that is at hand; undefined leaves it aside. */
+/** Uses a cached result; undefined declines it. */
 export type UseCached<R, U> = (result: CachedResult<LazyResult<R>>) => U | undefined
 
 interface Options {
@@ -22,19 +22,19 @@ interface Options {
   freshness: Pick<CacheRegion<string, EntryFreshness>, 'get'>
   clock: Clock
   withCacheStatus: ReturnType<typeof createCacheStatus>
-  /** Asks upstream, whatever is kept. */
+  /** Fetches from upstream, whatever is stored. */
   fetch<T>(request: UpstreamRequest<T>): Promise<UpstreamResponse<T>>
-  /** An answer at hand was made use of. */
+  /** Called when a cached result was used. */
   count(request: UpstreamRequest<unknown>): void
 }
 
 export function createLazyResults({ responses, freshness, clock, withCacheStatus, fetch, count }: Options) {
-  /** What was answered; read again where only its times are in memory. */
+  /** The response's value; read from the database where only its freshness is in memory. */
   async function readValue<T>(request: UpstreamRequest<T>, { value }: UpstreamResponse<T>): Promise<T | null> {
     if (value !== undefined) return value
     const stored = await responses.find(request.path)
     const again = stored && parseStored(request, stored)
-    // Behind our back another version of this service may have kept what this one can't read.
+    // Another version of this service may have stored what this one can't read.
     return again ? again.value : readValue(request, await fetch(request))
   }
 
@@ -56,7 +56,7 @@ export function createLazyResults({ responses, freshness, clock, withCacheStatus
     readValue,
     lazyResult,
 
-    /** What `use` makes of the answer, without waiting: if one that is fresh and no 404 is in memory. */
+    /** The value of `use`, without waiting: if a fresh response other than a 404 is in memory. */
     fromCache<T, R, U>(request: UpstreamRequest<T>, transform: Transform<T, R>, use: UseCached<R, U>): U | undefined {
       const times = freshness.get(request.path)
       if (!times || times.content === 'none' || times.expiresAt <= clock.now()) return undefined

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { outcomes, UpstreamFailure } from './failures.ts'
 import { dataEndpoints, endpoints, type Layer, purposes } from './request.ts'
 
-/** How a caller's question was answered. */
+/** How a caller's request ended. */
 export const results = ['hit', 'stale', 'miss', 'negative', 'local', 'partial', 'error'] as const
 export type Result = (typeof results)[number]
 
@@ -30,7 +30,7 @@ export function createMetrics(registry = new Registry()) {
       buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     }),
-    /** `local` and `partial` are those errors where our own films answered. */
+    /** `local` and `partial` are errors that our own films made up for. */
     results: counter('kinopoisk_cache_results_total', 'Questions to the gateway, by how they were answered', {
       endpoint: dataEndpoints,
       result: results,

@@ -1,19 +1,19 @@
 import type { FilmResponse, SearchItem, StaffMember, Vote } from './schemas.ts'
 
 /**
- * A film as upstream tells it, typed; null where unknown. `synced_at` is when we asked; not `complete` is what a search
- * told.
+ * A film by upstream, typed; null where unknown. `synced_at` is when it was fetched; not `complete` if it comes from a
+ * search.
  */
 export type KinopoiskFilm = ReturnType<typeof normaliseFilm>
 export type KinopoiskItem = ReturnType<typeof normaliseItem>
 export type KinopoiskPerson = ReturnType<typeof normalisePerson>
 export type KinopoiskVote = ReturnType<typeof normaliseVote>
 
-/** What upstream has just told. */
+/** The films in a response of upstream. */
 export interface Discovery {
   /** In full. */
   film?: KinopoiskFilm
-  /** As a search tells of them: in part. */
+  /** In part, as a search has them. */
   items?: KinopoiskFilm[]
 }
 
@@ -70,7 +70,7 @@ export function normaliseFilm(film: FilmResponse, syncedAt: Date, complete = tru
   }
 }
 
-/** A search result → what it tells of the details. */
+/** A search result → its part of the details. */
 export function normalisePart(item: SearchItem, syncedAt: Date): KinopoiskFilm {
   const { filmId: kinopoiskId, nameEn: nameOriginal = null, rating = null, ratingVoteCount = null, ...same } = item
   const ratings = isExpectation(rating)
@@ -101,7 +101,7 @@ export function normaliseItem(item: SearchItem) {
   }
 }
 
-/** A user's vote with what it tells of its film; `value` is 1…10, null when upstream has none. */
+/** A user's vote with its part of the film; `value` is 1…10, null when upstream has none. */
 export function normaliseVote(vote: Vote) {
   const value = between(number(vote.userRating), 1, 10)
   const original = name(vote.nameOriginal) ?? name(vote.nameEn)
@@ -117,7 +117,7 @@ export function normaliseVote(vote: Vote) {
   }
 }
 
-/** One of those who made a film; null names are those that upstream doesn't tell. */
+/** A person of the staff; null names are those that upstream does not have. */
 export function normalisePerson(person: StaffMember) {
   return {
     kinopoisk_id: person.staffId,
@@ -128,14 +128,14 @@ export function normalisePerson(person: StaffMember) {
 
 type Loose = string | number | null | undefined
 
-/** A search tells the rating of a film to come as the share of those who await it: "98%". */
+/** The rating of a film to come, in a search, is the share of users that await it: "98%". */
 function isExpectation(rating: Loose): boolean {
   return String(rating ?? '')
     .trim()
     .endsWith('%')
 }
 
-/** '', 'null', NUL and lone surrogates are upstream's or a broken wire's; no-break spaces become spaces. */
+/** '', 'null', NUL and lone surrogates are upstream's or come from a broken transfer; no-break spaces become spaces. */
 function text(value: Loose): string | null {
   const clean = String(value ?? '')
     .toWellFormed()

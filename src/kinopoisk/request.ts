@@ -2,63 +2,63 @@ import type { ErrorCode } from '../errors.ts'
 import type { Discovery } from './normalise.ts'
 
 /**
- * What is asked of upstream: one row per endpoint in endpoints.ts. `path` (with its query) names the answer wherever
- * it is kept.
+ * A request to upstream: one row per endpoint in endpoints.ts. `path` (with its query) names the response wherever it
+ * is stored.
  */
 export interface UpstreamRequest<T> {
   endpoint: Endpoint
   path: string
   maxBytes: number
-  /** The schema check. An answer that fails it is never kept and never served. */
+  /** The schema check. A response that fails it is never stored and never served. */
   accepts(value: unknown): value is T
-  /** How long an answer stays true; null is upstream's 404. */
+  /** How long a response is fresh; null is upstream's 404. */
   ttlSeconds(value: T | null): number
-  /** An answer that says there is nothing; absent: none but the 404 does. */
+  /** True for a response without results; absent: only the 404 is one. */
   isEmpty?(value: T): boolean
-  /** What of a new answer is worth being told about. */
+  /** The films of a new response that are worth storing. */
   discover?(value: T, fetchedAt: Date): Discovery | undefined
 }
 
-/** What is asked about films and people; `account` is about our key. */
+/** The endpoints about films and people; `account` is about our key. */
 export const dataEndpoints = ['film', 'list', 'search', 'staff', 'votes'] as const
 export const endpoints = [...dataEndpoints, 'account'] as const
 export type Endpoint = (typeof endpoints)[number]
 
 export const purposes = ['interactive', 'refresh', 'import'] as const
-/** Whose share of the day's quota pays: somebody waits, an answer is renewed unasked, a list is imported. */
+/** Which share of the day's quota pays: a user waits, a response is refreshed in the background, a list is imported. */
 export type Purpose = (typeof purposes)[number]
 
-/** One asking of a question. */
+/** One use of a request. */
 export interface CallContext {
   purpose: Purpose
   /** When the caller stops waiting, in ms of performance.now(). */
   deadline: number
-  /** When the answer that the caller has already was fetched: only a newer one is worth having. */
+  /** When the caller's present response was fetched: only a newer one is useful. */
   newerThan?: Date | undefined
 }
 
 export interface UpstreamResponse<T> {
-  /** Null: upstream knows no such thing (404). Undefined: it is kept, but not in memory. */
+  /** Null: upstream's 404. Undefined: it is stored, but not in memory. */
   value: T | null | undefined
   /** The JSON as upstream sent it, null with 404; only with what has just been read. */
   text?: string | null
   fetchedAt: Date
   /**
-   * How it came: asked now because nothing (`miss`) or only an expired answer (`revalidated`) was kept, kept and fresh
-   * (`hit`), or kept and expired but served, because upstream could not be asked or is being asked (`stale`, with the
-   * reason).
+   * How it came: fetched now because nothing (`miss`) or only an expired response (`revalidated`) was stored, stored
+   * and fresh (`hit`), or stored and expired but served, because upstream is not available or is being called (`stale`,
+   * with the reason).
    */
   via: 'miss' | 'revalidated' | 'hit' | 'stale'
   expiresAt?: Date
   reason?: ErrorCode | 'refreshing'
-  /** Another caller's asking brought it. */
+  /** From the call of another caller. */
   collapsed?: boolean
 }
 
-/** @throws {AppError} one of the upstream_* codes when there is no answer */
+/** @throws {AppError} one of the upstream_* codes when there is no response */
 export type UpstreamFetch = <T>(request: UpstreamRequest<T>, context: CallContext) => Promise<UpstreamResponse<T>>
 
-/** Something done around every call, written once for all endpoints. */
+/** Wraps every fetch, written once for all endpoints. */
 export type Layer = (fetch: UpstreamFetch) => UpstreamFetch
 
 /** The first layer is the outermost. */
@@ -66,7 +66,7 @@ export function compose(fetch: UpstreamFetch, layers: Layer[]): UpstreamFetch {
   return layers.reduceRight((inner, layer) => layer(inner), fetch)
 }
 
-/** What is left until the caller's deadline, in ms; not below 0. */
+/** The time until the caller's deadline, in ms; not below 0. */
 export function timeLeft(context: CallContext): number {
   return Math.max(0, Math.ceil(context.deadline - performance.now()))
 }

@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 
-// Upstream sends numbers as text in one endpoint and as numbers in another, and null, '' or 'null' for the unknown:
-// the check is on the shape, normalise.ts gives the types.
+// Upstream sends numbers as text in one endpoint and as numbers in another, and null, '' or 'null' for the unknown: the
+// check is on the shape, normalise.ts gives the types.
 const maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
 const text = maybe(Type.String())
 const number = maybe(Type.Union([Type.Number(), Type.String()]))

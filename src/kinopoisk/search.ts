@@ -16,11 +16,11 @@ const nothing: SearchResponse = { searchFilmsCountResult: 0, films: [] }
 
 const requests = new LRUCache<string, UpstreamRequest<SearchResponse>>({
   maxSize: 4 * 1024 * 1024,
-  // Both texts, and what is about them.
+  // Both texts, and their overhead.
   sizeCalculation: ({ path }, typed) => 2 * typed.length + path.length + 500,
 })
 
-/** Kept by what was written: working it out takes longer than finding its answer. */
+/** Memoized by the query as typed: making the request takes longer than finding its response. */
 export function memoizedSearchRequest(query: string, page: number): UpstreamRequest<SearchResponse> {
   const typed = `${page} ${query}`
   const known = requests.get(typed)
@@ -30,7 +30,7 @@ export function memoizedSearchRequest(query: string, page: number): UpstreamRequ
   return request
 }
 
-/** Queries that differ in case, spaces, Unicode form or trailing punctuation are one question. */
+/** Queries that differ in case, spaces, Unicode form or trailing punctuation are one request. */
 function searchKey(query: string): string {
   const key = query.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase()
   return key.replace(/[\s\p{P}]+$/u, '') || key

@@ -16,7 +16,7 @@ interface Options {
   now(): Date
 }
 
-/** What an operator wants to know: of the key and what is kept for all replicas, of circuits and counts for this one. */
+/** The status for operators: the key and the stored responses for all replicas, circuits and counts for this one. */
 export function createStatus({ sandbox, usage, breakers, responses, metrics, now }: Options) {
   return async () => {
     const [{ limit, spent, left, resetsAt, checkedAt, blocked }, stored] = await Promise.all([

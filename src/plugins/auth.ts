@@ -26,11 +26,14 @@ export interface AccessTokens {
 declare module 'fastify' {
   interface FastifyInstance {
     accessTokens: AccessTokens
-    /** Who asks, of a good token of a live session: at once where that is in memory. @throws {AppError} missing_token, invalid_token */
+    /**
+     * Sets the user of a valid token of a live session: at once where that is in memory.
+     * @throws {AppError} missing_token, invalid_token
+     */
     readUser(request: FastifyRequest): void | Promise<void>
     /** An onRequest hook: the same, or 401. */
     authenticate(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
-    /** An onRequest hook: a good token of a live session, or nobody; see `viewerOf`. */
+    /** An onRequest hook: a valid token of a live session, or no user; see `viewerOf`. */
     identify(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
     /** An onRequest hook behind `authenticate`: an administrator, or 403. */
     requireAdmin(request: FastifyRequest): Promise<void>
@@ -111,7 +114,7 @@ export default fp(async (app: FastifyInstance, options: AuthOptions) => {
   })
 })
 
-/** Tells `done` how the work ended, now or later. */
+/** Calls `done` when the work has ended, now or later. */
 function settle(work: () => void | Promise<void>, done: (error?: Error) => void): void {
   let working: void | Promise<void>
   try {
@@ -124,7 +127,7 @@ function settle(work: () => void | Promise<void>, done: (error?: Error) => void)
   else done()
 }
 
-/** Who asks, on a scope with `identify`: null for everybody without a good token. */
+/** The user of a request on a scope with `identify`: null without a valid token. */
 export function viewerOf(request: FastifyRequest): CurrentUser | null {
   return request.user ?? null
 }
@@ -144,8 +147,8 @@ interface Checked extends AccessClaims {
 const maxVerified = 10_000
 
 /**
- * A signature that was good stays good, so it is worked out once. Whoever can read these tokens out of the memory reads the
- * secret there as well, so they are kept as they are: a hash of each would cost more than all else here.
+ * A valid signature stays valid, so it is checked once. An attacker that reads these tokens out of the memory reads the
+ * secret there as well, so they are stored as they are: a hash of each would cost more than all else here.
  */
 function memoizeChecks(check: (token: string) => Checked): (token: string) => Checked {
   const known = new LRUCache<string, Checked>({ max: maxVerified })
@@ -158,7 +161,7 @@ function memoizeChecks(check: (token: string) => Checked): (token: string) => Ch
   }
 }
 
-/** True for what the database takes. */
+/** True for an id in the range of the database's type. */
 function isId(text: string): boolean {
   return /^\d{1,10}$/.test(text) && Number(text) <= 2_147_483_647
 }

@@ -13,9 +13,9 @@ declare module 'fastify' {
 }
 
 /**
- * What was read lately, in memory, and the changes by which it is kept right. Whoever changes something is answered when
- * this process knows of it, so nobody is shown what was there before a write of his own. Needs the metrics; registered
- * before the routes.
+ * The cache, and the change feed that keeps it right. A response to a write waits until this process has seen its
+ * change, so no client gets what was there before a write of its own. Needs the metrics plugin; registered before the
+ * routes.
  */
 export default fp(async (app: FastifyInstance, options: { url: string; maxBytes: number }) => {
   // An expected state, which passes by itself: a slow or restarted database. So without the stack.

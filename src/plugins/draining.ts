@@ -12,8 +12,8 @@ declare module 'fastify' {
 }
 
 /**
- * The time between the signal to stop and the end of listening. Every answer asks for its connection to be closed, so that
- * none is left on which a request could come too late.
+ * The time between the signal to stop and the end of listening. Every response closes its connection, so that no
+ * request comes too late on one.
  */
 export default fp(async (app: FastifyInstance) => {
   let draining = false

@@ -6,11 +6,11 @@ import { isUnavailable, meaning } from '../db/errors.ts'
 import { AppError, type ErrorCode, errorCodes, type InputFault } from '../errors.ts'
 
 interface ErrorsOptions {
-  /** Told of every internal error, once. */
+  /** Called for every internal error, once. */
   report?: ((error: unknown, context: { requestId: string }) => void) | undefined
 }
 
-/** The one door by which errors leave: RFC 9457 for every status of 400 and above, whoever raised it. */
+/** The one door by which errors leave: RFC 9457 for every status of 400 and above, from any source. */
 export default fp(async (app: FastifyInstance, { report }: ErrorsOptions) => {
   app.setErrorHandler((error, request, reply) => {
     sendProblem(error, request, reply)
@@ -66,7 +66,7 @@ const rawFaults: Record<string, [ErrorCode, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not come in time'],
 }
 
-/** For Fastify's `clientErrorHandler`: bytes that are no HTTP, answered on the raw socket. */
+/** For Fastify's `clientErrorHandler`: bytes that are no HTTP, with a response on the raw socket. */
 export function sendRawProblem(this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const [code, detail] = rawFaults[error.code ?? ''] ?? ['bad_request', 'This is not HTTP/1.1']
@@ -120,7 +120,7 @@ function codeOf(error: FastifyError): ErrorCode {
   return byStatus[status] ?? (status >= 400 && status < 500 ? 'bad_request' : 'internal_error')
 }
 
-// A request of 16 KiB can have thousands; nobody mends by so long a list.
+// A request of 16 KiB can have thousands; a long list helps no client.
 const maxFaults = 20
 
 function invalidInput(error: FastifyError): AppError {

@@ -2,7 +2,10 @@ import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fresh from 'fresh'
 import { etagOf } from '../http/json-payload.ts'
 
-/** An onSend hook for a scope: answers have an entity tag, and are 304 to whom has them already (RFC 9110 13.1.2). */
+/**
+ * An onSend hook for a scope: responses have an entity tag, and are 304 if the client has this version (RFC 9110
+ * 13.1.2).
+ */
 export function conditionalGet(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -13,7 +16,7 @@ export function conditionalGet(
   const tag = isRead && reply.statusCode === 200 ? tagOf(reply, payload) : undefined
   if (tag !== undefined && request.headers['if-none-match'] !== undefined && fresh(request.headers, { etag: tag })) {
     reply.code(304).removeHeader('content-type')
-    // Fastify takes the body off an answer to HEAD, and wants one to do so.
+    // Fastify removes the body of a response to HEAD, and needs one to do so.
     done(null, request.method === 'HEAD' ? payload : null)
   } else done(null, payload)
 }

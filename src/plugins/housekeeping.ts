@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 
 const hourMs = 3_600_000
 
-/** Small clean-ups, every hour; one that fails is logged and tried again the next time. */
+/** Cleanups, every hour; one that fails is logged and tried again the next time. */
 export default fp(async (app: FastifyInstance, options: { tasks: Record<string, () => Promise<void>> }) => {
   const timer = setInterval(async () => {
     for (const [name, task] of Object.entries(options.tasks)) {

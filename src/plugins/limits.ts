@@ -15,14 +15,14 @@ const bodyBytesPerMs = 8
 export interface Limits {
   /** Requests at once; from then on they are refused. */
   maxInFlight: number
-  /** A body comes within this time and a second more for each 8 KB: who sends slower than a modem is not waited for. */
+  /** The time for a body, plus a second for each 8 KB: slower senders than a modem are cut off. */
   bodyGraceMs: number
   /** The mean lag of the event loop over a second. Its utilisation is no sign: at full load a healthy one is always busy. */
   maxLagMs: number
 }
 
-// In flight: above all that may rightly wait at once, 500 for a hash, some for an import or export, a second's worth for
-// the database.
+// In flight: above all requests that may rightly wait at once: 500 for a hash, some for an import or export, a second's
+// worth for the database.
 const defaults: Limits = { maxInFlight: 1000, bodyGraceMs: 30 * second, maxLagMs: second }
 const exempt = new Set(['/livez', '/readyz', '/metrics'])
 
@@ -31,16 +31,16 @@ export const serverLimits = {
   bodyLimit: 1024 * 1024,
   // For a whole request: as long as the longest upload may take (a CSV of 1 GiB).
   requestTimeout: 3600 * second,
-  // Longer than the usual proxy keeps a connection (60 s), so that it's the proxy who closes it.
+  // Longer than the usual proxy keeps an idle connection (60 s), so that the proxy closes it.
   keepAliveTimeout: 72 * second,
-  // Nothing sent and nothing taken for so long: also a reader who stopped reading a stream.
+  // No byte sent or received for this time: also a client that stopped reading a stream.
   connectionTimeout: 300 * second,
 } as const satisfies FastifyServerOptions
 
 /** The same for Node's http.createServer. */
 export const headerLimits = { headersTimeout: 15 * second, connectionsCheckingInterval: 5 * second }
 
-/** Refuses at once what the service could not do well: health and metrics are exempt from all but the connections. */
+/** Rejects at once what would overload the service: health and metrics are exempt from all but the connections. */
 export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limits> | undefined }) => {
   const { maxInFlight, bodyGraceMs, maxLagMs } = { ...defaults, ...options.limits }
   app.server.maxConnections = Math.min(maxConnections, roomForClients(maxFiles()))
@@ -92,7 +92,7 @@ function roomForClients(files: number): number {
   return files - Math.min(reservedFiles, Math.ceil(files / 2))
 }
 
-/** How many descriptors this process may have; only Linux tells. */
+/** The limit of descriptors of this process; only Linux has it. */
 function maxFiles(): number {
   try {
     const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
@@ -114,7 +114,7 @@ function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** Ends a request whose body comes too slowly: JSON and forms with 408, the upload of a file with its connection. */
+/** Ends a request whose body is too slow: JSON and forms with 408, the upload of a file with its connection. */
 function watchPace({ raw, headers }: FastifyRequest, reply: FastifyReply, bodyGraceMs: number): void {
   const isUpload = headers['content-type']?.startsWith('multipart/') ?? false
   const { socket } = raw
@@ -127,7 +127,7 @@ function watchPace({ raw, headers }: FastifyRequest, reply: FastifyReply, bodyGr
     const left = due - performance.now()
     if (left > 0) timer = setTimeout(check, left)
     else if (isUpload || reply.sent || raw.listenerCount('error') === 0) raw.destroy()
-    // To the parser of the body, which answers it.
+    // To the parser of the body, which sends the response.
     else raw.emit('error', new AppError('request_timeout', { headers: { connection: 'close' } }))
   }
   let timer = setTimeout(check, bodyGraceMs)

@@ -45,8 +45,8 @@ export function loggerOptions(level: string, stream?: DestinationStream): Fastif
 const flushMs = 10
 
 /**
- * Stdout, written to at most every 10 ms: a write for each line costs more than all else about it. What is an error, and what
- * the process says at its end, however it comes to notice that, waits for nothing. Killed outright it loses 10 ms of lines.
+ * Stdout, written to at most every 10 ms: a write for each line costs more than all else about it. Errors, and lines at
+ * the end of the process, are written at once. Killed outright the process loses 10 ms of lines.
  */
 function bufferedStdout(): DestinationStream {
   const stdout = pino.destination({ fd: 1, sync: true })
@@ -77,7 +77,7 @@ function isoTime(): () => string {
   }
 }
 
-/** Fastify's own lines are off, but for one: an answer that broke off when its status had been sent. */
+/** Fastify's own lines are off, except one: a response that broke off after its status was sent. */
 function logController(): LogController {
   const controller = new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' })
   controller.streamError = (error, request) => {
@@ -115,7 +115,7 @@ export default fp(async (app: FastifyInstance) => {
   })
 })
 
-/** Of what only reads, nothing. */
+/** Nothing for reads. */
 function dataOperation({ request, reply, endpoint, status, aborted }: Exchange) {
   const { method, operation } = endpoint
   const event = dataEvent(method, operation)

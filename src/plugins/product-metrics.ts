@@ -6,13 +6,13 @@ import { type Exchange, operationName, outcomeOf } from '../http/exchanges.ts'
 type Count = (exchange: Exchange) => void
 type MakeCounter = ReturnType<typeof counters>
 
-// Most requests only read: one look for them.
+// Most requests only read: one test for them.
 const countedOperation = /^(addTo|removeFrom|import|export|putRating|deleteRating|setDirectorPhoto)/
 const outcomes = ['ok', 'refused', 'failed', 'aborted']
 
 /**
- * What users and administrators do, told by operation and status alone, so that no service has to count. Needs the
- * metrics; registered before the routes, whose counters begin at 0.
+ * Counts what users and administrators do, by operation and status alone, so that no service has to count. Needs the
+ * metrics plugin; registered before the routes, so that their counters begin at 0.
  */
 export default fp(async (app: FastifyInstance) => {
   const counter = counters(app)

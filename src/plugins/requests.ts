@@ -16,7 +16,7 @@ declare module 'fastify' {
     exchanges: Exchanges
   }
   interface FastifyRequest {
-    /** The code of the problem that is its answer. */
+    /** The code of the problem in its response. */
     problem: ErrorCode | undefined
   }
 }
@@ -24,8 +24,8 @@ declare module 'fastify' {
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /**
- * Tells the log and the metrics of every request once. Fastify's own onResponse is silent about clients that went away.
- * Before all other plugins: a hook that throws keeps later ones from running.
+ * Reports every request once to the log and the metrics. Fastify's own onResponse misses clients that went away.
+ * Registered before all other plugins: a hook that throws prevents later ones.
  */
 export default fp(async (app: FastifyInstance) => {
   const listeners: ((exchange: Exchange) => void)[] = []
@@ -58,7 +58,7 @@ export default fp(async (app: FastifyInstance) => {
   })
 })
 
-/** Works out once where a route leads; by method where there is none. */
+/** Computes the endpoint of a route once; by method where there is no route. */
 function endpoints(): (request: FastifyRequest) => Endpoint {
   const byRoute = new WeakMap<object, Endpoint>()
   const unmatched = new Map<string, Endpoint>()

@@ -7,9 +7,10 @@ import fp from 'fastify-plugin'
 // A year. Of this host alone: what else is served in the domain is not ours to say.
 const httpsOnly = 'max-age=31536000'
 
-// What @fastify/helmet sets, as test/headers.test.ts sees to: itself it would work them out anew for every answer (7 µs).
+// What @fastify/helmet sets, as test/headers.test.ts checks: itself it would compute them again for every response (7
+// µs).
 const browserHeaders = {
-  // An answer of the API is no page. plugins/openapi.ts has the policy of the documentation.
+  // A response of the API is no page. plugins/openapi.ts has the policy of the documentation.
   'content-security-policy': "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none'",
   'cross-origin-opener-policy': 'same-origin',
   'origin-agent-cluster': '?1',
@@ -21,20 +22,20 @@ const browserHeaders = {
 
 type CorsOrigins = '*' | string[]
 
-/** What is in every answer, unless that says something else of it. */
+/** The headers of every response, unless it sets others. */
 function headersOfAll(corsOrigins: CorsOrigins) {
-  // A front of another origin shows photos by <img>, for which CORS is not asked.
+  // A front end of another origin shows photos by <img>, to which CORS does not apply.
   return { ...browserHeaders, 'cross-origin-resource-policy': corsOrigins.length > 0 ? 'cross-origin' : 'same-origin' }
 }
 
-/** Node's own, which its types don't tell: the first line and the headers become the head of the answer. */
+/** Node's own method, which its types do not show: the first line and the headers become the head of the response. */
 interface Storing {
   _storeHeader(firstLine: string, headers: object | undefined): void
 }
 
 /**
- * Answers, for Node's option `ServerResponse`, that begin with the headers of all answers, but those that they name
- * themselves, as one text. Named one by one these headers take a fifth of the time of an answer out of the memory.
+ * A class for Node's option `ServerResponse`: responses begin with the common headers as one text, except headers that
+ * they set themselves. Set one by one these headers take a fifth of the time of a response from memory.
  */
 export function responseClassWith(corsOrigins: CorsOrigins) {
   const lines = Object.entries(headersOfAll(corsOrigins)).map(([name, value]) => ({
@@ -53,13 +54,13 @@ export function responseClassWith(corsOrigins: CorsOrigins) {
   }
 }
 
-/** Headers that tell browsers what not to do, and CORS. */
+/** Security headers for browsers, and CORS. */
 export default fp(async (app: FastifyInstance, options: { corsOrigins: CorsOrigins }) => {
   const isShared = options.corsOrigins.length > 0
   const always = headersOfAll(options.corsOrigins)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
-    // Answers to what is injected are of another class.
+    // Responses to injected requests are of another class.
     if (!(request.socket instanceof Socket)) reply.headers(always)
     // Over plain HTTP it would mean nothing (RFC 6797 7.2); what a proxy says counts with TRUST_PROXY.
     if (request.protocol === 'https') reply.header('strict-transport-security', httpsOnly)
@@ -87,7 +88,7 @@ export default fp(async (app: FastifyInstance, options: { corsOrigins: CorsOrigi
   })
 })
 
-/** The same for a scope of the catalogue: caches ask each time whether what they keep is still right. */
+/** The same for a scope of the catalogue: caches revalidate each time. */
 export function revalidate(isPublic: boolean) {
   const value = isPublic ? 'no-cache' : 'private, no-cache'
   return (_request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
@@ -96,7 +97,7 @@ export function revalidate(isPublic: boolean) {
   }
 }
 
-/** An onRequest hook for a scope of personal data or tokens: no cache keeps its answers, errors included. */
+/** An onRequest hook for a scope of personal data or tokens: no cache stores its responses, errors included. */
 export function noStore(_request: FastifyRequest, reply: FastifyReply, done: () => void): void {
   reply.header('cache-control', 'no-store')
   done()

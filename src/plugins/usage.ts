@@ -13,8 +13,8 @@ const everyMs = 60_000
 const maxWaitMs = 100
 
 /**
- * How many users there are. Counted at most once a minute, when the metrics are read; a reading hardly waits for it: of a
- * database that doesn't answer it has the last figures, or none.
+ * The number of users, counted at most once a minute, when the metrics are scraped. A scrape hardly waits: without a
+ * response of the database it shows the last figures, or none.
  */
 export default fp(async (app: FastifyInstance, { count, now = () => new Date() }: Options) => {
   const common = { registers: [app.metrics], collect: refresh }

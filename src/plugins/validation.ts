@@ -58,7 +58,7 @@ function explain(validate: ValidateFunction, prepare?: (data: Record<string, unk
   return (data: Record<string, unknown>) => {
     prepare?.(data)
     if (validate(data)) return { value: data }
-    // Which branch of the schema failed is told by the errors inside of it.
+    // The errors inside of the failed branch of the schema say more.
     const errors = (validate.errors ?? []).filter((error) => error.keyword !== 'if')
     for (const error of errors) {
       if (error.params.format === 'text') error.message = 'must not contain NUL or lone surrogates'
@@ -79,7 +79,7 @@ function knownOf(validate: ValidateFunction): Record<string, unknown> {
   return (validate.schema as JsonSchema).properties ?? {}
 }
 
-/** One item too many is told as well as a million: ajv would look at each, and keep an error of each. */
+/** One item too many fails as well as a million: ajv would check each, and collect an error of each. */
 function cut(properties: [string, JsonSchema][], data: Record<string, unknown>): void {
   for (const [name, { maxItems }] of properties) {
     const value = data?.[name]

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-/** What is kept under a key: to be sent on from here, or to be fetched by the client from `url`, soon. */
+/** The object of a key: a stream to send, or a `url` for the client to fetch soon. */
 export type StoredObject = { stream: Readable; size: number; contentType: string } | { url: string }
 
 /**
@@ -10,7 +10,7 @@ export type StoredObject = { stream: Readable; size: number; contentType: string
 export interface Storage {
   /** The bytes can be fetched by everyone from the moment that this is done, and not before. */
   put(key: string, bytes: Buffer, contentType: string): Promise<void>
-  /** Undefined when nothing is kept there; a storage that answers with a URL leaves that to the URL. */
+  /** Undefined when there is no object; a storage that returns URLs leaves that to the URL. */
   get(key: string, method: 'GET' | 'HEAD'): Promise<StoredObject | undefined>
   /** Also fine when there is nothing. */
   remove(key: string): Promise<void>

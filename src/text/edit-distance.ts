@@ -1,4 +1,4 @@
-/** How many slips are forgiven in a word, or a query of words; none where looking for them would take long. */
+/** The edits that a word, or a query of words, may have; none for queries that are too short, or too long to compare. */
 export function maxEdits(words: string): number {
   const { length } = [...words]
   if (length < 4 || length > 100) return 0
@@ -6,8 +6,8 @@ export function maxEdits(words: string): number {
 }
 
 /**
- * How many slips `words` are from some part of `text`, as a whole or each of them wherever it is; infinite when there are
- * more than can be forgiven.
+ * The edit distance from `words` to some part of `text`: of all words together, or the sum of each on its own; infinite
+ * above the allowed edits.
  */
 export function distance(words: string, text: string): number {
   const each = words.split(' ').map((word) => allowedEdits(word, text))
@@ -23,13 +23,13 @@ function allowedEdits(part: string, text: string): number {
 }
 
 /**
- * The least number of slips (a character too many, too few, wrong, or two swapped) that make `query` of some part of
+ * The least number of edits (a character inserted, missing, replaced, or two swapped) that make `query` of some part of
  * `text` (Sellers' algorithm with swaps).
  */
 function substringEdits(query: string, text: string): number {
   const wanted = [...query]
   let before: number[] = []
-  // How many slips the first i characters of the query need so as to end where the text has been read to.
+  // The edits of the first i characters of the query against what ends at the present character of the text.
   let now = wanted.map((_, i) => i).concat(wanted.length)
   let best = wanted.length
   let last = ''

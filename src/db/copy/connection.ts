@@ -5,29 +5,32 @@ import { type Address, readAddresses } from '../pool/address.ts'
 import { copyOut, LendingSocket } from './copy-out.ts'
 
 /**
- * One connection of its own, outside of the pool: for COPY, which would block whoever shares the connection, and for
- * temporary tables and locks that live as long as the connection.
+ * A connection outside of the pool: for COPY, which would block other users of the connection, and for temporary tables
+ * and locks that live as long as the connection.
  */
 export interface DedicatedConnection {
   /** Rows of one statement. Errors of the server carry `code` and `constraint`. */
   query<T extends object>(text: string, values?: unknown[]): Promise<T[]>
-  /** `COPY … TO STDOUT (format csv)` with CR LF, in blocks, of which `onBlock` is told; the server is read no faster than the stream. */
+  /**
+   * `COPY … TO STDOUT (format csv)` with CR LF, in blocks; `onBlock` is called for each. The server is read no faster
+   * than the stream.
+   */
   copyOut(text: string, onBlock?: () => void): Readable
   /** `COPY … FROM STDIN`. */
   copyIn(text: string): Writable
-  /** Drops the connection, whatever it does: the server rolls back and frees its locks within a second. */
+  /** Drops the connection, whatever it does: the server rolls back and releases its locks within a second. */
   close(): void
 }
 
 interface ConnectionOptions {
   statementTimeoutMs: number
-  /** From when on a statement without an answer has failed, also when the server is silent; never if absent. */
+  /** After this time a statement without a reply fails, also when the server is silent; never if absent. */
   queryTimeoutMs?: number
-  /** What it calls itself to the server; kinoteka-csv if absent. */
+  /** Its application_name; kinoteka-csv if absent. */
   name?: string
 }
 
-/** A session on the primary of `url`: the first of its hosts that takes writes. */
+/** A connection to the primary of `url`: the first of its hosts that takes writes. */
 export async function openConnection(url: string, options: ConnectionOptions): Promise<DedicatedConnection> {
   const failures: unknown[] = []
   for (const address of readAddresses(url)) {
@@ -51,7 +54,7 @@ async function open(address: Address, options: ConnectionOptions): Promise<Dedic
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 15_000,
   })
-  // Each query is told of a lost connection too; without a listener the process would end.
+  // Each query rejects on a lost connection too; without a listener the process would end.
   client.on('error', () => {})
   const run = async (text: string, values: unknown[] = []) => {
     try {
@@ -66,7 +69,7 @@ async function open(address: Address, options: ConnectionOptions): Promise<Dedic
     })
     const [row] = await run('select pg_is_in_recovery() as standby')
     if (row.standby) throw markQuery(Object.assign(new Error('The server is a standby'), { code: '25006' }), 'connect')
-    // Not every server's system can do it.
+    // Not every operating system supports it.
     await run(`set client_connection_check_interval = '1s'`).catch(() => {})
   } catch (error) {
     drop(client)
@@ -80,7 +83,7 @@ async function open(address: Address, options: ConnectionOptions): Promise<Dedic
   }
 }
 
-/** As postgres.js does: by `query` db/errors.ts knows an error for the database's. */
+/** As postgres.js does: the member `query` marks an error as the database's for db/errors.ts. */
 function markQuery(error: unknown, query: string): unknown {
   return error instanceof Error ? Object.assign(error, { query }) : error
 }

@@ -2,7 +2,7 @@ import { Socket } from 'node:net'
 import { Readable, type ReadableOptions } from 'node:stream'
 import type { Client, Submittable } from 'pg'
 
-/** What is used of pg's connection, which its types don't tell. */
+/** The members of pg's connection that are used, which its types do not show. */
 interface Connection {
   stream: Readable
   query(text: string): void
@@ -13,11 +13,11 @@ const blockBytes = 64 * 1024
 const lingerMs = 5
 
 /**
- * `COPY … TO STDOUT (format csv)` in blocks of 64 KiB, read from the server no faster than from the stream. Lines end with CR LF
- * as RFC 4180 wants it, where PostgreSQL writes LF. `onBlock` is told of each block.
+ * `COPY … TO STDOUT (format csv)` in blocks of 64 KiB, read from the server no faster than from the stream. Lines end
+ * with CR LF as RFC 4180 wants it, where PostgreSQL writes LF. `onBlock` is called for each block.
  *
- * It takes the socket over for as long as the COPY goes on, as pg-copy-streams does, but costs less than half of that and a
- * search for the ends of lines: each message of the server is a line, so nobody needs to look for its end among the quotes.
+ * It takes over the socket while the COPY runs, as pg-copy-streams does, but costs less than half of that and a search
+ * for line ends: each message of the server is one line, so no search among the quotes is needed.
  */
 export function copyOut(client: Client, text: string, onBlock: () => void = () => {}): Readable {
   let socket: Readable | undefined
@@ -75,12 +75,12 @@ export function copyOut(client: Client, text: string, onBlock: () => void = () =
 }
 
 /**
- * A socket for `copyOut`, that reads into one buffer again and again. A new one for each read is garbage outside of the heap,
- * and for every 64 MB of that V8 marks all of the heap: in a service that keeps much in memory that took as long as the COPY.
- * Over TLS what is deciphered is new each time all the same.
+ * A socket for `copyOut` that reads into one buffer again and again. A new one for each read is garbage outside of the
+ * heap, and for every 64 MB of that V8 marks all of the heap: in a service with a large cache that took as long as the
+ * COPY. Over TLS each deciphered block is new all the same.
  */
 export class LendingSocket extends Socket {
-  /** Whether who is given bytes is done with them when it returns. Else they are copied for it. */
+  /** Whether the listener is done with the bytes when it returns. Else they are copied for it. */
   lends = false
 
   constructor() {
@@ -94,7 +94,7 @@ export class LendingSocket extends Socket {
   }
 }
 
-/** Blocks that serve again when what they are piped into has handed them to the system; see LendingSocket. */
+/** Blocks that are reused when their target has handed them to the system; see LendingSocket. */
 class Rows extends Readable {
   private readonly reuse: (block: Buffer) => void
 
@@ -133,7 +133,7 @@ function createBlocks(onBlock: (block: Buffer) => void) {
     onBlock(full)
   }
 
-  /** For one that nobody looks at any more. */
+  /** For a block that is not used any more. */
   function reuse(full: Buffer): void {
     const block = lent.get(full)
     if (block) idle.push(block)
@@ -156,9 +156,9 @@ const crlf = Buffer.from('\r\n')
 const [copyData, ...others] = Buffer.from('dHcNSA')
 
 /**
- * Reads the messages of a COPY, wherever they are cut: each is a letter, 32 bits of length (with themselves) and what it says.
- * Rows go to `append`; skipped are CopyOutResponse, CopyDone, and what the server may say at any time. Returns what begins with
- * any other message: it is not of the COPY.
+ * Reads the messages of a COPY, wherever they are cut: each is a letter, 32 bits of length (with themselves) and its
+ * content. Rows go to `append`; skipped are CopyOutResponse, CopyDone, and messages that the server may send at any
+ * time. Returns the rest from the first other message on: it is not of the COPY.
  */
 function createReader(append: (bytes: Buffer, from: number, to: number) => void) {
   let head: Buffer | undefined

@@ -1,8 +1,8 @@
 import { makePgArray } from 'drizzle-orm/pg-core/utils'
 
 /**
- * The arrays that queries take and give, for the driver's `types`. By itself it asks the catalogue about arrays on every new
- * connection; when that is lost meanwhile, nobody catches the error, and the process ends.
+ * The array types of queries, for the driver's `types`. By itself the driver queries the array types of the database on
+ * every new connection; when that connection is lost meanwhile, the error is not caught, and the process ends.
  */
 export const arrayTypes = {
   smallints: arrayType(1005, Number),

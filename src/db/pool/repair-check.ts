@@ -9,9 +9,9 @@ interface Queue {
 }
 
 /**
- * Refuses a driver whose queries cost more with every one that it has answered: postgres.js 3.4.9 as published keeps, and
- * searches, a hole for each. patches/postgres.diff mends that wherever the service is installed.
- * @throws when it has not
+ * Refuses a driver whose queries get slower with every finished one: postgres.js 3.4.9 as published stores, and
+ * searches, a hole for each. patches/postgres.diff repairs that wherever the service is installed.
+ * @throws when it is not repaired
  */
 export function requireRepair(open: (initial: object) => Queue = publishedQueue()): void {
   const items: unknown[] = []
@@ -21,7 +21,7 @@ export function requireRepair(open: (initial: object) => Queue = publishedQueue(
     queue.push(n)
     queue.shift()
   }
-  // One is in it now. What keeps them elsewhere, as the repaired one does, keeps few here.
+  // The queue has one item now. The repaired one stores its items elsewhere, and few here.
   if (items.length > 500) {
     throw new Error('The driver postgres in node_modules is not repaired: run `node patches/apply.cjs`')
   }

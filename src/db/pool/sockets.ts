@@ -5,8 +5,9 @@ import type { Address } from './address.ts'
 const windowMs = 200
 
 /**
- * The sockets of a pool: the hosts in turn, and only so many attempts at a time. By itself the driver tries again at once
- * and for ever where a connection is taken and closed (a proxy without a server behind it), or where all of several hosts refuse.
+ * The sockets of a pool: the hosts in turn, with a bound on attempts. By itself the driver tries again at once and for
+ * ever where a connection is accepted and closed (a proxy without a server behind it), or where all of several hosts
+ * refuse.
  */
 export function createSockets(addresses: Pick<Address, 'host' | 'port'>[], max: number) {
   const made = new Set<Socket>()
@@ -38,7 +39,7 @@ export function createSockets(addresses: Pick<Address, 'host' | 'port'>[], max: 
       // For the name in the certificate, and for messages.
       return Object.assign(socket, { host, port })
     },
-    /** Connections on which the server has answered. */
+    /** Connections on which the server has sent something. */
     count: () => [...made].filter((socket) => !socket.destroyed && socket.bytesRead > 0).length,
     close() {
       closed = true

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type postgres from 'postgres'
 
-/** What is read and wrapped of the driver's query, which its types don't tell. */
+/** The members of the driver's query that are read and wrapped, which its types do not show. */
 interface Query extends Promise<unknown> {
   handler(query: Query): void
   resolve(rows: unknown): void
@@ -18,19 +18,19 @@ interface Work {
 }
 
 interface Options {
-  /** Why nothing new is taken now. */
+  /** Why no new query is taken now. */
   refusal(): Error | undefined
-  /** Told of every statement, when it has ended either way. */
+  /** Called for every statement when it has ended, either way. */
   onQuery?: ((seconds: number) => void) | undefined
 }
 
-/** Where a query is kept while it runs, and why it may not. */
+/** The set of a running query, and why a new one may be refused. */
 interface Scope {
   running: Set<Work>
   refusal(): Error | undefined
 }
 
-/** What the driver has been given and has not answered. */
+/** The queries and transactions that the driver has not finished. */
 export function createTrackedSql({ refusal, onQuery }: Options) {
   const works = new Set<Work>()
   const inTransactions = new Set<Work>()
@@ -105,7 +105,8 @@ export function createTrackedSql({ refusal, onQuery }: Options) {
             throw error
           }),
       )
-      // The connection was lost: the driver would send its COMMIT or ROLLBACK to nowhere, and throw where nobody can catch.
+      // The connection was lost: the driver would send its COMMIT or ROLLBACK to nowhere, and throw where it cannot be
+      // caught.
       return over ? never() : outcome()
     }
     const scoped = args.map((arg) => (typeof arg === 'function' ? run(arg as never) : arg))
@@ -121,7 +122,7 @@ export function createTrackedSql({ refusal, onQuery }: Options) {
   }
 
   return {
-    /** The driver's `sql` of the pool that `current` tells, which may be replaced. */
+    /** The driver's `sql` of the pool `current()`, which may be replaced. */
     facade(current: () => postgres.Sql): postgres.Sql {
       const target = (() => {}) as unknown as postgres.Sql
       return new Proxy(target, {
@@ -136,9 +137,9 @@ export function createTrackedSql({ refusal, onQuery }: Options) {
       })
     },
     count: () => works.size,
-    /** How many queries have had their rows so far. */
+    /** How many queries have finished so far. */
     answered: () => answered,
-    /** Connections at work, and what waits for one: not yet sent, or sent behind another query. */
+    /** Connections at work, and queries that wait for one: not yet sent, or sent behind another query. */
     stats() {
       const served = [...works].filter(({ query }) => query?.active).length
       return { active: served + transactions, waiting: works.size - served }
@@ -150,7 +151,7 @@ export function createTrackedSql({ refusal, onQuery }: Options) {
       )
       return performance.now() - Math.min(...oldest)
     },
-    /** Rejects what is under way, and has been for so long. */
+    /** Rejects what has been running for at least `forMs`. */
     abandon(error: Error, forMs = 0) {
       const before = performance.now() - forMs
       for (const work of [...works, ...inTransactions]) if (work.began <= before) work.reject(error)
@@ -172,7 +173,7 @@ function never(): Promise<never> {
   return new Promise(() => {})
 }
 
-/** By `query` db/errors.ts knows it for the database's. */
+/** The member `query` marks it as the database's for db/errors.ts. */
 export function connectionLost(message: string, cause?: unknown): Error {
   return Object.assign(new Error(message, { cause }), { code: 'CONNECTION_LOST', query: '' })
 }

@@ -4,8 +4,8 @@ import { check, customType, integer, pgTable, timestamp } from 'drizzle-orm/pg-c
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
 
 /**
- * Failed guesses of late, counted under what they have in common: see modules/auth/throttle.ts. `key` is the SHA-256 of
- * that, since what people type as a login may be a password. A count that nothing was added to for a day is void.
+ * Recent failed guesses, counted under what they have in common: see modules/auth/throttle.ts. `key` is the SHA-256 of
+ * that, since a text typed as a login may be a password. A count without a new failure for a day is void.
  */
 export const authFailures = pgTable(
   'auth_failures',

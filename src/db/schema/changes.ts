@@ -4,9 +4,9 @@ import { customType, index, pgTable, text } from 'drizzle-orm/pg-core'
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
 
 /**
- * What has lately changed of what replicas remember, noted by triggers (drizzle/0004_changes.sql) in the transaction
- * that changes it, read by ../changes.ts and removed after a minute. Unlogged: a crash that empties it also breaks every
- * reader's connection, and then they forget all. `key` is null where many have changed.
+ * The latest changes of what replicas cache, noted by triggers (drizzle/0004_changes.sql) in the transaction of the
+ * change, read by cache/change-feed.ts and removed after a minute. Unlogged: a crash that empties it also breaks every
+ * reader's connection, and then they clear their caches. `key` is null where many have changed.
  */
 export const changes = pgTable(
   'changes',

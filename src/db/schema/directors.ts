@@ -21,7 +21,7 @@ export const directors = pgTable(
   ],
 )
 
-/** Photos in the storage that no director has: noted before they are put there, and by the change that lets go of them. */
+/** Photos in the storage that no director has: noted before they are stored, and by the change that orphans them. */
 export const loosePhotos = pgTable('loose_photos', {
   key: text().primaryKey(),
   since: timestamp({ withTimezone: true }).notNull().defaultNow(),

@@ -17,9 +17,10 @@ import { directors } from './directors.ts'
 import { genres } from './genres.ts'
 
 /**
- * Every film the service knows. An id up to 10 000 000 is the film's Kinopoisk id; films made here start at 1 000 000 000.
- * `listed`: in the catalogue; otherwise only known, because somebody looked it up or keeps it in a list.
- * `sort_name` is what it is sorted by, `words` what it is searched by. `kinopoisk` is what upstream tells, normalised (kinopoisk/normalise.ts); `kinopoisk_synced_at` is when it was asked.
+ * Every film the service knows. An id up to 10 000 000 is the film's Kinopoisk id; films made here start at 1 000 000
+ * 000. `listed`: in the catalogue; otherwise only known, because a user looked it up or has it in a list. `sort_name`
+ * is for sorting, `words` for searching. `kinopoisk` is upstream's film, normalised (kinopoisk/normalise.ts);
+ * `kinopoisk_synced_at` is when it was fetched.
  */
 export const films = pgTable(
   'films',
@@ -60,8 +61,8 @@ export const films = pgTable(
     ),
     uniqueIndex('films_listed_name_key').on(sql`lower(${table.name})`).where(sql`${table.listed}`),
     index('films_director_id_idx').on(table.director_id),
-    // One index for each order of the catalogue: (sort key without nulls, id), see film-listing.ts beside this folder. What
-    // follows lets the index alone answer: the column behind an expression, and what is filtered by most.
+    // One index for each order of the catalogue: (sort key without nulls, id), see catalogue/film-filter.ts. The
+    // further columns let the index alone answer: the column behind an expression, and the most used filters.
     index('films_listed_id_idx').on(table.id, table.rate, table.year).where(sql`${table.listed}`),
     // For totals: what of a genre is not in the catalogue.
     index('films_unlisted_idx').on(table.id).where(sql`not ${table.listed}`),

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import { check, date, index, integer, pgTable, primaryKey, smallint, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 
 /**
- * Upstream's answers by the question's path, kept past their expiry: an old answer is better than none.
- * `status` 200 has the checked JSON in `body`; 404 has no body.
+ * Upstream's responses by the request's path, stored past their expiry: an old response is better than none. `status`
+ * 200 has the checked JSON in `body`; 404 has no body.
  */
 export const kinopoiskAnswers = pgTable(
   'kinopoisk_answers',
@@ -22,7 +22,7 @@ export const kinopoiskAnswers = pgTable(
   ],
 )
 
-/** Who is asking upstream about which path. A row whose `failure` is set has ended, and says so to those who waited. */
+/** Which replica is calling upstream for which path. A row with a `failure` has ended, and says so to waiting callers. */
 export const kinopoiskLeases = pgTable(
   'kinopoisk_leases',
   {
@@ -38,20 +38,20 @@ export const kinopoiskLeases = pgTable(
   (table) => [index('kinopoisk_leases_expires_at_idx').on(table.expires_at)],
 )
 
-/** What is known of an API key's account. `key_hash` tells keys apart and does not tell the key. */
+/** The account of an API key. `key_hash` identifies the key without revealing it. */
 export const kinopoiskAccounts = pgTable(
   'kinopoisk_accounts',
   {
     key_hash: text().primaryKey(),
-    /** Calls a day that upstream allows, -1 without limit; null until upstream has been asked. */
+    /** Calls a day that upstream allows, -1 without limit; null until the account was polled. */
     daily_limit: integer(),
-    /** When upstream was last asked about the account, or is being asked. */
+    /** When the account was last polled, or is being polled. */
     checked_at: timestamp({ withTimezone: true }),
-    /** Why no call is made until `blocked_until`: the quota is used up (402), or the key rejected (401). */
+    /** Why no call is sent until `blocked_until`: the quota is used up (402), or the key rejected (401). */
     blocked: text({ enum: ['quota', 'key'] }),
     blocked_at: timestamp({ withTimezone: true }),
     blocked_until: timestamp({ withTimezone: true }),
-    /** When upstream, asked about the account, last ended a block. */
+    /** When a poll of the account last ended a block. */
     cleared_at: timestamp({ withTimezone: true }),
   },
   (table) => [
@@ -83,13 +83,13 @@ export const kinopoiskUsage = pgTable(
   ],
 )
 
-/** When the last calls were let through, of each rate limit as many as it allows in a second, the oldest first. */
+/** When the last slots were granted, for each rate as many as it allows in a second, the oldest first. */
 export const kinopoiskRates = pgTable('kinopoisk_rates', {
   key_hash: text().primaryKey(),
   overall: timestamp({ withTimezone: true }).array().notNull().default([]),
   search: timestamp({ withTimezone: true }).array().notNull().default([]),
   votes: timestamp({ withTimezone: true }).array().notNull().default([]),
   account: timestamp({ withTimezone: true }).array().notNull().default([]),
-  /** Upstream said 429: nothing is let through before. */
+  /** Upstream said 429: no slot is granted before. */
   paused_until: timestamp({ withTimezone: true }),
 })

@@ -1,7 +1,7 @@
 import { index, integer, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
 import { users } from './users.ts'
 
-/** Where an account was registered or logged in to of late; an address as modules/auth/networks.ts has it. */
+/** The networks of an account's recent logins and of its registration; an address as modules/auth/networks.ts has it. */
 export const knownNetworks = pgTable(
   'known_networks',
   {

@@ -5,9 +5,9 @@ import { users } from './users.ts'
 
 /**
  * A user's own score of a film. films.user_rate_sum and user_votes follow by triggers (at the end of
- * drizzle/0000_foundation.sql), whoever changes a row and how, a deleted user's cascade included. The order of locks is
- * users, ratings, films by id: a
- * transaction that changes ratings in several statements must go by film id too, and lock no film before.
+ * drizzle/0000_foundation.sql), after any change of a row, a deleted user's cascade included. The order of locks is
+ * users, ratings, films by id: a transaction that changes ratings in several statements must go by film id too, and
+ * lock no film before.
  */
 export const ratings = pgTable(
   'ratings',

@@ -25,7 +25,7 @@ const HUGE_CHUNK = Buffer.from('{"filmId":301,"nameRu":"Матрица"},'.repea
 const DRIP_MS = 100
 const PAGE = '<!doctype html><title>nginx</title><h1>Something went wrong</h1>'
 
-/** The rule told last goes first; where it does not match or is used up, the earlier ones still hold. */
+/** The last rule goes first; where it does not match or is used up, the earlier ones still hold. */
 export function createFaults(): Faults {
   let rules: { fault: Fault | null; path: RegExp; left: number }[] = []
   return {
@@ -43,7 +43,7 @@ export function createFaults(): Faults {
   }
 }
 
-/** What the client gets to see: a status, or a call cut before its answer was whole. */
+/** The client's view: a status, or a call cut before its reply was complete. */
 export function faultStatus(fault: Fault, reply: Reply): number | 'cut' {
   if (typeof fault === 'number') return fault
   if (fault === 'redirect') return 302
@@ -78,7 +78,7 @@ function sendHtml(res: ServerResponse, status: number): void {
   res.writeHead(status, { 'content-type': 'text/html' }).end(PAGE)
 }
 
-// A client that leaves before the end is what these are for: no failure of ours.
+// A client that disconnects is the purpose of these: no failure of ours.
 function flow(res: ServerResponse, source: Iterable<Buffer> | AsyncIterable<Buffer>): void {
   pipeline(Readable.from(source, { objectMode: false }), res).catch(() => {})
 }

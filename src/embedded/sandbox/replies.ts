@@ -43,7 +43,7 @@ function searchPage(search: (keyword: string) => FilmFact[], query: URLSearchPar
   const found = search(keyword)
   const body = {
     keyword,
-    // Rounded as upstream rounds it: 0 pages with one result, and the last, short page is not told of.
+    // Rounded as upstream rounds it: 0 pages with one result, and the last, short page is not counted.
     pagesCount: Math.min(LAST_SEARCH_PAGE, Math.round(found.length / PAGE_SIZE)),
     films: cutPage(found, page).map(searchItem),
     searchFilmsCountResult: found.length,
@@ -51,7 +51,7 @@ function searchPage(search: (keyword: string) => FilmFact[], query: URLSearchPar
   return { status: 200, body }
 }
 
-/** Of the filters only those of the year, the most voted first: what nothing of ours asks for is not imitated. */
+/** Of the filters only those of the year, the most voted first: what we never request is not imitated. */
 function listPage(films: readonly FilmFact[], query: URLSearchParams): Reply {
   const page = readInteger(query.get('page') ?? '1', LAST_SEARCH_PAGE)
   const years = [query.get('yearFrom') ?? '1000', query.get('yearTo') ?? '3000'].map((year) => readInteger(year, 3000))

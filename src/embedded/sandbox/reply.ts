@@ -16,7 +16,7 @@ export function failure(status: number, message: string): Reply {
   return { status, body: { message } }
 }
 
-/** Sends JSON in chunks, with no length told, gzipped when the client takes that. */
+/** Sends JSON in chunks, without a length, gzipped if the client accepts that. */
 export function send(res: ServerResponse, { status, body }: Reply): void {
   const text = JSON.stringify(body)
   if (/\bgzip\b/i.test(String(res.req.headers['accept-encoding']))) {
@@ -26,6 +26,6 @@ export function send(res: ServerResponse, { status, body }: Reply): void {
     res.writeHead(status, JSON_HEADERS)
     res.write(text)
   }
-  // A separate end: given the text itself, Node would tell its length instead of chunking.
+  // A separate end: with the text itself Node would send its length instead of chunks.
   res.end()
 }

@@ -21,7 +21,7 @@ export interface SandboxOptions {
   rateLimits?: boolean
   /** The clock of quota and limits, in ms. */
   now?: () => number
-  /** Told of every call before it is answered. */
+  /** Called for every call before its reply. */
   onCall?: (call: SandboxCall) => void
 }
 
@@ -42,7 +42,7 @@ export interface Sandbox {
 
 /** Starts an imitation of the unofficial Kinopoisk API on 127.0.0.1; rejects when the port is taken. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  // Imported on demand: whoever brings films of their own need not read the large file.
+  // Imported on demand: with films of the caller's own the large file is not needed.
   const films = options.films ?? (await import('./films.ts')).films
   const faults = createFaults()
   const server = createServer(createListener(options, films, faults))

@@ -59,7 +59,7 @@ export function searchItem(film: FilmFact) {
   }
 }
 
-/** Directors first, as upstream; then someone of another profession, whom a client has to pass over. */
+/** Directors first, as upstream; then a person of another profession, which a client must skip. */
 export function staffOf(film: FilmFact) {
   const nameless = { id: 9_000_000 + film.id, name_ru: null, name_en: null }
   return [
@@ -93,7 +93,7 @@ export function voteItem(film: FilmFact, userRating: number) {
     nameOriginal: film.name_original,
     ...tags(film),
     ratingKinopoisk: film.rating,
-    // Not a slip of ours: the published schema spells this member so.
+    // Not our typo: the published schema spells this member so.
     ratingImbd: film.rating_imdb,
     year: film.year === null ? null : String(film.year),
     type: film.type,

@@ -5,7 +5,7 @@ export interface Vote {
   rating: number
 }
 
-/** Some 25 films with ratings 1..10: the same ones whenever the same user is asked about. */
+/** Some 25 films with ratings 1..10: always the same ones for the same user. */
 export function votesOf(user: number, films: readonly FilmFact[]): Vote[] {
   const drawn = films.map((film) => ({ film, lot: mix(user, film.id) })).sort((a, b) => a.lot - b.lot)
   return drawn.slice(0, 22 + (mix(user, 0) % 7)).map(({ film, lot }) => ({ film, rating: 1 + (lot % 10) }))

@@ -7,41 +7,41 @@ import type { ResponseRepository } from '../store/responses.ts'
 
 export interface Clock {
   now(): Date
-  /** 0 ≤ x < 1, spreads the expiry of answers that came together. */
+  /** 0 ≤ x < 1, spreads the expiry of responses that came together. */
   random(): number
 }
 
 export const systemClock: Clock = { now: () => new Date(), random: Math.random }
 
-/** What is in memory of an answer. Who makes something of its value keeps that. */
+/** The part of a stored response that is in memory. Values are cached by their users, as rendered. */
 export interface EntryFreshness {
   fetchedAt: Date
   expiresAt: Date
-  /** Upstream's 404, an answer that says there is nothing, or one with a value that can be read again. */
+  /** Upstream's 404, a response without results, or one with a value that can be read again. */
   content: 'none' | 'empty' | 'some'
 }
 
 interface Options {
-  /** Answers that were read lately. */
+  /** The freshness of responses that were read lately. */
   freshness: Pick<CacheRegion<string, EntryFreshness>, 'find'>
   clock: Clock
   metrics: Pick<GatewayMetrics, 'refreshes'>
-  /** Takes over an asking that nobody waits for; it never rejects. */
+  /** Runs work in the background; it never rejects. */
   runInBackground(work: Promise<void>): void
-  /** Told of an error in the background that is none of upstream's. */
+  /** Called with an error in the background that is not upstream's. */
   onUnexpected(error: unknown): void
 }
 
 /**
- * Answers from what is kept. An expired answer is served at once while one asking renews it (stale-while-revalidate),
- * and stays when that fails (stale-if-error, RFC 5861). Waited for is only what has never been answered, and an expired
- * "there is nothing", which may be the very thing that has changed.
+ * Serves stored responses. An expired one is served at once while one call renews it (stale-while-revalidate), and
+ * stays when that fails (stale-if-error, RFC 5861). Callers wait only for responses that were never stored, and for an
+ * expired "no results", which may be the very thing that has changed.
  */
 export function cached(
   responses: ResponseRepository,
   { freshness, clock, metrics, runInBackground, onUnexpected }: Options,
 ): Layer {
-  // Why the endpoint's last renewal failed; what a stale answer tells.
+  // Why the endpoint's last revalidation failed: the reason of a stale response.
   const lastErrors: Partial<Record<Endpoint, ErrorCode>> = {}
   const revalidating = new Set<string>()
 
@@ -96,7 +96,7 @@ export function cached(
   }
 }
 
-/** Keeps every answer, for the time that its question says, a tenth more or less. */
+/** Stores every response, for the time that its request says, a tenth more or less. */
 export function stored(responses: Pick<ResponseRepository, 'save'>, clock: Clock): Layer {
   return (fetch) => async (request, context) => {
     const response = await fetch(request, context)
@@ -111,7 +111,7 @@ export function stored(responses: Pick<ResponseRepository, 'save'>, clock: Clock
 
 type StoredResponse = { text: string | null; fetchedAt: Date; expiresAt: Date }
 
-/** What is kept as an answer; undefined for one that an older version of this service kept and this one can't read. */
+/** A stored response, parsed; undefined for one of an older version of this service that this one can't read. */
 export function parseStored<T>(request: UpstreamRequest<T>, { text, ...times }: StoredResponse) {
   const value: unknown = text === null ? null : JSON.parse(text)
   if (value !== null && !request.accepts(value)) return undefined

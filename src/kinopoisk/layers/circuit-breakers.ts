@@ -12,20 +12,20 @@ import { dataEndpoints, type Endpoint, type Layer } from '../request.ts'
 
 const failuresInARow = 5
 
-/** For how long an open circuit lets no call through: `firstMs`, then twice as long each time, `maxMs` at the most. */
+/** How long an open circuit lets no call through: `firstMs` at first, twice as long each time, `maxMs` at the most. */
 export interface CircuitPauses {
   firstMs: number
   maxMs: number
 }
 
-// Upstream's return is seen after 25 s at the latest.
+// A return of upstream is noticed within 25 s.
 const defaultPauses: CircuitPauses = { firstMs: 2_000, maxMs: 25_000 }
 
 export type CircuitBreakers = ReturnType<typeof createCircuitBreakers>
 
 /**
- * A circuit for each endpoint: after five failures in a row nothing is asked for a while, then one call tries. What
- * upstream refuses in order (401, 402, 429) is no failure here.
+ * A circuit breaker for each endpoint: after five failures in a row no call is sent for a while, then one call probes.
+ * Refusals of upstream in order (401, 402, 429) are no failures here.
  */
 export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen'>, pauses = defaultPauses) {
   const breakers = Object.fromEntries(dataEndpoints.map((endpoint) => [endpoint, createCircuitBreaker(pauses)]))
@@ -36,14 +36,14 @@ export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen
     updateGauge()
   }
 
-  /** Refuses at once while the circuit is open, or while another call tries whether it may be closed. */
+  /** Before the queue: rejects at once while the circuit is open, or while another call probes. */
   const failFast: Layer = (fetch) => async (request, context) => {
     const { state, pauseLeftMs } = of(request.endpoint)
     if (state() === 'half-open' || pauseLeftMs() > 0) throw circuitOpen(pauseLeftMs())
     return fetch(request, context)
   }
 
-  /** Next to the call itself: the circuit would take a refusal in between for an answer of upstream's. */
+  /** Next to the call itself: the breaker would take a refusal in between for a response of upstream's. */
   const execute: Layer = (fetch) =>
     failFast((request, context) => of(request.endpoint).policy.execute(() => fetch(request, context)))
   return {

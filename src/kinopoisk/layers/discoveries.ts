@@ -3,7 +3,10 @@ import type { Layer } from '../request.ts'
 
 type Listener = (discovery: Discovery) => Promise<void>
 
-/** Tells of every new answer; a listener that fails is told of and does not spoil the answer. */
+/**
+ * Passes the films of every new response to the listener. A failure of the listener is logged and does not fail the
+ * response.
+ */
 export function createDiscoveries(warn: (error: unknown, message: string) => void) {
   let listener: Listener = async () => {}
   const announced: Layer = (fetch) => async (request, context) => {

@@ -8,8 +8,8 @@ const minPauseMs = 100
 const jitterMs = 400
 
 /**
- * Asks once more after a broken connection, a 429 or a 5xx, a little later or when upstream says, if the caller's
- * deadline leaves as much time for the answer.
+ * Retries once after a broken connection, a 429 or a 5xx, after a pause or when upstream says, if the caller's deadline
+ * leaves as much time for the response.
  */
 export function retried(metrics: Pick<GatewayMetrics, 'retries'>, clock: Pick<Clock, 'random'>): Layer {
   return (fetch) => async (request, context) => {

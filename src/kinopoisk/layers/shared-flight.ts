@@ -11,19 +11,20 @@ interface Options {
   responses: ResponseRepository
   leases: LeaseRepository
   metrics: Pick<GatewayMetrics, 'coalesced'>
-  /** How long a replica that has died keeps the others waiting; one that lives renews it. */
+  /** How long a dead replica blocks the others; a live one extends its lease. */
   leaseMs: number
 }
 
-// A notification may be lost; how long it takes to see the end without it.
+// A notification may be lost: how long it takes to see the end without it.
 const pollMs = 200
 
 /**
- * Equal questions of all replicas at one time are asked once: by who holds the lease, while the others wait for what
- * it keeps. When upstream fails it, all who waited get that failure; when it dies or may not ask, another one asks.
+ * Equal requests of all replicas at one time are one call: by the holder of the lease, while the others wait for the
+ * stored response. If upstream fails, all waiting callers get that failure; if the holder dies or may not call, another
+ * one does.
  */
 export function sharedFlight({ responses, leases, metrics, leaseMs }: Options): Layer {
-  /** What has been kept since the caller looked. */
+  /** A response that was stored since the caller read its own. */
   async function findNewer<T>(
     request: UpstreamRequest<T>,
     context: CallContext,
@@ -45,11 +46,11 @@ export function sharedFlight({ responses, leases, metrics, leaseMs }: Options): 
       try {
         const response = (await findNewer(request, context)) ?? (await fetch(request, context))
         if (response.collapsed) metrics.coalesced.inc({ endpoint: request.endpoint, scope: 'replica' })
-        // It has been kept: without the database the others find it when the lease is over.
+        // It has been stored: without the database the others find it when the lease is over.
         await leases.release(path, holder).catch(() => {})
         return response
       } catch (error) {
-        // It ends by itself if the database is gone.
+        // The lease ends by itself if the database is not available.
         await leases.release(path, holder, failureOf(error)).catch(() => {})
         throw error
       } finally {
@@ -73,7 +74,7 @@ export function sharedFlight({ responses, leases, metrics, leaseMs }: Options): 
   }
 }
 
-/** Only what upstream said is worth sharing; a refusal of our own is about this replica or purpose. */
+/** Only upstream's failures are shared; a refusal of our own concerns this replica or purpose. */
 function failureOf(error: unknown) {
   if (!(error instanceof UpstreamFailure)) return undefined
   return { outcome: error.outcome, retryAfter: error.retryAfterSeconds ?? null }

@@ -1,12 +1,12 @@
 import type { GatewayMetrics } from '../metrics.ts'
 import type { Layer, UpstreamResponse } from '../request.ts'
 
-/** Equal questions of one process at one time are asked once; a failure is shared by those who waited, and forgotten. */
+/** Equal requests of one process at one time are one call; a failure is shared by all waiting callers, and not stored. */
 export function coalesced(metrics: Pick<GatewayMetrics, 'coalesced'>): Layer {
   return (fetch) => {
     const inFlight = new Map<string, Promise<UpstreamResponse<unknown>>>()
     return async (request, context) => {
-      // What one purpose's share of the quota can't pay, another's may.
+      // A request that one purpose's share of the quota can't pay, another's may.
       const key = `${context.purpose} ${request.path}`
       const flight = inFlight.get(key)
       if (!flight) {
@@ -15,7 +15,7 @@ export function coalesced(metrics: Pick<GatewayMetrics, 'coalesced'>): Layer {
         return own.finally(() => inFlight.delete(key))
       }
       metrics.coalesced.inc({ endpoint: request.endpoint, scope: 'process' })
-      // The same path is the same question, so its answer is of the same type.
+      // The same path is the same request, so its response is of the same type.
       return { ...((await flight) as UpstreamResponse<never>), collapsed: true }
     }
   }

@@ -11,16 +11,16 @@ interface Options {
   db: Db
   metrics: Pick<GatewayMetrics, 'refreshes'>
   now(): Date
-  /** Asks for the film's details anew, paid by the refresh share. */
+  /** Fetches the film's details again, charged to the refresh share. */
   refresh(filmId: number): Promise<unknown>
 }
 
 const candidates = 20
 const pauseAfterFailureMs = 3_600_000
 
-/** Renews the details of favourites one at a time: those that nothing is kept of first, then the longest unasked of the expired. */
+/** Refreshes expired favourites, one at a time: first those without stored details, then the stalest. */
 export function createFavouritesPrefetch({ db, metrics, now, refresh }: Options) {
-  // A film that upstream fails on must not keep the others waiting.
+  // A film whose calls fail must not block the others.
   const failed = new Map<number, number>()
 
   async function findDue(): Promise<number | undefined> {
@@ -36,7 +36,7 @@ export function createFavouritesPrefetch({ db, metrics, now, refresh }: Options)
     return rows.map((row) => row.film_id).find((id) => !failed.has(id))
   }
 
-  /** One film; false when none is due. Never rejects for what upstream does. */
+  /** One film; false when none is due. Never rejects for a failure of upstream. */
   return async function renewNext(): Promise<boolean> {
     const id = await findDue()
     if (id === undefined) return false

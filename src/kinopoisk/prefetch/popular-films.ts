@@ -7,7 +7,7 @@ import { UpstreamFailure } from '../failures.ts'
 interface Options {
   db: Db
   now(): Date
-  /** Asks for a page, paid by the refresh share. */
+  /** Fetches a page, charged to the refresh share. */
   fetchPage(year: number, page: number): Promise<unknown>
 }
 
@@ -16,15 +16,15 @@ const maxPages = 20
 const pauseAfterFailureMs = 3_600_000
 
 /**
- * Gets to know the films that are asked for most, 20 with a call: of every year the most voted, the first pages of all
- * years before the second ones. What has been asked already is told by the kept answers.
+ * Prefetches popular films, 20 with a call: of every year the most voted, the first pages of all years before the
+ * second ones. Progress is derived from stored responses.
  */
 export function createPopularFilmsPrefetch({ db, now, fetchPage }: Options) {
-  // A page that upstream fails on must not keep the others waiting.
+  // A page whose calls fail must not block the others.
   const failed = new Map<string, number>()
   let bootstrapping = false
 
-  /** A page of which nothing is kept, or else one that has expired. */
+  /** A page that is not stored, or else one that has expired. */
   async function findDue() {
     for (const [path, at] of failed) if (at + pauseAfterFailureMs < now().getTime()) failed.delete(path)
     const rows = await db.execute<{ path: string; fresh: boolean; pages: number | null }>(sql`
@@ -47,10 +47,10 @@ export function createPopularFilmsPrefetch({ db, now, fetchPage }: Options) {
   }
 
   return {
-    /** True while there are pages that have never been asked for; as of the last step. */
+    /** True while there are pages that were never fetched; as of the last step. */
     isBootstrapping: () => bootstrapping,
 
-    /** Asks for one page, if one is due. Rejects as `ask` does. */
+    /** Fetches one page, if one is due. Rejects as `fetchPage` does. */
     async fetchNext(): Promise<void> {
       const due = await findDue()
       bootstrapping = due?.isNew ?? false

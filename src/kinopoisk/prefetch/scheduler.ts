@@ -16,7 +16,7 @@ interface Options {
   onUnexpected(error: unknown): void
 }
 
-/** What is asked though nobody waits for it, one call at a time: expired favourites, then the survey of films. */
+/** Prefetching: one call at a time that no user waits for. Expired favourites first, then popular films. */
 export function createPrefetchScheduler({
   fetchFilm,
   fetchPage,

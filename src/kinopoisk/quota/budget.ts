@@ -12,7 +12,7 @@ import { createUsage } from './usage.ts'
 
 export interface BudgetOptions {
   apiKey: string
-  /** Calls a day, -1 without limit; undefined: what upstream tells. */
+  /** Calls a day, -1 without limit; undefined: the limit of the key's account. */
   dailyQuota: number | undefined
   /** The time zone whose midnight ends the quota's day. */
   resetTz: string
@@ -30,7 +30,7 @@ interface Dependencies {
   warn: (error: unknown, message: string) => void
 }
 
-/** What the API key allows: so many calls a day and a second, over all replicas that share it. */
+/** What the API key allows: a number of calls a day and a second, over all replicas that share it. */
 export function createBudget(
   { apiKey, dailyQuota, resetTz, timeoutMs, isBootstrapping, accountEveryMs }: BudgetOptions,
   { db, fetch, metrics, warn }: Dependencies,
@@ -51,9 +51,12 @@ export function createBudget(
     ...(accountEveryMs && { everyMs: accountEveryMs }),
   })
   return {
-    /** Refuse at once what would be refused in the end. */
+    /** Before the queue: reject at once what would be rejected in the end. */
     beforeQueue: [quota.failFast, limiter.failFast],
-    /** Around every call that upstream counts. A call is paid before it waits for its turn: behind its turn nothing may delay it. */
+    /**
+     * On the call's turn, around every call that upstream counts. A call is charged before it waits for its slot:
+     * behind the slot nothing may delay it.
+     */
     onTurn: [quota.failFast, limiter.reserveSlot, quota.charged, limiter.limited, quota.recheckBlocked],
     usage: createUsage({ refreshBalance: quota.refreshBalance, metrics }),
     start: account.start,

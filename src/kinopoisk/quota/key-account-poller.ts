@@ -14,14 +14,17 @@ interface Options {
   quota: Pick<Quota, 'recordFailure' | 'refreshBalance' | 'needsRecheck'>
   timeoutMs: number
   warn: (error: unknown, message: string) => void
-  /** How often this process looks whether upstream is to be asked. */
+  /** How often this process checks whether a poll is due. */
   everyMs?: number
 }
 
-// Whether it is due is told by the database, to one of the replicas.
+// The database decides whether a poll is due, for one replica at a time.
 const refreshMs = 15 * 60_000
 
-/** Asks upstream about the key's account, rarely: what it allows a day, what it has counted, whether a block is over. */
+/**
+ * Polls the key's account at upstream, rarely: the daily limit, the calls that upstream has counted, whether a block is
+ * over.
+ */
 export function createKeyAccountPoller({
   fetch,
   request,

@@ -2,7 +2,7 @@ import { and, eq, lte, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskAccounts as accounts } from '../../db/schema/kinopoisk.ts'
 
-/** What is known of the key's account, over all replicas: what upstream told of it, and why no call is made. */
+/** The key's account, over all replicas: its limit by upstream, and why no call is sent. */
 export function createKeyAccountRepository(db: Db, { keyHash, resetTz }: { keyHash: string; resetTz: string }) {
   const now = sql`clock_timestamp()`
   const midnight = sql`(date_trunc('day', ${now} at time zone ${resetTz}::text) + interval '1 day')
@@ -10,13 +10,13 @@ export function createKeyAccountRepository(db: Db, { keyHash, resetTz }: { keyHa
   const isBlocked = sql`${accounts.blocked_until} > ${now}`
   const ageOver = (age: string) => sql`${accounts.checked_at} <= ${now} - ${age}::interval`
 
-  // A short trouble of upstream's is over soon, unless it comes back as soon.
+  // A short block is polled soon, unless it comes back as soon.
   const first = sql`${accounts.checked_at} <= ${accounts.blocked_at} and ${accounts.blocked_at} <= ${now} - interval '15 s'
     and coalesce(${accounts.cleared_at} <= ${now} - interval '15 min', true)`
   const isUnknown = sql`${accounts.daily_limit} is null and ${ageOver('15 min')}`
 
   return {
-    /** No call is made until the next reset of the quota, or until the key is accepted. True when that is new. */
+    /** No call is sent until the next reset of the quota, or until the key is accepted. True when that is new. */
     async block(reason: 'quota' | 'key'): Promise<boolean> {
       const until = reason === 'quota' ? midnight : sql`timestamptz 'infinity'`
       const [row] = await db.execute<{ anew: boolean }>(sql`
@@ -29,7 +29,7 @@ export function createKeyAccountRepository(db: Db, { keyHash, resetTz }: { keyHa
       return row !== undefined
     },
 
-    /** For one replica at a time: whether it is to ask about the account, if that was not done for `rest`. */
+    /** For one replica at a time: whether it must poll the account, if that was not done for `rest`. */
     async claim(rest: '1 min' | '15 min' | '3 h'): Promise<{ blocked: boolean } | undefined> {
       const [row] = await db.execute<{ blocked: boolean }>(sql`
         insert into ${accounts} (key_hash, checked_at) values (${keyHash}, ${now})
@@ -39,10 +39,10 @@ export function createKeyAccountRepository(db: Db, { keyHash, resetTz }: { keyHa
       return row
     },
 
-    /** What upstream told of the account. True when that ended a block. */
+    /** The account by upstream. True when that ended a block. */
     async update({ limit, left }: { limit: number; left: boolean }): Promise<boolean> {
       await db.update(accounts).set({ daily_limit: limit }).where(eq(accounts.key_hash, keyHash))
-      // A call that was refused since is newer than what was told.
+      // A call that was refused since is newer than this.
       const cleared = await db
         .update(accounts)
         .set({ blocked: null, blocked_at: null, blocked_until: null, cleared_at: now })

@@ -5,12 +5,12 @@ import { kinopoiskAccounts as accounts, kinopoiskUsage as usage } from '../../db
 import { type Purpose, purposes } from '../request.ts'
 
 export interface LedgerOptions {
-  /** Tells keys apart and does not tell the key. */
+  /** Identifies the key without revealing it. */
   keyHash: string
-  /** Calls a day as configured, -1 without limit; undefined: what upstream tells. */
+  /** Calls a day as configured, -1 without limit; undefined: the limit of the key's account. */
   configured: number | undefined
   resetTz: string
-  /** Whether refresh may spend as much as the survey needs. */
+  /** Whether refresh may spend as much as the bootstrap of popular films needs. */
   isBootstrapping?: (() => boolean) | undefined
 }
 
@@ -27,13 +27,13 @@ export interface Balance {
   checkedAt: Date | null
 }
 
-// What a free key has; until upstream has told.
+// The limit of a free key, until the account was polled.
 const defaultLimit = 500
-// Of the day's quota; the rest is for those who wait.
+// Of the day's quota; the rest is for users.
 const shares = { refresh: 0.15, import: 0.05 }
-// While most of the films that will be asked for are not known yet: a page of the survey tells of 20.
+// While most popular films are not known yet: one page has 20 of them.
 const bootstrapShare = 0.5
-// What refresh and import have left by then is given to those who wait, little by little.
+// From this part of the day on, what refresh and import have not used is gradually released to users.
 const reservedUntil = 0.75
 const slack = 20
 
@@ -41,7 +41,7 @@ export function hashKey(apiKey: string): string {
   return createHash('sha256').update(apiKey).digest('hex').slice(0, 16)
 }
 
-/** What is spent of the day's quota, over all replicas, by the database's clock. */
+/** The day's spent quota, over all replicas, by the database's clock. */
 export function createLedger(db: Db, { keyHash, configured, resetTz, isBootstrapping }: LedgerOptions) {
   const refreshShare = () => (isBootstrapping?.() ? bootstrapShare : shares.refresh)
   const column = (purpose: QuotaConsumer) => sql.identifier(purpose)
@@ -64,9 +64,7 @@ export function createLedger(db: Db, { keyHash, configured, resetTz, isBootstrap
     )`
 
   return {
-    /**
-     * Takes a call from the day's quota; undefined when it must not be made. What comes back is the day, for `refund`.
-     */
+    /** Charges a call to the day's quota; undefined when it must not be sent. Returns the day, for `refund`. */
     async reserve(purpose: Purpose): Promise<string | undefined> {
       const nothing = Object.fromEntries(quotaConsumers.map((consumer) => [consumer, sql`0`])) as Record<
         QuotaConsumer,
@@ -75,7 +73,8 @@ export function createLedger(db: Db, { keyHash, configured, resetTz, isBootstrap
       const stored = Object.fromEntries(
         quotaConsumers.map((consumer) => [consumer, sql`${usage[consumer]}`]),
       ) as Record<QuotaConsumer, SQL>
-      // A row that another one holds is waited for and then read anew, so that equal calls can't both be the last.
+      // A row that another transaction has locked is waited for and then read again, so that concurrent calls can't
+      // both be the last.
       const [row] = await db.execute<{ day: string }>(sql`
         with ${today}
         insert into ${usage} (key_hash, day, ${column(purpose)})
@@ -86,7 +85,7 @@ export function createLedger(db: Db, { keyHash, configured, resetTz, isBootstrap
       return row?.day
     },
 
-    /** Gives back what was reserved for a call that was not made. */
+    /** Refunds a call that was not sent. */
     async refund(purpose: Purpose, day: string): Promise<void> {
       await db.execute(sql`
         update ${usage} set ${column(purpose)} = ${column(purpose)} - 1
@@ -116,8 +115,8 @@ export function createLedger(db: Db, { keyHash, configured, resetTz, isBootstrap
     },
 
     /**
-     * Upstream has counted `used` calls today. The difference is those made outside, or, below 0, those forgotten by an
-     * early reset. Calls that we have counted and upstream not yet are no difference, unless nothing is under way.
+     * Upstream has counted `used` calls today. The difference is those made outside, or, below 0, those that an early
+     * reset dropped. Calls that we have counted and upstream not yet are no difference, unless no call is under way.
      */
     async reconcile(used: number, { quiet }: { quiet: boolean }): Promise<void> {
       const ours = sql`${usage.interactive} + ${usage.refresh} + ${usage.import}`
@@ -150,7 +149,7 @@ function allows(purpose: Purpose, spent: Record<QuotaConsumer, SQL>, refreshShar
     sql`round(max_calls * ${of === 'refresh' ? refreshShare : shares[of]}::numeric)`
   const left = (of: keyof typeof shares) => sql`greatest(0, ${share(of)} - ${spent[of]})`
   const reservedPart = sql`least(1, (1 - elapsed) / ${1 - reservedUntil}::float8)`
-  // Far behind an even spend: a quiet day, whose calls nobody else will need.
+  // Far behind an even spend: a quiet day, with calls to spare.
   const quiet = sql`${all} < max_calls * elapsed / 2`
   const own = {
     interactive: sql`${all} < max_calls - (${left('refresh')} + ${left('import')}) * ${reservedPart}`,

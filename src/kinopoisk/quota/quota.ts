@@ -18,14 +18,15 @@ interface Refusal {
   blocked: boolean
 }
 
-// How long other replicas' news may take to be seen here, and how often the database is asked while calls are refused.
+// How long a change by another replica may take to be seen here, and how often the database is queried while calls are
+// rejected.
 const refusalTtlMs = 1_000
-// For what may change before the day ends: the shares grow with it, and so may the account.
+// For what may change before the day ends: the shares grow with it, and so may the account's limit.
 const soonSeconds = 900
 
 export type Quota = ReturnType<typeof createQuota>
 
-/** Calls are paid from the day's quota before they are made; none is made when it is used up or the key is rejected. */
+/** Each call is charged to the daily quota before it is sent; without quota, or with a rejected key, no call. */
 export function createQuota({ ledger, accounts, metrics, warn }: Options) {
   const refusals = new Map<Purpose, Refusal>()
   const keepRefusal = (purpose: Purpose, error: () => AppError, blocked: boolean) =>
@@ -34,10 +35,10 @@ export function createQuota({ ledger, accounts, metrics, warn }: Options) {
   let mayHaveEnded = false
   const clearRefusals = () => refusals.clear()
 
-  /** What is known in the database, and from now on here. */
+  /** Reads the balance, and remembers its block in this process. */
   async function refreshBalance(): Promise<Balance> {
     const balance = await ledger.read()
-    // Upstream may have counted less than we paid, as in an outage, or have begun its day later than we did.
+    // Upstream may have counted fewer calls than were charged, as in an outage, or have begun its day later.
     mayHaveEnded = balance.blocked !== null || isUsedUp(balance)
     if (balance.blocked) for (const purpose of purposes) keepRefusal(purpose, errorOf(balance), true)
     else if (isBlocked()) clearRefusals()
@@ -61,7 +62,7 @@ export function createQuota({ ledger, accounts, metrics, warn }: Options) {
     return error
   }
 
-  /** Acts on what upstream said of the quota or the key, for all replicas. The failure, with how long that will last. */
+  /** Notes upstream's 402 or 401 as a block for all replicas. Returns the failure, with how long the block will last. */
   async function recordFailure(failure: UpstreamFailure): Promise<UpstreamFailure> {
     const reason = blockOf(failure)
     if (!reason) return failure
@@ -75,7 +76,7 @@ export function createQuota({ ledger, accounts, metrics, warn }: Options) {
     }
   }
 
-  /** Refuses at once what has just been refused. */
+  /** Before the queue: rejects at once what has just been rejected. */
   const failFast: Layer = (fetch) => async (request, context) => {
     const known = refusals.get(context.purpose)
     if (known && performance.now() < known.until) throw counted(context.purpose, known.error())
@@ -86,7 +87,7 @@ export function createQuota({ ledger, accounts, metrics, warn }: Options) {
     const wasBlocked = isBlocked()
     const day = await ledger.reserve(context.purpose)
     if (day === undefined) return refuse(context.purpose)
-    // What has been learnt since is newer than the payment.
+    // A refusal that was noted since is newer than the charge.
     if (wasBlocked) clearRefusals()
     try {
       return await fetch(request, context)
@@ -97,14 +98,14 @@ export function createQuota({ ledger, accounts, metrics, warn }: Options) {
     }
   }
 
-  /** Refuses what has been paid and waited for its turn, when upstream has refused another call meanwhile. */
+  /** On its turn: rejects a call that was charged and has its slot, when upstream has blocked the key meanwhile. */
   const recheckBlocked: Layer = (fetch) => async (request, context) => {
     const known = refusals.get(context.purpose)
     if (known?.blocked) throw counted(context.purpose, known.error())
     return fetch(request, context)
   }
 
-  /** Upstream may soon tell that calls can be made again. */
+  /** A poll of the account may end the block. */
   const needsRecheck = () => mayHaveEnded
 
   return { failFast, charged, recheckBlocked, recordFailure, refreshBalance, isBlocked, needsRecheck }
@@ -121,7 +122,7 @@ function isUsedUp({ limit, spent }: Balance): boolean {
   return limit >= 0 && Object.values(spent).reduce((sum, calls) => sum + calls) >= limit
 }
 
-/** After how many seconds it is worth coming again. */
+/** After how many seconds a retry is useful. */
 function secondsOf(balance: Balance): number {
   const { blocked, resetsInSeconds } = balance
   if (blocked?.reason === 'key') return soonSeconds

@@ -11,7 +11,7 @@ const defaultPauseSeconds = 1
 
 const isRate = (endpoint: Endpoint | Rate): endpoint is Rate => endpoint in callsPerSecond
 
-/** Keeps to the rates that upstream allows, over all replicas: calls wait for their turn, or are refused at once. */
+/** Keeps the rates that upstream allows, over all replicas: calls wait for a slot, or are rejected at once. */
 export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics) {
   const queues: Record<Rate, WaitQueue> = {
     overall: createWaitQueue('overall', rates),
@@ -21,14 +21,17 @@ export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics
   }
   const queueOf = (endpoint: Endpoint) => queues[isRate(endpoint) ? endpoint : 'overall']
 
-  /** Refuses at once whose turn would come too late. */
+  /** Before the queue: rejects a call at once when its slot would come too late. */
   const failFast: Layer = (fetch) => async (request, context) => {
     const late = queueOf(request.endpoint).tooLate(context)
     if (late) throw counted(request.endpoint, late)
     return fetch(request, context)
   }
 
-  /** Refuses so whom too many are before who are just paying: what they pay and get back looks like a quota used up. */
+  /**
+   * Rejects before charging when the queue, including callers that are being charged, is too long: a charge and its
+   * refund would look like an exhausted quota.
+   */
   const reserveSlot: Layer = (fetch) => async (request, context) => {
     const queue = queueOf(request.endpoint)
     const late = queue.tooLate(context)
@@ -50,7 +53,7 @@ export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics
       return await fetch(request, context)
     } catch (error) {
       if (error instanceof UpstreamFailure && error.outcome === 'rate_limited') {
-        // Without the database the other replicas hear it from upstream.
+        // Without the database the other replicas learn it from their own 429.
         await rates.pause(error.retryAfterSeconds ?? defaultPauseSeconds).catch(() => {})
       }
       throw error
@@ -72,17 +75,17 @@ interface Waiter {
 
 type WaitQueue = ReturnType<typeof createWaitQueue>
 
-/** Who waits in this process for a turn under one rate; only the first tries. */
+/** Calls of this process that wait for a slot under one rate; only the first one tries. */
 function createWaitQueue(rate: Rate, rates: RateRepository) {
   const waiting: Waiter[] = []
-  // Who will wait as soon as he has paid.
+  // Calls that will wait as soon as they are charged.
   const pending = new Set<CallContext>()
   let nextSlotAt = 0
   let advancing = false
-  // When the database was asked, while it has not answered.
+  // When the running query began.
   let queriedAt: number | undefined
 
-  /** Until the turn of who comes behind so many, if no other replica takes turns. */
+  /** Until the slot of a call with `ahead` calls before it, if no other replica takes slots. */
   function expectedMs(ahead: number): number {
     const windows = Math.floor(ahead / callsPerSecond[rate])
     return Math.max(0, nextSlotAt - performance.now()) + windows * windowMs
@@ -112,7 +115,7 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
   }
 
   function timeoutError(maxWait: number): AppError {
-    // It is the database that kept us waiting, and not the rate.
+    // The database was slow, and not the rate.
     const isSlow = queriedAt !== undefined && performance.now() - queriedAt > maxWait / 2
     return isSlow
       ? new AppError('database_unavailable')
@@ -131,10 +134,10 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
     pending,
     tooLate,
 
-    /** Resolves when the call may be made. */
+    /** Resolves when the call may be sent. */
     async acquire(context: CallContext): Promise<void> {
       pending.delete(context)
-      // Who comes later is no longer in the way.
+      // Calls behind this one no longer count.
       const late = tooLate(context, waiting.length)
       if (late) throw late
       const maxWait = maxWaitMs(context)
@@ -162,7 +165,7 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
   }
 }
 
-/** The rest of the time is for the answer. Who renews an answer unasked leaves room in the line for those who wait. */
+/** The rest of the time is for the response. Background refreshes wait less, and so leave room in the queue for users. */
 function maxWaitMs(context: CallContext): number {
   return timeLeft(context) / (context.purpose === 'refresh' ? 4 : 2)
 }

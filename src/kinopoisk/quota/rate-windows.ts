@@ -2,18 +2,18 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskRates as rates } from '../../db/schema/kinopoisk.ts'
 
-/** Calls that upstream takes in any second: of all kinds together, and of some kinds of their own. */
+/** Calls that upstream allows in any second: of all kinds together, and of some kinds of their own. */
 export const callsPerSecond = { overall: 20, search: 5, votes: 2, account: 2 }
 export type Rate = keyof typeof callsPerSecond
 
-/** Longer than upstream's second: two calls may be nearer to each other when they arrive than when they were let through. */
+/** Longer than upstream's second: two calls may arrive closer together than they were sent. */
 export const windowMs = 1_200
 const maxPauseSeconds = 60
 
-/** When the last calls were let through, over all replicas, by the database's clock. */
+/** When the last slots were granted, over all replicas, by the database's clock. */
 export function createRateRepository(db: Db, keyHash: string) {
   const names = Object.keys(callsPerSecond) as Rate[]
-  // A moment to come is of a clock that has been put back since.
+  // A moment in the future is from a clock that has been put back since.
   const waits = (rate: Rate): SQL => {
     const first = sql`${sql.identifier(rate)}[cardinality(${sql.identifier(rate)}) - ${callsPerSecond[rate] - 1}::integer]`
     return sql`case when ${first} between now - ${window} and now then ${first} + ${window} end`
@@ -26,7 +26,7 @@ export function createRateRepository(db: Db, keyHash: string) {
   async function tryOnce(rate: Rate): Promise<number | undefined> {
     const counted = names.filter((name) => name === 'overall' || name === rate)
     const pause = sql`case when paused_until <= now + ${maxPauseSeconds} * interval '1 second' then paused_until end`
-    // The clock is read behind the lock: a turn that was waited for is not of the past.
+    // The clock is read behind the lock: a slot that was waited for does not lie in the past.
     const [row] = await db.execute<{ wait: number }>(sql`
       with locked as materialized (select * from ${rates} where key_hash = ${keyHash} for update),
       timed as materialized (select locked.*, clock_timestamp() as now from locked),
@@ -42,7 +42,7 @@ export function createRateRepository(db: Db, keyHash: string) {
   }
 
   return {
-    /** Lets a call through now (0), or tells after how many ms to try again. */
+    /** Grants a slot now (0), or returns after how many ms to try again. */
     async take(rate: Rate): Promise<number> {
       const wait = await tryOnce(rate)
       if (wait !== undefined) return wait
@@ -50,7 +50,7 @@ export function createRateRepository(db: Db, keyHash: string) {
       return (await tryOnce(rate)) ?? 0
     },
 
-    /** Lets nothing through for a time. */
+    /** Grants no slot for a time. */
     async pause(seconds: number): Promise<void> {
       const until = sql`clock_timestamp() + ${Math.min(seconds, maxPauseSeconds)} * interval '1 second'`
       await db

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { GatewayMetrics } from '../metrics.ts'
 import { type Balance, quotaConsumers } from './ledger.ts'
 
-/** What the key's account stands at. */
+/** The state of the key's account. */
 export interface Usage extends Omit<Balance, 'resetsInSeconds'> {
   /** Calls left today; -1 is no limit. */
   left: number
@@ -13,10 +13,10 @@ interface Options {
   metrics: Pick<GatewayMetrics, 'quotaLimit' | 'quotaLeft' | 'quotaSpent' | 'breakerOpen' | 'onScrape'>
 }
 
-// A scrape goes without the newest figures rather than wait for a database that is gone.
+// A scrape shows the last figures rather than wait for a database that does not respond.
 const scrapeMs = 1_000
 
-/** Reads it, and shows it in the metrics when they are scraped. */
+/** Reads it, and updates the metrics when they are scraped. */
 export function createUsage({ refreshBalance, metrics }: Options) {
   async function usage(): Promise<Usage> {
     const { resetsInSeconds: _, ...balance } = await refreshBalance()
@@ -32,7 +32,7 @@ export function createUsage({ refreshBalance, metrics }: Options) {
     for (const breaker of ['quota', 'key']) metrics.breakerOpen.set({ breaker }, blocked?.reason === breaker ? 1 : 0)
   }
 
-  // All gauges of a scrape ask at once.
+  // All gauges of a scrape are read at the same time.
   let updating: Promise<void> | undefined
   metrics.onScrape(async () => {
     updating ??= updateGauges()

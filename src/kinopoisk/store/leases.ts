@@ -6,8 +6,8 @@ import type { Failed } from '../failures.ts'
 const channel = 'kinopoisk_leases'
 
 /**
- * Who asks upstream about which path, over all replicas: a row with an expiry by the database's clock. The end of an
- * asking is told by NOTIFY; whoever misses it finds it in the row.
+ * Which replica calls upstream for which path: a row with an expiry by the database's clock. The end of a call is
+ * announced by NOTIFY; a replica that misses it finds it in the row.
  */
 export function createLeaseRepository({ db, sql: driver }: Database) {
   const wakers = new Map<string, Set<() => void>>()
@@ -18,7 +18,10 @@ export function createLeaseRepository({ db, sql: driver }: Database) {
   const mine = (path: string, holder: string) => sql`${leases.path} = ${path} and ${leases.holder} = ${holder}`
 
   return {
-    /** Told of every end from now on. Rejects when the database can't be reached; the driver listens again by itself after. */
+    /**
+     * Listens to the ends of all calls from now on. Rejects when the database can't be reached; the driver listens
+     * again by itself after.
+     */
     async listen(): Promise<void> {
       await driver.listen(channel, wake)
     },
@@ -58,7 +61,7 @@ export function createLeaseRepository({ db, sql: driver }: Database) {
       return row
     },
 
-    /** Ends it; with `failure`, which stays in the row for those who waited. */
+    /** Ends it; with `failure`, which stays in the row for waiting callers. */
     async release(path: string, holder: string, failure?: { outcome: Failed; retryAfter: number | null }) {
       const end = failure
         ? sql`update ${leases} set expires_at = clock_timestamp(), failure = ${failure.outcome},
@@ -71,7 +74,7 @@ export function createLeaseRepository({ db, sql: driver }: Database) {
       await db.delete(leases).where(sql`${leases.expires_at} < clock_timestamp() - interval '1 minute'`)
     },
 
-    /** Resolves when the path's asking is told to have ended, or after `ms`. */
+    /** Resolves when the path's call has ended, or after `ms`. */
     untilReleased(path: string, ms: number): Promise<void> {
       return new Promise((resolve) => {
         const waiting = wakers.get(path) ?? new Set()

@@ -3,7 +3,7 @@ import type { Db } from '../../db/connect.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
 import { paths } from '../endpoints.ts'
 
-/** The answers kept in PostgreSQL by the question's path. */
+/** The responses stored in PostgreSQL, by the request's path. */
 export function createResponseRepository(db: Db) {
   const byPath = db
     .select({ text: responses.body, fetchedAt: responses.fetched_at, expiresAt: responses.expires_at })
@@ -16,7 +16,7 @@ export function createResponseRepository(db: Db) {
       return row
     },
 
-    /** How many are kept, by endpoint: fresh or expired at `now`. */
+    /** How many are stored, by endpoint: fresh or expired at `now`. */
     async count(now: Date) {
       const ofEndpoint = (endpoint: keyof typeof paths) => sql`${responses.path} like ${`${paths[endpoint]}%`}`
       const fresh = sql`${responses.expires_at} > ${now.toISOString()}`
@@ -31,7 +31,7 @@ export function createResponseRepository(db: Db) {
       return row
     },
 
-    /** An answer never replaces a newer one, so that replicas may write in any order. */
+    /** A response never replaces a newer one, so that replicas may write in any order. */
     async save(path: string, response: { text: string | null; fetchedAt: Date; expiresAt: Date }) {
       const row = {
         status: response.text === null ? 404 : 200,

@@ -12,7 +12,7 @@ interface Options {
 
 const tags = ['admin']
 
-/** What an operator asks of the gateway. On a scope that lets administrators in only. */
+/** The gateway's status and a forced refresh. On a scope for administrators. */
 export const adminRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { status, movies }) => {
   app.get(
     '/admin/kinopoisk',

@@ -3,7 +3,7 @@ import { AppError } from '../../errors.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
 import type { AuthService } from './service.ts'
 
-/** The figures of the module: for what it does, callbacks and wrappers; the service knows nothing of them. */
+/** The module's metrics, as callbacks and wrappers; the service knows nothing of them. */
 export function createAuthMetrics(registry: Registry) {
   const registers = [registry]
   const outcomes = (name: string, help: string) =>

@@ -8,11 +8,11 @@ const options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 // Each hash takes a thread of libuv's pool of four: the other two stay free for DNS look-ups and files. On one core two
 // are done hardly sooner than one after the other, and all other requests wait for both.
 const atOnce = Math.min(2, availableParallelism())
-// Some 5 s of work on two cores; whoever waited for a minute has gone.
+// Some 5 s of work on two cores. After a minute a client has given up.
 const maxQueue = 500
 const maxWaitMs = 60_000
 
-/** What is told of the work, for metrics. */
+/** Called for each piece of work, for the metrics. */
 export interface PasswordObserver {
   hashed(kind: 'hash' | 'verify', seconds: number): void
   rejected(): void
@@ -21,8 +21,8 @@ export interface PasswordObserver {
 export type Passwords = ReturnType<typeof createPasswords>
 
 /**
- * argon2id behind a gate. Hashing and verifying throw `overloaded` when too many wait, and ask a guard once it is their
- * turn: by then others of the queue have failed.
+ * argon2id behind a semaphore. Hashing and verifying throw `overloaded` when too many wait. The guard is checked again
+ * when the slot is there: attempts in the same queue may have failed meanwhile.
  */
 export function createPasswords(observer?: PasswordObserver) {
   const semaphore = createSemaphore({ name: 'password checks', max: atOnce, maxQueue, maxWaitMs })
@@ -50,7 +50,7 @@ export function createPasswords(observer?: PasswordObserver) {
         return timed('hash', hash(oneForm(password), options))
       }),
 
-    /** Without a hash (nobody has that login) the same work is done, and the answer is false. */
+    /** Without a hash (the login is unknown) the same work is done, and the result is false. */
     async verify(password: string, passwordHash: string | undefined, guard: Guard): Promise<boolean> {
       const known = passwordHash ?? (await dummyHash)
       return inTurn(async () => {
@@ -61,12 +61,12 @@ export function createPasswords(observer?: PasswordObserver) {
       })
     },
 
-    /** How many wait for their turn. */
+    /** The number of waiting calls. */
     queueLength: semaphore.queueLength,
   }
 }
 
-/** True for a hash that was made with less work than is asked for now. */
+/** True for a hash that was made with less work than today's options. */
 export function isOutdated(passwordHash: string): boolean {
   const { memoryCost, timeCost, parallelism } = parseOptions(passwordHash)
   return memoryCost < options.memoryCost || timeCost < options.timeCost || parallelism < options.parallelism

@@ -9,9 +9,9 @@ export interface RefreshToken {
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>
 
 /**
- * Refresh tokens `<session>.<generation>.<MAC>`, of 256 unguessable bits each. The database knows only the SHA-256 of the
- * one that is good. The MAC lets an old token be told from a made-up one, so that only a real one ends its session,
- * and lets the direct child be given again to a second tab that refreshes at the same moment.
+ * Refresh tokens `<session>.<generation>.<MAC>`, of 256 unguessable bits each. The database stores only the SHA-256 of
+ * the one that is valid. The MAC separates old tokens from made-up ones, so that only a real one ends its session, and
+ * lets the direct child be issued again to a second tab that refreshes at the same moment.
  */
 export function createRefreshTokens(secrets: string[]) {
   const keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', 'kinoteka refresh token', 32)))

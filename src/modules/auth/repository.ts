@@ -26,7 +26,7 @@ export function createAuthRepository(db: Db) {
     .where(eq(users.login, sql.placeholder('login')))
     .prepare('auth_credentials')
   return {
-    /** The new user's id, whom the network is known to; undefined when somebody has the login. */
+    /** The new user's id; the network is noted as known. Undefined when the login is taken. */
     async insertUser(user: NewUser, network: string): Promise<number | undefined> {
       return db.transaction(async (tx) => {
         const [row] = await tx
@@ -107,7 +107,7 @@ export function createAuthRepository(db: Db) {
       return rows.length > 0
     },
 
-    /** Forgets the networks without a login for 90 days. */
+    /** Deletes networks without a login for 90 days. */
     async cleanupNetworks(): Promise<void> {
       await db.delete(knownNetworks).where(sql`${knownNetworks.last_login_at} < now() - interval '90 days'`)
     },

@@ -27,7 +27,7 @@ interface Dependencies {
   accessTtlMs: number
   refreshTtlMs: number
   phoneRegion: CountryCode
-  /** Told of a session that was ended because an old refresh token of it came back. */
+  /** Called when an old refresh token ended its session. */
   reused: (session: { userId: number; sessionId: string }) => void
 }
 
@@ -44,14 +44,14 @@ export interface Device {
   ip: string
 }
 
-/** Who asks. */
+/** The user of the request. */
 export interface User {
   id: number
   sessionId: string
 }
 
-// How long the direct parent of a refresh token still gets its child: for two tabs, or an answer that was lost.
-// The contract's figure; others give 5 to 60 s.
+// How long the direct parent of a refresh token still gets its child: for two tabs, or a response that was lost. The
+// contract's figure; others give 5 to 60 s.
 const graceSeconds = 10
 
 export type AuthService = ReturnType<typeof createAuthService>
@@ -94,7 +94,7 @@ export function createAuthService(dependencies: Dependencies) {
     return pair(user.id, sessionId, refreshToken)
   }
 
-  /** The account of a user who gave the right password. @throws {AppError} wrong_password, too_many_requests */
+  /** The account, if the password is right. @throws {AppError} wrong_password, too_many_requests */
   async function confirm(userId: number, given: GivenPassword) {
     const guard = throttle.guard([{ by: 'password', of: [String(userId)] }])
     await guard.check()
@@ -129,7 +129,7 @@ export function createAuthService(dependencies: Dependencies) {
     async login(input: LoginInput & { password: string }, device: Device): Promise<TokenPair> {
       const login = readLogin(input, phoneRegion)
       const attempt = () => tryLogin(login, input.password, device)
-      // The second time for who logs in twice while the hash is made anew: it is the same password.
+      // Once more: a login at the same moment may have replaced the hash of the same password.
       const tokens = (await attempt()) ?? (await attempt())
       if (!tokens) throw new AppError('invalid_credentials')
       return tokens

@@ -10,8 +10,8 @@ interface LiveSession {
 }
 
 /**
- * The user of a session that is alive, asked on every request: from memory, out of which an end of the session, another
- * role or a block takes it, at once in the process that did it, within a second in the others.
+ * The user of a live session, needed on every request. An end of the session, another role or a block invalidates the
+ * entry: at once in the process that did it, within a second in the others.
  */
 export function createSessionCache({
   sessions,

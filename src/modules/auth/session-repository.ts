@@ -36,8 +36,8 @@ export function createSessionRepository(db: Db) {
     .where(and(eq(users.id, sessions.user_id), eq(users.blocked, false)))
   return {
     /**
-     * Opens a session at a network that is known from now on, and ends those beyond 500, the longest unused first. False,
-     * and nothing done, when the user was blocked or has another hash by now: checking a password takes its time.
+     * Opens a session and notes its network as known. Ends sessions beyond 500, the longest unused first. False, and
+     * nothing done, when the user was blocked or has another hash by now: checking a password takes its time.
      */
     async insert(session: NewSession, passwordHash: string, network: string): Promise<boolean> {
       const value = (name: keyof NewSession) => sql.param(session[name], sessions[name])

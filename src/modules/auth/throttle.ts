@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import type { ThrottleRepository } from './throttle-repository.ts'
 
-/** How many failures are free, by what they have in common; each one more doubles the time to wait. */
+/** How many failures are free, by what they have in common; each further one doubles the time to wait. */
 const free = {
-  /** An account, from everywhere that it was never logged in to from. */
+  /** An account, from all networks without an earlier login of it. */
   account: 10,
-  /** An account at an address where it was logged in to before: nobody elsewhere can use this up. */
+  /** An account at an address with an earlier login of it: failures from elsewhere do not count here. */
   device: 10,
-  /** An address, whichever accounts it tries; those known at that address are left out. */
+  /** An address, over all accounts, except those with an earlier login at it. */
   address: 300,
-  /** An address whose registrations found that somebody has the login. */
+  /** An address whose registrations found that the login is taken. */
   registration: 300,
-  /** A user who is logged in, and asked for the present password. */
+  /** A user with a session, at a prompt for the present password. */
   password: 10,
 }
 const maxWaitSeconds = 900
@@ -20,24 +20,24 @@ const daySeconds = 86_400
 
 export interface Counted {
   by: keyof typeof free
-  /** Which account, address, …; several parts are told apart. */
+  /** Which account, address, …; several parts make one key. */
   of: string[]
 }
 
-/** To be asked in front of the work that a guess costs, and told how the guess came out. */
+/** Call `check` before the password check, and report the result afterwards. */
 export interface Guard {
   /** @throws {AppError} too_many_requests */
   check(): Promise<void>
   failed(): Promise<void>
-  /** The guess was right, and its failures are forgotten. Nothing is asked of the database where a check has found none. */
+  /** Deletes the failures. No statement where the check has found none. */
   passed(): Promise<void>
 }
 
 export type Throttle = ReturnType<typeof createThrottle>
 
 /**
- * Slows guessing down. Failures alone are counted, so no number of right passwords is ever too many; and all counts are in
- * the database, so that replicas share them.
+ * Slows guessing down. Only failures count: any number of correct logins is fine. All counts are in the database, so
+ * that replicas share them.
  */
 export function createThrottle(repository: ThrottleRepository, throttled: (by: Counted['by']) => void) {
   return {

@@ -40,14 +40,14 @@ sharp.unblock({
 sharp.cache(false)
 sharp.concurrency(1)
 
-/** Makes pictures of strangers harmless, one after the other. */
+/** Makes untrusted pictures harmless, one at a time. */
 export function createImages() {
   const semaphore = createSemaphore({ name: 'pictures', ...turns })
 
   return {
     /**
-     * The picture drawn anew in its own format: upright, in sRGB, at most 2048 pixels on a side, the first frame of an
-     * animation, and nothing else of the file: no EXIF, no place, no appended archive.
+     * The picture re-encoded in its own format: upright, in sRGB, at most 2048 pixels on a side, the first frame of an
+     * animation, and nothing else of the file: no EXIF, no location, no appended archive.
      * @throws {AppError} unsupported_media_type, invalid_input (damaged), payload_too_large (pixels), overloaded
      */
     async reencode(bytes: Buffer): Promise<Image> {

@@ -10,18 +10,19 @@ interface Dependencies {
   directors: DirectorRepository
   storage: Storage
   images: Images
-  /** Told of a loose photo that could not be removed now. */
+  /** Called for an orphaned photo that could not be removed now. */
   onDeleteFailed(error: unknown, key: string): void
 }
 
-// Each holds up to 5 MiB of memory, from its first byte until it is drawn.
+// Each holds up to 5 MiB of memory, from its first byte until it is re-encoded.
 const uploadsAtOnce = 20
 
 export type PhotoService = ReturnType<typeof createPhotoService>
 
 /**
- * Photos of directors. A row names an object only after it is there, and an object is removed only after no row names
- * it: whatever fails in between, no photo is lost. Objects that no row names are noted as loose, and `sweep` removes them.
+ * Photos of directors. A row names an object only after it exists, and an object is removed only after no row names it:
+ * whatever fails in between, no photo is lost. Objects that no row names are noted as orphaned, and `cleanup` removes
+ * them.
  */
 export function createPhotoService({ directors, storage, images, onDeleteFailed }: Dependencies) {
   async function discard(key: string): Promise<void> {
@@ -39,7 +40,7 @@ export function createPhotoService({ directors, storage, images, onDeleteFailed 
   return {
     discard,
 
-    /** Removes what could not be removed when it became loose. */
+    /** Removes photos that could not be removed when they became orphaned. */
     async cleanup(): Promise<void> {
       for (const key of await directors.findOrphanedPhotos()) await discard(key)
     },
@@ -66,8 +67,8 @@ export function createPhotoService({ directors, storage, images, onDeleteFailed 
         if (row.replaced_key) await discard(row.replaced_key)
         return withPhotoUrl(row)
       } catch (error) {
-        // Also when `put` failed: it may have come through though its answer did not. It stays should the row name it after
-        // all, because only the database's answer was lost.
+        // Also when `put` failed: it may have succeeded though its response was lost. The object stays if the row names
+        // it after all, because only the database's response was lost.
         await discard(key)
         throw error
       }

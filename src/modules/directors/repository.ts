@@ -32,7 +32,7 @@ export function createDirectorRepository(db: Db) {
       return row
     },
 
-    /** The removed row, or undefined when there was no such director. The photo is then a loose one. */
+    /** The removed row, or undefined when there was no such director. Its photo is then orphaned. */
     remove(id: number) {
       return db.transaction(async (tx) => {
         const [row] = await tx.delete(directors).where(eq(directors.id, id)).returning(columns)
@@ -42,9 +42,9 @@ export function createDirectorRepository(db: Db) {
     },
 
     /**
-     * Sets the key of the photo, which is a loose one no more; answers with the row and the key that it replaced, which now
-     * is one, or undefined for an unknown director. The row is locked before it is read, so of many at once each is told the
-     * key of the one before.
+     * Sets the key of the photo, which is no longer orphaned. Returns the row and the replaced key, which now is, or
+     * undefined for an unknown director. The row is locked before it is read, so of concurrent calls each gets the key
+     * of the one before.
      */
     swapPhoto(id: number, key: string | null) {
       return db.transaction(async (tx) => {
@@ -75,7 +75,7 @@ export function createDirectorRepository(db: Db) {
       return rows.length > 0
     },
 
-    /** The keys of those that no upload can still be about. */
+    /** The orphaned photos that no running upload can be about. */
     async findOrphanedPhotos(): Promise<string[]> {
       const old = sql`${loosePhotos.since} < now() - interval '1 hour'`
       const rows = await db.select({ key: loosePhotos.key }).from(loosePhotos).where(old).limit(1000)

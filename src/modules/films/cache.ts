@@ -9,7 +9,7 @@ const toJson = (film: FilmRow): JsonPayload => serialize(stringify(film))
 
 export type FilmCache = ReturnType<typeof createFilmCache>
 
-/** The films that were asked for lately, in memory, as JSON. */
+/** The films that were requested lately, in memory, as JSON. */
 export function createFilmCache({ films, cache }: { films: Pick<FilmRepository, 'find' | 'findMany'>; cache: Cache }) {
   const region = cache.region<number, JsonPayload>({
     name: 'film',

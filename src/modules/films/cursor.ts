@@ -30,7 +30,7 @@ function parse(cursor: string): unknown[] {
   }
 }
 
-// A made-up cursor must not bring the database what it can't take.
+// A forged cursor must not send the database a value that it rejects.
 function isKey(key: unknown, sort: Sort, id: number): key is string | number {
   if (sort.endsWith('name')) {
     return typeof key === 'string' && key.length <= 2000 && key.isWellFormed() && !key.includes('\0')

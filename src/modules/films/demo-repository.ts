@@ -21,14 +21,14 @@ export interface DemoFilm {
 export function createDemoRepository(db: Db) {
   return {
     /**
-     * Lists `demo`, all or nothing, where no film has ever been; false elsewhere. What was there once is seen without a
-     * mark of its own: a Kinopoisk film that leaves the catalogue stays as a row, and one made here took its id from the
-     * sequence, also if it is gone for good.
+     * Lists `demo`, all or nothing, if the database never had a film; false otherwise. That is visible without a flag:
+     * a Kinopoisk film that leaves the catalogue stays as a row, and a film made here took its id from the sequence,
+     * even if it was deleted.
      */
     async seed(demo: DemoFilm[]): Promise<boolean> {
       if (demo.length === 0 || (await hasHadFilms(db))) return false
       return db.transaction(async (tx) => {
-        // Another process may be at it, too, or serve already. In the order in which an import of a film takes them.
+        // Another process may do the same, or serve already. In the order in which an import of a film locks them.
         await tx.execute(sql`lock table directors, films, genres in share row exclusive mode`)
         if (await hasHadFilms(tx)) return false
         const directorIds = await upsertDirectors(
@@ -55,7 +55,7 @@ async function hasHadFilms(db: Db): Promise<boolean> {
   return row?.found === true
 }
 
-/** Their ids by their Kinopoisk ids. Those who were here before stay as they are. */
+/** Their ids by their Kinopoisk ids. Directors that exist stay as they are. */
 async function upsertDirectors(tx: Db, named: DemoFilm['director'][]): Promise<Map<number, number>> {
   const wanted = [...new Map(named.map((director) => [director.kinopoisk_id, director])).values()]
   await tx.insert(directors).values(wanted).onConflictDoNothing({ target: directors.kinopoisk_id })

@@ -11,7 +11,7 @@ import { FilmPage, type FilmQuery, type Sort } from './schemas.ts'
 import { findMatch } from './title-match.ts'
 import { createTotals } from './totals.ts'
 
-// A page is kept so long whatever happens, so that it costs nothing where many look at the same one.
+// A page is cached this long whatever happens, so that a popular page costs nothing.
 const pageTtlMs = 1_000
 // As long as a statement may take.
 const maxWaitMs = 15_000
@@ -49,7 +49,7 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
   })
   const genreIds = cache.region<string, number[]>({ name: 'genre ids', ...small, invalidatedBy: { genre: 'all' } })
   const commonGenres = cache.region<string, boolean>({ name: 'common genre', ...small })
-  // Counting is the dear part: it must not take all the connections.
+  // Counting is the expensive part: it must not take all connections.
   const { run: inTurn } = createSemaphore({ name: 'counts', max: 2, maxQueue: 100, maxWaitMs })
   const totals = createTotals({ films, cache, inTurn })
 
@@ -89,7 +89,7 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
     if (matchesNothing(filter)) return pageOf([], 0)
     const ranking = await totals.ranking(filter)
     const count = async () => ranking?.count(filter) ?? totals.count(filter, named)
-    // What lies past the end is not looked for.
+    // No query for a page past the end.
     if (offset > 0 && offset >= (await count())) return pageOf([], await count())
     const slice = { limit, offset, position }
     const rows =
@@ -101,7 +101,7 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
     if (rows.length > limit && last) {
       return pageOf(places, await count(), writeCursor(`${sort} ${named}`, behind(last, sort)))
     }
-    // The last page tells the total by itself.
+    // The last page implies the total.
     return pageOf(places, position || (!last && offset > 0) ? await count() : offset + places.length)
   }
 

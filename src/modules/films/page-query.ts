@@ -12,7 +12,7 @@ export interface Listing {
   offset: number
   /** Excludes an offset. */
   position?: Position | undefined
-  /** The one genre of the filter has so many films that those of it are soon met in any order. */
+  /** The only genre of the filter is so common that a scan in any order soon meets its films. */
   isCommonGenre?: boolean
 }
 
@@ -32,7 +32,7 @@ export function createFilmPages(db: Db) {
       .select({ id: films.id, sort_key: sql<string | number>`${sortKey(sort)}` })
       .from(films)
       .where(where(filter, sort, position))
-      // Literal: with a parameter PostgreSQL guesses at the number of rows, and plans anew every time.
+      // Literal: with a parameter PostgreSQL guesses the number of rows, and plans again every time.
       .orderBy(sql`${order(sort)} ${sql.raw(`limit ${limit + 1}${offset > 0 ? ` offset ${offset}` : ''}`)}`)
   const prepared = new Map<string, ReturnType<ReturnType<typeof page>['prepare']>>()
 

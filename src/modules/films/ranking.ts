@@ -7,7 +7,7 @@ export interface Ranked {
   year: number
 }
 
-/** Films by rate, the best first: what narrows them by rate and year is looked for in memory. */
+/** Films by rate, the best first; filters by rate and year are applied in memory. */
 export function createRanking(films: Ranked[]) {
   const ids = Int32Array.from(films, (film) => film.id)
   // In hundredths, -1 for none: rates have two decimals.

@@ -62,7 +62,7 @@ export function createFilmRepository(db: Db) {
         where ${where(filter)} order by ${order('-rate')} limit ${limit}`)
     },
 
-    /** True for a genre of so many films that those of it are soon met wherever one looks. */
+    /** True for a genre so common that a scan in any order soon meets its films. */
     async isCommon(genreId: number): Promise<boolean> {
       const [row] = await db.execute<{ common: boolean }>(sql`
         select count(*) >= least(5000, greatest(1, reltuples / 50)) as common
@@ -89,7 +89,7 @@ export function createFilmRepository(db: Db) {
       return rows.length > 0
     },
 
-    /** The ids, ascending, of the genres that are named, by name (any case) or by id. */
+    /** The ids, ascending, of the genres with these names (in any case) or ids. */
     async findGenreIds(names: string[]): Promise<number[]> {
       const ids = names.filter((name) => /^\d{1,9}$/.test(name)).map(Number)
       const lowered = sql`(select lower(name) from unnest(${sql.param(names)}::text[]) as wanted (name))`
@@ -164,8 +164,9 @@ export function createFilmRepository(db: Db) {
     },
 
     /**
-     * Takes a film out of the catalogue; one made here that nobody keeps or rated goes for good. False when it was not in
-     * the catalogue. The lock waits out who is just adding it to a list, and holds back who is about to.
+     * Takes a film out of the catalogue. A film made here that no list and no rating refers to is deleted. False when
+     * it was not listed. The lock waits for transactions that are adding it to a list, and blocks those that are about
+     * to.
      */
     remove(id: number): Promise<boolean> {
       return db.transaction(async (tx) => {
@@ -194,13 +195,13 @@ export function createFilmRepository(db: Db) {
 export type FilmRepository = ReturnType<typeof createFilmRepository>
 export type FilmRow = NonNullable<Awaited<ReturnType<FilmRepository['find']>>>
 
-/** Holds the director until the transaction ends, so that no film is left without; false when there is none. */
+/** Locks the director until the transaction ends, so that no film is left without; false when there is none. */
 async function lockDirector(tx: Db, id: number): Promise<boolean> {
   const rows = await tx.select({ id: directors.id }).from(directors).where(eq(directors.id, id)).for('key share')
   return rows.length > 0
 }
 
-/** The id of the director whom Kinopoisk names so; a name that was changed here stays. */
+/** The id of the director with this Kinopoisk id; a name that was changed here stays. */
 async function upsertDirector(tx: Db, director: { kinopoisk_id: number; name: string }): Promise<number | undefined> {
   const [row] = await tx
     .insert(directors)

@@ -9,7 +9,7 @@ const tags = ['films']
 
 /** Reading: on a scope that lets readers of the catalogue in. */
 export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = async (app, { films }) => {
-  // A page that is asked for again soon is the same object.
+  // A page that is requested again soon is the same object.
   const links = new WeakMap<object, string>()
 
   app.get(

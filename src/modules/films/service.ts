@@ -19,7 +19,7 @@ interface Dependencies {
   now?: () => Date
 }
 
-/** A film's name that is taken is told by the database's constraint: film_exists. */
+/** A taken name is found by the database's constraint: film_exists. */
 export function createFilmService({
   films,
   listing,
@@ -33,13 +33,13 @@ export function createFilmService({
     return (await films.find(id)) ?? notFound(id)
   }
 
-  /** The id of the new film. The schema saw to it that nothing is missing. */
+  /** The id of the new film. The schema has checked that nothing is missing. */
   async function insert({ genres = [], ...film }: FilmInput): Promise<number> {
     const { name = '', director_id = 0 } = film
     return (await films.insert({ ...film, name, director_id }, genres)) ?? unknownDirector(director_id)
   }
 
-  /** What is given comes before what Kinopoisk tells; upstream is asked before any connection is taken. */
+  /** The body comes before what Kinopoisk has. Upstream is called before any connection is taken. */
   async function importFilm(id: number, given: FilmInput): Promise<number> {
     if (await films.isListed(id)) throw listedAlready(id)
     const known = await movies.fetch(id)

@@ -3,7 +3,7 @@ import type { FilmRepository, Match } from './repository.ts'
 
 type Names = Pick<FilmRepository, 'readWords' | 'hasPart' | 'findLike'>
 
-/** How the names have to match that are meant by `q`: to hold it; or, when none does, to be nearest to it. */
+/** How names must match `q`: they contain it; or, if none does, they are nearest to it. */
 export async function findMatch(films: Names, q: string): Promise<Match> {
   const words = await films.readWords(q)
   if (words === '') return { signs: q.normalize('NFC') }

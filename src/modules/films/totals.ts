@@ -2,21 +2,21 @@ import type { Cache } from '../../cache/cache.ts'
 import { createRanking, type Ranking } from './ranking.ts'
 import type { FilmRepository, Filter } from './repository.ts'
 
-/** Asked for so many rates and years, a listing's films are ranked. */
+/** After this many requests that differ in rate and year only, a filter's films are ranked. */
 const minRequests = 3
-/** More are left to the database: reading them would hold up everybody else. */
+/** More films than these stay in the database: reading them would block all other requests. */
 const maxRanked = 50_000
 
 interface Dependencies {
   films: Pick<FilmRepository, 'count' | 'rank'>
   cache: Cache
-  /** Counting takes its time: it waits for its turn. */
+  /** Counting is slow: it waits for its turn. */
   inTurn<T>(work: () => Promise<T>): Promise<T>
 }
 
 /**
- * How many films a filter has: counted once, and kept. Where many ask for the same but for rate and year, as whoever moves a
- * slider does, the films themselves are kept, ranked.
+ * How many films a filter has, counted once and cached. For filters that differ in rate and year only, as a slider
+ * sends them, the films themselves are cached, ranked.
  */
 export function createTotals({ films, cache, inTurn }: Dependencies) {
   const invalidatedBy = { film: 'all', genre: 'all' } as const
@@ -33,11 +33,11 @@ export function createTotals({ films, cache, inTurn }: Dependencies) {
   })
 
   return {
-    /** `named` names the filter. */
+    /** `named` is the filter's key. */
     count: async (filter: Filter, named: string): Promise<number> =>
       (await totals.find(named, () => inTurn(() => films.count(filter)))) ?? 0,
 
-    /** The films of the filter and others, where they are worth to be kept. */
+    /** The ranked films of the filter without its rate and years, if they are requested often enough. */
     async ranking({ minRate, yearFrom, yearTo, ...others }: Filter): Promise<Ranking | undefined> {
       if (others.match || (minRate ?? yearFrom ?? yearTo) === undefined) return undefined
       const key = JSON.stringify(others)

@@ -4,7 +4,10 @@ import type { GenreRepository } from './repository.ts'
 
 export type GenreService = ReturnType<typeof createGenreService>
 
-/** Every call throws genre_not_found for an unknown id; a broken name or use rule is told by the database's constraints. */
+/**
+ * Every call throws genre_not_found for an unknown id; taken names and genres in use are found by the database's
+ * constraints.
+ */
 export function createGenreService({ genres }: { genres: GenreRepository }) {
   return {
     list: genres.list,

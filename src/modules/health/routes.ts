@@ -6,7 +6,7 @@ import { problems } from '../../http/schemas.ts'
 import { ProblemKind, ProblemParams, Ready } from './schemas.ts'
 
 interface Options {
-  /** True when the database answers and has the newest schema. */
+  /** True when the database responds and has the newest schema. */
   isReady(): Promise<boolean>
   isStopping(): boolean
   metricsToken: string | undefined

@@ -3,7 +3,7 @@ import type { ListIdsRepository } from './ids-repository.ts'
 
 export type ListCache = ReturnType<typeof createListCache>
 
-/** The lists of the users who were here lately, in memory: a set of films each, the newest first. */
+/** The lists of recent users, in memory: a set of film ids each, the newest first. */
 export function createListCache({ ids, cache }: { ids: ListIdsRepository; cache: Cache }) {
   const of = (list: 'favourites' | 'wishlist') => {
     const region = cache.region<number, ReadonlySet<number>>({

@@ -6,7 +6,7 @@ import { favourites, type wishlist } from '../../db/schema/lists.ts'
 /** One user list: `table` says which. */
 export function createListRepository(db: Db, table: typeof favourites | typeof wishlist) {
   return {
-    /** `added` is false when it was there already, and true for exactly one of many at once. */
+    /** `added` is false when it was there already: of concurrent calls exactly one gets true. */
     async add(userId: number, filmId: number): Promise<{ added: boolean; favouritesCount: number }> {
       // A statement does not see the row it adds, nor one that another has just added for the same user.
       const count = table === favourites ? sql`1 + count(*) filter (where user_id <> ${userId})` : sql`count(*)`

@@ -10,7 +10,7 @@ export type ListService = ReturnType<typeof createListService>
 
 interface Dependencies {
   list: ListRepository
-  /** The films that the user keeps in the list, the newest first. */
+  /** The ids of the films in the user's list, the newest first. */
   idsOf(userId: number): Promise<ReadonlySet<number>>
   movies: Pick<MovieService, 'findKnown' | 'findAll'>
 }
@@ -24,7 +24,7 @@ export function createListService({ list, idsOf, movies }: Dependencies) {
       return joinArray(await movies.findAll(shown))
     },
 
-    /** @throws {AppError} movie_not_found, or upstream_* when the film is not known at all and can't be asked about */
+    /** @throws {AppError} movie_not_found, or upstream_* when the film is not known at all and upstream is not available */
     async add(userId: number, filmId: number) {
       const { json } = await movies.findKnown(filmId)
       const { added, favouritesCount } = await list.add(userId, filmId)

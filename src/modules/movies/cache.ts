@@ -5,14 +5,14 @@ import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { MovieRepository, MovieRow } from './repository.ts'
 import { Movie } from './schemas.ts'
 
-/** A movie as it is sent, and what is asked about it without being sent. */
+/** A movie as it is sent, and what decisions about it need. */
 export interface CachedMovie {
   id: number
   listed: boolean
   json: JsonPayload
-  /** What upstream told is all there is; false where only a search or a vote told. */
+  /** False where only a search or a vote is known. */
   complete: boolean
-  /** When upstream last told about the film, in ms since 1970; undefined for what it never told about. */
+  /** When upstream last sent the film, in ms since 1970; undefined if it never did. */
   syncedAt: number | undefined
 }
 
@@ -20,7 +20,7 @@ const stringify = stringifier(Movie as object)
 
 export type MovieCache = ReturnType<typeof createMovieCache>
 
-/** The movies that were asked for lately, in memory. */
+/** The movies that were requested lately, in memory. */
 export function createMovieCache({
   movies,
   cache,
@@ -43,7 +43,7 @@ export function createMovieCache({
     get: region.get,
     find,
 
-    /** In the order of `ids`, without those that are not known. */
+    /** In the order of `ids`, without unknown ones. */
     async findMany(ids: number[]): Promise<CachedMovie[]> {
       const found = await region.findMany(ids, async (missing) => {
         const rows = await movies.findMany(missing)
@@ -52,7 +52,7 @@ export function createMovieCache({
       return found.filter((movie) => movie !== undefined)
     },
 
-    /** As it is in the database now: for what this process has just changed. */
+    /** As it is in the database now, after a change by this process. */
     reload(id: number) {
       region.invalidate(id)
       return find(id)
@@ -66,7 +66,7 @@ function toCached(row: MovieRow): CachedMovie {
     id: row.id,
     listed: row.listed,
     json: serialize(stringify(row)),
-    // One that is, or was, in the catalogue has a director.
+    // A film that is, or was, listed has a director.
     complete: block ? block.complete !== false : row.director_id !== null,
     syncedAt: block?.synced_at === undefined ? undefined : Date.parse(block.synced_at),
   }

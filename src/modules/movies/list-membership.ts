@@ -1,4 +1,4 @@
-/** Which films a user keeps. */
+/** The ids of the films in a user's two lists. */
 export interface ListMembership {
   favourites: ReadonlySet<number>
   wishlist: ReadonlySet<number>

@@ -43,7 +43,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         return sendJson(reply, found.movies)
       }
       const batches = await catalogue.all(order, reply.compileSerializationSchema(Movie))
-      // Whoever asks for the head alone must not make us read the rest.
+      // HEAD must not read the rest.
       const text = request.method === 'HEAD' ? [] : arrayText(batches)
       return reply.type('application/json; charset=utf-8').send(Readable.from(text) as never)
     },

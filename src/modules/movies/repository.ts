@@ -10,7 +10,7 @@ export { pageSize }
 /** Of the catalogue: by id, or newest year first, then id descending. Each is a range of one index. */
 const orders = { id: sql`films.id`, new: sql`films.year desc, films.id desc` }
 
-/** What upstream told of a film. `kinopoisk` is kept as it is; the rest is what the film's own columns take of it. */
+/** A film by upstream, in full or in part. `kinopoisk` is stored as it is; the rest is for the film's own columns. */
 export interface PartialFilm {
   id: number
   name: string
@@ -24,7 +24,7 @@ export interface PartialFilm {
   kinopoisk: object
 }
 
-/** The same in full. */
+/** In full. */
 export interface KnownFilm extends PartialFilm {
   kinopoisk_synced_at: Date
 }
@@ -48,7 +48,7 @@ export function createMovieRepository(db: Db) {
       return row && withGenre(row)
     },
 
-    /** Those of `ids` that are known, in any order. */
+    /** The known ones of `ids`, in any order. */
     async findMany(ids: number[]) {
       return (await byIds.execute({ ids: `{${ids.join()}}` })).map(withGenre)
     },
@@ -66,8 +66,8 @@ export function createMovieRepository(db: Db) {
     },
 
     /**
-     * Stores what upstream told, unless something newer is there. Of a listed film only the Kinopoisk part changes:
-     * the rest is the administrator's.
+     * Stores a film in full, unless something newer is there. Of a listed film only the Kinopoisk part changes: the
+     * rest is the administrator's.
      */
     async save(film: KnownFilm): Promise<void> {
       const { genres: names, ...row } = film
@@ -97,8 +97,8 @@ export function createMovieRepository(db: Db) {
     },
 
     /**
-     * The same of films that upstream told of in part, each once: what was told in full stays, and of a partly known film
-     * what is not told now. Rows are taken by id everywhere, so that two transactions can't wait for each other.
+     * The same of partially known films, each once: what is known in full stays, and so do members that are absent now.
+     * Rows are locked in the order of ids everywhere, so that two transactions cannot deadlock.
      */
     async upsertPartial(partial: PartialFilm[]): Promise<void> {
       if (partial.length === 0) return
@@ -136,7 +136,7 @@ export function createMovieRepository(db: Db) {
 export type MovieRepository = ReturnType<typeof createMovieRepository>
 export type MovieRow = NonNullable<Awaited<ReturnType<MovieRepository['find']>>>
 
-/** Of a listed film the administrator's, else what is told. */
+/** Of a listed film the administrator's value, else the new one. */
 function curated(column: string) {
   return sql.raw(`case when films.listed then films.${column} else excluded.${column} end`)
 }

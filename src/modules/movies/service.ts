@@ -30,7 +30,7 @@ export function createMovieService({
   kinopoisk,
 }: Dependencies) {
   /**
-   * What upstream tells about a film, and the film. It has been stored when it was told (see `learn`), unless this
+   * Upstream's result for a film, and the movie. Its discovery has stored it already (see `ingest`), unless this
    * process died in between.
    */
   async function sync(id: number, purpose?: Purpose) {
@@ -66,26 +66,29 @@ export function createMovieService({
 
   return {
     /**
-     * The movie by either kind of id, with how its Kinopoisk part came (undefined where upstream had no part in it). One
-     * that is known in part stays so when upstream can't be asked, and also when upstream has no details of it.
-     * @throws {AppError} movie_not_found, or upstream_* when it is not known at all and can't be asked
+     * The movie by either kind of id, and how its Kinopoisk part came (undefined where upstream has no part in it). A
+     * partially known movie stays so when upstream is not available, and when upstream has no details of it.
+     * @throws {AppError} movie_not_found, or upstream_* when it is not known at all and upstream is not available
      */
     find,
 
-    /** What `find` finds, if all of it is in memory and upstream need not be asked: so most are answered. */
+    /** The result of `find` if all of it is in memory and upstream is not needed: the usual case. */
     findCached: (id: number) =>
       kinopoisk.cachedFilm(id, (result) => {
         const movie = movieCache.get(id)
         return movie && !isNewer(result.value, movie) ? { movie, result } : undefined
       }),
 
-    /** Stores what upstream tells. Never of a film less than is known. */
+    /** Stores discoveries. A film is never replaced by less than is known. */
     async ingest({ film, items = [] }: Discovery): Promise<void> {
       if (film) await movies.save(toKnownFilm(film))
       await movies.upsertPartial([...new Map(items.map((item) => [item.kinopoisk_id, toPartialFilm(item)])).values()])
     },
 
-    /** The movie of a Kinopoisk id, asked about anew. @throws {AppError} movie_not_found, upstream_* when it can't be asked */
+    /**
+     * The movie of a Kinopoisk id, fetched again. @throws {AppError} movie_not_found, upstream_* when upstream is not
+     * available
+     */
     async refresh(id: number) {
       if (!isKinopoiskId(id)) movieNotFound(id)
       const { value } = await kinopoisk.refreshFilm(id)
@@ -95,32 +98,32 @@ export function createMovieService({
       return (await movies.find(id)) ?? movieNotFound(id)
     },
 
-    /** The JSON of those of `ids` that are stored, in their order. */
+    /** The JSON of the stored movies among `ids`, in their order. */
     async findAll(ids: number[]): Promise<JsonPayload[]> {
       return (await movieCache.findMany(ids)).map((movie) => movie.json)
     },
 
-    /** The movie of the catalogue as we know it, for whom upstream is never asked; undefined when it isn't there. */
+    /** The listed movie as it is stored, without upstream; undefined when it is not listed. */
     async findListed(id: number) {
       isKinopoiskId(id)
       const movie = await movieCache.find(id)
       return movie?.listed ? movie : undefined
     },
 
-    /** What Kinopoisk tells of a film, as we would store it; null when it knows no such film. Throws upstream_*. */
+    /** Kinopoisk's film as it would be stored; null when Kinopoisk has no such film. Throws upstream_*. */
     async fetch(id: number): Promise<KnownFilm | null> {
       const { value } = await kinopoisk.film(id)
       const film = await value?.read()
       return film ? toKnownFilm(film) : null
     },
 
-    /** The movie; upstream is asked only about one that is not known, or only in part. Throws as `find`. */
+    /** The movie; upstream is used only for one that is not known, or partially. Throws as `find`. */
     async findKnown(id: number, purpose?: Purpose) {
       const known = await movieCache.find(id)
       return known && !isPartial(known) ? known : (await find(id, purpose)).movie
     },
 
-    /** What `search` finds, if all of it is in memory and upstream need not be asked. */
+    /** The result of `search` if all of it is in memory and upstream is not needed. */
     searchCached: (userId: number, query: string, page: number) =>
       kinopoisk.cachedSearch(query, page, (result) => {
         const found = searchCache.get(result.value)
@@ -128,7 +131,7 @@ export function createMovieService({
         return listed && { result, json: searchPayload(inputOf(query, page, result), found, listed) }
       }),
 
-    /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
+    /** @throws {AppError} overloaded, when upstream is not available and too many local searches run */
     async search(userId: number, query: string, page: number) {
       const { result, found } = await kinopoisk.search(query, page).then(
         async (result) => ({ result, found: await searchCache.find(result.value, inputOf(query, page, result)) }),
@@ -162,7 +165,7 @@ function isKinopoiskId(id: number): boolean {
   )
 }
 
-/** True for a film of which only a search or a vote told. */
+/** True for a film of which only a search or a vote is known. */
 function isPartial(movie: CachedMovie): boolean {
   return isKinopoiskId(movie.id) && !movie.complete
 }

@@ -45,7 +45,7 @@ export function createRatingRepository(db: Db) {
       return row
     },
 
-    /** One statement, so of many at once exactly one is told `added`. The same value again is no change. */
+    /** One statement, so of concurrent calls exactly one gets `added`. The same value again is no change. */
     async put(userId: number, filmId: number, value: number) {
       const [row] = await db
         .insert(ratings)
@@ -54,7 +54,7 @@ export function createRatingRepository(db: Db) {
           target: [ratings.user_id, ratings.film_id],
           set: {
             value: sql`excluded.value`,
-            // Not now(): that is when a transaction began, and who began first may come last.
+            // Not now(): that is when a transaction began, and one that began first may commit last.
             updated_at: sql`
               case when ${ratings.value} = excluded.value then ${ratings.updated_at} else clock_timestamp() end`,
           },

@@ -24,13 +24,13 @@ export function createRatingService({ ratings, movies }: Dependencies) {
       return { ...film, value, created_at, updated_at }
     },
 
-    /** @throws {AppError} film_not_found, or upstream_* when the film is not known at all and can't be asked about */
+    /** @throws {AppError} film_not_found, or upstream_* when the film is not known at all and upstream is not available */
     async put(userId: number, filmId: number, value: number) {
       await movies.findKnown(filmId).catch((error) => {
         throw error instanceof AppError && error.code === 'movie_not_found' ? filmNotFound(filmId) : error
       })
       const { added, ...own } = await ratings.put(userId, filmId, value)
-      // Read after the change and not with it, so that a film that many rate is locked no longer than need be.
+      // Read after the change and not with it, so that a popular film is locked no longer than needed.
       return { added, rating: { ...(await find(userId, filmId)), ...own } }
     },
 

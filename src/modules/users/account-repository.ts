@@ -10,7 +10,7 @@ import { lockOtherAdmins } from './admin-lock.ts'
 
 const lists = [favourites, wishlist, ratings]
 
-/** An account as a whole: what it holds, and its end. */
+/** An account as a whole: its data, and its end. */
 export function createAccountRepository(db: Db) {
   return {
     /** By id, behind `after`; nothing that is a secret. */
@@ -29,7 +29,7 @@ export function createAccountRepository(db: Db) {
         .orderBy(sessions.id)
         .limit(limit),
 
-    /** Where it was logged in to of late. */
+    /** The networks of its recent logins. */
     findNetworks: (userId: number) =>
       db
         .select({ network: knownNetworks.network, last_login_at: knownNetworks.last_login_at })
@@ -68,7 +68,7 @@ export function createAccountRepository(db: Db) {
 
 export type AccountRepository = ReturnType<typeof createAccountRepository>
 
-/** The films made here that have left the catalogue, as far as the user keeps them. */
+/** The user's films that were made here and are no longer listed. */
 async function findUnlistedFilms(tx: Db, userId: number): Promise<number[]> {
   const rows = await tx
     .select({ id: films.id })
@@ -77,7 +77,10 @@ async function findUnlistedFilms(tx: Db, userId: number): Promise<number[]> {
   return rows.map((row) => row.id)
 }
 
-/** As when a film leaves the catalogue: one made here that nobody keeps or rated goes for good. What others hold just now stays. */
+/**
+ * Deletes films made here that no list and no rating refers to, as when a film leaves the catalogue. Rows that another
+ * transaction has locked stay.
+ */
 async function removeUnreferenced(tx: Db, ids: number[]): Promise<void> {
   if (ids.length === 0) return
   const lockedRows = await tx
@@ -87,11 +90,11 @@ async function removeUnreferenced(tx: Db, ids: number[]): Promise<void> {
     .for('update', { skipLocked: true })
   const locked = lockedRows.map((row) => row.id)
   if (locked.length === 0) return
-  // A statement of its own: it sees who has kept one of them before it was locked.
+  // A statement of its own, so that it sees references that were added before the lock.
   await tx.delete(films).where(sql`${inArray(films.id, locked)} and not ${films.listed} and not (${anyOf(sql`true`)})`)
 }
 
-/** Whether the film is in a list, or rated, by somebody of whom `condition` is true. */
+/** Whether the film is in a list, or rated, where `condition` holds. */
 function anyOf(condition: SQL): SQL {
   return sql.join(
     lists.map((list) => sql`exists (select from ${list} where film_id = films.id and ${condition})`),

@@ -51,7 +51,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
         yield '}'
       }
       reply.header('content-disposition', 'attachment; filename="account.json"')
-      // Whoever asks for the head alone must not make us read the rest.
+      // HEAD must not read the rest.
       const json = request.method === 'HEAD' ? [] : text()
       return reply.type('application/json; charset=utf-8').send(Readable.from(json) as never)
     },

@@ -3,8 +3,8 @@ import type { Db } from '../../db/connect.ts'
 import { users } from '../../db/schema/users.ts'
 
 /**
- * Whether somebody besides the user is an administrator. Until the transaction ends nobody who is one ceases to be: of two
- * that would take the right from each other the second waits, and sees what the first did.
+ * Whether another user is an administrator. The rows of all administrators stay locked until the transaction ends: of
+ * two administrators that demote each other the second waits, and sees what the first did.
  */
 export async function lockOtherAdmins(tx: Db, userId: number): Promise<boolean> {
   const admins = await tx

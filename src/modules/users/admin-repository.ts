@@ -23,7 +23,7 @@ export function createUserAdminRepository(db: Db) {
       return row?.total ?? 0
     },
 
-    /** Whoever is blocked loses all sessions in the same transaction. */
+    /** Blocking deletes all sessions of the user in the same transaction. */
     change(id: number, change: AccountChange) {
       return db.transaction(async (tx) => {
         const hasOthers = await lockOtherAdmins(tx, id)

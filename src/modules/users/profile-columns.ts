@@ -1,6 +1,6 @@
 import { users } from '../../db/schema/users.ts'
 
-/** What a user's profile tells, and never the hash. */
+/** The columns of a profile: never the hash. */
 export const profileColumns = {
   id: users.id,
   login: users.login,

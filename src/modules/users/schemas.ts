@@ -50,7 +50,7 @@ function LooseInteger(minimum: number, maximum: number, example: number) {
   })
 }
 
-/** What a user tells about itself. Both spellings of the genre mean the same. */
+/** The profile members that a client may send. Both spellings of the genre mean the same. */
 export const about = {
   age: Type.Optional(LooseInteger(0, 150, 30)),
   name: Type.Optional(ClearableText({ maxLength: 100, examples: ['Ann'] })),

@@ -39,7 +39,7 @@ export function splitLogin(login: string): { email: string | null; phone: string
   return login.startsWith('+') ? { ...none, phone: login } : { ...none, username: login }
 }
 
-/** What a client tells about itself, as columns; what it didn't name is left out. */
+/** The body as columns of the user; members that are absent are left out. */
 function readAbout(input: AboutInput): ProfileChange {
   const american = readInteger('body.favorite_genre', input.favorite_genre, 1, 2_147_483_647)
   const british = readInteger('body.favourite_genre', input.favourite_genre, 1, 2_147_483_647)

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 
-/** How many accounts there are, and whose sessions were used; a session notes its use when its tokens are refreshed. */
+/** The number of accounts, and of users with a recently used session; refreshing its tokens marks a session as used. */
 export function createUsageRepository(db: Db) {
   return {
     async count() {

@@ -1,12 +1,12 @@
 import type { DedicatedConnection } from '../../../db/copy/connection.ts'
 import type { Column } from './format.ts'
 
-/** Somebody changed the film between the plan and now. */
+/** The film was changed between the plan and now. */
 class ChangedMeanwhile extends Error {}
 
 export type Written = { created: number; updated: number } | { fault: string }
 
-// Deadlock, serialisation, a lock that was not had in time.
+// Deadlock, serialisation failure, lock timeout.
 const passing = /^(40001|40P01|55P03)$/
 const maxTries = 3
 
@@ -78,7 +78,7 @@ export function createImportSteps(connection: DedicatedConnection, present: Read
 
 const sequence = (table: string) => `pg_get_serial_sequence('${table}', 'id')::regclass`
 
-// A sequence is moved before a row has its value, so that nobody is given the same one.
+// A sequence is moved before a row has its value, so that no value is given twice.
 const moveSequence = (table: string, newest: string) => `
   select setval(${sequence(table)}, newest) from (${newest}) as ids (newest)
   where newest > coalesce(pg_sequence_last_value(${sequence(table)}), 0)`
@@ -132,7 +132,7 @@ function writeStatements(present: ReadonlySet<Column>) {
     where s.row = any($1::int[]) and s.action = '${action}'`
   const mine = 'film_id in (select film_id from import_steps where row = any($1::int[]))'
   return {
-    // Names that go from film to film: nobody sees these, which stand in for them within the transaction.
+    // Names that move from film to film: temporary names within the transaction, never visible outside.
     freeNames: `update films set name = chr(57344) || id where id in (
       select film_id from import_steps where row = any($1::int[]) and moves and action = 'update')`,
     takeIds: `update import_steps set film_id = nextval(${sequence('films')})

@@ -43,8 +43,8 @@ export const exportQuery = `
 // hashed, and the first row comes at once.
 export const exportSettings = 'set enable_sort = off; set enable_hashjoin = off; set jit = off'
 
-// Which rows the file is of: an update leaves its row with another xmin. As numbers that don't depend on when they are asked;
-// 3 is the first xid. Whoever changes the genres of a listed film writes the film too, so that film_genres need not be read.
+// Which row versions the file is made of: an update gives its row another xmin. As numbers that do not depend on the
+// moment; 3 is the first xid. A change of a listed film's genres updates the film too, so film_genres need not be read.
 const rowVersions = (table: string) => `(
   select concat(count(*), ' ', sum(hashint8extended((age('3'::xid)::bigint - age(xmin)) & 4294967295, 0))) from ${table})`
 
@@ -57,7 +57,7 @@ const versionQuery = `
 export interface Export {
   /** Another one whenever the rows are others, and when something was written that does not show in them. */
   version: string
-  /** All listed films as CSV, of the same moment as `version`; `onBlock` is told of each block of it. */
+  /** All listed films as CSV, of the same snapshot as `version`; `onBlock` is called for each block. */
   rows(onBlock: () => void): Readable
   /** Ends it, done or not. */
   close(): void
@@ -66,7 +66,7 @@ export interface Export {
 export function createExportRepository(url: string) {
   return {
     async open(): Promise<Export> {
-      // For as long as the reader takes: export-service.ts bounds that.
+      // As long as the reader takes: export-service.ts bounds that.
       const connection = await openConnection(url, { statementTimeoutMs: 0 })
       try {
         await connection.query('begin isolation level repeatable read read only')

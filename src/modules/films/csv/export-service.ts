@@ -7,7 +7,8 @@ import type { Export, ExportRepository } from './export-repository.ts'
 
 // Excel takes a CSV without it for another alphabet than UTF-8.
 const byteOrderMark = '\ufeff'
-// Who takes nothing for so long, or isn't done after so long, is cut off: an export holds a connection and a snapshot.
+// A client that reads nothing, or is not done, within this time is cut off: an export holds a connection and a
+// snapshot.
 const stallMs = 60_000
 const maxMs = 3_600_000
 

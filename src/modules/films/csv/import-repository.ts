@@ -7,7 +7,7 @@ import type { Column } from './format.ts'
 import { planImport } from './plan-repository.ts'
 import { closeStaging, openStaging } from './staging.ts'
 
-// Any constant will do, as long as nobody else locks it.
+// Any constant that no other lock uses.
 const lockKey = 7_300_159
 // Of the statements that read all of the file and of the catalogue.
 const statementTimeoutMs = 600_000
@@ -71,7 +71,7 @@ export function createImportRepository(url: string) {
 
 export type ImportRepository = ReturnType<typeof createImportRepository>
 
-/** A message to the server for each line would cost more than the line. */
+/** One message per line would cost more than the line. */
 async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<string> {
   let piece = ''
   for await (const line of lines) {

@@ -82,7 +82,7 @@ async function readHead(file: FileHandle): Promise<Buffer> {
   return buffer.subarray(0, bytesRead)
 }
 
-/** Aborted when the client is gone before it has its answer. */
+/** Aborted when the client disconnects before the response. */
 function lost(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
   reply.raw.once('close', () => {

@@ -22,8 +22,9 @@ interface Source {
 }
 
 /**
- * The import: every row is checked by itself and put into a temporary table; there it is decided what each would do; then
- * that is done, 500 rows a transaction. A dry run stops before the last, so it tells exactly what would happen.
+ * The import: every row is checked by itself and put into a temporary table; there the plan decides what each would do;
+ * then that is done, 500 rows a transaction. A dry run stops before the last step, so it reports exactly what would
+ * happen.
  */
 export function createFilmImport({ imports, now = () => new Date() }: Dependencies) {
   return {
@@ -91,7 +92,7 @@ async function apply(work: ImportWork, present: ReadonlySet<Column>, report: Rep
     const written = await steps.write(rows)
     if ('fault' in written) {
       if (rows[0] !== undefined && rows.length === 1) report.addError(rows[0], written.fault)
-      // One that changed meanwhile doesn't fail the others.
+      // A film that changed meanwhile does not fail the others.
       else for (const row of rows) await write([row])
       return
     }

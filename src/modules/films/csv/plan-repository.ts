@@ -16,9 +16,9 @@ export interface RowError {
 }
 
 /**
- * Decides what each row of import_rows would do, by what the catalogue holds now, and changes nothing: a dry run ends
- * here. Leaves import_directors (each director of the file, and who that is) and import_steps (the rows that change
- * something). The file is taken as what holds when all of it is done, so films may swap names.
+ * Decides what each row of import_rows would do, by the catalogue as it is now, and changes nothing: a dry run ends
+ * here. Leaves import_directors (each director of the file, and the row in directors that it means) and import_steps
+ * (the rows that change something). The file describes the state after all of it is done, so films may swap names.
  */
 export async function planImport(
   connection: DedicatedConnection,
@@ -51,9 +51,9 @@ const directorStatements = [
     select director_id as did, director as name, lower(director) as key, min(row) as row, null::int as id, false as made
     from import_rows group by 1, 2`,
   'create index on import_directors (did, name); analyze import_directors',
-  // Who has the id and the name.
+  // Match by id and name.
   `update import_directors i set id = d.id from directors d where d.id = i.did and (i.name = '' or lower(d.name) = i.key)`,
-  // Who has the name; but not whom the file names by another id: that is a namesake.
+  // Match by name, but not a director that the file lists under another id (a namesake).
   `update import_directors i set id = case when i.did = 0 then n.any_id else n.free_id end
     from (
       select lower(d.name) as key, min(d.id) as any_id, min(d.id) filter (where claimed.id is null) as free_id
@@ -110,7 +110,7 @@ const rowStatements = [
     create index on import_plan (holder) where holder is not null;
     create unique index on import_plan (row);
     analyze import_plan`,
-  // A name can be taken over only from a film that a fine row gives another name.
+  // A name can move only from a film that gets another name by a valid row.
   `with recursive blocked as (
       select row, film_id, holder from import_plan p
       where error is null and holder is not null

@@ -2,7 +2,7 @@ import type { RowError } from './plan-repository.ts'
 
 const maxErrors = 100
 
-/** Counts all errors and keeps the first. */
+/** Counts all errors; the first 100 are in the report. */
 export function createReport() {
   let errors: RowError[] = []
   let total = 0
@@ -16,7 +16,7 @@ export function createReport() {
     maxErrors,
     addErrors,
     addError(row: number, message: string): void {
-      // Rows mostly come in order: nothing is sorted for those behind the last that is kept.
+      // Rows mostly come in order: errors behind the last one in the report need no sorting.
       if (errors.length === maxErrors && row > (errors.at(-1)?.row ?? 0)) total++
       else addErrors(1, [{ row, message }])
     },

@@ -29,8 +29,8 @@ const yearsAhead = 10
 const wholeTime = /^(?!0000)\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/
 
 /**
- * Checks rows by themselves. A row without id is held to the rules of POST /films; one with an id may hold what only the
- * catalogue itself can have got, from Kinopoisk: no rate, no minutes, an early year, longer texts.
+ * Checks rows by themselves. A row without id follows the rules of POST /films; one with an id may have values that
+ * only the catalogue itself can have, from Kinopoisk: no rate, no minutes, an early year, longer texts.
  */
 export function createRowReader(header: Header, now: Date) {
   const lastYear = now.getUTCFullYear() + yearsAhead

@@ -24,7 +24,8 @@ const chunkBytes = 64 * 1024
 const headBytes = 64 * 1024
 
 /**
- * Reads CSV: UTF-8 with or without BOM, LF or CRLF, the delimiter that its header has most of. Empty rows count, but are not told.
+ * Reads CSV: UTF-8 with or without BOM, LF or CRLF, the delimiter that its header has most of. Empty rows count, but are
+ * not returned.
  * @throws {AppError} unsupported_media_type, invalid_input, payload_too_large above 20,000 rows
  */
 export async function readTable(bytes: Buffer): Promise<Table> {
@@ -61,7 +62,7 @@ async function feed(parser: ReturnType<typeof parse>, text: Buffer): Promise<voi
   parser.on('error', reject).on('end', resolve).resume()
   for (let at = 0; at < text.length && !parser.destroyed; at += chunkBytes) {
     parser.write(text.subarray(at, at + chunkBytes))
-    // A large file must not keep the other requests waiting.
+    // A large file must not block other requests.
     await Promise.race([setImmediate(), promise])
   }
   if (!parser.destroyed) parser.end()

@@ -7,7 +7,7 @@ import type { Table } from './csv.ts'
 import type { ListName } from './repository.ts'
 import { pastDay } from './times.ts'
 
-/** A row that tells of a film in a list. */
+/** A row of a file: a film in a list. */
 export interface Entry {
   row: number
   list: ListName
@@ -46,7 +46,7 @@ interface Format {
   needs: string[]
   /** …and the score is in one of these. */
   scores: string[]
-  /** A row's film, list and score; undefined when it tells of none. Throws a RowFault. */
+  /** A row's film, list and score; undefined when it has none. Throws a RowFault. */
   read(cell: Cell, list: ListName | undefined): Omit<Entry, 'row'> | undefined
 }
 
@@ -120,7 +120,7 @@ const forms = [
   'IMDb (Const,Your Rating,… or Position,Const,…)',
 ]
 
-/** @throws {AppError} invalid_input for an unknown header, or where it is not told which list a file is */
+/** @throws {AppError} invalid_input for an unknown header, or where it is not known which list a file is */
 export async function readEntries(
   table: Table,
   hints: { list?: ListName | undefined; fileName: string },
@@ -132,7 +132,7 @@ export async function readEntries(
   const entries: Entry[] = []
   const errors: Fault[] = []
   for (const { row, cells } of table.rows) {
-    // Many rows must not keep the other requests waiting.
+    // Many rows must not block other requests.
     if (row % 500 === 0) await setImmediate()
     try {
       if (cells.slice(columns.length).some((cell) => cell !== '')) throw new RowFault('has more cells than the header')
@@ -148,7 +148,7 @@ export async function readEntries(
   return { format: format.name, entries, errors, rows: table.rows.length + (table.broken ? 1 : 0) }
 }
 
-/** What the caller says, else what the columns and the file's name say: never by guess. */
+/** By the caller's parameter, else by the columns and the file's name: never by guess. */
 function listOf(
   format: Format,
   columns: string[],

@@ -1,16 +1,16 @@
 import { AppError, type ErrorCode } from '../../../errors.ts'
 import type { MovieService } from '../../movies/service.ts'
 
-/** Why Kinopoisk could not be asked about all. */
+/** Why not all films could be looked up in Kinopoisk. */
 export interface Interruption {
   code: ErrorCode
   message: string
 }
 
-/** What asking Kinopoisk about ids came to. What is in neither is no film's id. */
+/** The result of look-ups in Kinopoisk. An id that is in neither is no film's. */
 export interface LookUps {
   films: Set<number>
-  /** Ids that nobody was asked about, with the reason. */
+  /** Ids that were not looked up, with the reason. */
   skipped: Map<number, string>
   interruption: Interruption | null
 }
@@ -19,7 +19,7 @@ export interface LookUps {
 const maxLookUps = 50
 const atOnce = 5
 
-/** Asks no further once Kinopoisk can't be asked. */
+/** Stops when Kinopoisk is not available. */
 export function createLookUps({ movies }: { movies: Pick<MovieService, 'findKnown'> }) {
   const isFilm = (id: number) =>
     movies.findKnown(id, 'import').then(

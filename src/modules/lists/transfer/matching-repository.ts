@@ -13,7 +13,7 @@ export interface Candidate {
   imdb_id: string | null
 }
 
-/** A film of which no more is known than a vote tells. */
+/** A film as a vote describes it. */
 export interface VotedFilm {
   kinopoisk_id: number
   title: string
@@ -26,7 +26,7 @@ export interface VotedFilm {
 
 export function createMatchingRepository(db: Db) {
   return {
-    /** Those of the ids that are films'. */
+    /** The ids that are films. */
     async findIds(ids: number[]): Promise<Set<number>> {
       const rows = await db
         .select({ id: films.id })
@@ -42,7 +42,10 @@ export function createMatchingRepository(db: Db) {
       return [...rows]
     },
 
-    /** The films with exactly the title, in either language, and the year (null: none); `position` tells whose, from 1. */
+    /**
+     * The films with exactly the title, in either language, and the year (null: none); `position` is the index of the
+     * title, from 1.
+     */
     async findByTitle(titles: Title[]): Promise<(Candidate & { position: number })[]> {
       const wanted = sql`
         unnest(${sql.param(titles.map(({ title }) => title))}::text[], ${sql.param(titles.map(({ year }) => year))}::int[])
@@ -57,7 +60,7 @@ export function createMatchingRepository(db: Db) {
       return [...rows]
     },
 
-    /** Makes rows of films that have none yet. Their details stay unasked: `kinopoisk` is null. */
+    /** Inserts films that do not exist yet. Their details are not fetched: `kinopoisk` is null. */
     async addFilms(voted: VotedFilm[]): Promise<void> {
       const rows = voted.map((film) => ({
         id: film.kinopoisk_id,
@@ -68,7 +71,7 @@ export function createMatchingRepository(db: Db) {
         poster_url: film.poster_url,
       }))
       await db.transaction(async (tx) => {
-        // In one order everywhere, so that two transactions can't wait for each other.
+        // In one order everywhere, so that two transactions cannot deadlock.
         const sorted = rows.toSorted((a, b) => a.id - b.id)
         const added = await tx.insert(films).values(sorted).onConflictDoNothing().returning({ id: films.id })
         const ids = new Set(added.map((film) => film.id))

@@ -13,8 +13,8 @@ type LookUp = (ids: number[]) => Promise<LookUps>
 const batch = 1000
 
 /**
- * Finds each entry's film: by Kinopoisk id, then IMDb id, then exact title and year; never by guess. `lookUp` is asked
- * once, about the Kinopoisk ids that are not known here.
+ * Finds each entry's film: by Kinopoisk id, then IMDb id, then exact title and year; never by guess. `lookUp` is called
+ * once, with the Kinopoisk ids that are not known here.
  */
 export async function matchFilms(repository: MatchingRepository, entries: Entry[], lookUp: LookUp) {
   const ids = present(entries.map((entry) => entry.kinopoisk_id))

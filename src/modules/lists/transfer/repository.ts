@@ -21,7 +21,7 @@ export interface Cursor {
   film_id: number
 }
 
-// With all the digits that PostgreSQL keeps: a Date would lose some, and with them the order.
+// With all the digits that PostgreSQL stores: a Date would lose some, and with them the order.
 const iso = (column: SQL | typeof ratings.updated_at) =>
   sql<string>`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 

@@ -41,7 +41,7 @@ interface Work {
 export function createTransferService({ transfer, matching, movies, kinopoisk }: Dependencies) {
   const lookUp = createLookUps({ movies })
 
-  /** Votes bring their films along, so nobody has to be asked about them. */
+  /** Votes contain their films, so no look-up is needed. */
   function lookUpIn(films: Map<number, VotedFilm> | undefined, dryRun: boolean) {
     return async (ids: number[]): Promise<LookUps> => {
       if (!films) return lookUp(ids)
@@ -96,7 +96,7 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
   return {
     export: (userId: number) => exportRows(transfer, userId),
 
-    /** @throws {AppError} what csv.ts and formats.ts say of a file that can't be read at all */
+    /** @throws {AppError} those of csv.ts and formats.ts for a file that cannot be read at all */
     async importFile(
       userId: number,
       file: { bytes: Buffer; name: string },
@@ -106,7 +106,7 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
       return run(userId, reading, options.dryRun)
     },
 
-    /** @throws {AppError} unknown_reference, or upstream_* when nothing can be had */
+    /** @throws {AppError} unknown_reference, or upstream_* when nothing is available */
     async importVotes(userId: number, kinopoiskUserId: number, dryRun: boolean) {
       const votes = await readVotes(kinopoisk, kinopoiskUserId)
       return run(userId, { format: 'kinopoisk', ...votes }, dryRun)

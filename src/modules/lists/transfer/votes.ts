@@ -15,8 +15,8 @@ export interface Votes {
 const maxSeconds = 60
 
 /**
- * All of a Kinopoisk user's votes that can be had; what came before a failure is kept and told with it.
- * @throws {AppError} unknown_reference, or upstream_* when not even the first page can be had
+ * All votes of a Kinopoisk user, as far as upstream gives them. Pages before a failure are returned together with it.
+ * @throws {AppError} unknown_reference, or upstream_* when not even the first page is available
  */
 export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: number): Promise<Votes> {
   const votes: Votes = { entries: [], errors: [], films: new Map(), rows: 0, interruption: null }

@@ -21,14 +21,14 @@ export function createMovieCatalogue({ movies, movieCache, stream, count }: Depe
     async page(order: Order, page: number) {
       const total = await count()
       const pages = Math.ceil(total / pageSize)
-      // What lies past the end is not looked for.
+      // No query for a page past the end.
       const found = page > pages ? [] : await movieCache.findMany(await movies.listPage(order, page))
       return { movies: joinArray(found.map((movie) => movie.json)), total, page, pages }
     },
 
     /**
-     * What `turn` makes of each movie, in batches; neither memory nor a connection is held while nobody reads. The first
-     * batch has been read when this resolves, so that a failure is told in time.
+     * Each movie rendered by `render`, in batches. Neither memory nor a connection is held while the client does not
+     * read. The first batch has been read when this resolves, so that a failure becomes a status.
      */
     async all<T>(order: Order, render: (movie: Movie) => T) {
       const first = await stream.readBehind(order, render)

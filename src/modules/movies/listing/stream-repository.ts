@@ -21,22 +21,22 @@ const orders = {
     place: ({ year, id }: Position) => [year, id],
   },
 }
-/** Before every film there can be. */
+/** Before every possible film. */
 const starts = { id: { id: 0, year: 0 }, new: { id: 2_147_483_647, year: 32_767 } }
 
 type Row = SelectResultFields<typeof movieColumns>
 type Movie = ReturnType<typeof withGenre<Row>>
 
 /**
- * Reads row by row, past Drizzle, and lets go of what was made of them: queries that are done hold one another until the
- * next full collection, so whatever hangs on one of them, as rows do, piles up to many times what is in use.
+ * Reads row by row, past Drizzle, and releases what was rendered: finished queries reference each other until the next
+ * full collection, so whatever hangs on one of them, as rows do, grows to many times what is in use.
  */
 export function createMovieStream(sql: Database['sql']) {
   const texts = { id: batchText('id'), new: batchText('new') }
   return {
     /**
-     * What `turn` makes of each of some hundreds of movies behind a position, or from the first on, with the position of
-     * the last one; nothing at the end. Each batch is a range of one index.
+     * Some hundreds of movies behind a position, or from the first on, rendered by `render`, with the position of the
+     * last one; nothing at the end. Each batch is a range of one index.
      */
     async readBehind<T>(order: Order, render: (movie: Movie) => T, position: Position = starts[order]) {
       const empty = (): { items: T[]; last?: Position } => ({ items: [] })

@@ -5,8 +5,8 @@ import type { FoundIds, SearchRepository } from './repository.ts'
 
 const pageSize = 20
 const maxPages = 20
-// What a name must have of the query's trigrams to be compared: a typo leaves most of them, in a short name a third. The
-// less is asked for, the longer it takes; where one slip is all, nothing can be nearer.
+// The share of the query's trigrams that a name must have to be compared: a typo leaves most of them, in a short name a
+// third. The lower the share, the longer it takes; with one edit found, no name can be nearer.
 const passes = [
   { shared: 0.6, maxLength: 100 },
   { shared: 0.45, maxLength: 100 },
@@ -15,9 +15,9 @@ const passes = [
 
 export type LocalSearch = ReturnType<typeof createLocalSearch>
 
-/** Searches the films known here by title; `gate` keeps searches from taking all the connections. */
+/** Searches the films known here by title; `semaphore` keeps searches from taking all connections. */
 export function createLocalSearch({ films, semaphore }: { films: SearchRepository; semaphore: Semaphore }) {
-  /** As typed; else as the other keyboard layout has it; else the nearest of both, typos forgiven. */
+  /** As typed; else in the other keyboard layout; else the nearest of both by edit distance. */
   async function find(query: string): Promise<FoundIds> {
     const texts = [query, otherLayout(query)].filter((text) => text !== undefined)
     const readings: { text: string; words: string }[] = []
@@ -31,7 +31,7 @@ export function createLocalSearch({ films, semaphore }: { films: SearchRepositor
     return { ids: await films.sort(ids), total: ids.length }
   }
 
-  /** The films that are the fewest slips away from any of the readings. */
+  /** The films with the lowest edit distance from any of the readings. */
   async function findNearest(readings: string[]): Promise<number[]> {
     const edits = new Map<number, number>()
     let fewest = Number.POSITIVE_INFINITY

@@ -46,9 +46,9 @@ export function createSearchRepository(db: Db) {
     readWords: filmNames(db).readWords,
 
     /**
-     * The films whose names hold every word, in any order: first those of exactly this name, then those that begin with
-     * it, hold it, hold its words; in each the most voted first. Of more than 1000 that hold the words so many are
-     * ranked, and counted.
+     * The films whose names have every word, in any order: first exact titles, then titles that begin with the words,
+     * contain them as typed, contain all of them; within each the most voted first. Beyond 1000 matches only 1000 are
+     * ranked and counted.
      */
     async findHolding(query: string, words: string): Promise<FoundIds> {
       const { condition, rank } = words === '' ? bySigns(query) : byWords(words)
@@ -65,7 +65,7 @@ export function createSearchRepository(db: Db) {
       return { ids: rows.map((row) => row.id), total: rows[0]?.total ?? 0 }
     },
 
-    /** Some 2000 films whose names have the share of `words`' trigrams; the fewer it asks for, the longer it takes. */
+    /** Up to 2000 films whose names share this part of the trigrams of `words`; the lower it is, the longer it takes. */
     findSimilar(words: string, shared: number) {
       const similar = (tx: Db) =>
         tx
@@ -103,7 +103,7 @@ function byWords(words: string) {
   const own = (like: string) => sql`film_words(original_name, null) like ${like}`
   return {
     condition: sql.join(each, sql` and `),
-    // Names are brought into the form of their words only where it can matter: that takes longest of all.
+    // Names are normalised only where it can matter: that is the slowest part.
     rank: sql`case
       when words like ${` ${words} %`} and film_words(name, null) = ${` ${words} `} then 0
       when words like ${`% ${words} `} and ${own(` ${words} `)} then 0
@@ -113,7 +113,7 @@ function byWords(words: string) {
   }
 }
 
-/** A query without a letter and a digit. */
+/** A query without letters and digits. */
 function bySigns(query: string) {
   const literal = query.normalize('NFC')
   const holds = `%${literal.replace(/[\\%_]/g, '\\$&')}%`

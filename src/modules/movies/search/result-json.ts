@@ -19,26 +19,30 @@ interface Result {
   items: Static<typeof Item>[]
 }
 
-/** What a search found, as it is sent: made once, however many ask for it. */
+/**
+ * A search result as it is sent, rendered once for all users:
+ * `{"query":…,"items":[` + item + flags + `,` + item + flags … + `]}`. For a user with some of the films in a list,
+ * only the flags are replaced.
+ */
 export interface RenderedSearch {
   head: SearchHead
-  /** The answer to the same words, for whom keeps none of the films, as most do. */
+  /** For a user with none of the films in a list, which is the usual case. */
   unflagged: JsonPayload
   listAt: number
-  /** Of the list alone, so that the answer to other words has a tag without all of it being hashed. */
+  /** The tag of the items alone, so that a response with other words needs no hash over all bytes. */
   listTag: string
-  /** The films of the list, and where in the answer their marks begin. */
+  /** The films, and where in the bytes their flags begin. */
   films: { id: number; flagsAt: number }[]
 }
 
 export type SearchCache = ReturnType<typeof createSearchCache>
 
-/** What was searched for lately, in memory. */
+/** The results of recent searches, in memory. */
 export function createSearchCache(cache: Cache) {
   const region = cache.region<string, RenderedSearch>({
     name: 'search',
     sizeOf: ({ unflagged, films }) => unflagged.bytes.length + 50 * films.length,
-    // An answer's key is never that of a newer one.
+    // A key is never that of a newer response.
     invalidatedBy: {},
   })
   return {
@@ -67,7 +71,7 @@ export function renderSearch(input: SearchInput, { total, pages, items }: Result
   return { head, unflagged: { bytes, etag: etagOf(opening + listTag) }, listAt, listTag, films }
 }
 
-/** The answer to a search, which may be written otherwise, and come otherwise, than the one that was answered first. */
+/** The response to a search. Its words and source may differ from those of the one that was rendered first. */
 export function searchPayload(
   input: SearchInput,
   { head, unflagged, listAt, listTag, films }: RenderedSearch,
