@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { appendFile, chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -24,6 +24,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-test-'))
   // For the account that runs the server when we are root.
   await chmod(dataDir, 0o711)
+  // Three workers with apps and replicas of some twelve connections each.
+  await (await startPostgres({ dataDir, fsync: false })).stop()
+  await appendFile(join(dataDir, 'postgres/postgresql.auto.conf'), 'max_connections = 400\n')
   const server = await startPostgres({ dataDir, fsync: false })
   const { sql, close } = connect(server.url, { max: 1 })
   await sql`create database ${sql(template)}`
