@@ -15,7 +15,7 @@ export interface UpstreamRequest<T> {
   ttlSeconds(value: T | null): number
   /** An answer that says there is nothing; absent: none but the 404 does. */
   isEmpty?(value: T): boolean
-  /** What of a new answer is worth being told about. */
+  /** The films that a new answer tells of. */
   discover?(value: T, fetchedAt: Date): Discovery | undefined
 }
 
