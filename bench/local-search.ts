@@ -11,7 +11,7 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import { connect } from '../src/db/connect.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { startPostgres } from '../src/embedded/postgres.ts'
-import { createMovieRepository, type PartialFilm } from '../src/modules/movies/repository.ts'
+import { createFilmWriter, type PartialFilm } from '../src/modules/movies/repository.ts'
 import { createLocalSearch } from '../src/modules/movies/search/local-search.ts'
 import { createSearchRepository } from '../src/modules/movies/search/repository.ts'
 import { createSemaphore } from '../src/semaphore.ts'
@@ -45,9 +45,8 @@ try {
     print([query.slice(0, 36), times.at(3), times.at(-1), total, `${items[0]?.title} / ${items[0]?.original_title}`])
   }
   await explain()
-  const movies = createMovieRepository(db)
   let day = 1
-  const { times } = await timed(() => movies.upsertPartial(told(day++)))
+  const { times } = await timed(() => db.transaction((tx) => createFilmWriter(tx).upsertPartial(told(day++))))
   print(['remember 20 films', times.at(3), times.at(-1)])
 } finally {
   await close()

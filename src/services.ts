@@ -36,9 +36,10 @@ import { createMatchingRepository } from './modules/lists/transfer/matching-repo
 import { createTransferRepository } from './modules/lists/transfer/repository.ts'
 import { createTransferService } from './modules/lists/transfer/service.ts'
 import { createMovieCache } from './modules/movies/cache.ts'
+import { ingest } from './modules/movies/ingest.ts'
 import { createMovieCatalogue } from './modules/movies/listing/service.ts'
 import { createMovieStream } from './modules/movies/listing/stream-repository.ts'
-import { createMovieRepository } from './modules/movies/repository.ts'
+import { createFilmWriter, createMovieRepository } from './modules/movies/repository.ts'
 import { createLocalSearch } from './modules/movies/search/local-search.ts'
 import { createSearchRepository } from './modules/movies/search/repository.ts'
 import { createSearchCache } from './modules/movies/search/result-json.ts'
@@ -169,7 +170,7 @@ function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { data
     searchLocally,
     kinopoisk,
   })
-  kinopoisk.onDiscovered(movies.ingest)
+  kinopoisk.onDiscovered((transaction, discovery) => ingest(createFilmWriter(transaction), discovery))
   const filmRepository = createFilmRepository(db)
   const filmCache = createFilmCache({ films: filmRepository, cache })
   const listing = createFilmListing({ films: filmRepository, filmCache, cache })

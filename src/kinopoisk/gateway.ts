@@ -8,7 +8,6 @@ import { type Clock, systemClock } from './layers/cache.ts'
 import { createLazyResults, type LazyResult, type Transform, type UseCached } from './lazy-result.ts'
 import { createMetrics } from './metrics.ts'
 import {
-  type Discovery,
   type KinopoiskFilm,
   type KinopoiskPerson,
   type KinopoiskVote,
@@ -22,8 +21,10 @@ import type { Purpose, UpstreamFetch } from './request.ts'
 import type { FilmResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
+import type { Ingest } from './store/writer.ts'
 
 export type { CachedResult } from './cache-status.ts'
+export type { LazyResult } from './lazy-result.ts'
 export type { SearchResult } from './search.ts'
 
 export interface VotesPage {
@@ -53,8 +54,13 @@ export interface Gateway {
    * `syncedAt`, whole or in part, or the results of a local search (`local`).
    */
   fallback(result: 'stale' | 'partial' | 'local', syncedAt: Date | undefined, reason: ErrorCode): CachedResult<null>
-  /** `listener` is awaited with the films of every new response, once for all replicas, before any caller gets it. */
-  onDiscovered(listener: (discovery: Discovery) => Promise<void>): void
+  /**
+   * `ingest` stores the films of a response in the transaction that stores the response: once for all replicas, before
+   * any caller gets it. When it fails the response is stored without them.
+   */
+  onDiscovered(ingest: Ingest): void
+  /** Stores a film that could not be stored with its response. Rejects when it still can't be. */
+  saveFilm(film: KinopoiskFilm): Promise<void>
   status(): Promise<GatewayStatus>
   start(): Promise<void>
   /** Resolves when no call is under way in the background. */
@@ -148,7 +154,8 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       const stored = withCacheStatus({ value: null, fetchedAt, via: 'stale', reason }, null)
       return result === 'local' ? { ...stored, source: 'local' } : stored
     },
-    onDiscovered: pipeline.discoveries.listen,
+    onDiscovered: pipeline.writer.onDiscovered,
+    saveFilm: (film) => pipeline.writer.saveFilms({ film }),
     status: createStatus({ sandbox, usage: budget.usage, breakers, responses, metrics, now: clock.now }),
     async start() {
       // Without it the ends of calls are seen a little later.

@@ -44,6 +44,11 @@ export function createMetrics(registry = new Registry()) {
       trigger: ['expired', 'scheduled'],
       outcome: ['ok', 'failed', 'refused'],
     }),
+    filmsNotStored: counter(
+      'kinopoisk_films_not_stored_total',
+      'Films that could not be stored with their response',
+      {},
+    ),
     queueWait: new Histogram({
       name: 'kinopoisk_queue_wait_seconds',
       help: 'Time a call of upstream waited for its turn under the rate limits',

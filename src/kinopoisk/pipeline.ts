@@ -3,7 +3,6 @@ import type { Database } from '../db/connect.ts'
 import { createUpstream, type UpstreamOptions } from './http.ts'
 import { type Clock, cached, type EntryFreshness, stored } from './layers/cache.ts'
 import { type CircuitPauses, createCircuitBreakers } from './layers/circuit-breakers.ts'
-import { createDiscoveries } from './layers/discoveries.ts'
 import { retried } from './layers/retry.ts'
 import { sharedFlight } from './layers/shared-flight.ts'
 import { coalesced } from './layers/single-flight.ts'
@@ -11,7 +10,8 @@ import { type GatewayMetrics, withMetrics } from './metrics.ts'
 import { type BudgetOptions, createBudget } from './quota/budget.ts'
 import { compose, type Layer } from './request.ts'
 import { createLeaseRepository } from './store/leases.ts'
-import { createResponseRepository, type ResponseRepository } from './store/responses.ts'
+import { createResponseRepository } from './store/responses.ts'
+import { createResponseWriter } from './store/writer.ts'
 
 export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
   cache: Cache
@@ -31,10 +31,10 @@ export function createPipeline(database: Database, options: PipelineOptions) {
   const freshness = createFreshness(cache)
   const leases = createLeaseRepository(database)
   const breakers = createCircuitBreakers(metrics, circuitPauses)
-  const discoveries = createDiscoveries(warn)
   const budget = createBudget(limits, { db: database.db, fetch: upstream.fetch, metrics, warn })
-  const save: ResponseRepository['save'] = async (path, response) => {
-    await responses.save(path, response)
+  const writer = createResponseWriter({ db: database.db, responses, metrics, warn })
+  const save: typeof writer.save = async (path, ...told) => {
+    await writer.save(path, ...told)
     freshness.invalidate(path)
   }
   const leaseMs = Math.min(2_000, Math.max(200, limits.timeoutMs / 3))
@@ -45,7 +45,6 @@ export function createPipeline(database: Database, options: PipelineOptions) {
     breakers.failFast,
     ...budget.beforeQueue,
     sharedFlight({ responses, leases, metrics, leaseMs }),
-    discoveries.announced,
     stored({ save }, clock),
     retried(metrics, clock),
     ...budget.onTurn,
@@ -61,7 +60,7 @@ export function createPipeline(database: Database, options: PipelineOptions) {
     freshness,
     leases,
     breakers,
-    discoveries,
+    writer,
     budget,
     onUnexpected,
     upstream,

@@ -67,8 +67,9 @@ export function createTrackedSql({ refusal, onQuery }: Options) {
 
   /** The `sql` of a transaction with its queries tracked. */
   function trackedScope<T extends object>(sql: T, scope: Scope): T {
+    const isOver = () => scope.refusal() !== undefined
     const inScope = (arg: unknown) =>
-      typeof arg === 'function' ? (inner: object) => arg(trackedScope(inner, scope)) : arg
+      typeof arg === 'function' ? (inner: object) => unlessLost(() => arg(trackedScope(inner, scope)), isOver) : arg
     return new Proxy(sql, {
       apply: (target, self, args) => track(Reflect.apply(target as never, self, args), scope),
       get(target, key) {
@@ -98,16 +99,10 @@ export function createTrackedSql({ refusal, onQuery }: Options) {
       works.delete(work)
       started = true
       transactions++
-      const outcome = await new Promise((resolve) => resolve(fn(trackedScope(tx, scope)))).then(
-        (value) => () => value,
-        (error) =>
-          nextTurn(() => {
-            throw error
-          }),
+      return unlessLost(
+        () => fn(trackedScope(tx, scope)),
+        () => over,
       )
-      // The connection was lost: the driver would send its COMMIT or ROLLBACK to nowhere, and throw where it cannot be
-      // caught.
-      return over ? never() : outcome()
     }
     const scoped = args.map((arg) => (typeof arg === 'function' ? run(arg as never) : arg))
     try {
@@ -176,6 +171,28 @@ function never(): Promise<never> {
 /** The member `query` marks it as the database's for db/errors.ts. */
 export function connectionLost(message: string, cause?: unknown): Error {
   return Object.assign(new Error(message, { cause }), { code: 'CONNECTION_LOST', query: '' })
+}
+
+/**
+ * What `work` ends with, unless its connection is lost: the driver would send its COMMIT or ROLLBACK to nowhere, and throw
+ * where nobody can catch. The transaction is rejected by the end of the connection then.
+ */
+async function unlessLost(work: () => unknown, isOver: () => boolean): Promise<unknown> {
+  const outcome = await new Promise((resolve) => resolve(work())).then(
+    (value) => () => value,
+    (error) =>
+      nextTurn(() => {
+        if (isFatal(error)) return never()
+        throw error
+      }),
+  )
+  return isOver() ? never() : outcome()
+}
+
+/** Behind such an error the server closes the connection. Drizzle wraps it. */
+function isFatal(error: unknown): boolean {
+  const { severity, cause } = (error ?? {}) as { severity?: unknown; cause?: unknown }
+  return severity === 'FATAL' || (cause instanceof Error && isFatal(cause))
 }
 
 /** The driver's own error of a transaction names no query. */

@@ -3,7 +3,8 @@ import { AppError, type ErrorCode } from '../../errors.ts'
 import { UpstreamFailure } from '../failures.ts'
 import type { GatewayMetrics } from '../metrics.ts'
 import type { CallContext, Endpoint, Layer, UpstreamRequest, UpstreamResponse } from '../request.ts'
-import type { ResponseRepository } from '../store/responses.ts'
+import type { ResponseRepository, StoredResponse } from '../store/responses.ts'
+import type { createResponseWriter } from '../store/writer.ts'
 
 export interface Clock {
   now(): Date
@@ -96,20 +97,20 @@ export function cached(
   }
 }
 
-/** Stores every response, for the time that its request says, a tenth more or less. */
-export function stored(responses: Pick<ResponseRepository, 'save'>, clock: Clock): Layer {
+/** Stores every response and the films in it, for the time that its request says, a tenth more or less. */
+export function stored(writer: Pick<ReturnType<typeof createResponseWriter>, 'save'>, clock: Clock): Layer {
   return (fetch) => async (request, context) => {
     const response = await fetch(request, context)
     const jitter = 0.9 + 0.2 * clock.random()
     const expiresAt = new Date(
       response.fetchedAt.getTime() + request.ttlSeconds(response.value ?? null) * 1000 * jitter,
     )
-    await responses.save(request.path, { text: response.text ?? null, fetchedAt: response.fetchedAt, expiresAt })
+    const { value, text = null, fetchedAt } = response
+    const discovery = value ? request.discover?.(value, fetchedAt) : undefined
+    await writer.save(request.path, { text, fetchedAt, expiresAt }, discovery)
     return { ...response, expiresAt, via: context.newerThan ? 'revalidated' : 'miss' }
   }
 }
-
-type StoredResponse = { text: string | null; fetchedAt: Date; expiresAt: Date }
 
 /** A stored response, parsed; undefined for one of an older version of this service that this one can't read. */
 export function parseStored<T>(request: UpstreamRequest<T>, { text, ...times }: StoredResponse) {

@@ -3,6 +3,13 @@ import type { Db } from '../../db/connect.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
 import { paths } from '../endpoints.ts'
 
+export interface StoredResponse {
+  /** Null: upstream's 404. */
+  text: string | null
+  fetchedAt: Date
+  expiresAt: Date
+}
+
 /** The responses stored in PostgreSQL, by the request's path. */
 export function createResponseRepository(db: Db) {
   const byPath = db
@@ -32,7 +39,7 @@ export function createResponseRepository(db: Db) {
     },
 
     /** A response never replaces a newer one, so that replicas may write in any order. */
-    async save(path: string, response: { text: string | null; fetchedAt: Date; expiresAt: Date }) {
+    async save(path: string, response: StoredResponse): Promise<void> {
       const row = {
         status: response.text === null ? 404 : 200,
         body: response.text,

@@ -64,36 +64,39 @@ export function createMovieRepository(db: Db) {
         .offset((page - 1) * pageSize)
       return rows.map((row) => row.id)
     },
+  }
+}
 
+/** Over a transaction: a film is several statements. */
+export function createFilmWriter(tx: Db) {
+  return {
     /**
      * Stores a film in full, unless something newer is there. Of a listed film only the Kinopoisk part changes: the
      * rest is the administrator's.
      */
     async save(film: KnownFilm): Promise<void> {
       const { genres: names, ...row } = film
-      await db.transaction(async (tx) => {
-        const saved = await tx
-          .insert(films)
-          .values(row)
-          .onConflictDoUpdate({
-            target: films.id,
-            set: {
-              name: curated('name'),
-              original_name: curated('original_name'),
-              year: curated('year'),
-              minutes: curated('minutes'),
-              rate: curated('rate'),
-              description: curated('description'),
-              poster_url: curated('poster_url'),
-              kinopoisk: row.kinopoisk,
-              kinopoisk_synced_at: row.kinopoisk_synced_at,
-              updated_at: sql`now()`,
-            },
-            setWhere: sql`coalesce(${films.kinopoisk_synced_at} < excluded.kinopoisk_synced_at, true)`,
-          })
-          .returning({ listed: films.listed })
-        if (saved[0]?.listed === false) await setGenres(tx, film.id, names)
-      })
+      const saved = await tx
+        .insert(films)
+        .values(row)
+        .onConflictDoUpdate({
+          target: films.id,
+          set: {
+            name: curated('name'),
+            original_name: curated('original_name'),
+            year: curated('year'),
+            minutes: curated('minutes'),
+            rate: curated('rate'),
+            description: curated('description'),
+            poster_url: curated('poster_url'),
+            kinopoisk: row.kinopoisk,
+            kinopoisk_synced_at: row.kinopoisk_synced_at,
+            updated_at: sql`now()`,
+          },
+          setWhere: sql`coalesce(${films.kinopoisk_synced_at} < excluded.kinopoisk_synced_at, true)`,
+        })
+        .returning({ listed: films.listed })
+      if (saved[0]?.listed === false) await setGenres(tx, film.id, names)
     },
 
     /**
@@ -103,36 +106,35 @@ export function createMovieRepository(db: Db) {
     async upsertPartial(partial: PartialFilm[]): Promise<void> {
       if (partial.length === 0) return
       const rows = partial.map(({ genres: _, ...row }) => row).toSorted((a, b) => a.id - b.id)
-      await db.transaction(async (tx) => {
-        const saved = await tx
-          .insert(films)
-          .values(rows)
-          .onConflictDoUpdate({
-            target: films.id,
-            set: {
-              name: curated('name'),
-              original_name: filled('original_name'),
-              year: filled('year'),
-              minutes: filled('minutes'),
-              rate: filled('rate'),
-              description: filled('description'),
-              poster_url: filled('poster_url'),
-              kinopoisk: sql`excluded.kinopoisk`,
-              updated_at: curated('updated_at'),
-            },
-            // As text in ISO 8601; only details in full have kinopoisk_synced_at.
-            setWhere: sql`${films.kinopoisk_synced_at} is null and coalesce(
-              ${films.kinopoisk}->>'synced_at' collate "C" < excluded.kinopoisk->>'synced_at', true)`,
-          })
-          .returning({ id: films.id, listed: films.listed })
-        const unlisted = new Set(saved.filter((film) => !film.listed).map((film) => film.id))
-        const named = partial.filter((film) => unlisted.has(film.id) && film.genres.length > 0)
-        if (named.length > 0) await setGenresOf(tx, named)
-      })
+      const saved = await tx
+        .insert(films)
+        .values(rows)
+        .onConflictDoUpdate({
+          target: films.id,
+          set: {
+            name: curated('name'),
+            original_name: filled('original_name'),
+            year: filled('year'),
+            minutes: filled('minutes'),
+            rate: filled('rate'),
+            description: filled('description'),
+            poster_url: filled('poster_url'),
+            kinopoisk: sql`excluded.kinopoisk`,
+            updated_at: curated('updated_at'),
+          },
+          // As text in ISO 8601; only details in full have kinopoisk_synced_at.
+          setWhere: sql`${films.kinopoisk_synced_at} is null and coalesce(
+            ${films.kinopoisk}->>'synced_at' collate "C" < excluded.kinopoisk->>'synced_at', true)`,
+        })
+        .returning({ id: films.id, listed: films.listed })
+      const unlisted = new Set(saved.filter((film) => !film.listed).map((film) => film.id))
+      const named = partial.filter((film) => unlisted.has(film.id) && film.genres.length > 0)
+      if (named.length > 0) await setGenresOf(tx, named)
     },
   }
 }
 
+export type FilmWriter = ReturnType<typeof createFilmWriter>
 export type MovieRepository = ReturnType<typeof createMovieRepository>
 export type MovieRow = NonNullable<Awaited<ReturnType<MovieRepository['find']>>>
 

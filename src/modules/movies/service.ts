@@ -1,12 +1,13 @@
 import { maxKinopoiskId, minOwnId } from '../../catalogue/film-ids.ts'
 import { AppError, inputFault } from '../../errors.ts'
 import type { JsonPayload } from '../../http/json-payload.ts'
-import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
-import type { Discovery, KinopoiskFilm } from '../../kinopoisk/normalise.ts'
+import type { CachedResult, Gateway, LazyResult } from '../../kinopoisk/gateway.ts'
+import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
+import { toKnownFilm } from './ingest.ts'
 import type { ListMembership } from './list-membership.ts'
-import type { KnownFilm, MovieRepository, PartialFilm } from './repository.ts'
+import type { KnownFilm, MovieRepository } from './repository.ts'
 import type { LocalSearch } from './search/local-search.ts'
 import { renderSearch, type SearchCache, searchPayload } from './search/result-json.ts'
 
@@ -18,7 +19,7 @@ interface Dependencies {
   searchCache: SearchCache
   membership: { bothCached(userId: number): ListMembership | undefined; both(userId: number): Promise<ListMembership> }
   searchLocally: LocalSearch
-  kinopoisk: Pick<Gateway, 'film' | 'cachedFilm' | 'refreshFilm' | 'search' | 'cachedSearch' | 'fallback'>
+  kinopoisk: Pick<Gateway, 'film' | 'cachedFilm' | 'refreshFilm' | 'saveFilm' | 'search' | 'cachedSearch' | 'fallback'>
 }
 
 export function createMovieService({
@@ -29,19 +30,21 @@ export function createMovieService({
   searchLocally,
   kinopoisk,
 }: Dependencies) {
-  /**
-   * Upstream's result for a film, and the movie. Its discovery has stored it already (see `ingest`), unless this
-   * process died in between.
-   */
+  /** Upstream's result for a film, and the movie, which the gateway has stored with it. */
   async function sync(id: number, purpose?: Purpose) {
     const result = await kinopoisk.film(id, purpose)
     const known = await movieCache.find(id)
     if (!result.value || !isNewer(result.value, known)) return { movie: known, result }
-    const reloaded = await movieCache.reload(id)
-    const film = isNewer(result.value, reloaded) ? await result.value.read() : null
-    if (!film) return { movie: reloaded, result }
-    await movies.save(toKnownFilm(film))
-    return { movie: await movieCache.reload(id), result }
+    return { movie: await reload(id, result.value), result }
+  }
+
+  /** The movie with all that `told` tells. It was stored with the response; if it could not be, this is another chance. */
+  async function reload(id: number, told: LazyResult<KinopoiskFilm | null>) {
+    const movie = await movieCache.reload(id)
+    const film = isNewer(told, movie) ? await told.read() : null
+    if (!film) return movie
+    await kinopoisk.saveFilm(film)
+    return movieCache.reload(id)
   }
 
   async function syncOrStored(id: number, purpose?: Purpose) {
@@ -79,22 +82,12 @@ export function createMovieService({
         return movie && !isNewer(result.value, movie) ? { movie, result } : undefined
       }),
 
-    /** Stores discoveries. A film is never replaced by less than is known. */
-    async ingest({ film, items = [] }: Discovery): Promise<void> {
-      if (film) await movies.save(toKnownFilm(film))
-      await movies.upsertPartial([...new Map(items.map((item) => [item.kinopoisk_id, toPartialFilm(item)])).values()])
-    },
-
-    /**
-     * The movie of a Kinopoisk id, fetched again. @throws {AppError} movie_not_found, upstream_* when upstream is not
-     * available
-     */
+    /** The movie of a Kinopoisk id, fetched again. @throws {AppError} movie_not_found, upstream_* */
     async refresh(id: number) {
       if (!isKinopoiskId(id)) movieNotFound(id)
       const { value } = await kinopoisk.refreshFilm(id)
-      const film = await value?.read()
-      if (!film) movieNotFound(id)
-      await movies.save(toKnownFilm(film))
+      if (!value) movieNotFound(id)
+      await reload(id, value)
       return (await movies.find(id)) ?? movieNotFound(id)
     },
 
@@ -176,23 +169,4 @@ function isNewer(result: { fetchedAt: Date }, known: CachedMovie | undefined): b
 
 function movieNotFound(id: number): never {
   throw new AppError('movie_not_found', { detail: `There is no movie with the id ${id}` })
-}
-
-function toKnownFilm(film: KinopoiskFilm): KnownFilm {
-  return { ...toPartialFilm(film), kinopoisk_synced_at: new Date(film.synced_at) }
-}
-
-function toPartialFilm(film: KinopoiskFilm): PartialFilm {
-  return {
-    id: film.kinopoisk_id,
-    name: film.name_ru ?? film.name_original ?? film.name_en ?? String(film.kinopoisk_id),
-    original_name: film.name_original ?? film.name_en,
-    year: film.year,
-    minutes: film.minutes,
-    rate: film.rating_kinopoisk,
-    description: film.description,
-    poster_url: film.poster_url,
-    genres: film.genres,
-    kinopoisk: film,
-  }
 }
