@@ -33,8 +33,8 @@ export function createPipeline(database: Database, options: PipelineOptions) {
   const breakers = createCircuitBreakers(metrics, circuitPauses)
   const budget = createBudget(limits, { db: database.db, fetch: upstream.fetch, metrics, warn })
   const writer = createResponseWriter({ db: database.db, responses, metrics, warn })
-  const save: typeof writer.save = async (path, ...told) => {
-    await writer.save(path, ...told)
+  const save: typeof writer.save = async (path, ...rest) => {
+    await writer.save(path, ...rest)
     freshness.invalidate(path)
   }
   const leaseMs = Math.min(2_000, Math.max(200, limits.timeoutMs / 3))

@@ -38,10 +38,10 @@ export function createMovieService({
     return { movie: await reload(id, result.value), result }
   }
 
-  /** The movie with all that `told` tells. It was stored with the response; if it could not be, this is another chance. */
-  async function reload(id: number, told: LazyResult<KinopoiskFilm | null>) {
+  /** The movie with all of `result`. It was stored with the response; if that failed, this is another chance. */
+  async function reload(id: number, result: LazyResult<KinopoiskFilm | null>) {
     const movie = await movieCache.reload(id)
-    const film = isNewer(told, movie) ? await told.read() : null
+    const film = isNewer(result, movie) ? await result.read() : null
     if (!film) return movie
     await kinopoisk.saveFilm(film)
     return movieCache.reload(id)
