@@ -48,6 +48,7 @@ const heldMs = 10
 /**
  * Stdout, written to at most every 10 ms: a write for each line costs more than all else about it. What is an error, and what
  * the process says at its end, however it comes to notice that, waits for nothing. Killed outright it loses 10 ms of lines.
+ * The destination's own `periodicFlush` writes also when there is nothing: 19 ms of CPU in each second of an idle service.
  */
 function together(): DestinationStream {
   const stdout = pino.destination({ fd: 1, sync: true })
