@@ -47,6 +47,8 @@ const flushMs = 10
 /**
  * Stdout, written to at most every 10 ms: a write for each line costs more than all else about it. Errors, and lines at
  * the end of the process, are written at once. Killed outright the process loses 10 ms of lines.
+ * The destination's own `periodicFlush` writes also when there is nothing: 19 ms of CPU in each second of an idle
+ * service.
  */
 function bufferedStdout(): DestinationStream {
   const stdout = pino.destination({ fd: 1, sync: true })

@@ -3,6 +3,8 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, type Database } from '../../src/db/connect.ts'
 import { jwtSecret, password, type TestApp, type TestUser, testApp } from './app.ts'
+import { readMetrics } from './metrics.ts'
+import { expectProblem } from './problems.ts'
 
 export type Members = Record<string, unknown>
 export type Tokens = TestUser['tokens']
@@ -104,14 +106,11 @@ export async function figure(
   labels: Record<string, string> = {},
   app: FastifyInstance = service.app,
 ): Promise<number> {
-  const found = (await app.metrics.getMetricsAsJSON()).find((metric) => name.startsWith(metric.name))
-  const values = (found?.values ?? []) as { value: number; metricName?: string; labels: Record<string, string> }[]
-  const fits = values.filter(
-    (each) =>
-      (each.metricName ?? name) === name &&
-      Object.entries(labels).every(([label, value]) => each.labels[label] === value),
-  )
-  return fits.reduce((sum, { value }) => sum + value, 0)
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+  const fits = (series: string) =>
+    series.replace(/\{.*/, '') === name && wanted.every((pair) => RegExp(`[{,]${pair}[,}]`).test(series))
+  const all = readMetrics(await app.metrics.metrics())
+  return [...all].reduce((sum, [series, value]) => (fits(series) ? sum + value : sum), 0)
 }
 
 export function refresh(tokens: Tokens, app?: FastifyInstance): Promise<LightMyRequestResponse> {
@@ -165,11 +164,7 @@ export function statuses(answers: LightMyRequestResponse[]): Record<number, numb
   return Object.fromEntries([...groups].map(([status, group]) => [status, group.length]))
 }
 
-export function expectProblem(answer: LightMyRequestResponse, status: number, code: string): void {
-  expect([answer.statusCode, answer.body]).toEqual([status, expect.stringContaining(`"code":"${code}"`)])
-  expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8')
-  expect(answer.json()).toMatchObject({ status, code, type: `/problems/${code}` })
-}
+export { expectProblem }
 
 export function expectInvalidToken(answer: LightMyRequestResponse): void {
   expectProblem(answer, 401, 'invalid_token')

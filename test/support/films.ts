@@ -1,7 +1,7 @@
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
-import { expect } from 'vitest'
 import type { Externals } from '../../src/app.ts'
 import { as, firstAdmin, type TestApp, testAdmin, testApp, testUser } from './app.ts'
+import { expectProblem } from './problems.ts'
 
 export interface Film {
   id: number
@@ -66,8 +66,5 @@ export async function catalogue(
 
 /** An RFC 9457 problem of this status and code; gives its detail. */
 export function problemOf(response: LightMyRequestResponse, status: number, code: string): string {
-  expect(response.json()).toMatchObject({ status, code })
-  expect(response.statusCode).toBe(status)
-  expect(response.headers['content-type']).toMatch(/^application\/problem\+json/)
-  return response.json().detail
+  return expectProblem(response, status, code).detail
 }

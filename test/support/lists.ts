@@ -1,5 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify'
 import { as, type TestApp, testUser } from './app.ts'
+import { form as formOf } from './pictures.ts'
 
 export interface ImportReport {
   format: string
@@ -12,15 +13,9 @@ export interface ImportReport {
   problem: { code: string; message: string } | null
 }
 
-/** A multipart form with one part. */
+/** A multipart form with one file of CSV. */
 export function form(content: string | Buffer, { name = 'lists.csv', field = 'file' } = {}) {
-  const head =
-    `--boundary\r\ncontent-disposition: form-data; name="${field}"; filename="${name}"\r\n` +
-    'content-type: text/csv\r\n\r\n'
-  return {
-    headers: { 'content-type': 'multipart/form-data; boundary=boundary' },
-    payload: Buffer.concat([Buffer.from(head), Buffer.from(content), Buffer.from('\r\n--boundary--\r\n')]),
-  }
+  return formOf({ name: field, filename: name, type: 'text/csv', bytes: content })
 }
 
 /** A new user, with the calls for lists in the words of a test. */

@@ -1,11 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { LightMyRequestResponse } from 'fastify'
-import { expect } from 'vitest'
 import { connect } from '../../src/db/connect.ts'
 import type { FilmFact } from '../../src/embedded/sandbox/films.ts'
-import type { ErrorCode } from '../../src/errors.ts'
 import type { Clock } from '../../src/kinopoisk/layers/cache.ts'
 import type { FilmResponse } from '../../src/kinopoisk/schemas.ts'
 
@@ -82,8 +79,4 @@ export async function inDatabase<T>(url: string, work: (sql: Query) => Promise<T
   }
 }
 
-export function expectProblem(response: LightMyRequestResponse, status: number, code: ErrorCode): void {
-  expect(response.statusCode).toBe(status)
-  expect(response.headers['content-type']).toMatch(/^application\/problem\+json/)
-  expect(response.json()).toMatchObject({ status, code })
-}
+export { expectProblem } from './problems.ts'
