@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chown, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -25,6 +25,8 @@ import {
 } from '../support/process.ts'
 
 const jwtSecret = 'x'.repeat(32)
+// In containers often 0: then no port is refused.
+const privileged = Number(await readFile('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').catch(() => '1024'))
 const closers: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0)) await close()
@@ -265,6 +267,19 @@ describe('The service with nothing configured', () => {
     expect(service.stdout()).toContain('PUBLIC_CATALOG is set, but nothing reads it. Is PUBLIC_CATALOGUE meant?')
     expect(service.stdout()).toContain('KINOPOISK_KEY is set, but nothing reads it. Is KINOPOISK_API_KEY meant?')
     expect(service.stdout()).not.toContain('hunter2')
+  })
+
+  test.runIf(privileged > 80)('that may not listen on a port says that PORT is to be set', async () => {
+    const DATA_DIR = await freshFolder()
+    if (isRoot) await chown(DATA_DIR, nobody.uid, nobody.gid)
+    const code = isRoot ? `process.setgid(${nobody.gid}); process.setuid(${nobody.uid})` : ''
+    const entry = ['--import', `data:text/javascript,${encodeURIComponent(code)}`, 'src/server.ts']
+    const service = runNode(entry, { env: { DATA_DIR, PORT: '80' } })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toMatch(
+      /^listen EACCES: .*: this account may not listen there, set PORT to 1024 or above\n$/,
+    )
+    expect(serverPids(DATA_DIR)).toEqual([])
   })
 
   test.each([
