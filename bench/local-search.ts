@@ -37,8 +37,8 @@ try {
     await migrate(server.url)
     await seed(server.url, Number(size))
   }
-  const gate = createSemaphore({ name: 'searches', max: 1 })
-  const search = createLocalSearch({ films: createSearchRepository(db), semaphore: gate })
+  const semaphore = createSemaphore({ name: 'searches', max: 1 })
+  const search = createLocalSearch({ films: createSearchRepository(db), semaphore })
   for (const query of queries) {
     const { times, value } = await timed(() => search(query, 1))
     const { total, items } = value
@@ -47,7 +47,7 @@ try {
   await explain()
   const movies = createMovieRepository(db)
   let day = 1
-  const { times } = await timed(() => movies.upsertPartial(told(day++)))
+  const { times } = await timed(() => movies.upsertPartial(partialFilms(day++)))
   print(['remember 20 films', times.at(3), times.at(-1)])
 } finally {
   await close()
@@ -81,7 +81,7 @@ async function explain(): Promise<void> {
 }
 
 /** As a search of that day tells of them. */
-function told(day: number): PartialFilm[] {
+function partialFilms(day: number): PartialFilm[] {
   return Array.from({ length: 20 }, (_, i) => ({
     id: i + 1,
     name: `Фильм ${i}`,

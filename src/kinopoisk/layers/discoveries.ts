@@ -12,7 +12,8 @@ export function createDiscoveries(warn: (error: unknown, message: string) => voi
   const announced: Layer = (fetch) => async (request, context) => {
     const response = await fetch(request, context)
     const discovery = response.value ? request.discover?.(response.value, response.fetchedAt) : undefined
-    if (discovery) await listener(discovery).catch((error) => warn(error, 'what Kinopoisk told could not be stored'))
+    if (discovery)
+      await listener(discovery).catch((error) => warn(error, 'films of a response of Kinopoisk could not be stored'))
     return response
   }
   return {
