@@ -37,8 +37,8 @@ try {
     await migrate(server.url)
     await seed(server.url, Number(size))
   }
-  const gate = createSemaphore({ name: 'searches', max: 1 })
-  const search = createLocalSearch({ films: createSearchRepository(db), semaphore: gate })
+  const semaphore = createSemaphore({ name: 'searches', max: 1 })
+  const search = createLocalSearch({ films: createSearchRepository(db), semaphore })
   for (const query of queries) {
     const { times, value } = await timed(() => search(query, 1))
     const { total, items } = value
@@ -46,7 +46,7 @@ try {
   }
   await explain()
   let day = 1
-  const { times } = await timed(() => db.transaction((tx) => createFilmWriter(tx).upsertPartial(told(day++))))
+  const { times } = await timed(() => db.transaction((tx) => createFilmWriter(tx).upsertPartial(partialFilms(day++))))
   print(['remember 20 films', times.at(3), times.at(-1)])
 } finally {
   await close()
@@ -80,7 +80,7 @@ async function explain(): Promise<void> {
 }
 
 /** As a search of that day tells of them. */
-function told(day: number): PartialFilm[] {
+function partialFilms(day: number): PartialFilm[] {
   return Array.from({ length: 20 }, (_, i) => ({
     id: i + 1,
     name: `Фильм ${i}`,

@@ -13,7 +13,7 @@ import { createJudge, useful, type Verdict, verdicts } from './quota-day/judge.t
 import { ourService } from './quota-day/ours.ts'
 import { type Contender, memoryProxy, naiveProxy } from './quota-day/proxies.ts'
 import { type Random, randomNumbers } from './quota-day/random.ts'
-import { createTraffic, type Question } from './quota-day/traffic.ts'
+import { createTraffic, type UserRequest } from './quota-day/traffic.ts'
 
 const { values } = parseArgs({
   options: {
@@ -79,9 +79,9 @@ async function run(name: string, make: Make): Promise<void> {
     for (let day = 0; day < Number(values.days); day += 1) {
       Object.assign(spent, { answered: 0, refused: 0 })
       const began = performance.now()
-      const questions = traffic(start + day * dayMs, Number(values.requests))
-      const result = await live(contender, clock, questions, spent)
-      for (const { film, query } of questions) asked.add(query?.toLowerCase() ?? String(film.id))
+      const requests = traffic(start + day * dayMs, Number(values.requests))
+      const result = await live(contender, clock, requests, spent)
+      for (const { film, query } of requests) asked.add(query?.toLowerCase() ?? String(film.id))
       const seconds = Math.round((performance.now() - began) / 1000)
       print(row(name, day + 1, result, spent, asked.size))
       process.stderr.write(`${name}, day ${day + 1}: ${seconds} s\n`)
@@ -93,18 +93,18 @@ async function run(name: string, make: Make): Promise<void> {
 }
 
 /** A day. Questions go one by one while upstream is asked much, many at a time while it is not. */
-async function live(contender: Contender, clock: SimulatedClock, questions: Question[], spent: Spent): Promise<Day> {
+async function live(contender: Contender, clock: SimulatedClock, requests: UserRequest[], spent: Spent): Promise<Day> {
   const tally = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Record<Verdict, number>
   const codes: Record<string, number> = {}
   let width = 1
-  for (let at = 0; at < questions.length; ) {
-    const batch = questions.slice(at, at + width)
+  for (let at = 0; at < requests.length; ) {
+    const batch = requests.slice(at, at + width)
     clock.jumpTo(batch[0]?.at ?? 0)
     await contender.jumped?.()
     const { answered } = spent
-    const replies = await Promise.all(batch.map(contender.ask))
+    const replies = await Promise.all(batch.map(contender.fetch))
     for (const [index, reply] of replies.entries()) {
-      tally[judge(batch[index] as Question, reply)] += 1
+      tally[judge(batch[index] as UserRequest, reply)] += 1
       if (reply.code) codes[reply.code] = (codes[reply.code] ?? 0) + 1
     }
     width = spent.answered > answered ? Math.max(1, width >> 1) : Math.min(widest, width + 1)

@@ -37,7 +37,7 @@ describe('Names in src', () => {
     for (const name of [...publicNames, ...foreignNames]) expect(found).toContain(`: ${name} has`)
   })
 
-  test('are told by their words, wherever in a name and a file they stand', () => {
+  test('are found by their words, anywhere in a name and a file', () => {
     const glossary =
       '| term | meaning | not to be called |\n|---|---|---|\n| cache region | Entries. | shelf, shelves |\n'
     expect([...forbiddenWords(glossary)]).toEqual([

@@ -20,13 +20,13 @@ afterAll(() => database.close())
 
 /** Follows the database, and has begun. */
 async function follower(options?: { pruneMs: number }) {
-  const told: Change[] = []
+  const changes: Change[] = []
   let losses = 0
   const feed = openChangeFeed(url, options)
   followers.push(feed)
-  feed.listen({ changed: (change) => told.push(change), reset: () => losses++ })
+  feed.listen({ changed: (change) => changes.push(change), reset: () => losses++ })
   await until(() => feed.isCurrent())
-  return { feed, told, losses: () => losses }
+  return { feed, changes, losses: () => losses }
 }
 
 const addFilm = async (sql = database.sql): Promise<string> => {
@@ -34,23 +34,23 @@ const addFilm = async (sql = database.sql): Promise<string> => {
   return String(row?.id)
 }
 
-describe('Changes of the database are told', () => {
-  test('to whoever catches up, without waiting for the next look', async () => {
-    const { feed, told } = await follower()
+describe('Changes of the database are delivered', () => {
+  test('to a caller that waits to catch up, before the next poll', async () => {
+    const { feed, changes } = await follower()
     const id = await addFilm()
     await feed.waitUntilCaughtUp()
-    expect(told).toEqual([{ topic: 'film', key: id }])
+    expect(changes).toEqual([{ topic: 'film', key: id }])
   })
 
   test('within a second to everybody else', async () => {
-    const { told } = await follower()
+    const { changes } = await follower()
     const id = await addFilm()
-    await until(() => told.length > 0)
-    expect(told).toEqual([{ topic: 'film', key: id }])
+    await until(() => changes.length > 0)
+    expect(changes).toEqual([{ topic: 'film', key: id }])
   })
 
   test('once they are committed, though the transaction began long before', async () => {
-    const { feed, told } = await follower()
+    const { feed, changes } = await follower()
     const committing = Promise.withResolvers<void>()
     const written = Promise.withResolvers<string>()
     const transaction = database.sql.begin(async (tx) => {
@@ -61,30 +61,30 @@ describe('Changes of the database are told', () => {
     const later = await addFilm()
     await feed.waitUntilCaughtUp()
     await feed.waitUntilCaughtUp()
-    expect(told).toEqual([{ topic: 'film', key: later }])
+    expect(changes).toEqual([{ topic: 'film', key: later }])
     committing.resolve()
     await transaction
     await feed.waitUntilCaughtUp()
-    expect(told).toEqual([
+    expect(changes).toEqual([
       { topic: 'film', key: later },
       { topic: 'film', key: id },
     ])
   })
 
   test('not when they were rolled back', async () => {
-    const { feed, told } = await follower()
+    const { feed, changes } = await follower()
     const undone = database.sql.begin(async (tx) => {
       await addFilm(tx as never)
       throw new Error('changed my mind')
     })
     await expect(undone).rejects.toThrow('changed my mind')
     await feed.waitUntilCaughtUp()
-    expect(told).toEqual([])
+    expect(changes).toEqual([])
   })
 
   test('by topic: what a listing shows, what is told of a film, and who likes it', async () => {
     const id = await addFilm()
-    const { feed, told } = await follower()
+    const { feed, changes } = await follower()
     const [user] = await database.sql`insert into users (login, password_hash) values ('ann', '') returning id`
     const steps: [string, () => PromiseLike<unknown>, Change[]][] = [
       ['rate', () => database.sql`update films set rate = 8 where id = ${id}`, [{ topic: 'film', key: id }]],
@@ -109,34 +109,34 @@ describe('Changes of the database are told', () => {
       ['emptied', () => database.sql`truncate kinopoisk_answers`, [{ topic: 'answer', key: null }]],
     ]
     for (const [what, change, expected] of steps) {
-      told.length = 0
+      changes.length = 0
       await change()
       await feed.waitUntilCaughtUp()
-      expect([what, told]).toEqual([what, expected])
+      expect([what, changes]).toEqual([what, expected])
     }
   })
 
   test('in one word where more than a thousand films changed at once', async () => {
-    const { feed, told } = await follower()
+    const { feed, changes } = await follower()
     await database.sql`insert into films (name) select 'Много ' || n from generate_series(1, 1001) n`
     await feed.waitUntilCaughtUp()
-    expect(told).toEqual([{ topic: 'film', key: null }])
+    expect(changes).toEqual([{ topic: 'film', key: null }])
   })
 })
 
 describe('Who can no longer follow', () => {
   test('is not current, and begins anew by saying that all is lost', async () => {
-    const { feed, told, losses } = await follower()
+    const { feed, changes, losses } = await follower()
     expect(losses()).toBe(1)
     await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
       where application_name = 'kinoteka-changes' and datname = current_database()`
     await addFilm()
     await feed.waitUntilCaughtUp()
     await until(() => losses() === 2 && feed.isCurrent())
-    told.length = 0
+    changes.length = 0
     const id = await addFilm()
     await feed.waitUntilCaughtUp()
-    expect(told).toEqual([{ topic: 'film', key: id }])
+    expect(changes).toEqual([{ topic: 'film', key: id }])
   })
 
   test('catches up at once, as there is nothing to be behind', async () => {
@@ -148,7 +148,7 @@ describe('Who can no longer follow', () => {
 })
 
 test('Old changes are removed, and not before every replica has had its time', async () => {
-  const { feed, told } = await follower({ pruneMs: 300 })
+  const { feed, changes } = await follower({ pruneMs: 300 })
   const rows = async () => (await database.sql`select count(*)::int as count from changes`)[0]?.count
   const id = await addFilm()
   await feed.waitUntilCaughtUp()
@@ -158,5 +158,5 @@ test('Old changes are removed, and not before every replica has had its time', a
     await feed.waitUntilCaughtUp()
     return (await rows()) === 0
   })
-  expect(told).toContainEqual({ topic: 'film', key: id })
+  expect(changes).toContainEqual({ topic: 'film', key: id })
 })

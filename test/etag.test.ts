@@ -66,7 +66,7 @@ test('The tag of a list tells its place and its total', async () => {
   expect((await ask('/films?sort=name&limit=20', before)).statusCode).toBe(200)
 })
 
-test('The tag of a search tells the marks of the user', async () => {
+test('The tag of a search covers the flags of the user', async () => {
   const url = '/movies/search?query=матрица'
   await ask(url)
   const before = await tagOf(url)

@@ -26,14 +26,14 @@ const within = (ms: number, context: Partial<CallContext> = {}): CallContext => 
   ...context,
 })
 
-/** An upstream that answers every question about film 7, and counts. */
+/** An upstream that answers every request for film 7, and counts. */
 function upstream(work: () => Promise<unknown> = async () => {}) {
   const calls: CallContext[] = []
   const fetch: UpstreamFetch = async (request, context) => {
     calls.push(context)
     await work()
     const value: unknown = { kinopoiskId: 7, year: 2000 + calls.length }
-    if (!request.accepts(value)) throw new Error('not the question of these tests')
+    if (!request.accepts(value)) throw new Error('not the request of these tests')
     return { value, text: text(2000 + calls.length), fetchedAt: new Date(), via: 'miss' }
   }
   return { fetch, calls }
@@ -69,17 +69,17 @@ describe('the cache layer', () => {
     ['first', [1, 2, 3]],
     ['last', [3, 2, 1]],
     ['in between', [2, 3, 1]],
-  ])('of answers written by many replicas the newest stays, though it be written %s', async (_, order) => {
+  ])('of responses written by many replicas the newest stays, even if written %s', async (_, order) => {
     for (const second of order) await responses.save(request.path, responseOf(second, 2000 + second))
     expect(await responses.find(request.path)).toEqual(responseOf(3, 2003))
   })
 
-  test('answers written at once leave the newest', async () => {
+  test('responses written at once leave the newest', async () => {
     await Promise.all([4, 9, 1, 7, 5, 2].map((n) => responses.save(request.path, responseOf(n, 2000 + n))))
     expect(await responses.find(request.path)).toEqual(responseOf(9, 2009))
   })
 
-  test('an answer becomes a 404 and back as upstream changes its mind', async () => {
+  test('a response becomes a 404 and back as upstream changes its mind', async () => {
     await responses.save(request.path, responseOf(1, 2001))
     await responses.save(request.path, { ...responseOf(2, 0), text: null })
     expect((await responses.find(request.path))?.text).toBeNull()
@@ -87,7 +87,7 @@ describe('the cache layer', () => {
     expect(await layer(upstream().fetch)(request, within(1000))).toMatchObject({ value: null, via: 'hit' })
   })
 
-  test('a kept answer that this version cannot read is asked for again', async () => {
+  test('a stored response that this version cannot read is fetched again', async () => {
     await responses.save(request.path, { ...responseOf(0, 0), text: '{"kinopoiskId":"seven"}' })
     const { fetch, calls } = upstream()
     const layer = cached(responses, { ...options, clock: { ...clock, now: () => asked } })
@@ -95,7 +95,7 @@ describe('the cache layer', () => {
     expect(calls).toHaveLength(1)
   })
 
-  test('a bug in the background is told of, not hidden, and the old answer served', async () => {
+  test('a bug in the background is reported, and the old response served', async () => {
     await responses.save(request.path, responseOf(-3600, 1999))
     const { fetch } = upstream(async () => {
       throw new TypeError('a bug')
@@ -105,14 +105,14 @@ describe('the cache layer', () => {
     expect(errors).toEqual([new TypeError('a bug')])
   })
 
-  test('many who ask for an expired answer are one renewal', async () => {
+  test('many requests for an expired response are one revalidation', async () => {
     await responses.save(request.path, responseOf(-3600, 1999))
-    const told = Promise.withResolvers<void>()
-    const { fetch, calls } = upstream(() => told.promise)
+    const released = Promise.withResolvers<void>()
+    const { fetch, calls } = upstream(() => released.promise)
     const metrics = createMetrics()
     const layer = cached(responses, { ...options, metrics })(fetch)
     await Promise.all(Array.from({ length: 100 }, () => layer(request, within(1000))))
-    told.resolve()
+    released.resolve()
     await Promise.all(background)
     expect(calls).toHaveLength(1)
     const { values } = await metrics.refreshes.get()
@@ -122,7 +122,7 @@ describe('the cache layer', () => {
     expect(calls).toHaveLength(2)
   })
 
-  test('why it could not be renewed is told with the old answer, until it is renewed', async () => {
+  test('the reason of a failed revalidation comes with the old response, until one succeeds', async () => {
     await responses.save(request.path, responseOf(-3600, 1999))
     let down = true
     const { fetch } = upstream(async () => {
@@ -168,7 +168,7 @@ describe('the cache layer', () => {
 })
 
 describe('single flight in a process', () => {
-  test('a thousand equal questions are one call, and all but one say so', async () => {
+  test('a thousand equal requests are one call, and all but one say so', async () => {
     const { fetch, calls } = upstream(() => sleep(20))
     const layer = coalesced(createMetrics())(fetch)
     const all = await Promise.all(Array.from({ length: 1000 }, () => layer(request, within(1000))))
@@ -179,7 +179,7 @@ describe('single flight in a process', () => {
     expect(calls).toHaveLength(2)
   })
 
-  test('a failure is shared by those who wait, and not kept', async () => {
+  test('a failure is shared by waiting callers, and not stored', async () => {
     let fails = true
     const { fetch, calls } = upstream(async () => {
       await sleep(20)
@@ -193,7 +193,7 @@ describe('single flight in a process', () => {
     expect(await layer(request, within(1000))).toMatchObject({ value: { kinopoiskId: 7 } })
   })
 
-  test('other questions and other purposes are calls of their own', async () => {
+  test('other requests and other purposes are calls of their own', async () => {
     const seen: string[] = []
     const layer = coalesced(createMetrics())(async (request, { purpose }) => {
       seen.push(`${purpose} ${request.path}`)
@@ -212,7 +212,7 @@ describe('single flight in a process', () => {
 describe('single flight over replicas', () => {
   const { clock } = stoppedClock()
 
-  /** A replica with its own connections, as far as leases go; what upstream tells is kept. */
+  /** A replica with its own connections, for leases; responses are stored. */
   async function replica(fetch: UpstreamFetch, { leaseMs = 1000, listening = true } = {}) {
     const own = connect((await databaseUrl()) ?? '', { max: 4 })
     const leases = createLeaseRepository(own)
@@ -242,7 +242,7 @@ describe('single flight over replicas', () => {
     expect(await database.sql`select from kinopoisk_leases`).toHaveLength(0)
   })
 
-  test('whoever has seen the expired answer waits for a newer one', async () => {
+  test('a caller with the expired response waits for a newer one', async () => {
     const { fetch, calls } = upstream(() => sleep(50))
     await responses.save(request.path, { text: text(1999), fetchedAt: asked, expiresAt: asked })
     const replicas = await Promise.all([replica(fetch), replica(fetch)])
@@ -253,7 +253,7 @@ describe('single flight over replicas', () => {
     expect(calls).toHaveLength(1)
   })
 
-  test("upstream's failure is shared once and then forgotten", async () => {
+  test("upstream's failure is shared once and then dropped", async () => {
     let fails = true
     const { fetch, calls } = upstream(async () => {
       await sleep(100)
@@ -288,7 +288,7 @@ describe('single flight over replicas', () => {
   test('the leader dies: a follower takes over once the lease is over', async () => {
     const { fetch, calls } = upstream()
     const { leases, fetch: follow } = await replica(fetch)
-    // A leader that has taken the lease and will never be heard of again.
+    // A leader that has taken the lease and never comes back.
     expect(await leases.take(request.path, crypto.randomUUID(), 500)).toBe(true)
     expect(await follow(request, within(10_000))).toMatchObject({ value: { kinopoiskId: 7 } })
     expect(calls).toHaveLength(1)
@@ -314,7 +314,7 @@ describe('single flight over replicas', () => {
     expect(await leases.find('/late')).toBeUndefined()
   })
 
-  test('who waits too long is told so, and nothing is asked', async () => {
+  test('a caller that waits too long gets a timeout, and no call is sent', async () => {
     const { fetch, calls } = upstream()
     const { leases, fetch: follow } = await replica(fetch)
     await leases.take(request.path, crypto.randomUUID(), 60_000)
@@ -338,7 +338,7 @@ describe('single flight over replicas', () => {
   })
 })
 
-describe('circuits', () => {
+describe('circuit breakers', () => {
   afterEach(() => vi.useRealTimers())
 
   const failing: UpstreamFetch = async () => {
@@ -394,21 +394,21 @@ describe('circuits', () => {
 
   test('while one call tries, the others are refused and do not wait', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
-    const gate = Promise.withResolvers<void>()
+    const probing = Promise.withResolvers<void>()
     let calls = 0
     const { fetch } = build(async (request, context) => {
       calls += 1
       if (calls <= 5) return failing(request, context)
-      await gate.promise
+      await probing.promise
       return upstream().fetch(request, context)
     })
     for (let i = 0; i < 5; i++) await fetch(request, within(1000)).catch(() => {})
     vi.advanceTimersByTime(2001)
-    // Both have passed the guard.
+    // Both have passed failFast.
     const [trial, other] = [fetch(request, within(1000)), fetch(request, within(1000))]
     await expect(other).rejects.toMatchObject({ code: 'upstream_unavailable' })
     await expect(fetch(request, within(1000))).rejects.toMatchObject({ code: 'upstream_unavailable' })
-    gate.resolve()
+    probing.resolve()
     expect(await trial).toMatchObject({ value: { kinopoiskId: 7 } })
     expect(calls).toBe(6)
   })
@@ -431,7 +431,7 @@ describe('circuits', () => {
   })
 })
 
-describe('one more try', () => {
+describe('the retry', () => {
   const metrics = createMetrics()
   const failThen = (first: Error, ...more: Error[]) => {
     const failures = [first, ...more]

@@ -17,7 +17,7 @@ async function reader(app: App) {
   return (url: string) => request({ method: 'GET', url })
 }
 
-/** Every way of upstream to give no answer, with what a client is told. */
+/** Every way of upstream to give no response, with what a client gets. */
 const failures: [Fault, number, ErrorCode][] = [
   [400, 502, 'upstream_bad_response'],
   [401, 502, 'upstream_rejected_key'],
@@ -41,7 +41,7 @@ const failures: [Fault, number, ErrorCode][] = [
 /** Of these a call is tried once more. */
 const passing: Fault[] = [429, 500, 502, 503, 'reset', 'truncated']
 
-describe('asking upstream', () => {
+describe('calling upstream', () => {
   const key = 'a-key-that-nobody-may-see'
 
   test.each(failures)('%s: an unknown film is %i %s, and nothing is kept', async (fault, status, code) => {
@@ -237,7 +237,7 @@ describe('asking upstream', () => {
   }
 })
 
-describe('kept answers', () => {
+describe('stored responses', () => {
   const time = stoppedClock()
   let service: TestApp
   let get: Awaited<ReturnType<typeof reader>>
@@ -262,7 +262,7 @@ describe('kept answers', () => {
     })
   }
 
-  test('the first asking is a miss, the second a hit with its age', async () => {
+  test('the first request is a miss, the second a hit with its age', async () => {
     const first = await get('/movies/301')
     expect(first.headers).toMatchObject({ age: '0', 'cache-status': 'kinoteka; fwd=miss; stored; detail="sandbox"' })
     time.pass(90)
@@ -345,7 +345,7 @@ describe('kept answers', () => {
     await service.close()
   })
 
-  test('an expired film is served from its kept answer too', async () => {
+  test('an expired film is served from its stored response too', async () => {
     const fresh = await get('/movies/329')
     time.pass(40 * day)
     service.sandbox.fail(503)
@@ -397,7 +397,7 @@ describe('kept answers', () => {
   })
 })
 
-/** A problem names its request; the rest of two answers to one question is the same. */
+/** A problem names its request; the rest of two responses to one request is the same. */
 function withoutRequestId(body: string): unknown {
   const { request_id: _, ...rest } = JSON.parse(body)
   return rest

@@ -177,7 +177,7 @@ describe('the layer alone', () => {
     expect(await refused()).toBe(17)
   })
 
-  test('whoever renews an answer unasked leaves room for those who wait', async () => {
+  test('background refreshes leave room for users', async () => {
     const { limited, guarded } = build(async () => 200)
     const waiting = Array.from({ length: 10 }, (_, n) => codeOf(limited(search(n), call(6_000, 'refresh'))))
     expect(await codeOf(guarded(search(11), call(6_000, 'refresh')))).toBe('upstream_rate_limited')
@@ -192,7 +192,7 @@ describe('the layer alone', () => {
     expect(asked).toEqual([])
   })
 
-  test('a database that does not answer is what is told of', async () => {
+  test('a database that does not respond is the reason that is given', async () => {
     const { limited, refused } = build(() => new Promise(() => {}))
     expect(await codeOf(limited(search(1), call(400)))).toBe('database_unavailable')
     expect(await refused()).toBe(0)

@@ -189,7 +189,7 @@ describe('a search that Kinopoisk can not be asked', () => {
     expectProblem(await service.search('я'.repeat(201)), 400, 'invalid_input')
   })
 
-  test("marks the user's own films", async () => {
+  test("flags the user's own films", async () => {
     await service.request({ method: 'POST', url: '/favorites/movies/10' })
     const own = (await service.search('своё кино')).json().items[0]
     expect(own).toMatchObject({ kinopoisk_id: null, is_favorite: false, in_wishlist: false })
@@ -249,8 +249,8 @@ test('of very many films that hold the words a bounded number is ranked, an exac
   await close()
 })
 
-describe('films that Kinopoisk told of', () => {
-  test('are found right after it, as it told of them', async () => {
+describe('films of a response of Kinopoisk', () => {
+  test('are found right after it, as it has them', async () => {
     const { search, request, sandbox, close } = await outage([])
     sandbox.fail(null)
     const told = (await search('матрица')).json()

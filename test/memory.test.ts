@@ -92,7 +92,7 @@ describe('A write shows in the next request of its process', () => {
     expect((await service.app.inject(`/movies/${id}`)).statusCode).toBe(401)
   })
 
-  test('of marks in a search', async () => {
+  test('of flags in a search', async () => {
     const mark = async () => (await read('/movies/search?query=матрица')).items[0].is_favorite
     const { items } = await read('/movies/search?query=матрица')
     expect(await mark()).toBe(false)
@@ -133,7 +133,7 @@ test('A write shows in other replicas, and one behind the back of all shows in a
   await until(async () => (await Promise.all(all.map((view) => view()))).every((film) => film.year === 1966))
 })
 
-test('What is in memory is not read again, and what it does is told', async () => {
+test('What is in the cache is not read again, and the metrics count it', async () => {
   const { id } = await service.add()
   await read(`/films/${id}`)
   const rises = await risesDuring(service.app, /^memory_cache_lookups_total.*"film"/, () => read(`/films/${id}`))
@@ -166,9 +166,9 @@ test('While changes cannot be followed everything is read from the database', as
   expect((await read(`/films/${id}`)).year).toBe(1955)
 })
 
-describe('The memory', () => {
-  /** Changes that a test tells of. */
-  function told() {
+describe('The cache', () => {
+  /** A change feed that a test drives. */
+  function changeFeed() {
     const listeners: Parameters<ChangeFeed['listen']>[0][] = []
     let isCurrent = true
     const feed: ChangeFeed = {
@@ -190,7 +190,7 @@ describe('The memory', () => {
       },
     }
   }
-  const films = (of: ReturnType<typeof told>, maxBytes = 1_000_000, scanResistant = false) => {
+  const films = (of: ReturnType<typeof changeFeed>, maxBytes = 1_000_000, scanResistant = false) => {
     const cache = createCache(of.feed, maxBytes)
     const region = cache.region<number, string>({
       name: 'film',
@@ -203,18 +203,18 @@ describe('The memory', () => {
   const change = { topic: 'film', key: '1' } as const
 
   test('reads a key once for all who ask at one time', async () => {
-    const { region } = films(told())
+    const { region } = films(changeFeed())
     let reads = 0
     const found = await Promise.all(Array.from({ length: 100 }, () => region.find(1, async () => `read ${++reads}`)))
     expect(new Set(found)).toEqual(new Set(['read 1']))
   })
 
   test.each([
-    ['changes', (of: ReturnType<typeof told>) => of.change(change)],
-    ['may have changed, as changes were lost,', (of: ReturnType<typeof told>) => of.reset()],
-    ['changes with all others', (of: ReturnType<typeof told>) => of.change({ topic: 'film', key: null })],
+    ['changes', (of: ReturnType<typeof changeFeed>) => of.change(change)],
+    ['may have changed, as changes were lost,', (of: ReturnType<typeof changeFeed>) => of.reset()],
+    ['changes with all others', (of: ReturnType<typeof changeFeed>) => of.change({ topic: 'film', key: null })],
   ])('does not keep what %s while it is read, nor gives it to who comes after', async (_, happen) => {
-    const of = told()
+    const of = changeFeed()
     const { region } = films(of)
     const reading = Promise.withResolvers<string>()
     const first = region.find(1, () => reading.promise)
@@ -226,7 +226,7 @@ describe('The memory', () => {
   })
 
   test('reads many at once, but not what is known or is being read', async () => {
-    const { region } = films(told())
+    const { region } = films(changeFeed())
     const asked: number[][] = []
     const many = (keys: number[]) =>
       region.findMany(keys, async (missing) => {
@@ -246,7 +246,7 @@ describe('The memory', () => {
   })
 
   test('gives a failure to those who wait, and keeps nothing of it', async () => {
-    const { region } = films(told())
+    const { region } = films(changeFeed())
     const fail = async () => {
       throw new Error('gone')
     }
@@ -256,7 +256,7 @@ describe('The memory', () => {
   })
 
   test('gives nothing that may be wrong, and joins nobody, while changes are not followed', async () => {
-    const of = told()
+    const of = changeFeed()
     const { region } = films(of)
     await region.find(1, async () => 'old')
     const reading = Promise.withResolvers<string>()
@@ -270,7 +270,7 @@ describe('The memory', () => {
   })
 
   test('takes no more than it may, and drops what was longest unused', async () => {
-    const { cache, region } = films(told(), 100_000)
+    const { cache, region } = films(changeFeed(), 100_000)
     for (let key = 0; key < 200; key++) await region.find(key, async () => 'x'.repeat(1000))
     expect(cache.stats().bytes).toBeLessThanOrEqual(100_000)
     expect(cache.stats().bytes).toBeGreaterThan(90_000)
@@ -278,7 +278,7 @@ describe('The memory', () => {
   })
 
   test('loses nothing to who walks through all, and takes in what is asked for again', async () => {
-    const { cache, region } = films(told(), 100_000, true)
+    const { cache, region } = films(changeFeed(), 100_000, true)
     const read = async () => 'x'.repeat(1000)
     for (let key = 0; key < 1000; key++) await region.find(key, read)
     expect(cache.stats().bytes).toBeGreaterThan(90_000)
@@ -292,7 +292,7 @@ describe('The memory', () => {
   })
 
   test('has room for all again when it was emptied', async () => {
-    const of = told()
+    const of = changeFeed()
     const { cache, region } = films(of, 100_000, true)
     for (let key = 0; key < 1000; key++) await region.find(key, async () => 'x'.repeat(1000))
     of.change({ topic: 'film', key: null })
@@ -302,13 +302,13 @@ describe('The memory', () => {
   })
 
   test('of no size keeps nothing', async () => {
-    const { region } = films(told(), 0)
+    const { region } = films(changeFeed(), 0)
     expect(await region.find(1, async () => 'one')).toBe('one')
     expect(await region.find(1, async () => 'two')).toBe('two')
   })
 
   test('keeps no longer than it may', async () => {
-    const cache = createCache(told().feed, 1000)
+    const cache = createCache(changeFeed().feed, 1000)
     const region = cache.region<string, number>({ name: 'page', sizeOf: () => 1, invalidatedBy: {}, ttlMs: 1 })
     await region.find('a', async () => 1)
     await until(() => region.get('a') === undefined)

@@ -471,7 +471,7 @@ describe('GET /movies/search', () => {
     await asAnn({ method: 'POST', url: '/wishlist/movies/299' })
     await bob({ method: 'POST', url: '/wishlist/movies/301' })
     const before = service.calls.length
-    const marks = async (asUser: typeof bob) => {
+    const flags = async (asUser: typeof bob) => {
       const { items } = (await asUser({ method: 'GET', url: '/movies/search', query: { query: 'матрица' } })).json()
       return Object.fromEntries(
         items
@@ -482,8 +482,8 @@ describe('GET /movies/search', () => {
           ]),
       )
     }
-    expect(await marks(asAnn)).toEqual({ 299: [false, true], 301: [true, false] })
-    expect(await marks(bob)).toEqual({ 299: [false, false], 301: [false, true] })
+    expect(await flags(asAnn)).toEqual({ 299: [false, true], 301: [true, false] })
+    expect(await flags(bob)).toEqual({ 299: [false, false], 301: [false, true] })
     expect(service.calls.length - before).toBeLessThanOrEqual(1)
   })
 })

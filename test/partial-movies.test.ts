@@ -46,7 +46,7 @@ async function searching(
 
 const forget = ({ app }: Pick<TestApp, 'app'>) => app.database.sql`delete from kinopoisk_answers`
 
-describe('a film that a search told of, with upstream down', () => {
+describe('a film that is known from a search, with upstream down', () => {
   test('is served in part, and says so', async () => {
     const { search, get, sandbox } = await visited()
     await search('матрица')
@@ -122,7 +122,7 @@ describe('a film that a search told of, with upstream down', () => {
     })
   })
 
-  test('a film that no search told of is still an error', async () => {
+  test('a film that is known from no search is still an error', async () => {
     const { get, post, sandbox } = await visited()
     sandbox.fail(500)
     expectProblem(await get('/movies/316'), 503, 'upstream_unavailable')
@@ -230,7 +230,7 @@ describe('what a search tells', () => {
     expect((await get('/films/301')).json().updated_at).toBe(new Date(film?.updated_at).toISOString())
   })
 
-  test('replaces what an older one told, but for what is not told any more', async () => {
+  test('replaces members of an older one, except members that are absent now', async () => {
     const time = stoppedClock()
     let item: Partial<SearchItem> = {
       filmId: 7,
@@ -254,7 +254,7 @@ describe('what a search tells', () => {
     })
   })
 
-  test('is remembered once, by whatever replica and in whatever order it is told', async () => {
+  test('is stored once, by any replica and in any order', async () => {
     const genres = ['драма', 'комедия', 'боевик', 'триллер', 'аниме']
     const items = Array.from({ length: 20 }, (_, i) => ({
       filmId: i + 1,

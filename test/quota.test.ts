@@ -401,7 +401,7 @@ describe("the key's account", () => {
     ['garbage', () => ({ dailyQuota: 500 })],
     ['an absurd figure', () => daily(1e12, 5)],
     ['a 500', () => Promise.reject(failureOf(500, undefined))],
-  ])('from %s nothing is learned, and it is asked again after 15 minutes', async (_, answer) => {
+  ])('from %s nothing is stored, and it is polled again after 15 minutes', async (_, answer) => {
     const built = build(answer)
     await check(built)
     expect(await built.ledger.read()).toMatchObject({ limit: 500, blocked: null, spent: { outside: 0 } })
@@ -622,7 +622,7 @@ describe('over HTTP', () => {
     await upstream.close()
   })
 
-  test('many who come at once are told of the rate, not of a quota that they would have used up', async () => {
+  test('many requests at once are limited by the rate, not by a quota that they would have used up', async () => {
     const { service, get } = await start({ KINOPOISK_TIMEOUT: '5s' }, 200)
     const ids = Array.from({ length: 300 }, (_, i) => 9_000_000 + i)
     const answers = await Promise.all(ids.map((id) => get(`/movies/${id}`)))

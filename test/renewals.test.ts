@@ -11,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => service.close())
 
 /** A replica that renews favourites all the time, until the work is done. */
-async function renewing(work: () => Promise<void>) {
+async function prefetching(work: () => Promise<void>) {
   const { sandbox } = service
   const other = await service.replica({
     kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true, prefetchMs: 20 },
@@ -31,7 +31,7 @@ async function keep(...ids: number[]) {
 const asked = () =>
   service.calls.filter(({ endpoint }) => endpoint === 'film').map(({ path }) => Number(path.split('/').pop()))
 
-test('expired favourites are asked about unasked, the longest not asked first; others are left alone', async () => {
+test('expired favourites are prefetched, the stalest first; others are left alone', async () => {
   await keep(326, 301, 435)
   await as(service.app, await testUser(service.app))({ method: 'GET', url: '/movies/328' })
   service.calls.splice(0)
@@ -42,13 +42,13 @@ test('expired favourites are asked about unasked, the longest not asked first; o
       (sql) => sql`select path from kinopoisk_answers where expires_at > ${time.clock.now().toISOString()}
         and path like '/api/v2.2/films/%'`,
     )
-  await renewing(() => vi.waitFor(async () => expect(await fresh()).toHaveLength(3), { timeout: 45_000 }))
+  await prefetching(() => vi.waitFor(async () => expect(await fresh()).toHaveLength(3), { timeout: 45_000 }))
   expect(asked()).toEqual([326, 301, 435])
 })
 
-test('what is fresh is not asked about', async () => {
+test('what is fresh is not prefetched', async () => {
   await keep(326, 301)
-  await renewing(() => new Promise((resolve) => setTimeout(resolve, 300)))
+  await prefetching(() => new Promise((resolve) => setTimeout(resolve, 300)))
   expect(asked()).toEqual([])
 })
 
@@ -56,13 +56,13 @@ test('a film that upstream fails on does not keep the others waiting', async () 
   await keep(326, 301)
   time.pass(40 * day)
   service.sandbox.fail('bad_json', { path: /\/326$/ })
-  await renewing(() => vi.waitFor(() => expect(asked()).toContain(301), { timeout: 45_000 }))
+  await prefetching(() => vi.waitFor(() => expect(asked()).toContain(301), { timeout: 45_000 }))
   expect(asked().filter((id) => id === 326)).toHaveLength(1)
 })
 
-test('a favourite without kept details comes first', async () => {
+test('a favourite without stored details comes first', async () => {
   await keep(326, 301)
   time.pass(40 * day)
   await inDatabase(service.databaseUrl, (sql) => sql`delete from kinopoisk_answers where path like '%/301'`)
-  await renewing(() => vi.waitFor(() => expect(asked()).toEqual([301, 326]), { timeout: 45_000 }))
+  await prefetching(() => vi.waitFor(() => expect(asked()).toEqual([301, 326]), { timeout: 45_000 }))
 })

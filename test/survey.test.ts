@@ -15,7 +15,7 @@ let sandbox: Awaited<ReturnType<typeof startSandbox>>
 let service: TestApp
 let calls: SandboxCall[]
 
-/** Asks upstream unasked all the time. */
+/** Prefetches all the time. */
 beforeEach(async () => {
   calls = []
   sandbox = await startSandbox({ films, onCall: (call) => calls.push(call) })
@@ -35,7 +35,7 @@ const pages = () =>
     .map(({ path }) => new URLSearchParams(path.split('?')[1]))
     .map((query) => `${query.get('yearFrom')} ${query.get('page')}`)
 
-test('unasked it gets to know the most voted films of every year, so that they can be served while upstream is away', async () => {
+test('the most voted films of every year are prefetched, so that they can be served while upstream is away', async () => {
   // As many as the refresh share lets through in a day that has begun.
   await vi.waitFor(() => expect(pages().length).toBeGreaterThan(20), { timeout: 45_000 })
   expect(pages().slice(0, 3)).toEqual(['2026 1', '2025 1', '2024 1'])

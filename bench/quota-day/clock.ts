@@ -1,4 +1,4 @@
-/** Goes on as real time does, and jumps ahead from one question to the next. */
+/** Goes on as real time does, and jumps ahead from one request to the next. */
 export function createClock(startMs: number) {
   let shiftMs = startMs - Date.now()
   return {

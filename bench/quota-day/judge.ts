@@ -1,6 +1,6 @@
 import type { FilmFact } from '../../src/embedded/sandbox/films.ts'
 import { createSearch } from '../../src/embedded/sandbox/search.ts'
-import type { Question } from './traffic.ts'
+import type { UserRequest } from './traffic.ts'
 
 /** What a reader takes from an answer; `how` is how it is labelled. */
 export interface Reply {
@@ -21,7 +21,7 @@ const pageSize = 20
  * Judges by the facts. Details are useful when they are of the film; a search, when the film is on its page or the page is
  * the one that upstream gives.
  */
-export function createJudge(films: readonly FilmFact[]): (question: Question, reply: Reply) => Verdict {
+export function createJudge(films: readonly FilmFact[]): (request: UserRequest, reply: Reply) => Verdict {
   const byId = new Map(films.map((film) => [film.id, film]))
   const search = createSearch(films)
   const pages = new Map<string, string>()

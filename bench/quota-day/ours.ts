@@ -29,7 +29,7 @@ export async function ourService(url: string, clock: SimulatedClock, random: Ran
   const app = await buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', ACCESS_TTL: '30d' }), {
     databaseUrl: server.url,
     jwtSecrets: ['a secret of the bench, of more than 32 bytes'],
-    // What is done unasked once a minute is done as often in simulated time, or nearly so.
+    // The prefetch, once a minute, is done as often in simulated time, or nearly so.
     kinopoisk: { url, apiKey: 'ours', sandbox: true, prefetchMs: 100 },
     version: 'bench',
     clock: { now: () => new Date(clock.now()), random },
@@ -40,7 +40,7 @@ export async function ourService(url: string, clock: SimulatedClock, random: Ran
   const { access_token } = (await app.inject({ method: 'POST', url: '/login', payload: account })).json()
   const headers = { authorization: `Bearer ${access_token}` }
   return {
-    async ask({ film, query }) {
+    async fetch({ film, query }) {
       const path = query === undefined ? `/movies/${film.id}` : `/movies/search?${new URLSearchParams({ query })}`
       const answer = await app.inject({ method: 'GET', url: path, headers })
       return read(answer.statusCode, String(answer.headers['cache-status']), answer.json())

@@ -1,10 +1,10 @@
 import { Pool } from 'undici'
 import type { SimulatedClock } from './clock.ts'
 import type { Reply } from './judge.ts'
-import type { Question } from './traffic.ts'
+import type { UserRequest } from './traffic.ts'
 
 export interface Contender {
-  ask(question: Question): Promise<Reply>
+  fetch(request: UserRequest): Promise<Reply>
   /** The clock has jumped. */
   jumped?(): Promise<void>
   close(): Promise<void>
@@ -23,10 +23,10 @@ interface UpstreamFilm {
 export function naiveProxy(url: string): Contender {
   const pool = new Pool(url, { connections: 20 })
   return {
-    async ask(question) {
+    async fetch(request) {
       const { statusCode, body } = await pool.request({
         method: 'GET',
-        path: pathOf(question),
+        path: pathOf(request),
         headers: { 'x-api-key': 'naive' },
       })
       const answer = (await body.json()) as UpstreamFilm & { films?: UpstreamFilm[] }
@@ -42,11 +42,11 @@ export function memoryProxy(url: string, clock: SimulatedClock): Contender {
   const naive = naiveProxy(url)
   const kept = new Map<string, { reply: Reply; until: number }>()
   return {
-    async ask(question) {
-      const path = pathOf(question)
+    async fetch(request) {
+      const path = pathOf(request)
       const found = kept.get(path)
       if (found && found.until > clock.now()) return found.reply
-      const reply = await naive.ask(question)
+      const reply = await naive.fetch(request)
       if (reply.how === 'full') kept.set(path, { reply, until: clock.now() + 300_000 })
       return reply
     },
@@ -54,7 +54,7 @@ export function memoryProxy(url: string, clock: SimulatedClock): Contender {
   }
 }
 
-function pathOf({ film, query }: Question): string {
+function pathOf({ film, query }: UserRequest): string {
   if (query === undefined) return `/api/v2.2/films/${film.id}`
   return `/api/v2.1/films/search-by-keyword?${new URLSearchParams({ keyword: query, page: '1' })}`
 }

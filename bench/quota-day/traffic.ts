@@ -1,7 +1,7 @@
 import type { FilmFact } from '../../src/embedded/sandbox/films.ts'
 import { drawer, pick, type Random, zipf } from './random.ts'
 
-export interface Question {
+export interface UserRequest {
   /** In ms, on the simulated clock. */
   at: number
   /** The film that is wanted, by its id or by a search. */
@@ -16,12 +16,12 @@ const dayMs = 86_400_000
 const latinKeys = "`qwertyuiop[]asdfghjkl;'zxcvbnm,."
 const russianKeys = 'ёйцукенгшщзхъфывапролджэячсмитьбю'
 
-/** A day's questions in the order of their arrival: a quiet night, and an evening with nine times as many. */
+/** A day's requests in the order of their arrival: a quiet night, and an evening with nine times as many. */
 export function createTraffic(films: readonly FilmFact[], random: Random) {
   const drawFilm = drawer(zipf(films.length))
   const hours = Array.from({ length: 24 }, (_, hour) => 1 + 0.8 * Math.cos(((hour - 20) / 12) * Math.PI))
   const drawHour = drawer(hours)
-  return (startMs: number, requests: number): Question[] => {
+  return (startMs: number, requests: number): UserRequest[] => {
     const times = Array.from({ length: requests }, () => startMs + ((drawHour(random) + random()) / 24) * dayMs)
     return times
       .sort((a, b) => a - b)

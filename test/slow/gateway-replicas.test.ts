@@ -23,12 +23,12 @@ async function start(): Promise<Replicas & { upstream: Upstream }> {
   return { ...replicas, upstream }
 }
 
-/** So many questions at once, to both replicas in turn. */
+/** A number of requests at once, to both replicas in turn. */
 function askBoth({ clients }: Pick<Replicas, 'clients'>, times: number, path: (index: number) => string) {
   return Promise.all(Array.from({ length: times }, (_, index) => clients[index % 2 === 0 ? 0 : 1].get(path(index))))
 }
 
-/** Until so many wait for another one's asking; a thousand take their time on a busy machine. */
+/** Until a number of callers wait for another one's call; a thousand take their time on a busy machine. */
 const haveJoined = (replicas: Pick<Replicas, 'joined'>, times: number) =>
   vi.waitFor(async () => expect(await replicas.joined()).toBe(times), { timeout: 50_000, interval: 50 })
 
@@ -36,7 +36,7 @@ const distinct = (answers: Answered[], of: (answer: Answered) => unknown) => [..
 const statuses = (answers: Answered[]) => distinct(answers, ({ status }) => status)
 const codeOf = ({ body }: Answered) => JSON.parse(body).code
 
-test('a thousand equal cold questions to two replicas are one call of upstream, and one answer', {
+test('a thousand equal cold requests to two replicas are one call of upstream, and one answer', {
   timeout: 60_000,
 }, async () => {
   const { upstream, ...replicas } = await start()
@@ -49,7 +49,7 @@ test('a thousand equal cold questions to two replicas are one call of upstream, 
   expect(upstream.asked).toHaveLength(1)
 })
 
-test('its failure is told to all of them, after one more try at most, and the next one asks again', {
+test('its failure reaches all of them, after one retry at most, and the next request calls again', {
   timeout: 60_000,
 }, async () => {
   const { upstream, ...replicas } = await start()
@@ -150,7 +150,7 @@ test('nobody who waits for upstream keeps a connection to the database', async (
   expect(upstream.asked).toHaveLength(20)
 })
 
-test('of 400 films, a quota of 50 a day buys no more than 50, and the others are told when to come again', async () => {
+test('of 400 films, a quota of 50 a day buys no more than 50, and the others get a Retry-After', async () => {
   const seen: (number | string)[] = []
   const sandbox = await startSandbox({
     films: [],

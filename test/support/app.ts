@@ -20,7 +20,7 @@ import { overhear, refuseLeaks, secretsOf } from './privacy.ts'
 export interface TestApp {
   app: FastifyInstance
   sandbox: Sandbox
-  /** What the sandbox was asked, in order; without the questions about the key's account. */
+  /** The calls of the sandbox, in order; without those about the key's account. */
   calls: SandboxCall[]
   accountCalls: SandboxCall[]
   /** The log so far, as text. */

@@ -26,7 +26,7 @@ const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
 const otherServices = /^src\/modules\/\w+\/service\.ts$/
 const externals = /^src\/(kinopoisk|storage)\//
 const own = (folder = '') => new RegExp(`^${folder}`)
-// A repository is below the service: of its folder it has what is neither told to clients nor decided.
+// A repository is below the service: of its folder it has parts that neither clients see nor services decide.
 const ownParts = (folder = '') => new RegExp(`^${folder}(?!.*(?:routes|schemas|service)\\.ts$)`)
 
 // The table of docs/architecture.md. The first row that fits a file is its rule.

@@ -23,7 +23,7 @@ export interface Replicas {
   service: TestApp
   apps: [FastifyInstance, FastifyInstance]
   clients: [Client, Client]
-  /** How many wait in their own process for another one's asking. */
+  /** How many callers wait in their own process for another one's call. */
   joined(): Promise<number>
   close(): Promise<void>
 }
@@ -51,7 +51,7 @@ export async function twoReplicas(url: string, env: Record<string, string> = {})
   }
 }
 
-/** As many connections as questions. */
+/** As many connections as requests. */
 export function client(address: string, headers: Record<string, string>): Client {
   const pool = new Pool(address, { connections: 500 })
   return {
@@ -84,7 +84,7 @@ export async function patientUpstream() {
     url,
     close,
     asked,
-    /** From now on, and to whoever waits. */
+    /** From now on, and to waiting callers. */
     answer(by: number) {
       status = by
       for (const release of waiting.splice(0)) release()
