@@ -1,12 +1,13 @@
 import { LRUCache } from 'lru-cache'
 import type { Change, ChangeFeed, Topic } from './change-feed.ts'
+import type { MaybePromise } from './maybe-promise.ts'
 
 /** What was read of one kind, by key. Right as of a second ago at most; a write in this process shows as soon as it is answered. */
 export interface CacheRegion<K extends string | number, V> {
   /** What is known, at once. */
   get(key: K): V | undefined
   /** The same, or what `read` finds: equal keys at one time are read once. What is undefined is not kept. */
-  find(key: K, load: () => Promise<V | undefined>): Promise<V | undefined>
+  find(key: K, load: () => Promise<V | undefined>): MaybePromise<V | undefined>
   /** The same of many, in their order; `read` is asked once, for those that are not known. */
   findMany(keys: K[], load: (missing: K[]) => Promise<Map<K, V>>): Promise<(V | undefined)[]>
   /** For what this process has changed, and reads again before it answers. */
@@ -130,7 +131,7 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
 
     return {
       get,
-      find: async (key, load) => get(key) ?? pendingLoad(key) ?? loadInto(key, load),
+      find: (key, load) => get(key) ?? pendingLoad(key) ?? loadInto(key, load),
       async findMany(keys, load) {
         const cached = keys.map(get)
         if (!cached.includes(undefined)) return cached

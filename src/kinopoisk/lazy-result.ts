@@ -14,8 +14,6 @@ export interface LazyResult<T> {
 
 /** What is made of an answer's value. */
 export type Transform<T, R> = (value: T | null, fetchedAt: Date) => R
-/** What is made of an answer that is at hand; undefined leaves it aside. */
-export type UseCached<R, U> = (result: CachedResult<LazyResult<R>>) => U | undefined
 
 interface Options {
   responses: Pick<ResponseRepository, 'find'>
@@ -24,7 +22,7 @@ interface Options {
   withCacheStatus: ReturnType<typeof createCacheStatus>
   /** Asks upstream, whatever is kept. */
   fetch<T>(request: UpstreamRequest<T>): Promise<UpstreamResponse<T>>
-  /** An answer at hand was made use of. */
+  /** An answer was in memory. */
   count(request: UpstreamRequest<unknown>): void
 }
 
@@ -56,14 +54,13 @@ export function createLazyResults({ responses, freshness, clock, withCacheStatus
     readValue,
     lazyResult,
 
-    /** What `use` makes of the answer, without waiting: if one that is fresh and no 404 is in memory. */
-    fromCache<T, R, U>(request: UpstreamRequest<T>, transform: Transform<T, R>, use: UseCached<R, U>): U | undefined {
+    /** The answer without waiting, if one that is fresh and no 404 is in memory. */
+    fromMemory<T, R>(request: UpstreamRequest<T>, transform: Transform<T, R>): CachedResult<LazyResult<R>> | undefined {
       const times = freshness.get(request.path)
       if (!times || times.content === 'none' || times.expiresAt <= clock.now()) return undefined
       const { fetchedAt, expiresAt } = times
-      const used = use(lazyResult(request, { value: undefined, fetchedAt, expiresAt, via: 'hit' }, transform))
-      if (used !== undefined) count(request)
-      return used
+      count(request)
+      return lazyResult(request, { value: undefined, fetchedAt, expiresAt, via: 'hit' }, transform)
     },
   }
 }

@@ -1,6 +1,7 @@
+import { chain, type MaybePromise } from '../../cache/maybe-promise.ts'
 import { AppError, inputFault } from '../../errors.ts'
 import type { JsonPayload } from '../../http/json-payload.ts'
-import type { CachedResult, Gateway, LazyResult } from '../../kinopoisk/gateway.ts'
+import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
@@ -19,9 +20,14 @@ interface Dependencies {
   movies: MovieRepository
   movieCache: MovieCache
   searchCache: SearchCache
-  membership: { bothCached(userId: number): ListMembership | undefined; both(userId: number): Promise<ListMembership> }
+  membership: { both(userId: number): MaybePromise<ListMembership> }
   searchLocally: LocalSearch
-  kinopoisk: Pick<Gateway, 'film' | 'cachedFilm' | 'refreshFilm' | 'saveFilm' | 'search' | 'cachedSearch' | 'fallback'>
+  kinopoisk: Pick<Gateway, 'film' | 'refreshFilm' | 'saveFilm' | 'search' | 'fallback'>
+}
+
+interface Found {
+  movie?: CachedMovie | undefined
+  result?: CachedResult<unknown> | undefined
 }
 
 export function createMovieService({
@@ -33,12 +39,13 @@ export function createMovieService({
   kinopoisk,
 }: Dependencies) {
   /** What upstream tells about a film, and the film. */
-  async function sync(id: number, purpose?: Purpose) {
-    const result = await kinopoisk.film(id, purpose)
-    const known = await movieCache.find(id)
-    if (!result.value || !isNewer(result.value, known)) return { movie: known, result }
-    return { movie: await reload(id, result.value), result }
-  }
+  const sync = (id: number, purpose?: Purpose) =>
+    chain(kinopoisk.film(id, purpose), (result) =>
+      chain(movieCache.find(id), (known): MaybePromise<Found> => {
+        if (!result.value || !isNewer(result.value, known)) return { movie: known, result }
+        return reload(id, result.value).then((movie) => ({ movie, result }))
+      }),
+    )
 
   /** The movie with all that `told` tells. It was stored with the response; if it could not be, this is another chance. */
   async function reload(id: number, told: LazyResult<KinopoiskFilm | null>) {
@@ -49,40 +56,40 @@ export function createMovieService({
     return movieCache.reload(id)
   }
 
-  async function syncOrStored(id: number, purpose?: Purpose) {
-    try {
-      return await sync(id, purpose)
-    } catch (error) {
-      const movie = error instanceof AppError ? await movieCache.find(id) : undefined
-      if (!(error instanceof AppError) || !movie) throw error
-      const syncedAt = movie.syncedAt === undefined ? undefined : new Date(movie.syncedAt)
-      const result = kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code)
-      return { movie, result }
-    }
+  /** What is stored, when upstream can't be asked. */
+  async function findStored(id: number, error: unknown): Promise<Found> {
+    const movie = error instanceof AppError ? await movieCache.find(id) : undefined
+    if (!(error instanceof AppError) || !movie) throw error
+    const syncedAt = movie.syncedAt === undefined ? undefined : new Date(movie.syncedAt)
+    return { movie, result: kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code) }
   }
 
-  const find = async (id: number, purpose?: Purpose) => {
-    const { movie, result } = isKinopoiskId(id)
-      ? await syncOrStored(id, purpose)
-      : { movie: await movieCache.find(id), result: undefined }
-    if (!movie) movieNotFound(id)
-    return { movie, result }
+  function syncOrStored(id: number, purpose?: Purpose): MaybePromise<Found> {
+    const synced = sync(id, purpose)
+    return synced instanceof Promise ? synced.catch((error) => findStored(id, error)) : synced
+  }
+
+  const find = (id: number, purpose?: Purpose) =>
+    chain(
+      isKinopoiskId(id) ? syncOrStored(id, purpose) : chain(movieCache.find(id), (movie): Found => ({ movie })),
+      ({ movie = movieNotFound(id), result }) => ({ movie, result }),
+    )
+
+  async function searchInstead(query: string, page: number, error: unknown) {
+    if (!isUpstream(error)) throw error
+    const local = await searchLocally(query, page)
+    const result = kinopoisk.fallback('local', undefined, error.code)
+    return { result, found: renderSearch(inputOf(query, page, result), local) }
   }
 
   return {
     /**
-     * The movie by either kind of id, with how its Kinopoisk part came (undefined where upstream had no part in it). One
-     * that is known in part stays so when upstream can't be asked, and also when upstream has no details of it.
+     * The movie by either kind of id, with how its Kinopoisk part came (undefined where upstream had no part in it); at once
+     * where all of it is in memory. One that is known in part stays so when upstream can't be asked, and also when
+     * upstream has no details of it.
      * @throws {AppError} movie_not_found, or upstream_* when it is not known at all and can't be asked
      */
     find,
-
-    /** What `find` finds, if all of it is in memory and upstream need not be asked: so most are answered. */
-    findCached: (id: number) =>
-      kinopoisk.cachedFilm(id, (result) => {
-        const movie = movieCache.get(id)
-        return movie && !isNewer(result.value, movie) ? { movie, result } : undefined
-      }),
 
     /** The movie of a Kinopoisk id, asked about anew. @throws {AppError} movie_not_found, upstream_* when it can't be asked */
     async refresh(id: number) {
@@ -118,26 +125,22 @@ export function createMovieService({
       return known && !isPartial(known) ? known : (await find(id, purpose)).movie
     },
 
-    /** What `search` finds, if all of it is in memory and upstream need not be asked. */
-    searchCached: (userId: number, query: string, page: number) =>
-      kinopoisk.cachedSearch(query, page, (result) => {
-        const found = searchCache.get(result.value)
-        const listed = found && membership.bothCached(userId)
-        return listed && { result, json: searchPayload(inputOf(query, page, result), found, listed) }
-      }),
-
-    /** @throws {AppError} overloaded, when upstream can't be asked and too many search our own films */
-    async search(userId: number, query: string, page: number) {
-      const { result, found } = await kinopoisk.search(query, page).then(
-        async (result) => ({ result, found: await searchCache.find(result.value, inputOf(query, page, result)) }),
-        async (error) => {
-          if (!isUpstream(error)) throw error
-          const local = await searchLocally(query, page)
-          const result = kinopoisk.fallback('local', undefined, error.code)
-          return { result, found: renderSearch(inputOf(query, page, result), local) }
-        },
+    /**
+     * At once where all of it is in memory.
+     * @throws {AppError} overloaded, when upstream can't be asked and too many search our own films
+     */
+    search(userId: number, query: string, page: number) {
+      const render = (result: CachedResult<LazyResult<SearchResult>>) =>
+        chain(searchCache.find(result.value, inputOf(query, page, result)), (found) => ({ result, found }))
+      const asked = kinopoisk.search(query, page)
+      const searched =
+        asked instanceof Promise ? asked.then(render, (error) => searchInstead(query, page, error)) : render(asked)
+      return chain(searched, ({ result, found }) =>
+        chain(membership.both(userId), (listed) => ({
+          result,
+          json: searchPayload(inputOf(query, page, result), found, listed),
+        })),
       )
-      return { result, json: searchPayload(inputOf(query, page, result), found, await membership.both(userId)) }
     },
   }
 }
