@@ -31,7 +31,7 @@ const warnings = () =>
   service
     .log()
     .split('\n')
-    .filter((line) => line.includes('"level":40') && line.includes('not its films'))
+    .filter((line) => line.includes('"level":40') && line.includes('could not be stored'))
 
 describe('A film that cannot be stored', () => {
   test('leaves its response stored, is counted and warned of, and is stored when it is next asked for', async () => {

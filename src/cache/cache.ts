@@ -1,12 +1,13 @@
 import { LRUCache } from 'lru-cache'
 import type { Change, ChangeFeed, Topic } from './change-feed.ts'
+import type { MaybePromise } from './maybe-promise.ts'
 
 /** The entries of one kind, by key. At most a second out of date; a write in this process shows in its own response. */
 export interface CacheRegion<K extends string | number, V> {
   /** The cached value, without waiting. */
   get(key: K): V | undefined
   /** The same, or what `load` returns: concurrent calls with one key are one load. Undefined is not cached. */
-  find(key: K, load: () => Promise<V | undefined>): Promise<V | undefined>
+  find(key: K, load: () => Promise<V | undefined>): MaybePromise<V | undefined>
   /** The same for many, in their order; `load` is called once, with the missing keys. */
   findMany(keys: K[], load: (missing: K[]) => Promise<Map<K, V>>): Promise<(V | undefined)[]>
   /** Drops the entry: for what this process has changed, and reads again before it responds. */
@@ -131,7 +132,7 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
 
     return {
       get,
-      find: async (key, load) => get(key) ?? pendingLoad(key) ?? loadInto(key, load),
+      find: (key, load) => get(key) ?? pendingLoad(key) ?? loadInto(key, load),
       async findMany(keys, load) {
         const cached = keys.map(get)
         if (!cached.includes(undefined)) return cached

@@ -1,11 +1,12 @@
 import type { Registry } from 'prom-client'
+import type { MaybePromise } from '../cache/maybe-promise.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
 import { createCountedFetch } from './counted-fetch.ts'
 import { filmRequest, isFilmId, listRequest, staffRequest, votesRequest } from './endpoints.ts'
 import { type Clock, systemClock } from './layers/cache.ts'
-import { createLazyResults, type LazyResult, type Transform, type UseCached } from './lazy-result.ts'
+import { createLazyResults, type LazyResult, type Transform } from './lazy-result.ts'
 import { createMetrics } from './metrics.ts'
 import {
   type KinopoiskFilm,
@@ -18,7 +19,7 @@ import {
 import { createPipeline, type PipelineOptions } from './pipeline.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
 import type { Purpose, UpstreamFetch } from './request.ts'
-import type { FilmResponse } from './schemas.ts'
+import type { FilmResponse, SearchResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
 import type { Ingest } from './store/writer.ts'
@@ -35,16 +36,12 @@ export interface VotesPage {
 
 /** Every call throws upstream_* when upstream is not available and nothing is stored. */
 export interface Gateway {
-  /** Null: Kinopoisk knows no such film. */
-  film(id: number, purpose?: Purpose): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
-  /** The value of `use` for the same, if a fresh response with a film is in memory; `use` may decline it. */
-  cachedFilm<U>(id: number, use: UseCached<KinopoiskFilm | null, U>): U | undefined
+  /** Null: Kinopoisk knows no such film. Without a promise if a fresh response is in memory. */
+  film(id: number, purpose?: Purpose): MaybePromise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** The same, fetched whatever is stored. */
   refreshFilm(id: number, purpose?: Purpose): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
-  /** `page` 1…20, 20 films each. */
-  search(keyword: string, page: number): Promise<CachedResult<LazyResult<SearchResult>>>
-  /** The value of `use` for the same, if a fresh response is in memory. */
-  cachedSearch<U>(keyword: string, page: number, use: UseCached<SearchResult, U>): U | undefined
+  /** `page` 1…20, 20 films each. Without a promise if a fresh response is in memory. */
+  search(keyword: string, page: number): MaybePromise<CachedResult<LazyResult<SearchResult>>>
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
   votes(userId: number, page: number): Promise<CachedResult<VotesPage | null>>
   /** The staff of a film, directors first; empty when Kinopoisk does not know. */
@@ -93,7 +90,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const pipeline = createPipeline(database, { ...limits, clock, metrics, isBootstrapping, runInBackground, warn })
   const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, upstream } = pipeline
   const { fetchCounted, count } = createCountedFetch({ metrics, timeoutMs: options.timeoutMs })
-  const { readValue, lazyResult, fromCache } = createLazyResults({
+  const { readValue, lazyResult, fromMemory } = createLazyResults({
     ...{ responses, freshness, clock, withCacheStatus },
     fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
     count: ({ endpoint }) => count(endpoint, 'hit'),
@@ -120,15 +117,14 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   })
 
   return {
-    cachedFilm: (id, use) => (isFilmId(id) ? fromCache(filmRequest(id), filmOf, use) : undefined),
-    film: (id, purpose = 'interactive') => lazyFilm(fetchCached, id, purpose),
+    film: (id, purpose = 'interactive') => fromMemory(filmRequest(id), filmOf) ?? lazyFilm(fetchCached, id, purpose),
     refreshFilm: (id, purpose = 'interactive') => lazyFilm(fetchFresh, id, purpose, clock.now()),
-    cachedSearch: (keyword, page, use) =>
-      fromCache(memoizedSearchRequest(keyword, page), (value) => toSearchResult(value, page), use),
-    async search(keyword, page) {
+    search(keyword, page) {
       const request = memoizedSearchRequest(keyword, page)
-      const found = await fetchCounted(fetchCached, request, 'interactive')
-      return lazyResult(request, found, (value) => toSearchResult(value, page))
+      const transform: Transform<SearchResponse, SearchResult> = (value) => toSearchResult(value, page)
+      const fetched = async () =>
+        lazyResult(request, await fetchCounted(fetchCached, request, 'interactive'), transform)
+      return fromMemory(request, transform) ?? fetched()
     },
     async votes(userId, page) {
       const request = votesRequest(userId, page)

@@ -14,8 +14,6 @@ export interface LazyResult<T> {
 
 /** Turns a response's value into a result. */
 export type Transform<T, R> = (value: T | null, fetchedAt: Date) => R
-/** Uses a cached result; undefined declines it. */
-export type UseCached<R, U> = (result: CachedResult<LazyResult<R>>) => U | undefined
 
 interface Options {
   responses: Pick<ResponseRepository, 'find'>
@@ -24,7 +22,7 @@ interface Options {
   withCacheStatus: ReturnType<typeof createCacheStatus>
   /** Fetches from upstream, whatever is stored. */
   fetch<T>(request: UpstreamRequest<T>): Promise<UpstreamResponse<T>>
-  /** Called when a cached result was used. */
+  /** Called when a response was in memory. */
   count(request: UpstreamRequest<unknown>): void
 }
 
@@ -56,14 +54,13 @@ export function createLazyResults({ responses, freshness, clock, withCacheStatus
     readValue,
     lazyResult,
 
-    /** The value of `use`, without waiting: if a fresh response other than a 404 is in memory. */
-    fromCache<T, R, U>(request: UpstreamRequest<T>, transform: Transform<T, R>, use: UseCached<R, U>): U | undefined {
+    /** The result without waiting, if a fresh response other than a 404 is in memory. */
+    fromMemory<T, R>(request: UpstreamRequest<T>, transform: Transform<T, R>): CachedResult<LazyResult<R>> | undefined {
       const times = freshness.get(request.path)
       if (!times || times.content === 'none' || times.expiresAt <= clock.now()) return undefined
       const { fetchedAt, expiresAt } = times
-      const used = use(lazyResult(request, { value: undefined, fetchedAt, expiresAt, via: 'hit' }, transform))
-      if (used !== undefined) count(request)
-      return used
+      count(request)
+      return lazyResult(request, { value: undefined, fetchedAt, expiresAt, via: 'hit' }, transform)
     },
   }
 }

@@ -40,7 +40,7 @@ export function createResponseWriter({ db, responses, metrics, warn }: Options) 
       })
       if (!failed) return
       metrics.filmsNotStored.inc((film ? 1 : 0) + items.length)
-      warn(failed.error, 'a response of Kinopoisk is stored, but not its films')
+      warn(failed.error, 'the films of a stored response could not be stored')
     },
 
     /** Another chance for films that could not be stored with their response. Rejects when they still can't be. */

@@ -46,7 +46,7 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
     },
     async (request, reply) => {
       const { id } = request.params
-      return sendJson(reply, films.readCached(id) ?? (await films.read(id)))
+      return sendJson(reply, await films.read(id))
     },
   )
 }

@@ -1,3 +1,4 @@
+import { chain } from '../../cache/maybe-promise.ts'
 import { AppError } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
 import { normalizeName } from '../../text/names.ts'
@@ -72,11 +73,8 @@ export function createFilmService({
   return {
     list: listing.list,
 
-    /** The film as JSON, if it is in memory. */
-    readCached: filmCache.get,
-
     /** The film as JSON. @throws {AppError} film_not_found */
-    read: async (id: number) => (await filmCache.find(id)) ?? notFound(id),
+    read: (id: number) => chain(filmCache.find(id), (film) => film ?? notFound(id)),
 
     /** @throws {AppError} invalid_input, unknown_reference, film_exists; of Kinopoisk also film_not_found, film_incomplete, upstream_* */
     async create({ kinopoisk_id, ...body }: FilmBody) {

@@ -1,4 +1,5 @@
 import type { Cache } from '../../cache/cache.ts'
+import { chain } from '../../cache/maybe-promise.ts'
 import type { ListIdsRepository } from './ids-repository.ts'
 
 export type ListCache = ReturnType<typeof createListCache>
@@ -11,23 +12,19 @@ export function createListCache({ ids, cache }: { ids: ListIdsRepository; cache:
       sizeOf: ({ size }) => 40 * size,
       invalidatedBy: { list: 'one' },
     })
-    return { get: region.get, find: (id: number) => region.find(id, async () => new Set(await ids.find(list, id))) }
+    return (id: number) => region.find(id, async () => new Set(await ids.find(list, id)))
   }
   const none: ReadonlySet<number> = new Set()
   const favourites = of('favourites')
   const wishlist = of('wishlist')
   return {
-    favourites: async (userId: number) => (await favourites.find(userId)) ?? none,
-    wishlist: async (userId: number) => (await wishlist.find(userId)) ?? none,
-    /** Both of a user, if they are in memory. */
-    bothCached(userId: number) {
-      const [favourite, wished] = [favourites.get(userId), wishlist.get(userId)]
-      return favourite && wished ? { favourites: favourite, wishlist: wished } : undefined
-    },
+    favourites: async (userId: number) => (await favourites(userId)) ?? none,
+    wishlist: async (userId: number) => (await wishlist(userId)) ?? none,
     /** Both of a user. */
-    async both(userId: number) {
-      const [favourite, wished] = await Promise.all([favourites.find(userId), wishlist.find(userId)])
-      return { favourites: favourite ?? none, wishlist: wished ?? none }
+    both(userId: number) {
+      // Both are begun before either is waited for.
+      const [favourite, wished] = [favourites(userId), wishlist(userId)]
+      return chain(favourite, (favourites = none) => chain(wished, (wishlist = none) => ({ favourites, wishlist })))
     },
   }
 }

@@ -73,7 +73,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         if (listed) return sendJson(reply, listed.json)
         await app.readUser(request)
       }
-      const { movie, result } = movies.findCached(id) ?? (await movies.find(id))
+      const { movie, result } = await movies.find(id)
       if (result) setCacheHeaders(reply, result)
       return sendJson(reply, movie.json)
     },

@@ -1,7 +1,8 @@
+import { chain, type MaybePromise } from '../../cache/maybe-promise.ts'
 import { maxKinopoiskId, minOwnId } from '../../catalogue/film-ids.ts'
 import { AppError, inputFault } from '../../errors.ts'
 import type { JsonPayload } from '../../http/json-payload.ts'
-import type { CachedResult, Gateway, LazyResult } from '../../kinopoisk/gateway.ts'
+import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
@@ -17,9 +18,14 @@ interface Dependencies {
   movies: MovieRepository
   movieCache: MovieCache
   searchCache: SearchCache
-  membership: { bothCached(userId: number): ListMembership | undefined; both(userId: number): Promise<ListMembership> }
+  membership: { both(userId: number): MaybePromise<ListMembership> }
   searchLocally: LocalSearch
-  kinopoisk: Pick<Gateway, 'film' | 'cachedFilm' | 'refreshFilm' | 'saveFilm' | 'search' | 'cachedSearch' | 'fallback'>
+  kinopoisk: Pick<Gateway, 'film' | 'refreshFilm' | 'saveFilm' | 'search' | 'fallback'>
+}
+
+interface Found {
+  movie?: CachedMovie | undefined
+  result?: CachedResult<unknown> | undefined
 }
 
 export function createMovieService({
@@ -31,12 +37,13 @@ export function createMovieService({
   kinopoisk,
 }: Dependencies) {
   /** Upstream's result for a film, and the movie, which the gateway has stored with it. */
-  async function sync(id: number, purpose?: Purpose) {
-    const result = await kinopoisk.film(id, purpose)
-    const known = await movieCache.find(id)
-    if (!result.value || !isNewer(result.value, known)) return { movie: known, result }
-    return { movie: await reload(id, result.value), result }
-  }
+  const sync = (id: number, purpose?: Purpose) =>
+    chain(kinopoisk.film(id, purpose), (result) =>
+      chain(movieCache.find(id), (known): MaybePromise<Found> => {
+        if (!result.value || !isNewer(result.value, known)) return { movie: known, result }
+        return reload(id, result.value).then((movie) => ({ movie, result }))
+      }),
+    )
 
   /** The movie with all of `result`. It was stored with the response; if that failed, this is another chance. */
   async function reload(id: number, result: LazyResult<KinopoiskFilm | null>) {
@@ -47,40 +54,40 @@ export function createMovieService({
     return movieCache.reload(id)
   }
 
-  async function syncOrStored(id: number, purpose?: Purpose) {
-    try {
-      return await sync(id, purpose)
-    } catch (error) {
-      const movie = error instanceof AppError ? await movieCache.find(id) : undefined
-      if (!(error instanceof AppError) || !movie) throw error
-      const syncedAt = movie.syncedAt === undefined ? undefined : new Date(movie.syncedAt)
-      const result = kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code)
-      return { movie, result }
-    }
+  /** The stored movie, when upstream is not available. */
+  async function findStored(id: number, error: unknown): Promise<Found> {
+    const movie = error instanceof AppError ? await movieCache.find(id) : undefined
+    if (!(error instanceof AppError) || !movie) throw error
+    const syncedAt = movie.syncedAt === undefined ? undefined : new Date(movie.syncedAt)
+    return { movie, result: kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code) }
   }
 
-  const find = async (id: number, purpose?: Purpose) => {
-    const { movie, result } = isKinopoiskId(id)
-      ? await syncOrStored(id, purpose)
-      : { movie: await movieCache.find(id), result: undefined }
-    if (!movie) movieNotFound(id)
-    return { movie, result }
+  function syncOrStored(id: number, purpose?: Purpose): MaybePromise<Found> {
+    const synced = sync(id, purpose)
+    return synced instanceof Promise ? synced.catch((error) => findStored(id, error)) : synced
+  }
+
+  const find = (id: number, purpose?: Purpose) =>
+    chain(
+      isKinopoiskId(id) ? syncOrStored(id, purpose) : chain(movieCache.find(id), (movie): Found => ({ movie })),
+      ({ movie = movieNotFound(id), result }) => ({ movie, result }),
+    )
+
+  async function searchInstead(query: string, page: number, error: unknown) {
+    if (!isUpstream(error)) throw error
+    const local = await searchLocally(query, page)
+    const result = kinopoisk.fallback('local', undefined, error.code)
+    return { result, found: renderSearch(inputOf(query, page, result), local) }
   }
 
   return {
     /**
-     * The movie by either kind of id, and how its Kinopoisk part came (undefined where upstream has no part in it). A
-     * partially known movie stays so when upstream is not available, and when upstream has no details of it.
+     * The movie by either kind of id, and how its Kinopoisk part came (undefined where upstream has no part in it); without
+     * a promise if all of it is in memory. A partially known movie stays so when upstream is not available, and when
+     * upstream has no details of it.
      * @throws {AppError} movie_not_found, or upstream_* when it is not known at all and upstream is not available
      */
     find,
-
-    /** The result of `find` if all of it is in memory and upstream is not needed: the usual case. */
-    findCached: (id: number) =>
-      kinopoisk.cachedFilm(id, (result) => {
-        const movie = movieCache.get(id)
-        return movie && !isNewer(result.value, movie) ? { movie, result } : undefined
-      }),
 
     /** The movie of a Kinopoisk id, fetched again. @throws {AppError} movie_not_found, upstream_* */
     async refresh(id: number) {
@@ -116,26 +123,24 @@ export function createMovieService({
       return known && !isPartial(known) ? known : (await find(id, purpose)).movie
     },
 
-    /** The result of `search` if all of it is in memory and upstream is not needed. */
-    searchCached: (userId: number, query: string, page: number) =>
-      kinopoisk.cachedSearch(query, page, (result) => {
-        const found = searchCache.get(result.value)
-        const listed = found && membership.bothCached(userId)
-        return listed && { result, json: searchPayload(inputOf(query, page, result), found, listed) }
-      }),
-
-    /** @throws {AppError} overloaded, when upstream is not available and too many local searches run */
-    async search(userId: number, query: string, page: number) {
-      const { result, found } = await kinopoisk.search(query, page).then(
-        async (result) => ({ result, found: await searchCache.find(result.value, inputOf(query, page, result)) }),
-        async (error) => {
-          if (!isUpstream(error)) throw error
-          const local = await searchLocally(query, page)
-          const result = kinopoisk.fallback('local', undefined, error.code)
-          return { result, found: renderSearch(inputOf(query, page, result), local) }
-        },
+    /**
+     * Without a promise if all of it is in memory.
+     * @throws {AppError} overloaded, when upstream is not available and too many local searches run
+     */
+    search(userId: number, query: string, page: number) {
+      const render = (result: CachedResult<LazyResult<SearchResult>>) =>
+        chain(searchCache.find(result.value, inputOf(query, page, result)), (found) => ({ result, found }))
+      const response = kinopoisk.search(query, page)
+      const searched =
+        response instanceof Promise
+          ? response.then(render, (error) => searchInstead(query, page, error))
+          : render(response)
+      return chain(searched, ({ result, found }) =>
+        chain(membership.both(userId), (listed) => ({
+          result,
+          json: searchPayload(inputOf(query, page, result), found, listed),
+        })),
       )
-      return { result, json: searchPayload(inputOf(query, page, result), found, await membership.both(userId)) }
     },
   }
 }

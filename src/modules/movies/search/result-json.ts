@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../../cache/cache.ts'
+import type { MaybePromise } from '../../../cache/maybe-promise.ts'
 import { etagOf, type JsonPayload, toBytes } from '../../../http/json-payload.ts'
 import type { ListMembership } from '../list-membership.ts'
 import { SearchItem, SearchResult } from '../schemas.ts'
@@ -46,9 +47,8 @@ export function createSearchCache(cache: Cache) {
     invalidatedBy: {},
   })
   return {
-    get: ({ key }: { key: string }) => region.get(key),
     find: ({ key, read }: { key: string; read(): Promise<Result> }, input: SearchInput) =>
-      region.find(key, async () => renderSearch(input, await read())) as Promise<RenderedSearch>,
+      region.find(key, async () => renderSearch(input, await read())) as MaybePromise<RenderedSearch>,
   }
 }
 

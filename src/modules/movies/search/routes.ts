@@ -25,7 +25,7 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ movies: MovieService }> =
     async (request, reply) => {
       const { query, page = 1 } = request.query
       const { id } = request.user
-      const { json, result } = movies.searchCached(id, query, page) ?? (await movies.search(id, query, page))
+      const { json, result } = await movies.search(id, query, page)
       setCacheHeaders(reply, result)
       return sendJson(reply, json)
     },
