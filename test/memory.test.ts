@@ -205,7 +205,9 @@ describe('The cache', () => {
   test('reads a key once for all who ask at one time', async () => {
     const { region } = films(changeFeed())
     let reads = 0
-    const found = await Promise.all(Array.from({ length: 100 }, async () => region.find(1, async () => `read ${++reads}`)))
+    const found = await Promise.all(
+      Array.from({ length: 100 }, async () => region.find(1, async () => `read ${++reads}`)),
+    )
     expect(new Set(found)).toEqual(new Set(['read 1']))
   })
 
