@@ -40,7 +40,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**/*.ts'],
       reporter: [['text', { skipFull: true }], 'json-summary'],
-      thresholds: someFiles ? {} : { lines: isSlowToo ? 96.3 : 90, statements: 90, functions: 90, branches: 80 },
+      thresholds: someFiles ? {} : { lines: isSlowToo ? 96.4 : 90, statements: 90, functions: 90, branches: 80 },
     },
   },
 })

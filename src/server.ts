@@ -1,20 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp, type Externals } from './app.ts'
-import { type Config, ConfigError, loadConfig, readEnvironment } from './config/config.ts'
-import { isQueryError, withoutValues } from './db/errors.ts'
+import { type Config, loadConfig, readEnvironment } from './config/config.ts'
 import { migrate } from './db/migrate.ts'
 import { demoFilms } from './embedded/demo.ts'
 import { startPostgres } from './embedded/postgres.ts'
 import { startSandbox } from './embedded/sandbox/server.ts'
 import { readOrCreateSecret } from './embedded/secrets.ts'
 import { flushReports, report } from './instrument.ts'
-import { banner, forPeople, highlighted } from './terminal.ts'
+import { explain, passwordLine, reason, startBanner, trace } from './start-messages.ts'
+import { forPeople } from './terminal.ts'
 
 /** How to stop what has been started; undone in reverse order. */
 type Stops = (() => Promise<unknown>)[]
@@ -81,7 +80,7 @@ async function start(): Promise<void> {
   const password = await firstPassword(app, config)
   if (password && !isTerminal) process.stdout.write(`${passwordLine(password)}\n`)
   app.log.info(`documentation at ${address}/docs`)
-  if (isTerminal) process.stdout.write(bannerOf(address, config, externals, password))
+  if (isTerminal) process.stdout.write(startBanner(address, config, externals.kinopoisk.sandbox, password))
 }
 
 /** When a request that is still under way is cut, from the signal on: all must be over within 10 s. */
@@ -147,57 +146,4 @@ async function firstPassword(app: FastifyInstance, { admin, databaseUrl }: Confi
   if (admin.login || databaseUrl) return undefined
   const password = randomBytes(12).toString('base64url')
   return (await app.ensureAdmin('admin', password)) ? password : undefined
-}
-
-/** Of the form of the log, but not through it: no log level hides it, and no other stream of the log gets it. */
-function passwordLine(password: string): string {
-  const line = { level: 40, time: new Date().toISOString(), pid: process.pid, hostname: hostname() }
-  return JSON.stringify({ ...line, login: 'admin', password, msg: 'First administrator: shown only now' })
-}
-
-function bannerOf(address: string, config: Config, { kinopoisk }: Externals, password: string | undefined): string {
-  const embedded = !config.databaseUrl
-  return banner('Kinoteka is ready', {
-    address,
-    documentation: `${address}/docs`,
-    administrator: password
-      ? `login ${highlighted('admin')}, password ${highlighted(password)} (shown only now)`
-      : embedded && !config.admin.login && 'as before; npm run admin -- LOGIN makes one more',
-    database: embedded && `embedded PostgreSQL in ${config.dataDir}; DATABASE_URL: one of your own`,
-    Kinopoisk: kinopoisk.sandbox && 'a small built-in copy; KINOPOISK_API_KEY: the real one',
-    next: 'the five-minute tour in README.md; Ctrl-C stops the service',
-  })
-}
-
-const listenAdvice: Record<string, string> = {
-  EADDRINUSE: 'another program listens there, set PORT to another one',
-  EACCES: 'this account may not listen there, set PORT to 1024 or above',
-  EADDRNOTAVAIL: 'this machine has no such address, set HOST to one of its own',
-  ENOTFOUND: 'nobody knows such a host, set HOST to an address of this machine',
-  EAI_AGAIN: 'no such host is found now, set HOST to an address of this machine',
-}
-
-/** What the operator can act on; the stack only for unexpected errors. */
-function explain(error: unknown): string {
-  if (error instanceof ConfigError) return error.message
-  const { code, message } = isQueryError(error) ? withoutValues(error) : (error as NodeJS.ErrnoException)
-  const { syscall = '' } = error as NodeJS.ErrnoException
-  // The first administrator's login is read as one from a request is.
-  if (code === 'invalid_input') return new ConfigError([message.replace(/^body\.login/, 'ADMIN_LOGIN')]).message
-  const advice = ['listen', 'getaddrinfo'].includes(syscall) && listenAdvice[code ?? '']
-  if (advice) return `${message}: ${advice}`
-  const foreseen = code !== undefined || (error as Error).name === 'Error'
-  return foreseen ? message : trace(error)
-}
-
-/** Of an error of a query no value. */
-function trace(error: unknown): string {
-  const { stack } = isQueryError(error) ? withoutValues(error) : (error as Error)
-  return stack ?? String(error)
-}
-
-/** Node's error for a name with several addresses has no message of its own. */
-function reason(error: Error): string {
-  if (error instanceof AggregateError) return error.errors.map((each: Error) => each.message).join(', ')
-  return (isQueryError(error) ? withoutValues(error) : error).message
 }

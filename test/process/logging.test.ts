@@ -344,33 +344,4 @@ describe('The form of the log', () => {
     run.child.kill('SIGKILL')
     expect(await run.ended()).toBe('SIGKILL')
   })
-
-  test('is for people in a terminal: a request is one line, an error has its stack, and no text steers the terminal', async () => {
-    const code = `Object.assign(process.stdout, { isTTY: true, getColorDepth: () => 1 })
-      const { loggerOptions } = await import('${repository}/src/plugins/logging.ts')
-      const { forPeople } = await import('${repository}/src/terminal.ts')
-      const log = loggerOptions('debug', forPeople(process.stdout)).loggerInstance
-      const request = { request_id: 'x', method: 'GET', route: '/films/:id', duration_ms: 3.6, password: 'hunter2' }
-      log.info({ ...request, status: 200 }, 'request')
-      log.debug({ ...request, status: 404, code: 'not_found' }, 'request')
-      log.info({ ...request, status: 499, aborted: true }, 'request')
-      log.warn({ reason: 'it is\\u001b[2J slow', password: 'hunter2' }, 'beware\\u001b[2J')
-      log.error({ err: new Error('broken') }, 'failed')`
-    const run = runNode(['--input-type=module', '-e', code], {})
-    expect(await run.ended()).toBe(0)
-    const lines = run
-      .stdout()
-      .replaceAll(/^\d\d:\d\d:\d\d /gm, '')
-      .split('\n')
-    expect(lines.slice(0, 6)).toEqual([
-      'GET /films/:id 200 4 ms',
-      'DEBUG GET /films/:id 404 4 ms not_found',
-      'GET /films/:id 499 4 ms the client went away',
-      'WARN beware[2J reason="it is\\u001b[2J slow" password="[Redacted]"',
-      'ERROR failed',
-      '    Error: broken',
-    ])
-    expect(lines[6]).toMatch(/^ {8}at /)
-    expect(run.stdout()).not.toMatch(/hunter2|(?!\n)\p{Cc}/u)
-  })
 })

@@ -33,7 +33,12 @@ const ownParts = (folder = '') => new RegExp(`^${folder}(?!.*(?:routes|schemas|s
 export const rules: Rule[] = [
   {
     from: /^src\/server\.ts$/,
-    may: () => [/^src\/(app|instrument|terminal)\.ts$/, config, /^src\/db\/(migrate|errors)\.ts$/, embedded],
+    may: () => [
+      /^src\/(app|instrument|start-messages|terminal)\.ts$/,
+      config,
+      /^src\/db\/(migrate|errors)\.ts$/,
+      embedded,
+    ],
   },
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
   { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/db\/errors\.ts$/] },
@@ -42,6 +47,7 @@ export const rules: Rule[] = [
   { from: /^src\/routes\.ts$/, may: () => [moduleRoutes, plugins, semaphore], types: [config, services] },
   { from: config, may: () => [config, text] },
   { from: /^src\/(errors|terminal)\.ts$/, may: () => [] },
+  { from: /^src\/start-messages\.ts$/, may: () => [config, /^src\/db\/errors\.ts$/, /^src\/terminal\.ts$/] },
   { from: text, may: () => [] },
   { from: semaphore, may: () => [errors] },
   { from: http, may: () => [http, errors, text] },
