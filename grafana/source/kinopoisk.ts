@@ -219,6 +219,15 @@ export const kinopoisk = dashboard(
           },
           'stacked',
         ),
+        graph(
+          'Films not stored',
+          { films: 'sum(rate(kinopoisk_films_not_stored_total[$__rate_interval]))' },
+          {
+            unit: 'ops',
+            description:
+              'Their responses are stored. The log says why not the films; each is stored when it is next asked for.',
+          },
+        ),
       ],
     ],
   },
