@@ -31,8 +31,8 @@ const projects = [
 export default defineConfig({
   test: {
     globalSetup: 'test/support/database.ts',
-    // More than there are cores, as a test often waits.
-    maxWorkers: 3,
+    // More than two cores, as a test often waits; not beside load, where a service would find its database silent.
+    maxWorkers: isSlowToo ? 2 : 3,
     projects: projects
       .filter(({ name }) => name !== 'slow' || isSlowToo)
       .map((project) => ({ test: { pool: 'forks' as const, ...patience, ...project } })),
