@@ -10,7 +10,7 @@ import { type EmbeddedPostgres, startPostgres } from '../src/embedded/postgres.t
 
 // Without what .env says: the service reads that itself, as it is by then.
 const env = { DRAIN_DELAY: '0s', NODE_COMPILE_CACHE: 'node_modules/.cache/kinoteka', ...process.env }
-const settledMs = 100
+const settledMs = 50
 // npm passes on the Ctrl-C that the terminal has sent to both.
 const onePressMs = 500
 
