@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { as, type TestApp, type TestUser, testApp, testUser } from './support/app.ts'
+import { array, filmWith, nested } from './support/excess.ts'
 import { adminUser } from './support/operations.ts'
 import { expectProblem, expectProblemBody } from './support/problems.ts'
 import { readAnswer, speak } from './support/raw.ts'
@@ -21,17 +22,13 @@ describe('What is too much', () => {
 
   const headers = { 'content-type': 'application/json' }
   const post = (url: string, payload: string) => asAdmin({ method: 'POST', url, headers, payload })
-  const film = (genres: string) =>
-    `{"name":"Film","director_id":1,"rate":1,"year":2000,"minutes":90,"genres":${genres}}`
-  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
-  const array = (items: number) => `[${Array(items).fill('1').join()}]`
 
   test.each([
     ['an array 10,000 deep', '/films', nested(10_000), 400, 'invalid_input'],
     ['an array 500,000 deep', '/films', nested(500_000), 400, 'invalid_input'],
-    ['a member 10,000 deep', '/films', film(nested(10_000)), 400, 'invalid_input'],
+    ['a member 10,000 deep', '/films', filmWith(nested(10_000)), 400, 'invalid_input'],
     ['an object 10,000 deep', '/films', `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`, 400, 'invalid_input'],
-    ['a member with 400,000 items', '/films', film(array(400_000)), 400, 'invalid_input'],
+    ['a member with 400,000 items', '/films', filmWith(array(400_000)), 400, 'invalid_input'],
     ['an array of a million items', '/films', array(1_000_000), 413, 'payload_too_large'],
     ['a body of 10 MiB', '/register', `"${'a'.repeat(10 * mebibyte)}"`, 413, 'payload_too_large'],
   ] as const)('%s is refused', async (_, url, payload, status, code) => {

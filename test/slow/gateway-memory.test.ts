@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import type { Fault } from '../../src/embedded/sandbox/server.ts'
 import { as, testApp, testUser } from '../support/app.ts'
+import { usedMemory } from '../support/excess.ts'
 
 test('answers that cannot be used leave nothing in memory, 50 MB of JSON no more than a reset', async () => {
   const service = await testApp({ KINOPOISK_TIMEOUT: '20s' })
@@ -23,10 +22,3 @@ test('answers that cannot be used leave nothing in memory, 50 MB of JSON no more
   expect(usedMemory() - before).toBeLessThan(20 * 2 ** 20)
   await service.close()
 })
-
-function usedMemory(): number {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
