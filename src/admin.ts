@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { loadConfig, readEnvironment } from './config/config.ts'
-import { connect } from './db/connect.ts'
+import { connect, type Db } from './db/connect.ts'
 import { migrate } from './db/migrate.ts'
 import { findPostgres, startPostgres } from './embedded/postgres.ts'
 import { readLogin } from './modules/auth/logins.ts'
 import { createPasswords } from './modules/auth/passwords.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
+import { createResetRepository } from './modules/auth/reset-repository.ts'
+import { issueToken } from './modules/auth/reset-service.ts'
 
 // `npm run admin -- LOGIN`: makes an administrator of an account, or a new account with a random password.
+// `npm run admin -- LOGIN --reset`: issues a one-time token for a new password.
 run(process.argv.slice(2)).then(
   (done) => process.stdout.write(`${done}\n`),
   (error: Error) => {
@@ -16,26 +19,40 @@ run(process.argv.slice(2)).then(
   },
 )
 
-async function run([login, ...rest]: string[]): Promise<string> {
-  if (!login || rest.length > 0) throw new Error('Usage: npm run admin -- LOGIN')
+async function run(given: string[]): Promise<string> {
+  const isReset = given.includes('--reset')
+  const [login, ...rest] = given.filter((each) => each !== '--reset')
+  if (!login || login.startsWith('-') || rest.length > 0) throw new Error('Usage: npm run admin -- LOGIN [--reset]')
   const config = loadConfig(readEnvironment())
   const known = readLogin({ login }, config.phoneRegion)
   const running = config.databaseUrl ?? (await findPostgres(config.dataDir))
-  if (running) return makeAdmin(running, known)
+  const work = isReset ? issueReset : makeAdmin
+  if (running) return withDatabase(running, known, work)
   const embedded = await startPostgres({ dataDir: config.dataDir })
-  return makeAdmin(embedded.url, known).finally(embedded.stop)
+  return withDatabase(embedded.url, known, work).finally(embedded.stop)
 }
 
-async function makeAdmin(url: string, login: string): Promise<string> {
+async function withDatabase(url: string, login: string, work: typeof makeAdmin): Promise<string> {
   await migrate(url)
   const { db, close } = connect(url, { max: 1 })
   try {
-    const repository = createAuthRepository(db)
-    if (await repository.promote(login)) return `${login} is an administrator now`
-    const password = randomBytes(12).toString('base64url')
-    await repository.upsertAdmin(login, await createPasswords().hash(password))
-    return `${login} was registered as an administrator, password: ${password} (shown only now)`
+    return await work(db, login)
   } finally {
     await close()
   }
+}
+
+async function makeAdmin(db: Db, login: string): Promise<string> {
+  const repository = createAuthRepository(db)
+  if (await repository.promote(login)) return `${login} is an administrator now`
+  const password = randomBytes(12).toString('base64url')
+  await repository.upsertAdmin(login, await createPasswords().hash(password))
+  return `${login} was registered as an administrator, password: ${password} (shown only now)`
+}
+
+async function issueReset(db: Db, login: string): Promise<string> {
+  const user = await createAuthRepository(db).findByLogin(login)
+  if (!user) throw new Error(`Nobody is registered as ${login}`)
+  const { token, expires_at } = await issueToken(createResetRepository(db), user.id)
+  return `Token for a new password of ${login}, until ${expires_at.toISOString()}: ${token} (shown only now; POST /auth/reset)`
 }

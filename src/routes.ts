@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config/config.ts'
 import { adminRoutes } from './modules/admin/routes.ts'
+import { resetAdminRoutes, resetRoutes } from './modules/auth/reset-routes.ts'
 import { authRoutes } from './modules/auth/routes.ts'
 import { sessionRoutes } from './modules/auth/session-routes.ts'
 import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
@@ -34,6 +35,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       metricsToken: config.metricsToken,
     })
     await open.register(authRoutes, services)
+    await open.register(resetRoutes, services)
   })
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken
@@ -65,6 +67,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       administration.addHook('onRequest', administration.requireAdmin)
       await administration.register(adminRoutes, { status: services.kinopoiskStatus, movies: services.movies })
       await administration.register(userAdminRoutes, services)
+      await administration.register(resetAdminRoutes, services)
       await administration.register(filmAdminRoutes, services)
       await administration.register(genreAdminRoutes, services)
       await administration.register(directorAdminRoutes, services)

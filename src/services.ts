@@ -6,6 +6,8 @@ import type { Clock } from './kinopoisk/layers/cache.ts'
 import { createAuthMetrics } from './modules/auth/metrics.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
+import { createResetRepository } from './modules/auth/reset-repository.ts'
+import { createResetService } from './modules/auth/reset-service.ts'
 import { createAuthService } from './modules/auth/service.ts'
 import { createSessionCache } from './modules/auth/session-cache.ts'
 import { createSessionRepository } from './modules/auth/session-repository.ts'
@@ -113,11 +115,14 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
   const sessions = createSessionRepository(db)
   const failures = createThrottleRepository(db)
   const metrics = createAuthMetrics(app.metrics)
+  const passwords = metrics.passwords()
+  const throttle = createThrottle(failures, metrics.throttled)
+  const resets = createResetRepository(db)
   const auth = createAuthService({
     repository,
     sessions,
-    passwords: metrics.passwords(),
-    throttle: createThrottle(failures, metrics.throttled),
+    passwords,
+    throttle,
     accessTokens: app.accessTokens,
     refreshTokens: createRefreshTokens(jwtSecrets),
     accessTtlMs: config.accessTtlMs,
@@ -139,6 +144,7 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
   return {
     services: {
       auth: metrics.withMetrics(auth),
+      resets: createResetService({ resets, passwords, throttle, phoneRegion: config.phoneRegion }),
       sessions: createSessionService({ sessions }),
       users,
       accounts: createUserAdminService({ accounts: createUserAdminRepository(db) }),
@@ -148,6 +154,7 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
       sessions: sessions.deleteExpired,
       networks: repository.cleanupNetworks,
       failures: failures.cleanup,
+      resets: resets.deleteExpired,
     },
   }
 }

@@ -190,6 +190,7 @@ describe('Security', () => {
     expect([...new Set(open)].toSorted()).toEqual([
       '/auth/login',
       '/auth/register',
+      '/auth/reset',
       '/livez',
       '/login',
       '/metrics',

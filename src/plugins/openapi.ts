@@ -72,7 +72,7 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: documentationPolicy,
-    uiConfig: { persistAuthorization: true, docExpansion: 'list', tryItOutEnabled: true },
+    uiConfig: { persistAuthorization: false, docExpansion: 'list', tryItOutEnabled: true },
   })
   app.get(
     '/openapi.json',

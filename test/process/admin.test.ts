@@ -57,6 +57,21 @@ describe('npm run admin', () => {
     await service.close()
   })
 
+  test('with --reset issues a token for a new password, of an account that there is', async () => {
+    const service = await testApp()
+    const env = { DATABASE_URL: service.databaseUrl, JWT_SECRET: jwtSecret }
+    await testUser(service.app, 'ann')
+    const issued = await admin(env, 'ANN', '--reset')
+    expect(issued).toMatchObject({ code: 0 })
+    const token = /: (\S{43}) \(shown only now; POST \/auth\/reset\)\n$/.exec(issued.stdout())?.[1]
+    const payload = { token, new_password: 'battery staple horse' }
+    expect((await service.app.inject({ method: 'POST', url: '/auth/reset', payload })).statusCode).toBe(204)
+    const nobody = await admin(env, 'nobody_here', '--reset')
+    expect(nobody).toMatchObject({ code: 1 })
+    expect(nobody.stderr()).toBe('Nobody is registered as nobody_here\n')
+    await service.close()
+  })
+
   test('works on the embedded database, whether the service runs or not', async () => {
     const DATA_DIR = join(await freshFolder(), 'data')
     const before = await admin({ DATA_DIR }, 'early')
@@ -75,8 +90,8 @@ describe('npm run admin', () => {
 
 describe('npm run admin refuses, with one line and nothing done', () => {
   test.each([
-    ['no login', [], /^Usage: npm run admin -- LOGIN\n$/],
-    ['two logins', ['ann', 'bob'], /^Usage: npm run admin -- LOGIN\n$/],
+    ['no login', [], /^Usage: npm run admin -- LOGIN \[--reset\]\n$/],
+    ['two logins', ['ann', 'bob'], /^Usage: npm run admin -- LOGIN \[--reset\]\n$/],
     ['a login too short', ['ab'], /^login must be an e-mail, a phone or a user name .*\n$/],
     ['a phone that does not exist', ['055'], /^login .* phone that exists.*\n$/],
     ['an e-mail that is none', ['ann@'], /^login must be an e-mail .*\n$/],

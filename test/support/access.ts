@@ -16,6 +16,7 @@ export const access: Record<string, Access> = {
   'POST /auth/login': 'open',
   'POST /login': 'open',
   'PUT /auth/login': 'open',
+  'POST /auth/reset': 'open',
   'POST /auth/logout': 'user',
   'POST /logout': 'user',
   'GET /auth/sessions': 'user',
@@ -33,6 +34,7 @@ export const access: Record<string, Access> = {
   'GET /admin/kinopoisk': 'admin',
   'POST /admin/kinopoisk/films/{id}/refresh': 'admin',
   'PATCH /users/{id}': 'admin',
+  'POST /users/{id}/password-reset': 'admin',
 
   'GET /films': 'reader',
   'GET /films/{id}': 'reader',

@@ -51,7 +51,7 @@ export interface Call {
   remoteAddress?: string
 }
 
-const sensitive = /^(login|email|phone|username|(old_|new_)?password(_[12])?|access_token|refresh_token)$/
+const sensitive = /^(login|email|phone|username|(old_|new_)?password(_[12])?|access_token|refresh_token|token)$/
 
 /** Injects, and remembers what must not show up in the log. */
 export async function call(options: Call, app: FastifyInstance = service.app): Promise<LightMyRequestResponse> {

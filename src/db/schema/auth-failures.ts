@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { check, customType, integer, pgTable, timestamp } from 'drizzle-orm/pg-core'
-
-const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
+import { check, integer, pgTable, timestamp } from 'drizzle-orm/pg-core'
+import { bytea } from './bytea.ts'
 
 /**
  * Recent failed guesses, counted under what they have in common: see modules/auth/throttle.ts. `key` is the SHA-256 of

@@ -1,6 +1,7 @@
 import { and, eq, exists, ne, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { knownNetworks } from '../../db/schema/known-networks.ts'
+import { passwordResets } from '../../db/schema/password-resets.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
 
@@ -44,6 +45,11 @@ export function createAuthRepository(db: Db) {
       return row
     },
 
+    async findByLogin(login: string) {
+      const [row] = await db.select({ id: users.id }).from(users).where(eq(users.login, login))
+      return row
+    },
+
     async findPasswordHash(userId: number) {
       const [row] = await db
         .select({ login: users.login, password_hash: users.password_hash })
@@ -72,8 +78,10 @@ export function createAuthRepository(db: Db) {
           .set({ password_hash: to, updated_at: sql`now()` })
           .where(and(eq(users.id, user.id), eq(users.password_hash, from), exists(own)))
           .returning({ id: users.id })
-        if (row) await tx.delete(sessions).where(and(eq(sessions.user_id, user.id), ne(sessions.id, user.sessionId)))
-        return row !== undefined
+        if (!row) return false
+        await tx.delete(sessions).where(and(eq(sessions.user_id, user.id), ne(sessions.id, user.sessionId)))
+        await tx.delete(passwordResets).where(eq(passwordResets.user_id, user.id))
+        return true
       })
     },
 
@@ -94,6 +102,7 @@ export function createAuthRepository(db: Db) {
         if (!row) return
         await tx.delete(sessions).where(eq(sessions.user_id, row.id))
         await tx.delete(knownNetworks).where(eq(knownNetworks.user_id, row.id))
+        await tx.delete(passwordResets).where(eq(passwordResets.user_id, row.id))
       })
     },
 

@@ -49,6 +49,19 @@ export const PasswordBody = Type.Object(
   },
 )
 
+export const ResetBody = Type.Object(
+  { token: Text({ maxLength: 200, description: 'As an administrator has passed it on' }), new_password: NewPassword },
+  { examples: [{ token: 'mYq3T0y7…', new_password: 'staple correct horse' }] },
+)
+
+export const PasswordReset = Type.Object(
+  {
+    token: Type.String({ description: 'Shown only now: for the user, who sends it to /auth/reset' }),
+    expires_at: Timestamp,
+  },
+  { examples: [{ token: 'mYq3T0y7…', expires_at: '2026-11-29T12:00:00.000Z' }] },
+)
+
 export const TokenPair = Type.Object(
   {
     access_token: Type.String(),

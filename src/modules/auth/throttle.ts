@@ -14,6 +14,8 @@ const free = {
   registration: 300,
   /** A user with a session, at a prompt for the present password. */
   password: 10,
+  /** An address that sent reset tokens which are not valid. */
+  reset: 10,
 }
 const maxWaitSeconds = 900
 const daySeconds = 86_400
