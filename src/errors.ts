@@ -51,6 +51,11 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes
 
+/** True for states that are expected to occur: no fault of ours, nothing that a stack explains, and many at once. */
+export function isExpected(code: ErrorCode): boolean {
+  return errorCodes[code][0] > 500
+}
+
 export interface InputFault {
   path: string
   message: string

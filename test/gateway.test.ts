@@ -112,7 +112,7 @@ describe('calling upstream', () => {
       })
       const response = await get('/movies/301')
       expect(response.statusCode).toBeGreaterThanOrEqual(502)
-      expect(log()).toContain('request failed')
+      expect(log()).toContain('request refused')
       for (const text of [response.body, JSON.stringify(response.headers), log()]) {
         expect(text).not.toContain('UPSTREAM-WORDS')
         expect(text).not.toContain(key)

@@ -92,10 +92,10 @@ describe('Slow clients', () => {
     return { socket, text: () => text }
   }
 
-  test('the usual limits: a head in 15 s, a request in an hour, an idle connection 72 s, a stalled one 5 min', async () => {
+  test('the usual limits: a head in 10 s, a request in an hour, an idle connection 72 s, a stalled one 5 min', async () => {
     service = await testApp()
     expect(service.app.server).toMatchObject({
-      headersTimeout: 15_000,
+      headersTimeout: 10_000,
       requestTimeout: 3_600_000,
       keepAliveTimeout: 72_000,
       timeout: 300_000,
@@ -113,6 +113,25 @@ describe('Slow clients', () => {
       expect(answer.headers.connection).toBe('close')
     }
     expect((await fetch(`${address}/livez`)).status).toBe(200)
+  })
+
+  test.each([
+    ['garbage', 'garbage\r\n\r\n'],
+    ['half a head', 'GET /livez HTTP/1.1\r\nhost: x\r\n'],
+    ['two headers Host', 'GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n'],
+  ])('a client that sends %s and neither reads nor closes holds no connection', async (_, bytes) => {
+    const { app, address } = await listen({ headersTimeout: 300 })
+    const { hostname, port } = new URL(address)
+    let taken = 0
+    app.server.on('connection', () => taken++)
+    for (let i = 0; i < 20; i++) {
+      const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true }).on('error', () => {})
+      sockets.push(socket.pause())
+      socket.write(bytes)
+    }
+    const count = () => new Promise<number>((resolve) => app.server.getConnections((_error, found) => resolve(found)))
+    await expect.poll(() => taken).toBe(20)
+    await expect.poll(count).toBe(0)
   })
 
   test('a connection that says nothing is closed', async () => {

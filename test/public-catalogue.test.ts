@@ -118,6 +118,17 @@ describe('A public catalogue', () => {
     expect(service.calls).toHaveLength(before)
   })
 
+  test.each([
+    ['unlisted', unlistedId],
+    ['unknown Kinopoisk', unknownId],
+    ['unknown own', 2_000_000_000],
+  ])('an %s film of /films needs a token', async (_, id) => {
+    problemOf(await ask({ url: `/films/${id}` }), 401, 'missing_token')
+    problemOf(await ask({ url: `/films/${id}` }, 'Bearer undefined'), 401, 'invalid_token')
+    expect((await ask({ method: 'HEAD', url: `/films/${id}` })).statusCode).toBe(401)
+    expect((await service.get(`/films/${id}`)).statusCode).toBe(id === unlistedId ? 200 : 404)
+  })
+
   test('an id that no movie can have is 400 for everybody', async () => {
     for (const id of ['500000000', '0', 'abc']) {
       problemOf(await ask({ url: `/movies/${id}` }), 400, 'invalid_input')
@@ -130,8 +141,10 @@ describe('A public catalogue', () => {
     expect((await ask({ url: `/movies/${id}` })).statusCode).toBe(200)
     await service.reader({ method: 'POST', url: `/favorites/movies/${id}` })
     await service.admin({ method: 'DELETE', url: `/films/${id}` })
-    problemOf(await ask({ url: `/movies/${id}` }), 401, 'missing_token')
-    expect((await service.get(`/movies/${id}`)).statusCode).toBe(200)
+    for (const url of [`/movies/${id}`, `/films/${id}`]) {
+      problemOf(await ask({ url }), 401, 'missing_token')
+      expect((await service.get(url)).statusCode).toBe(200)
+    }
   })
 
   test('a token that cannot be checked now is an error, and not taken for nobody', async () => {
@@ -181,8 +194,11 @@ describe('The document of a public catalogue', () => {
     for (const operation of told) expect(operation.security, operation.title).toEqual(optional)
   })
 
-  test('has 401 only for a single movie', () => {
+  test('has 401 only for a single film', () => {
     const told = operationsOf(documentOf(service.app)).filter(isOpen)
-    expect(told.filter(({ responses }) => responses[401]).map(({ title }) => title)).toEqual(['GET /movies/{id}'])
+    expect(told.filter(({ responses }) => responses[401]).map(({ title }) => title)).toEqual([
+      'GET /films/{id}',
+      'GET /movies/{id}',
+    ])
   })
 })

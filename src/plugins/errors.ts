@@ -1,9 +1,18 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { isUnavailable, meaning } from '../db/errors.ts'
-import { AppError, type ErrorCode, errorCodes, type InputFault } from '../errors.ts'
+import { driverError, isQueryError, isUnavailable, meaning } from '../db/errors.ts'
+import { AppError, type ErrorCode, errorCodes, type InputFault, isExpected } from '../errors.ts'
+import { createLogThrottle } from '../log-throttle.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** For lines that may come thousands of times a second; see log-throttle.ts. */
+    logThrottle: ReturnType<typeof createLogThrottle>
+  }
+}
 
 interface ErrorsOptions {
   /** Called for every internal error, once. */
@@ -12,6 +21,7 @@ interface ErrorsOptions {
 
 /** The one door by which errors leave: RFC 9457 for every status of 400 and above, from any source. */
 export default fp(async (app: FastifyInstance, { report }: ErrorsOptions) => {
+  app.decorate('logThrottle', createLogThrottle())
   app.setErrorHandler((error, request, reply) => {
     sendProblem(error, request, reply)
     if (reply.statusCode === 500) report?.(error, { requestId: request.id })
@@ -23,8 +33,10 @@ export default fp(async (app: FastifyInstance, { report }: ErrorsOptions) => {
   // RFC 9110 10.1.1: an expectation that isn't known may be passed over; Node would send an empty 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
-      return done(new AppError('bad_request', { detail: 'HTTP/1.1 needs the header Host (RFC 9112)' }))
+    const fault = framingFault(request.raw)
+    if (fault) {
+      reply.header('connection', 'close')
+      return done(new AppError('bad_request', { detail: fault }))
     }
     if (!closing) return done()
     reply.header('connection', 'close')
@@ -33,14 +45,25 @@ export default fp(async (app: FastifyInstance, { report }: ErrorsOptions) => {
   app.setNotFoundHandler((request, reply) => sendProblem(notFound(app, request), request, reply))
 })
 
+/** What Node's parser lets pass: RFC 9112 2.3 and 3.2. */
+function framingFault({ httpVersionMajor, httpVersionMinor, rawHeaders }: IncomingMessage): string | undefined {
+  if (httpVersionMajor !== 1) return 'Only HTTP/1.1 and HTTP/1.0 are served'
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? ''
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  if (hosts > 1) return 'There is more than one header Host (RFC 9112)'
+  return hosts === 0 && httpVersionMinor === 1 ? 'HTTP/1.1 needs the header Host (RFC 9112)' : undefined
+}
+
 /** For Fastify's `frameworkErrors`: a URL that the router can't read. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = toAppError(error as FastifyError)
   const [status, title] = errorCodes[known.code]
   request.problem = known.code
-  // The end is no fault: it is told once, and a proxy asks /readyz until it is over.
-  if (status >= 500 && known.code !== 'shutting_down')
-    request.log.error({ err: error, code: known.code }, 'request failed')
+  if (isExpected(known.code)) warnOf(known, request)
+  else if (status >= 500) request.log.error({ err: error, code: known.code }, 'request failed')
   // Where the router gives up, no hook has set them.
   reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
   return reply
@@ -60,6 +83,24 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     })
 }
 
+// For the response to arrive.
+const rawGraceMs = 1000
+
+/** One line a second and code, without a stack. The end is said once: a proxy asks /readyz until it is over. */
+function warnOf(error: AppError, { log, server }: FastifyRequest): void {
+  const { code } = error
+  const repeated = code === 'shutting_down' ? undefined : server.logThrottle(`refused ${code}`)
+  if (repeated === undefined) return
+  log.warn({ code, reason: reasonOf(error), ...(repeated > 0 && { repeated }) }, 'request refused')
+}
+
+/** A short one: a statement's error has its values in the message. */
+function reasonOf({ cause, message }: AppError): string {
+  if (!(cause instanceof Error)) return message
+  const { code } = driverError(cause)
+  return code ?? (isQueryError(cause) ? message : cause.message)
+}
+
 const rawFaults: Record<string, [ErrorCode, string]> = {
   HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers are larger than 16 KiB'],
   HPE_INVALID_URL: ['bad_request', 'The URL has characters that must be percent-encoded (UTF-8)'],
@@ -72,11 +113,17 @@ export function sendRawProblem(this: FastifyInstance, error: NodeJS.ErrnoExcepti
   const [code, detail] = rawFaults[error.code ?? ''] ?? ['bad_request', 'This is not HTTP/1.1']
   const [status, title] = errorCodes[code]
   const id = randomUUID()
-  this.log.info({ request_id: id, status, reason: error.code }, 'not HTTP')
+  const repeated = this.logThrottle(`not HTTP ${status}`)
+  if (repeated !== undefined) {
+    this.log.info({ request_id: id, status, reason: error.code, ...(repeated > 0 && { repeated }) }, 'not HTTP')
+  }
   const type = `/problems/${code}`
   // There is no path to name: the occurrence itself is named.
   const instance = `urn:uuid:${id}`
   const body = JSON.stringify({ type, title, status, detail, instance, code, message: detail, request_id: id })
+  // The peer may neither read nor close; the connection is ended all the same.
+  const timer = setTimeout(() => socket.destroy(), rawGraceMs).unref()
+  socket.once('close', () => clearTimeout(timer))
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\nx-request-id: ${id}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,

@@ -38,7 +38,7 @@ export const serverLimits = {
 } as const satisfies FastifyServerOptions
 
 /** The same for Node's http.createServer. */
-export const headerLimits = { headersTimeout: 15 * second, connectionsCheckingInterval: 5 * second }
+export const headerLimits = { headersTimeout: 10 * second, connectionsCheckingInterval: 2.5 * second }
 
 /** Rejects at once what would overload the service: health and metrics are exempt from all but the connections. */
 export default fp(async (app: FastifyInstance, options: { limits?: Partial<Limits> | undefined }) => {

@@ -4,6 +4,7 @@ import { LogController } from 'fastify'
 import fp from 'fastify-plugin'
 import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from 'pino'
 import { isQueryError, withoutValues } from '../db/errors.ts'
+import { isExpected } from '../errors.ts'
 import { dataEvent, type Endpoint, type Exchange, memoize, outcomeOf } from '../http/exchanges.ts'
 
 const requestIdForm = /^[A-Za-z0-9._:-]{1,128}$/
@@ -93,13 +94,17 @@ const quiet = new Set(['/livez', '/readyz', '/metrics'])
 
 /**
  * One line per request, by route pattern: queries and tokens stay out. That of a data operation says in `event` what was
- * done, in `resource` to what, and in `outcome` how it ended.
+ * done, in `resource` to what, and in `outcome` how it ended. Of expected refusals, as in an outage, one line a second and
+ * code: the next one says in `repeated` how many were left out.
  */
 export default fp(async (app: FastifyInstance) => {
   // With what all lines of an endpoint say.
   const logOf = memoize((endpoint: Endpoint) => app.log.child(endpoint))
   app.exchanges.onEnd((exchange) => {
     const { request, endpoint, status, seconds, aborted } = exchange
+    const { problem } = request
+    const repeated = problem && isExpected(problem) ? app.logThrottle(`request ${problem}`) : 0
+    if (repeated === undefined) return
     const level = quiet.has(endpoint.route) ? 'debug' : 'info'
     logOf(endpoint)[level](
       {
@@ -107,7 +112,8 @@ export default fp(async (app: FastifyInstance) => {
         request_id: request.id,
         status,
         status_class: `${Math.floor(status / 100)}xx`,
-        code: request.problem,
+        code: problem,
+        ...(repeated > 0 && { repeated }),
         ...(aborted && { aborted }),
         duration_ms: Math.round(seconds * 10_000) / 10,
         user_id: request.user?.id,

@@ -18,6 +18,7 @@ const http = /^src\/http\//
 const httpSchemas = /^src\/http\/schemas\.ts$/
 const jsonPayload = /^src\/http\/json-payload\.ts$/
 const text = /^src\/text\//
+const logThrottle = /^src\/log-throttle\.ts$/
 const semaphore = /^src\/semaphore\.ts$/
 const plugins = /^src\/plugins\//
 const services = /^src\/services\.ts$/
@@ -46,16 +47,16 @@ export const rules: Rule[] = [
   { from: services, may: () => [/^src\/(?!server|admin|instrument|app\.|routes|embedded|plugins)/] },
   { from: /^src\/routes\.ts$/, may: () => [moduleRoutes, plugins, semaphore], types: [config, services] },
   { from: config, may: () => [config, text] },
-  { from: /^src\/(errors|terminal)\.ts$/, may: () => [] },
+  { from: /^src\/(errors|terminal|log-throttle)\.ts$/, may: () => [] },
   { from: /^src\/start-messages\.ts$/, may: () => [config, /^src\/db\/errors\.ts$/, /^src\/terminal\.ts$/] },
   { from: text, may: () => [] },
   { from: semaphore, may: () => [errors] },
   { from: http, may: () => [http, errors, text] },
   { from: db, may: () => [db, text] },
   { from: /^src\/(?:cache|catalogue)\//, may: ([folder]) => [own(folder), db, text] },
-  { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, cache, text, errors] },
+  { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, cache, text, errors, logThrottle] },
   { from: embedded, may: () => [embedded] },
-  { from: plugins, may: () => [db, cache, externals, http, errors] },
+  { from: plugins, may: () => [db, cache, externals, http, errors, logThrottle] },
   {
     from: /^(src\/modules\/\w+\/(?:\w+\/)?)(?:[\w-]+-)?schemas\.ts$/,
     may: ([, folder]) => [

@@ -5,13 +5,19 @@ import type { FilmRepository, FilmRow } from './repository.ts'
 import { Film } from './schemas.ts'
 
 const stringify = stringifier(Film as object)
-const toJson = (film: FilmRow): JsonPayload => serialize(stringify(film))
+
+/** A film as JSON, and whether it is in the catalogue. */
+export interface CachedFilm extends JsonPayload {
+  listed: boolean
+}
+
+const toCached = (film: FilmRow): CachedFilm => ({ ...serialize(stringify(film)), listed: film.listed })
 
 export type FilmCache = ReturnType<typeof createFilmCache>
 
 /** The films that were requested lately, in memory, as JSON. */
 export function createFilmCache({ films, cache }: { films: Pick<FilmRepository, 'find' | 'findMany'>; cache: Cache }) {
-  const region = cache.region<number, JsonPayload>({
+  const region = cache.region<number, CachedFilm>({
     name: 'film',
     sizeOf: ({ bytes }) => bytes.length,
     invalidatedBy: { film: 'one', text: 'one' },
@@ -23,14 +29,14 @@ export function createFilmCache({ films, cache }: { films: Pick<FilmRepository, 
     find: (id: number) =>
       region.find(id, async () => {
         const film = await films.find(id)
-        return film && toJson(film)
+        return film && toCached(film)
       }),
 
     /** In the order of `ids`, without those that are gone. */
     async findMany(ids: number[]): Promise<JsonPayload[]> {
       const found = await region.findMany(ids, async (missing) => {
         const rows = await films.findMany(missing)
-        return new Map(rows.map((film) => [film.id, toJson(film)]))
+        return new Map(rows.map((film) => [film.id, toCached(film)]))
       })
       return found.filter((film) => film !== undefined)
     },

@@ -32,15 +32,17 @@ export interface KinopoiskListing {
   director: { kinopoisk_id: number; name: string } | undefined
 }
 
+const columns = { ...filmColumns, listed: films.listed }
+
 export function createFilmRepository(db: Db) {
   const byId = db
-    .select(filmColumns)
+    .select(columns)
     .from(films)
     .leftJoin(directors, eq(directors.id, films.director_id))
     .where(eq(films.id, sql.placeholder('id')))
     .prepare('film_by_id')
   const byIds = db
-    .select(filmColumns)
+    .select(columns)
     .from(films)
     .leftJoin(directors, eq(directors.id, films.director_id))
     .where(sql`films.id = any(${sql.placeholder('ids')}::int[])`)

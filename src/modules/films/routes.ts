@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
+import { viewerOf } from '../../plugins/auth.ts'
 import { Film, FilmBody, FilmChange, FilmPage, FilmQuery } from './schemas.ts'
 import type { FilmService } from './service.ts'
 
@@ -40,12 +41,20 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
         tags,
         operationId: 'getFilm',
         summary: 'A film, of the catalogue or otherwise known',
+        description:
+          'Without a token, where the catalogue is public: a film of the catalogue; any other needs one. A user sees every ' +
+          'film that is known, also one that was taken out of the catalogue.',
         params: IdParams,
-        response: { 200: Film, ...problems('film_not_found') },
+        response: { 200: Film, ...problems('missing_token', 'invalid_token', 'film_not_found') },
       },
     },
     async (request, reply) => {
       const { id } = request.params
+      if (!viewerOf(request)) {
+        const listed = await films.readListed(id)
+        if (listed) return sendJson(reply, listed)
+        await app.readUser(request)
+      }
       return sendJson(reply, await films.read(id))
     },
   )

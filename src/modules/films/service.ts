@@ -76,6 +76,9 @@ export function createFilmService({
     /** The film as JSON. @throws {AppError} film_not_found */
     read: (id: number) => chain(filmCache.find(id), (film) => film ?? notFound(id)),
 
+    /** The same; undefined when it is not in the catalogue. */
+    readListed: (id: number) => chain(filmCache.find(id), (film) => (film?.listed ? film : undefined)),
+
     /** @throws {AppError} invalid_input, unknown_reference, film_exists; of Kinopoisk also film_not_found, film_incomplete, upstream_* */
     async create({ kinopoisk_id, ...body }: FilmBody) {
       const film = readFilm(body, now())
