@@ -3,9 +3,17 @@ import { findDelimiter, guardFormula, unguardFormula } from '../src/text/csv.ts'
 import { beginsWithDay } from '../src/text/dates.ts'
 
 describe('A cell that a spreadsheet would take for a formula', () => {
-  test.each(['=1+1', '+1', '-1', '@sum', '\ttab', '\rcr', "'=1", "''@x"])('%j is guarded and comes back', (text) => {
+  test.each([...'=+-@＝＋－＠', '\ttab', '\rcr', "'=1", "''@x"])('%j is guarded and comes back', (text) => {
     expect(guardFormula(text)).toBe(`'${text}`)
     expect(unguardFormula(guardFormula(text))).toBe(text)
+  })
+
+  test.each([
+    ['x;=1+1;y', "x;'=1+1;y"],
+    ["=a;'-b;;@c", "'=a;''-b;;'@c"],
+  ])('behind a semicolon, which may part cells, too: %j', (text, cell) => {
+    expect(guardFormula(text)).toBe(cell)
+    expect(unguardFormula(cell)).toBe(text)
   })
 
   test.each(['', 'a=1', "'Round Midnight", "'", "''", ' =1', '\n=1'])('%j is left as it is', (text) => {

@@ -1,18 +1,22 @@
-// Text of this form a spreadsheet takes for a formula, or it looks as if it had been guarded.
-const formula = String.raw`[-=+@\t\r]`
-const guardable = new RegExp(`^'*${formula}`)
-const guarded = new RegExp(`^'+${formula}`)
+// What a spreadsheet takes for the beginning of a formula; Excel also the full-width forms (OWASP, CSV injection).
+const formula = String.raw`[-=+@\t\r＝＋－＠]`
+// At the beginning of a text, and behind each `;`: where that is the list separator, a cell begins there.
+const guardable = new RegExp(`(?<=^|;)(?='*${formula})`, 'g')
+const guarded = new RegExp(`(?<=^|;)'(?='*${formula})`, 'g')
 
-/** The same for PostgreSQL, as the text of a literal. */
-export const guardableInSql = `^''*${formula}`
-
-/** One `'` goes before a text that a spreadsheet would run as a formula; `unguardFormula` gives each text back as it was. */
+/** One `'` goes before what a spreadsheet would run as a formula; `unguardFormula` gives each text back as it was. */
 export function guardFormula(text: string): string {
-  return guardable.test(text) ? `'${text}` : text
+  return text.replace(guardable, "'")
 }
 
 export function unguardFormula(text: string): string {
-  return guarded.test(text) ? text.slice(1) : text
+  return text.replace(guarded, '')
+}
+
+/** SQL: `guardFormula` of the column; the regular expression is left to the few texts that may need it. */
+export function guardFormulaInSql(column: string): string {
+  return `case when ascii(${column}) between 65 and 65000 and strpos(${column}, ';') = 0 then ${column}
+    else regexp_replace(${column}, '(^|;)(''*${formula})', '\\1''\\2', 'g') end`
 }
 
 const delimiters = [',', ';', '\t']

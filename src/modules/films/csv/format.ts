@@ -1,4 +1,4 @@
-import { guardableInSql } from '../../../text/csv.ts'
+import { guardFormulaInSql } from '../../../text/csv.ts'
 
 /**
  * The CSV of the catalogue: RFC 4180 in UTF-8, lines end with CR LF, one header row, films by id.
@@ -6,10 +6,10 @@ import { guardableInSql } from '../../../text/csv.ts'
  * - The file begins with a byte order mark, without which Excel reads Cyrillic as another alphabet; `bom=false` leaves it out.
  * - An empty cell is null. The catalogue has no empty texts: they are written as null.
  * - `genres`: the names in their order, joined by `|`. In a name `\` is written `\\` and `|` is written `\|`.
- * - Text cells that a spreadsheet would take for a formula are guarded: a text that begins with any number of `'` (also
- *   none) followed by one of `= + - @ TAB CR` gets one `'` in front. The import takes one `'` off a text that begins with at
- *   least one `'` followed by one of those. So each text comes back as it was, `'=` and `''=` included, and `'Round
- *   Midnight` is never touched. `genres` is joined before it is guarded.
+ * - Text cells that a spreadsheet would take for a formula are guarded. At the beginning of a text and behind each `;`, where
+ *   any number of `'` (also none) is followed by one of `= + - @ TAB CR` or a full-width `＝ ＋ － ＠`, one `'` is added. The
+ *   import takes one `'` off where at least one `'` is followed by one of those. So each text comes back as it was, `'=` and
+ *   `''=` included, and `'Round Midnight` is never touched. `genres` is joined before it is guarded.
  * - Times are ISO 8601 in UTC with milliseconds, as in /films; `rate` is without trailing zeros.
  */
 export const columns = [
@@ -35,10 +35,9 @@ export const columns = [
 
 export type Column = (typeof columns)[number]
 
-/** SQL: the text `column` as a cell, as `guardFormula` makes it. The regular expression is left to the few texts that begin below `A`. */
+/** SQL: the text `column` as a cell. */
 export function guarded(column: string): string {
-  return `case when ascii(${column}) > 64 then ${column}
-    when ${column} ~ '${guardableInSql}' then '''' || ${column} when ${column} <> '' then ${column} end`
+  return `nullif(${guardFormulaInSql(column)}, '')`
 }
 
 /** SQL: the genre's name `column` inside of a `genres` cell. */
