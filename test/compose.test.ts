@@ -170,6 +170,10 @@ describe('deploy/kubernetes.yml', () => {
     const [container] = spec.template.spec.containers
     expect(spec.template.spec.securityContext).toMatchObject({ runAsNonRoot: true })
     expect(container.securityContext).toMatchObject({ readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } })
+    // An ingress passes /metrics on: without the token no pod starts.
+    expect(container.env).toEqual([
+      { name: 'METRICS_TOKEN', valueFrom: { secretKeyRef: { name: 'kinoteka', key: 'METRICS_TOKEN' } } },
+    ])
     expect(container.livenessProbe.httpGet.path).toBe('/livez')
     expect(container.readinessProbe.httpGet.path).toBe('/readyz')
   })
