@@ -7,7 +7,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { buildApp, type Externals } from './app.ts'
 import { type Config, loadConfig, readEnvironment } from './config/config.ts'
 import { migrate } from './db/migrate.ts'
-import { demoFilms } from './embedded/demo.ts'
+import { demoFilms, sandboxFacts, sandboxKey } from './embedded/demo.ts'
 import { startPostgres } from './embedded/postgres.ts'
 import { startSandbox } from './embedded/sandbox/server.ts'
 import { readOrCreateSecret } from './embedded/secrets.ts'
@@ -110,6 +110,7 @@ async function openExternals(config: Config): Promise<Externals> {
     jwtSecrets: config.jwtSecrets ?? [await readOrCreateSecret(config.dataDir)],
     kinopoisk: await openKinopoisk(config),
     demoCatalogue: await demoCatalogue(config),
+    formerSandbox: config.kinopoisk.apiKey ? { apiKey: sandboxKey, readFacts: sandboxFacts } : undefined,
     firstAdmin: firstAdmin(config),
     version: packageJson.version,
     report,
@@ -127,11 +128,12 @@ async function openKinopoisk({ kinopoisk }: Config): Promise<Externals['kinopois
   if (kinopoisk.apiKey) return { url: kinopoisk.url, apiKey: kinopoisk.apiKey, sandbox: false }
   const sandbox = await startSandbox()
   stops.push(sandbox.close)
-  return { url: sandbox.url, apiKey: 'sandbox', sandbox: true }
+  return { url: sandbox.url, apiKey: sandboxKey, sandbox: true }
 }
 
 async function demoCatalogue(config: Config): Promise<Externals['demoCatalogue']> {
-  return config.databaseUrl || config.demoCatalogue === false ? undefined : demoFilms()
+  const isSandbox = !config.kinopoisk.apiKey
+  return isSandbox && !config.databaseUrl && config.demoCatalogue !== false ? demoFilms() : undefined
 }
 
 function firstAdmin({ admin }: Config): Externals['firstAdmin'] {

@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts'
 import { isMigrated } from './db/migrate.ts'
 import { favourites, wishlist } from './db/schema/lists.ts'
 import type { Clock } from './kinopoisk/layers/cache.ts'
+import { hashKey } from './kinopoisk/quota/ledger.ts'
 import { createAuthMetrics } from './modules/auth/metrics.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
@@ -42,6 +43,7 @@ import { ingest } from './modules/movies/ingest.ts'
 import { createMovieCatalogue } from './modules/movies/listing/service.ts'
 import { createMovieStream } from './modules/movies/listing/stream-repository.ts'
 import { createFilmWriter, createMovieRepository } from './modules/movies/repository.ts'
+import { createSandboxRepository, type SandboxFacts } from './modules/movies/sandbox-repository.ts'
 import { createLocalSearch } from './modules/movies/search/local-search.ts'
 import { createSearchRepository } from './modules/movies/search/repository.ts'
 import { createSearchCache } from './modules/movies/search/result-json.ts'
@@ -63,6 +65,8 @@ export interface ServiceExternals {
   jwtSecrets: string[]
   /** Listed where no film has ever been. */
   demoCatalogue?: DemoFilm[] | undefined
+  /** What the embedded sandbox may have left in the database; where the real Kinopoisk is used. */
+  formerSandbox?: { apiKey: string; readFacts(): Promise<SandboxFacts> } | undefined
   /** Made when there is no administrator yet. */
   firstAdmin?: { login: string; password: string } | undefined
   clock?: Clock
@@ -99,11 +103,16 @@ export function createSessionFinder({ database, cache }: FastifyInstance) {
 /** Before the first request: the demo catalogue and the first administrator. */
 async function prepare(
   app: FastifyInstance,
-  { demoCatalogue = [], firstAdmin }: ServiceExternals,
+  { demoCatalogue = [], formerSandbox, firstAdmin }: ServiceExternals,
   auth: { ensureAdmin(login: string, password: string): Promise<boolean> },
 ): Promise<void> {
   if (await createDemoRepository(app.database.db).seed(demoCatalogue)) {
     app.log.info(`a demo catalogue of ${demoCatalogue.length} films was made; DEMO_CATALOGUE=false prevents it`)
+  }
+  if (formerSandbox) {
+    const sandbox = createSandboxRepository(app.database.db, hashKey(formerSandbox.apiKey))
+    const marked = await sandbox.leave(formerSandbox.readFacts)
+    if (marked !== undefined) app.log.info({ marked }, 'films of the sandbox will be replaced as Kinopoisk has them')
   }
   if (firstAdmin) await auth.ensureAdmin(firstAdmin.login, firstAdmin.password)
 }

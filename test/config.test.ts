@@ -263,6 +263,10 @@ describe('Variables that need each other', () => {
       { DATABASE_URL: database, JWT_SECRET: secret, DEMO_CATALOGUE: 'true' },
       ['DEMO_CATALOGUE must not be true with DATABASE_URL: it is for the embedded database only'],
     ],
+    [
+      { KINOPOISK_API_KEY: 'a-key', DEMO_CATALOGUE: 'true' },
+      ['DEMO_CATALOGUE must not be true with KINOPOISK_API_KEY: its films are of the sandbox'],
+    ],
     [{ JWT_SECRET: secret }, []],
     [{ ADMIN_LOGIN: 'root' }, ['ADMIN_LOGIN and ADMIN_PASSWORD go together']],
     [{ ADMIN_PASSWORD: 'a long password' }, ['ADMIN_LOGIN and ADMIN_PASSWORD go together']],

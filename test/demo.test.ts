@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Externals } from '../src/app.ts'
 import { connect } from '../src/db/connect.ts'
-import { demoFilms } from '../src/embedded/demo.ts'
+import { demoFilms, sandboxFacts } from '../src/embedded/demo.ts'
 import { films as facts } from '../src/embedded/sandbox/films.ts'
+import { startSandbox } from '../src/embedded/sandbox/server.ts'
 import { as, firstAdmin, type TestApp, testAdmin, testApp, testUser } from './support/app.ts'
 import type { Film } from './support/films.ts'
 import { until } from './support/process.ts'
@@ -257,5 +258,98 @@ describe('It is made once', () => {
     await Promise.all(starting)
     expect(await counts()).toEqual(all)
     expect(service.log().match(told)).toHaveLength(1)
+  })
+})
+
+describe('With a real key, a database that the sandbox has served', () => {
+  const facts301 = facts.find(({ id }) => id === 301)
+  const real = {
+    ...facts301,
+    name_ru: 'Матрица',
+    year: 1999,
+    minutes: 137,
+    rating: 8.6,
+    genres: ['киберпанк'],
+    description: 'Настоящая.',
+  }
+
+  /** A service over the sandbox with the demo films, and how it starts with a real key, which has another world. */
+  async function sandboxed() {
+    const service = await testApp({}, { firstAdmin, demoCatalogue })
+    const upstream = await startSandbox({ films: [real as (typeof facts)[number]] })
+    const { sql, close } = connect(service.databaseUrl, { max: 4 })
+    closers.push(upstream.close, close, service.close)
+    const user = await testUser(service.app)
+    const start = async () => {
+      const app = await service.replica({
+        formerSandbox: { apiKey: 'test-key', readFacts: sandboxFacts },
+        kinopoisk: { url: upstream.url, apiKey: 'real-key', sandbox: false },
+      })
+      return as(app, user)
+    }
+    return { service, sql, asUser: as(service.app, user), asAdmin: as(service.app, await testAdmin(service)), start }
+  }
+
+  test('finds its films, marks them, and lets the details of Kinopoisk replace them', async () => {
+    const { sql, asUser, start } = await sandboxed()
+    expect((await asUser({ url: '/movies/301' })).json()).toMatchObject({ id: 301, minutes: facts301?.minutes })
+    const request = await start()
+    const [count] = await sql`select count(*)::int as marked from films where sandbox`
+    expect(count?.marked).toBe(100)
+    const movie = (await request({ url: '/movies/301' })).json()
+    expect(movie).toMatchObject({
+      minutes: 137,
+      description: 'Настоящая.',
+      genres: [{ name: 'киберпанк' }],
+      rating: 8.6,
+    })
+    expect((await request({ url: '/films/301' })).json()).toMatchObject({ minutes: 137, genres: ['киберпанк'] })
+    expect(await sql`select sandbox, listed from films where id = 301`).toEqual([{ sandbox: false, listed: true }])
+  })
+
+  test('believes no answer of the sandbox, neither a film nor that there is none', async () => {
+    const { sql, asUser, start } = await sandboxed()
+    await asUser({ url: '/movies/search?query=матрица' })
+    expect((await asUser({ url: '/movies/search?query=настоящая' })).json().total).toBe(0)
+    expect((await asUser({ url: '/movies/77777' })).statusCode).toBe(404)
+    await start()
+    expect(await sql`select path from kinopoisk_answers`).toEqual([])
+  })
+
+  test('takes the made-up ids off its directors, and does all of it once', async () => {
+    const { service, sql, start } = await sandboxed()
+    const madeUp = () => sql`select id from directors where kinopoisk_id >= 90000000`
+    expect((await madeUp()).length).toBeGreaterThan(0)
+    await start()
+    expect(await madeUp()).toEqual([])
+    await sql`update films set sandbox = false`
+    await start()
+    expect(await sql`select id from films where sandbox`).toEqual([])
+    expect(service.log().match(/films of the sandbox will be replaced/g)).toHaveLength(1)
+  })
+
+  test('keeps what an administrator has changed, before and after', async () => {
+    const { sql, asAdmin, start } = await sandboxed()
+    await asAdmin({ method: 'PATCH', url: '/films/301', payload: { description: 'Наша.' } })
+    const request = await start()
+    expect((await request({ url: '/movies/301' })).json()).toMatchObject({
+      description: 'Наша.',
+      kinopoisk: { minutes: 137 },
+    })
+    const [other] = await sql`select id from films where sandbox limit 1`
+    await asAdmin({ method: 'PATCH', url: `/films/${other?.id}`, payload: { description: 'Тоже наша.' } })
+    expect(await sql`select sandbox from films where id = ${other?.id}`).toEqual([{ sandbox: false }])
+  })
+
+  test('a name that another film of the catalogue has is not taken from it', async () => {
+    const { sql, asAdmin, start } = await sandboxed()
+    const [director] = await sql`select id from directors limit 1`
+    await sql`update films set name = 'Иное имя', sort_name = default, words = default where id = 301`
+    const film = { name: 'Матрица', genre: 'драма', director_id: director?.id, rate: 7, year: 2000, minutes: 100 }
+    expect((await asAdmin({ method: 'POST', url: '/films', payload: film })).statusCode).toBe(201)
+    const request = await start()
+    await sql`update films set sandbox = true where id = 301`
+    const movie = (await request({ url: '/movies/301' })).json()
+    expect(movie).toMatchObject({ title: 'Иное имя', description: 'Настоящая.' })
   })
 })

@@ -124,6 +124,8 @@ function crossFaults(
   if (databaseUrl && !isSet('JWT_SECRET')) faults.push('JWT_SECRET is required with DATABASE_URL')
   if (databaseUrl && demoCatalogue)
     faults.push('DEMO_CATALOGUE must not be true with DATABASE_URL: it is for the embedded database only')
+  if (isSet('KINOPOISK_API_KEY') && demoCatalogue)
+    faults.push('DEMO_CATALOGUE must not be true with KINOPOISK_API_KEY: its films are of the sandbox')
   if (isSet('ADMIN_LOGIN') !== isSet('ADMIN_PASSWORD')) faults.push('ADMIN_LOGIN and ADMIN_PASSWORD go together')
   const s3 = ['S3_ENDPOINT', 'S3_REGION', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'].map(isSet)
   if (s3.includes(true) && s3.includes(false))

@@ -1,6 +1,9 @@
 import type { FilmFact } from './sandbox/films.ts'
 import { posters } from './sandbox/shapes.ts'
 
+/** The API key that the service shows to the sandbox. */
+export const sandboxKey = 'sandbox'
+
 const size = 100
 const ofEachTrait = 2
 
@@ -17,6 +20,25 @@ export async function demoFilms(): Promise<DemoFilm[]> {
   return choose(usable)
     .map(({ film }) => film)
     .toSorted((a, b) => a.id - b.id)
+}
+
+// Kinopoisk's own are far below.
+const firstMadeUpPerson = 90_000_000
+
+/** By what the sandbox's films and directors are recognised in a database. */
+export async function sandboxFacts() {
+  const { films } = await import('./sandbox/films.ts')
+  const directors = new Set(films.flatMap((film) => film.directors.map(({ id }) => id)))
+  return {
+    films: films.map((fact) => ({
+      id: fact.id,
+      name: fact.name_ru ?? fact.name_original,
+      year: fact.year,
+      minutes: fact.minutes,
+      description: fact.description,
+    })),
+    directorIds: [...directors].filter((id) => id >= firstMadeUpPerson),
+  }
 }
 
 /** What the catalogue shows of a film; undefined when the facts do not tell all of it. */

@@ -42,6 +42,8 @@ export const films = pgTable(
     user_votes: integer().notNull().default(0),
     kinopoisk: jsonb(),
     kinopoisk_synced_at: timestamp({ withTimezone: true }),
+    /** Listed as the embedded sandbox has it, and not changed since: details of the real Kinopoisk replace it. */
+    sandbox: boolean().notNull().default(false),
     created_at: timestamp({ withTimezone: true }).notNull().defaultNow(),
     updated_at: timestamp({ withTimezone: true }).notNull().defaultNow(),
   },

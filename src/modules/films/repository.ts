@@ -126,7 +126,7 @@ export function createFilmRepository(db: Db) {
         if (change.director_id && !(await lockDirector(tx, change.director_id))) return 'no director'
         await tx
           .update(films)
-          .set({ ...change, updated_at: sql`now()` })
+          .set({ ...change, sandbox: false, updated_at: sql`now()` })
           .where(listed)
         if (names) await setGenres(tx, id, names)
         return 'done'

@@ -82,9 +82,10 @@ export function createFilmWriter(tx: Db) {
         .onConflictDoUpdate({
           target: films.id,
           set: {
-            name: curated('name'),
+            name: freeName,
             original_name: curated('original_name'),
-            year: curated('year'),
+            // A film of the catalogue has one.
+            year: sql`coalesce(${curated('year')}, films.year)`,
             minutes: curated('minutes'),
             rate: curated('rate'),
             description: curated('description'),
@@ -95,8 +96,10 @@ export function createFilmWriter(tx: Db) {
           },
           setWhere: sql`coalesce(${films.kinopoisk_synced_at} < excluded.kinopoisk_synced_at, true)`,
         })
-        .returning({ listed: films.listed })
-      if (saved[0]?.listed === false) await setGenres(tx, film.id, names)
+        .returning({ listed: films.listed, sandbox: films.sandbox })
+      const [{ listed, sandbox } = { listed: true, sandbox: false }] = saved
+      if (sandbox) await tx.update(films).set({ sandbox: false }).where(eq(films.id, film.id))
+      if (!listed || (sandbox && names.length > 0)) await setGenres(tx, film.id, names)
     },
 
     /**
@@ -138,10 +141,17 @@ export type FilmWriter = ReturnType<typeof createFilmWriter>
 export type MovieRepository = ReturnType<typeof createMovieRepository>
 export type MovieRow = NonNullable<Awaited<ReturnType<MovieRepository['find']>>>
 
+const isCurated = 'films.listed and not films.sandbox'
+
 /** Of a listed film the administrator's value, else the new one. */
 function curated(column: string) {
-  return sql.raw(`case when films.listed then films.${column} else excluded.${column} end`)
+  return sql.raw(`case when ${isCurated} then films.${column} else excluded.${column} end`)
 }
+
+/** The same; also of a film of the sandbox where the name is taken in the catalogue. */
+const freeName = sql.raw(`case when ${isCurated} or films.listed and exists (
+  select from films other where other.listed and lower(other.name) = lower(excluded.name) and other.id <> films.id
+) then films.name else excluded.name end`)
 
 function filled(column: string) {
   return sql.raw(`case when films.listed then films.${column} else coalesce(excluded.${column}, films.${column}) end`)

@@ -149,7 +149,7 @@ function writeStatements(present: ReadonlySet<Column>) {
           .join(', ')}
       where not films.listed
       returning id`,
-    update: `update films f set director_id = d.id, updated_at = now(),
+    update: `update films f set director_id = d.id, sandbox = false, updated_at = now(),
         ${columns.map((column) => `${column} = r.${column}`).join(', ')}
       from ${steps('update')} and f.id = s.film_id and f.listed
       returning f.id`,

@@ -1,0 +1,1 @@
+ALTER TABLE "films" ADD COLUMN "sandbox" boolean DEFAULT false NOT NULL;
