@@ -130,7 +130,7 @@ describe('What is stored under a key of old', () => {
 
   test.each([
     ...['«Матрица»', '"Матрица"', '“Матрица”', '„Матрица“', '‹Матрица›', '[REC]', '(Брат)', '{Брат}', '« Матрица »'],
-    ...['"Ocean\'s Eleven"', '«Кто там?»', 'Матрица\u200b', '\ufeffМатрица', 'Мат\u00adрица', '\u202aМатрица\u202c'],
+    ...['"Ocean\'s Eleven"', '«Кто там?»', 'Матрица\u200b', 'Мат\u00adрица', '\u202aМатрица\u202c'],
     ...['Матрица \u200b', '«Матрица»\u200b', '❤\ufe0f', '"100% любовь"', '«Матрица & Co+»'],
   ])('moves to the new one: %j', async (query) => {
     expect(oldKey(query)).not.toBe(toSearchKey(query))

@@ -1,5 +1,3 @@
-import { toVisible } from './search-key.ts'
-
 /** A title as somebody may mean a query, and what the rest of the query says of the film. */
 export interface TitleReading {
   title: string
@@ -25,10 +23,10 @@ const otherWord =
 
 /**
  * The query as people mean it who write more than the title: a year, "сериал", a season, or the name of a file. Undefined
- * where nothing but a title can be read.
+ * where nothing but a title can be read. The query has single spaces and no invisible characters.
  */
 export function readTitle(query: string): TitleReading | undefined {
-  const typed = toVisible(query).toLowerCase()
+  const typed = query.toLowerCase()
   const text = extension.test(typed) ? (typed.replace(extension, '').split(/[\\/]/).at(-1) ?? '') : typed
   const bracketed = [...text.matchAll(brackets)].flatMap(([, inner = '']) => wordsOf(inner))
   const words = wordsOf(text)

@@ -6,6 +6,7 @@ import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kino
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
 import { type FilmReference, readFilmReference } from '../../text/film-reference.ts'
+import { toVisible } from '../../text/search-key.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
 import { toKnownFilm } from './ingest.ts'
 import type { ListMembership } from './list-membership.ts'
@@ -161,7 +162,7 @@ export function createMovieService({
      * @throws {AppError} overloaded, when upstream is not available and too many local searches run
      */
     search(userId: number, query: string, page: number) {
-      const reference = readFilmReference(query)
+      const reference = readFilmReference(toVisible(query))
       const searched: MaybePromise<{ result: CachedResult<unknown>; found: RenderedSearch }> = reference
         ? searchReference(reference, query, page)
         : searchTitles(query, page)
