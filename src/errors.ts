@@ -91,6 +91,11 @@ export function inputFault(path: string, message: string): AppError {
   return new AppError('invalid_input', { detail: `${path} ${message}`, errors: [{ path, message }] })
 }
 
+/** Why upstream gave no response. */
+export function isUpstream(error: unknown): error is AppError {
+  return error instanceof AppError && error.code.startsWith('upstream_')
+}
+
 function defaultHeaders(status: number): Record<string, string> {
   if (status === 401) return { 'www-authenticate': 'Bearer' }
   if (status === 429 || status === 503) return { 'retry-after': '5' }

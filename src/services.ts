@@ -174,8 +174,9 @@ function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { data
   const movieRepository = createMovieRepository(db)
   const movieCache = createMovieCache({ movies: movieRepository, cache })
   const listCache = createListCache({ ids: createListIdsRepository(db), cache })
+  const searchRepository = createSearchRepository(db)
   const searchLocally = createLocalSearch({
-    films: createSearchRepository(db),
+    films: searchRepository,
     semaphore: createSemaphore({ name: 'local searches', max: 3, maxQueue: 100, maxWaitMs: 5_000 }),
   })
   const movies = createMovieService({
@@ -184,6 +185,7 @@ function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { data
     searchCache: createSearchCache(cache),
     membership: listCache,
     searchLocally,
+    readItems: searchRepository.readItems,
     kinopoisk,
   })
   kinopoisk.onDiscovered((transaction, discovery) => ingest(createFilmWriter(transaction), discovery))

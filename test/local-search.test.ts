@@ -222,6 +222,60 @@ test.each([401, 402, 429, 500, 503, 'hang', 'reset', 'bad_json', 'wrong_shape', 
   },
 )
 
+describe('a query with more than a title', () => {
+  let service: Awaited<ReturnType<typeof outage>>
+  beforeAll(async () => {
+    service = await outage([
+      { id: 1, name: 'Интерстеллар', original_name: 'Interstellar', year: 2014, votes: 900 },
+      { id: 2, name: 'Брат', year: 1997, votes: 800 },
+      { id: 3, name: 'Брат 2', year: 2000, votes: 700 },
+      { id: 4, name: 'Матрица', original_name: 'The Matrix', year: 1999, votes: 600 },
+      { id: 5, name: 'Матрица: Перезагрузка', original_name: 'The Matrix Reloaded', year: 2003, votes: 500 },
+      { id: 6, name: 'Друзья', original_name: 'Friends', year: 1994, votes: 400 },
+      { id: 7, name: 'Друзья друзей', year: 2013, votes: 950 },
+      { id: 8, name: '1984', year: 1984 },
+      { id: 9, name: '2012', year: 2009 },
+      { id: 10, name: 'Сериал', year: 2021 },
+      { id: 11, name: 'Матрица времени' },
+      { id: 12, name: 'Космос: 1999', year: 1975 },
+    ])
+    await service.sql`update films set kinopoisk = kinopoisk || '{"type": "TV_SERIES", "end_year": 2004}' where id = 6`
+    await service.sql`update films set kinopoisk = kinopoisk || '{"type": "FILM"}' where id = 7`
+  })
+  afterAll(() => service.close())
+
+  test.each([
+    ['интерстеллар 2014', [1]],
+    ['интерстеллар 2015', [1]],
+    ['интерстеллар 2017', []],
+    ['bynthcntkkfh 2014', [1]],
+    ['интерстелар 2014', [1]],
+    ['Интерстеллар_(2014)_WEB-DL', [1]],
+    ['interstellar.2014.1080p.bluray.x264-group.mkv', [1]],
+    ['брат 2 2000', [3]],
+    ['брат 1997', [2]],
+    ['the matrix 1999', [4]],
+    ['Матрица.1999.BDRip.mkv', [4, 11]],
+    ['матрица (2003)', [5, 11]],
+    ['друзья сериал', [6, 7]],
+    ['Друзья (сериал)', [6, 7]],
+    ['друзья S01', [6, 7]],
+    ['друзья s05e10', [6, 7]],
+    ['друзья 2 сезон', [6, 7]],
+    ['друзья фильм', [7, 6]],
+    ['друзья 2001', [6]],
+    ['Космос.1999.BDRip', [12]],
+    ['1984', [8]],
+    ['2012', [9]],
+    ['2012 2009', [9]],
+    ['сериал', [10]],
+    ['Матри\u00adца: Перезагрузка\u200b', [5]],
+  ])('%s', async (query, ids) => {
+    const { items } = (await service.search(query)).json()
+    expect(items.map((item: Item) => item.id)).toEqual(ids)
+  })
+})
+
 test('pages have twenty films each, to the twentieth; past the end there are none', async () => {
   const films = Array.from({ length: 45 }, (_, i) => ({ id: i + 1, name: `Часть ${i + 1}`, votes: 100 - i }))
   const { search, close } = await outage(films)

@@ -260,6 +260,13 @@ test('a year is listed with the most voted first, in pages of 20, and no more th
   expect(await list('yearFrom=1900&yearTo=1950')).toEqual({ total: 0, totalPages: 0, items: [] })
 })
 
+test('a film is listed by its IMDb id', async () => {
+  const { ask } = await start()
+  const list = async (id: string) => (await ask<ListBody>(`${FILM}?imdbId=${id}`)).body
+  expect(await list('tt0133093')).toMatchObject({ total: 1, totalPages: 1, items: [{ kinopoiskId: 301 }] })
+  expect(await list('tt9999999')).toEqual({ total: 0, totalPages: 0, items: [] })
+})
+
 test('a list with a senseless page or year, or in another order, is refused', async () => {
   const { ask } = await start()
   const queries = ['order=NUM_VOTE&page=0', 'order=NUM_VOTE&page=21', 'order=NUM_VOTE&yearFrom=x', 'order=YEAR', '']

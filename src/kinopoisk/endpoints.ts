@@ -20,7 +20,8 @@ const mebibyte = 1024 * 1024
 /** How the paths of each endpoint begin. */
 export const paths = {
   film: '/api/v2.2/films/',
-  list: '/api/v2.2/films?',
+  list: '/api/v2.2/films?order=NUM_VOTE&',
+  imdb: '/api/v2.2/films?imdbId=',
   search: '/api/v2.1/films/search-by-keyword?',
   staff: '/api/v1/staff?',
   votes: '/api/v1/kp_users/',
@@ -40,7 +41,7 @@ export function filmRequest(id: number): UpstreamRequest<FilmResponse> {
 
 /** GET /api/v2.2/films: a year's films, the most voted first; page 1…20 of 20 films. */
 export function listRequest(year: number, page: number): UpstreamRequest<ListResponse> {
-  const query = { order: 'NUM_VOTE', type: 'ALL', yearFrom: String(year), yearTo: String(year), page: String(page) }
+  const query = { type: 'ALL', yearFrom: String(year), yearTo: String(year), page: String(page) }
   return {
     endpoint: 'list',
     path: `${paths.list}${new URLSearchParams(query)}`,
@@ -51,6 +52,37 @@ export function listRequest(year: number, page: number): UpstreamRequest<ListRes
       items: items.filter((film) => isFilmId(film.kinopoiskId)).map((film) => normaliseFilm(film, fetchedAt, false)),
     }),
   }
+}
+
+/** GET /api/v2.2/films?imdbId=: the films of an IMDb id, in the form of a list. */
+export function imdbRequest(imdbId: string): UpstreamRequest<ListResponse> {
+  return {
+    endpoint: 'imdb',
+    path: `${paths.imdb}${imdbId}`,
+    maxBytes: mebibyte,
+    accepts: (value): value is ListResponse => listCheck.Check(value),
+    ttlSeconds: (response) => (response && filmsByImdb(response, imdbId).length > 0 ? 30 * day : day),
+    isEmpty: (response) => filmsByImdb(response, imdbId).length === 0,
+    discover: ({ items }, fetchedAt) => ({
+      items: items.filter((film) => isFilmId(film.kinopoiskId)).map((film) => normaliseFilm(film, fetchedAt, false)),
+    }),
+  }
+}
+
+/**
+ * The ids of the films in a response to `imdbRequest`; first those that have the IMDb id, then those that have none. One
+ * with another IMDb id is another film: upstream's ids are wrong at times.
+ */
+export function filmsByImdb({ items }: ListResponse, imdbId: string): number[] {
+  const films = items
+    .filter((film) => isFilmId(film.kinopoiskId))
+    .map((film) => normaliseFilm(film, new Date(), false))
+    .filter(({ imdb_id }) => imdb_id === null || imdb_id.toLowerCase() === imdbId)
+  const [certain, silent] = [
+    films.filter((film) => film.imdb_id !== null),
+    films.filter((film) => film.imdb_id === null),
+  ]
+  return [...new Set([...certain, ...silent].map((film) => film.kinopoisk_id))]
 }
 
 /** GET /api/v2.1/films/search-by-keyword, page 1…20 of 20 films. */

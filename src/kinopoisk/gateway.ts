@@ -4,7 +4,15 @@ import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
 import { createCountedFetch } from './counted-fetch.ts'
-import { filmRequest, isFilmId, listRequest, staffRequest, votesRequest } from './endpoints.ts'
+import {
+  filmRequest,
+  filmsByImdb,
+  imdbRequest,
+  isFilmId,
+  listRequest,
+  staffRequest,
+  votesRequest,
+} from './endpoints.ts'
 import { type Clock, systemClock } from './layers/cache.ts'
 import { createLazyResults, type LazyResult, type Transform } from './lazy-result.ts'
 import { createMetrics } from './metrics.ts'
@@ -42,6 +50,8 @@ export interface Gateway {
   refreshFilm(id: number, purpose?: Purpose): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** `page` 1…20, 20 films each. Without a promise if a fresh response is in memory. */
   search(keyword: string, page: number): MaybePromise<CachedResult<LazyResult<SearchResult>>>
+  /** The Kinopoisk ids of the films with an IMDb id, the likeliest first; their films are ingested as from a search. */
+  imdb(imdbId: string): Promise<CachedResult<number[]>>
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
   votes(userId: number, page: number): Promise<CachedResult<VotesPage | null>>
   /** The staff of a film, directors first; empty when Kinopoisk does not know. */
@@ -51,6 +61,11 @@ export interface Gateway {
    * `syncedAt`, whole or in part, or the results of a local search (`local`).
    */
   fallback(result: 'stale' | 'partial' | 'local', syncedAt: Date | undefined, reason: ErrorCode): CachedResult<null>
+  /**
+   * Source and cache status of a film that is served as it is stored, without a request, while upstream is available.
+   * `syncedAt` is when upstream sent it; undefined: never, so that upstream may know more.
+   */
+  stored(syncedAt: Date | undefined): CachedResult<null>
   /**
    * `ingest` stores the films of a response in the transaction that stores the response: once for all replicas, before
    * any caller gets it. When it fails the response is stored without them.
@@ -80,6 +95,8 @@ export interface GatewayOptions extends Omit<PipelineOptions, 'clock' | 'metrics
 
 const pageSize = 20
 const maxVotePages = 100
+// As long as a search with results is fresh.
+const storedFilmSeconds = 24 * 3600
 
 export function createGateway(database: Database, options: GatewayOptions): Gateway {
   const { sandbox, registry, clock = systemClock, warn = () => {}, prefetchMs = 60_000, ...limits } = options
@@ -126,6 +143,12 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
         lazyResult(request, await fetchCounted(fetchCached, request, 'interactive'), transform)
       return fromMemory(request, transform) ?? fetched()
     },
+    async imdb(imdbId) {
+      const request = imdbRequest(imdbId)
+      const found = await fetchCounted(fetchCached, request, 'interactive')
+      const value = await readValue(request, found)
+      return withCacheStatus(found, value ? filmsByImdb(value, imdbId) : [])
+    },
     async votes(userId, page) {
       const request = votesRequest(userId, page)
       const found = await fetchCounted(fetchCached, request, 'import')
@@ -149,6 +172,16 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       const fetchedAt = syncedAt ?? clock.now()
       const stored = withCacheStatus({ value: null, fetchedAt, via: 'stale', reason }, null)
       return result === 'local' ? { ...stored, source: 'local' } : stored
+    },
+    stored(syncedAt) {
+      const now = clock.now()
+      if (!syncedAt) return { ...withCacheStatus({ value: null, fetchedAt: now, via: 'stale' }, null), source: 'local' }
+      count('imdb', 'hit')
+      const expiresAt = new Date(syncedAt.getTime() + storedFilmSeconds * 1000)
+      return withCacheStatus(
+        { value: null, fetchedAt: syncedAt, expiresAt, via: expiresAt > now ? 'hit' : 'stale' },
+        null,
+      )
     },
     onDiscovered: pipeline.writer.onDiscovered,
     saveFilm: (film) => pipeline.writer.saveFilms({ film }),

@@ -20,7 +20,7 @@ export interface UpstreamRequest<T> {
 }
 
 /** The endpoints about films and people; `account` is about our key. */
-export const dataEndpoints = ['film', 'list', 'search', 'staff', 'votes'] as const
+export const dataEndpoints = ['film', 'list', 'imdb', 'search', 'staff', 'votes'] as const
 export const endpoints = [...dataEndpoints, 'account'] as const
 export type Endpoint = (typeof endpoints)[number]
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { toSearchKey } from '../text/search-key.ts'
 import { isFilmId, searchRequest } from './endpoints.ts'
 import { type KinopoiskItem, normaliseItem } from './normalise.ts'
 import type { UpstreamRequest } from './request.ts'
@@ -25,15 +26,9 @@ export function memoizedSearchRequest(query: string, page: number): UpstreamRequ
   const typed = `${page} ${query}`
   const known = requests.get(typed)
   if (known) return known
-  const request = searchRequest(searchKey(query), page)
+  const request = searchRequest(toSearchKey(query), page)
   requests.set(typed, request)
   return request
-}
-
-/** Queries that differ in case, spaces, Unicode form or trailing punctuation are one request. */
-function searchKey(query: string): string {
-  const key = query.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase()
-  return key.replace(/[\s\p{P}]+$/u, '') || key
 }
 
 /** Null: upstream's 404. */

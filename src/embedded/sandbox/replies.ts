@@ -51,8 +51,13 @@ function searchPage(search: (keyword: string) => FilmFact[], query: URLSearchPar
   return { status: 200, body }
 }
 
-/** Of the filters only those of the year, the most voted first: what we never request is not imitated. */
+/** Of the filters only the IMDb id alone, and those of the year, the most voted first: what we never request is not imitated. */
 function listPage(films: readonly FilmFact[], query: URLSearchParams): Reply {
+  const imdbId = query.get('imdbId')
+  if (imdbId !== null) {
+    const items = films.filter((film) => film.imdb_id === imdbId).map(listItem)
+    return { status: 200, body: { total: items.length, totalPages: items.length > 0 ? 1 : 0, items } }
+  }
   const page = readInteger(query.get('page') ?? '1', LAST_SEARCH_PAGE)
   const years = [query.get('yearFrom') ?? '1000', query.get('yearTo') ?? '3000'].map((year) => readInteger(year, 3000))
   const [from, to] = years

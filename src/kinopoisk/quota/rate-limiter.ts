@@ -11,6 +11,9 @@ const defaultPauseSeconds = 1
 
 const isRate = (endpoint: Endpoint | Rate): endpoint is Rate => endpoint in callsPerSecond
 
+/** A search by IMDb id has a rate of its own at upstream, of five a second as well: one for both is below each. */
+const rateOf = (endpoint: Endpoint): Endpoint | Rate => (endpoint === 'imdb' ? 'search' : endpoint)
+
 /** Keeps the rates that upstream allows, over all replicas: calls wait for a slot, or are rejected at once. */
 export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics) {
   const queues: Record<Rate, WaitQueue> = {
@@ -19,7 +22,10 @@ export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics
     votes: createWaitQueue('votes', rates),
     account: createWaitQueue('account', rates),
   }
-  const queueOf = (endpoint: Endpoint) => queues[isRate(endpoint) ? endpoint : 'overall']
+  const queueOf = (endpoint: Endpoint) => {
+    const rate = rateOf(endpoint)
+    return queues[isRate(rate) ? rate : 'overall']
+  }
 
   /** Before the queue: rejects a call at once when its slot would come too late. */
   const failFast: Layer = (fetch) => async (request, context) => {

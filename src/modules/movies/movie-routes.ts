@@ -2,13 +2,14 @@ import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
-import { IdParams, problems, upstreamProblems } from '../../http/schemas.ts'
+import { problems, upstreamProblems } from '../../http/schemas.ts'
 import { viewerOf } from '../../plugins/auth.ts'
 import { setCacheHeaders } from './cache-headers.ts'
 import { arrayText } from './listing/array-text.ts'
 import { CatalogueQuery } from './listing/schemas.ts'
 import type { MovieCatalogue } from './listing/service.ts'
-import { Movie, Movies } from './schemas.ts'
+import { readMovieId } from './movie-id.ts'
+import { Movie, MovieParams, Movies } from './schemas.ts'
 import type { MovieService } from './service.ts'
 
 interface Options {
@@ -55,11 +56,12 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
       schema: {
         tags,
         operationId: 'getMovie',
-        summary: 'A movie by its Kinopoisk id or own id',
+        summary: 'A movie by its Kinopoisk id, own id or IMDb id',
         description:
+          'An IMDb id is looked for among the films known here; if it is unknown, Kinopoisk is asked once which film has it. ' +
           'When Kinopoisk cannot be asked, the movie is served as it is known; `kinopoisk.complete` is false where only a ' +
           'search told of it, also when Kinopoisk has no details of it. Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one.',
-        params: IdParams,
+        params: MovieParams,
         response: {
           200: Movie,
           ...problems('missing_token', 'invalid_token', 'movie_not_found', ...upstreamProblems),
@@ -67,13 +69,13 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
       },
     },
     async (request, reply) => {
-      const { id } = request.params
+      const id = readMovieId(request.params.id)
       if (!viewerOf(request)) {
         const listed = await movies.findListed(id)
         if (listed) return sendJson(reply, listed.json)
         await app.readUser(request)
       }
-      const { movie, result } = await movies.find(id)
+      const { movie, result } = await (typeof id === 'number' ? movies.find(id) : movies.findByImdb(id))
       if (result) setCacheHeaders(reply, result)
       return sendJson(reply, movie.json)
     },

@@ -30,6 +30,7 @@ export interface KnownFilm extends PartialFilm {
 }
 
 const columns = { ...movieColumns, listed: films.listed }
+const maxSameImdb = 20
 
 export function createMovieRepository(db: Db) {
   const byId = db
@@ -42,6 +43,13 @@ export function createMovieRepository(db: Db) {
     .from(films)
     .where(sql`films.id = any(${sql.placeholder('ids')}::int[])`)
     .prepare('movies_by_ids')
+  const byImdb = db
+    .select({ id: films.id })
+    .from(films)
+    .where(sql`films.kinopoisk->>'imdb_id' = ${sql.placeholder('imdbId')}`)
+    .orderBy(sql`(films.kinopoisk->>'rating_kinopoisk_votes')::int desc nulls last`, films.id)
+    .limit(maxSameImdb)
+    .prepare('movies_by_imdb')
   return {
     async find(id: number) {
       const [row] = await byId.execute({ id })
@@ -51,6 +59,11 @@ export function createMovieRepository(db: Db) {
     /** The known ones of `ids`, in any order. */
     async findMany(ids: number[]) {
       return (await byIds.execute({ ids: `{${ids.join()}}` })).map(withGenre)
+    },
+
+    /** The ids of the films with an IMDb id, the most voted first: upstream gives the same to several at times. */
+    async findByImdb(imdbId: string): Promise<number[]> {
+      return (await byImdb.execute({ imdbId })).map((row) => row.id)
     },
 
     /** The ids of a page of the catalogue, from 1. */

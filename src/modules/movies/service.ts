@@ -1,16 +1,20 @@
 import { chain, type MaybePromise } from '../../cache/maybe-promise.ts'
 import { maxKinopoiskId, minOwnId } from '../../catalogue/film-ids.ts'
-import { AppError, inputFault } from '../../errors.ts'
+import { AppError, inputFault, isUpstream } from '../../errors.ts'
 import type { JsonPayload } from '../../http/json-payload.ts'
 import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
+import { type FilmReference, readFilmReference } from '../../text/film-reference.ts'
+import { toVisible } from '../../text/search-key.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
 import { toKnownFilm } from './ingest.ts'
 import type { ListMembership } from './list-membership.ts'
+import { createFilmReferences } from './references.ts'
 import type { KnownFilm, MovieRepository } from './repository.ts'
 import type { LocalSearch } from './search/local-search.ts'
-import { renderSearch, type SearchCache, searchPayload } from './search/result-json.ts'
+import type { SearchRepository } from './search/repository.ts'
+import { type RenderedSearch, renderSearch, type SearchCache, searchPayload } from './search/result-json.ts'
 
 export type MovieService = ReturnType<typeof createMovieService>
 
@@ -20,7 +24,8 @@ interface Dependencies {
   searchCache: SearchCache
   membership: { both(userId: number): MaybePromise<ListMembership> }
   searchLocally: LocalSearch
-  kinopoisk: Pick<Gateway, 'film' | 'refreshFilm' | 'saveFilm' | 'search' | 'fallback'>
+  readItems: SearchRepository['readItems']
+  kinopoisk: Pick<Gateway, 'film' | 'refreshFilm' | 'saveFilm' | 'search' | 'imdb' | 'stored' | 'fallback'>
 }
 
 interface Found {
@@ -34,6 +39,7 @@ export function createMovieService({
   searchCache,
   membership,
   searchLocally,
+  readItems,
   kinopoisk,
 }: Dependencies) {
   /** Upstream's result for a film, and the movie, which the gateway has stored with it. */
@@ -73,11 +79,30 @@ export function createMovieService({
       ({ movie = movieNotFound(id), result }) => ({ movie, result }),
     )
 
+  const references = createFilmReferences({
+    ...{ movies, movieCache, readItems, kinopoisk },
+    sync: (id) => (isKinopoiskId(id) ? sync(id) : {}),
+  })
+
   async function fallbackSearch(query: string, page: number, error: unknown) {
     if (!isUpstream(error)) throw error
     const local = await searchLocally(query, page)
     const result = kinopoisk.fallback('local', undefined, error.code)
     return { result, found: renderSearch(inputOf(query, page, result), local) }
+  }
+
+  function searchTitles(query: string, page: number) {
+    const render = (result: CachedResult<LazyResult<SearchResult>>) =>
+      chain(searchCache.find(result.value, inputOf(query, page, result)), (found) => ({ result, found }))
+    const response = kinopoisk.search(query, page)
+    return response instanceof Promise
+      ? response.then(render, (error) => fallbackSearch(query, page, error))
+      : render(response)
+  }
+
+  async function searchReference(reference: FilmReference, query: string, page: number) {
+    const { result, found } = await references.search(reference, page)
+    return { result, found: renderSearch(inputOf(query, page, result), found) }
   }
 
   return {
@@ -103,8 +128,17 @@ export function createMovieService({
       return (await movieCache.findMany(ids)).map((movie) => movie.json)
     },
 
-    /** The listed movie as it is stored, without upstream; undefined when it is not listed. */
-    async findListed(id: number) {
+    /** The movie of an IMDb id, as `find`. */
+    async findByImdb(imdbId: string) {
+      const id = await references.findId(imdbId)
+      return id === undefined ? movieNotFound(imdbId) : find(id)
+    },
+
+    /** The listed movie of an id, or of an IMDb id, as it is stored, without upstream; undefined when it is not listed. */
+    async findListed(id: number | string) {
+      if (typeof id === 'string') {
+        return (await movieCache.findMany(await movies.findByImdb(id))).find((movie) => movie.listed)
+      }
       isKinopoiskId(id)
       const movie = await movieCache.find(id)
       return movie?.listed ? movie : undefined
@@ -128,13 +162,10 @@ export function createMovieService({
      * @throws {AppError} overloaded, when upstream is not available and too many local searches run
      */
     search(userId: number, query: string, page: number) {
-      const render = (result: CachedResult<LazyResult<SearchResult>>) =>
-        chain(searchCache.find(result.value, inputOf(query, page, result)), (found) => ({ result, found }))
-      const response = kinopoisk.search(query, page)
-      const searched =
-        response instanceof Promise
-          ? response.then(render, (error) => fallbackSearch(query, page, error))
-          : render(response)
+      const reference = readFilmReference(toVisible(query))
+      const searched: MaybePromise<{ result: CachedResult<unknown>; found: RenderedSearch }> = reference
+        ? searchReference(reference, query, page)
+        : searchTitles(query, page)
       return chain(searched, ({ result, found }) =>
         chain(membership.both(userId), (listed) => ({
           result,
@@ -147,10 +178,6 @@ export function createMovieService({
 
 function inputOf(query: string, page: number, { source }: Pick<CachedResult<unknown>, 'source'>) {
   return { query, page, source }
-}
-
-function isUpstream(error: unknown): error is AppError {
-  return error instanceof AppError && error.code.startsWith('upstream_')
 }
 
 /** True for 1…10 000 000, false for a film made here; other numbers are no film's id. */
@@ -172,6 +199,6 @@ function isNewer(result: { fetchedAt: Date }, known: CachedMovie | undefined): b
   return known?.syncedAt === undefined || !known.complete || known.syncedAt < result.fetchedAt.getTime()
 }
 
-function movieNotFound(id: number): never {
+function movieNotFound(id: number | string): never {
   throw new AppError('movie_not_found', { detail: `There is no movie with the id ${id}` })
 }

@@ -1,6 +1,8 @@
 import type { Semaphore } from '../../../semaphore.ts'
 import { distance, maxEdits } from '../../../text/edit-distance.ts'
 import { otherLayout } from '../../../text/keyboard-layout.ts'
+import { toVisible } from '../../../text/search-key.ts'
+import { readTitle, type TitleReading } from '../../../text/title-reading.ts'
 import type { FoundIds, SearchRepository } from './repository.ts'
 
 const pageSize = 20
@@ -17,28 +19,33 @@ export type LocalSearch = ReturnType<typeof createLocalSearch>
 
 /** Searches the films known here by title; `semaphore` keeps searches from taking all connections. */
 export function createLocalSearch({ films, semaphore }: { films: SearchRepository; semaphore: Semaphore }) {
-  /** As typed; else in the other keyboard layout; else the nearest of both by edit distance. */
+  /**
+   * As typed, or in the other keyboard layout; else as people mean it who write more than a title; else the nearest by
+   * edit distance.
+   */
   async function find(query: string): Promise<FoundIds> {
     const texts = [query, otherLayout(query)].filter((text) => text !== undefined)
-    const readings: { text: string; words: string }[] = []
-    for (const text of texts) {
-      const words = await films.readWords(text)
-      const found = await films.findHolding(text, words)
+    const typed = texts.map((title): TitleReading => ({ title, year: undefined, isSeries: undefined }))
+    const meant = texts.map(readTitle).filter((reading) => reading !== undefined)
+    const readings: (TitleReading & { words: string })[] = []
+    for (const reading of [...typed, ...meant]) {
+      const words = await films.readWords(reading.title)
+      const found = await films.findHolding({ ...reading, words })
       if (found.total > 0) return found
-      readings.push({ text, words })
+      readings.push({ ...reading, words })
     }
-    const ids = await findNearest(readings.map((reading) => reading.words))
+    const ids = await findNearest(meant.length > 0 ? readings.slice(typed.length) : readings)
     return { ids: await films.sort(ids), total: ids.length }
   }
 
   /** The films with the lowest edit distance from any of the readings. */
-  async function findNearest(readings: string[]): Promise<number[]> {
+  async function findNearest(readings: (TitleReading & { words: string })[]): Promise<number[]> {
     const edits = new Map<number, number>()
     let fewest = Number.POSITIVE_INFINITY
     for (const { shared, maxLength } of passes) {
-      const fitting = readings.filter((words) => maxEdits(words) > 0 && [...words].length <= maxLength)
-      for (const words of fitting) {
-        for (const film of await films.findSimilar(words, shared)) {
+      const fitting = readings.filter(({ words }) => maxEdits(words) > 0 && [...words].length <= maxLength)
+      for (const { words, year } of fitting) {
+        for (const film of await films.findSimilar(words, shared, year)) {
           edits.set(film.id, Math.min(distance(words, film.words), edits.get(film.id) ?? Number.POSITIVE_INFINITY))
         }
       }
@@ -51,7 +58,7 @@ export function createLocalSearch({ films, semaphore }: { films: SearchRepositor
   /** `page` from 1, 20 films each. @throws {AppError} overloaded */
   return (query: string, page: number) =>
     semaphore.run(async () => {
-      const { ids, total } = await find(query)
+      const { ids, total } = await find(toVisible(query))
       const shown = ids.slice((page - 1) * pageSize, page * pageSize)
       const items = shown.length > 0 ? await films.readItems(shown) : []
       return { total, pages: Math.min(maxPages, Math.ceil(total / pageSize)), items }

@@ -5,6 +5,14 @@ import { byIndex, filmNames } from '../../../catalogue/title-search.ts'
 import type { Db } from '../../../db/connect.ts'
 import { films } from '../../../db/schema/films.ts'
 
+/** A title to be found, its words in the form of films.words, and what else is known of the film. */
+export interface WantedTitle {
+  title: string
+  words: string
+  year: number | undefined
+  isSeries: boolean | undefined
+}
+
 export interface FoundIds {
   /** The best ones. */
   ids: number[]
@@ -18,6 +26,8 @@ const maxCompared = 2000
 
 const popular = sql`(kinopoisk->>'rating_kinopoisk_votes')::int desc nulls last, rate desc nulls last,
   year desc nulls last, id`
+
+const series = sql`kinopoisk->>'type' in ('TV_SERIES', 'MINI_SERIES', 'TV_SHOW')`
 
 const itemColumns = {
   id: films.id,
@@ -47,31 +57,33 @@ export function createSearchRepository(db: Db) {
 
     /**
      * The films whose names have every word, in any order: first exact titles, then titles that begin with the words,
-     * contain them as typed, contain all of them; within each the most voted first. Beyond 1000 matches only 1000 are
-     * ranked and counted.
+     * contain them as typed, contain all of them; within each the most voted first. Films of another year are left out;
+     * those of the other kind, a film or a series, come last. Beyond 1000 matches only 1000 are ranked and counted.
      */
-    async findHolding(query: string, words: string): Promise<FoundIds> {
-      const { condition, rank } = words === '' ? bySigns(query) : byWords(words)
+    async findHolding({ title, words, year, isSeries }: WantedTitle): Promise<FoundIds> {
+      const { condition, rank } = words === '' ? bySigns(title) : byWords(words)
       const named = (column: SQL) => sql`
-        select id from films where film_sort_name(${column}) = film_sort_name(${query}) limit ${maxShown}`
+        select id from films where film_sort_name(${column}) = film_sort_name(${title}) and ${isOfYear(year)}
+        limit ${maxShown}`
+      const kind = isSeries === undefined ? sql`` : sql`${isSeries ? sql`not ` : sql``}coalesce(${series}, false),`
       const rows = await byIndex(db, (tx) =>
         tx.execute<{ id: number; total: number }>(sql`
           with found as (
             (${named(sql`name`)}) union (${named(sql`original_name`)}) union
-            (select id from films where ${condition} limit ${maxRanked}))
+            (select id from films where ${condition} and ${isOfYear(year)} limit ${maxRanked}))
           select id, count(*) over ()::int as total from films where id = any(array(select id from found))
-          order by ${rank}, ${popular} limit ${maxShown}`),
+          order by ${kind} ${rank}, ${popular} limit ${maxShown}`),
       )
       return { ids: rows.map((row) => row.id), total: rows[0]?.total ?? 0 }
     },
 
     /** Up to 2000 films whose names share this part of the trigrams of `words`; the lower it is, the longer it takes. */
-    findSimilar(words: string, shared: number) {
+    findSimilar(words: string, shared: number, year: number | undefined) {
       const similar = (tx: Db) =>
         tx
           .select({ id: films.id, words: films.words })
           .from(films)
-          .where(sql`${words} <% ${films.words}`)
+          .where(sql`${words} <% ${films.words} and ${isOfYear(year)}`)
           .limit(maxCompared)
       return byIndex(db, similar, shared)
     },
@@ -97,6 +109,18 @@ export function createSearchRepository(db: Db) {
 }
 
 export type SearchRepository = ReturnType<typeof createSearchRepository>
+
+/**
+ * Within a year of it, as sources differ; a series in any year that it ran. Films without a year are not left out, nor
+ * those that have the number in their name.
+ */
+function isOfYear(year: number | undefined): SQL {
+  if (year === undefined) return sql`true`
+  const [first, last] = [sql`${year - 1}::int`, sql`${year + 1}::int`]
+  return sql`(films.year is null or films.year between ${first} and ${last}
+    or ${series} and films.year <= ${last} and coalesce((kinopoisk->>'end_year')::int, ${last}) >= ${first}
+    or words like ${pattern(String(year))})`
+}
 
 function byWords(words: string) {
   const each = [...new Set(words.split(' '))].map((word) => sql`words like ${pattern(word)}`)

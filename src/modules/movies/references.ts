@@ -1,0 +1,70 @@
+import type { MaybePromise } from '../../cache/maybe-promise.ts'
+import { AppError, isUpstream } from '../../errors.ts'
+import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
+import type { FilmReference } from '../../text/film-reference.ts'
+import type { CachedMovie, MovieCache } from './cache.ts'
+import type { MovieRepository } from './repository.ts'
+import type { SearchRepository } from './search/repository.ts'
+
+interface Dependencies {
+  movies: Pick<MovieRepository, 'findByImdb'>
+  movieCache: Pick<MovieCache, 'find'>
+  readItems: SearchRepository['readItems']
+  kinopoisk: Pick<Gateway, 'imdb' | 'stored' | 'fallback'>
+  /** Upstream's result for a film of Kinopoisk, and the movie. Rejects as the gateway does, and for an id out of range. */
+  sync(id: number): MaybePromise<{ movie?: CachedMovie | undefined; result?: CachedResult<unknown> | undefined }>
+}
+
+interface FoundFilms {
+  ids: number[]
+  result: CachedResult<unknown>
+}
+
+/** Films by an address or id that somebody pasted, without a search of upstream. */
+export function createFilmReferences({ movies, movieCache, readItems, kinopoisk, sync }: Dependencies) {
+  async function findByKinopoiskId(id: number): Promise<FoundFilms> {
+    try {
+      const { movie, result } = await sync(id)
+      return { ids: movie ? [id] : [], result: result ?? kinopoisk.stored(undefined) }
+    } catch (error) {
+      // An id outside of the range, which upstream is never asked about.
+      if (error instanceof AppError && error.statusCode < 500) return { ids: [], result: kinopoisk.stored(undefined) }
+      return { ids: (await movieCache.find(id)) ? [id] : [], result: unavailable(error) }
+    }
+  }
+
+  /** Known films first: what upstream said of them is as good as a search. */
+  async function findByImdb(imdbId: string): Promise<FoundFilms> {
+    const ids = await movies.findByImdb(imdbId)
+    if (ids[0] !== undefined) {
+      const syncedAt = (await movieCache.find(ids[0]))?.syncedAt
+      return { ids, result: kinopoisk.stored(syncedAt === undefined ? undefined : new Date(syncedAt)) }
+    }
+    return kinopoisk.imdb(imdbId).then(
+      (result) => ({ ids: result.value, result }),
+      (error) => ({ ids, result: unavailable(error) }),
+    )
+  }
+
+  function unavailable(error: unknown): CachedResult<null> {
+    if (!isUpstream(error)) throw error
+    return kinopoisk.fallback('local', undefined, error.code)
+  }
+
+  return {
+    /** As a search finds films; `page` from 1. */
+    async search(reference: FilmReference, page: number) {
+      const { ids, result } =
+        'imdbId' in reference ? await findByImdb(reference.imdbId) : await findByKinopoiskId(reference.kinopoiskId)
+      const items = ids.length > 0 ? await readItems(ids) : []
+      const pages = items.length > 0 ? 1 : 0
+      return { result, found: { total: items.length, pages, items: page === 1 ? items : [] } }
+    },
+
+    /** The id of the film with an IMDb id; undefined when neither we nor upstream know one. @throws {AppError} upstream_* */
+    async findId(imdbId: string): Promise<number | undefined> {
+      const [known] = await movies.findByImdb(imdbId)
+      return known ?? (await kinopoisk.imdb(imdbId)).value[0]
+    },
+  }
+}
