@@ -9,6 +9,7 @@ import { openConnection } from '../src/db/copy/connection.ts'
 import { isUnavailable } from '../src/db/errors.ts'
 import { readAddresses } from '../src/db/pool/address.ts'
 import { columns } from '../src/modules/films/csv/format.ts'
+import { mustBeWebUrl } from '../src/text/web-url.ts'
 import { as, password, type TestApp, type TestUser, testApp, testUser } from './support/app.ts'
 import { expectProblem } from './support/movies.ts'
 
@@ -326,7 +327,7 @@ describe('the import', () => {
       'good,g,d,8,2000,90,,,',
       'Unknown director,g,,8,2000,90,,77,',
       'TAKEN,g,d,8,2000,90,1000000077,,',
-      'Id in the gap,g,d,8,2000,90,500000000,,',
+      'Id too high,g,d,8,2000,90,2000000001,,',
       'Same id,g,d,8,2000,90,5,,',
       'Same id again,g,d,8,2000,90,5,,',
       'Bad time,g,d,8,2000,90,,,2020-02-31T00:00:00Z',
@@ -353,12 +354,31 @@ describe('the import', () => {
       10: 'name: the same as in row 2',
       11: 'director_id: there is no director 77, and director is empty',
       12: 'name: the film 1000000000 has it',
-      13: expect.stringContaining('id must be a Kinopoisk id'),
+      13: 'id must be an integer from 1 to 2000000000, not "2000000001"',
       15: 'id: the same as in row 14',
       16: expect.stringContaining('created_at must be a time'),
       18: 'name is longer than 500 characters',
       19: 'name must not contain NUL',
     })
+  })
+
+  test('takes only addresses of the web, and no film of more than a day, whether it is new or not', async () => {
+    const header = `${short},id,trailer,poster_url`
+    const rows = [
+      'Fine,g,d,8,2000,1440,,https://trailer.example/?a=1&b=2,',
+      'Script,g,d,8,2000,90,,javascript:alert(1),',
+      'Path,g,d,8,2000,90,301,,/images/301.jpg',
+      'User,g,d,8,2000,90,,,https://me:secret@posters.example/1.jpg',
+      'Long,g,d,8,2000,1441,302,,',
+    ]
+    const { created, errors } = (await importCsv(`${header}\n${rows.join('\n')}\n`)).json()
+    expect(created).toBe(1)
+    expect(errors).toEqual([
+      { row: 3, message: `trailer ${mustBeWebUrl}` },
+      { row: 4, message: `poster_url ${mustBeWebUrl}` },
+      { row: 5, message: `poster_url ${mustBeWebUrl}` },
+      { row: 6, message: 'minutes must be an integer from 1 to 1440, not "1441"' },
+    ])
   })
 
   test('keeps the first 100 errors and counts all', async () => {
