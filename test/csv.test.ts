@@ -100,17 +100,18 @@ async function insertNasty(): Promise<void> {
   ]
   for (const [i, text] of texts.entries()) {
     const name = text?.trim() && !/[\t\r\n]/.test(text) && text.length < 100 ? `${text.trim()}` : `film ${i}`
+    const url = text && `https://pictures.example/?${encodeURIComponent(text).slice(0, 2000)}`
     const [row] = await sql`
       insert into films (listed, name, original_name, director_id, rate, year, minutes, description, trailer, poster_url,
         created_at, updated_at)
-      values (true, ${name}, ${text?.slice(0, 500) ?? null}, ${1 + (i % 4)}, ${(i * 1.37) % 10}, ${1900 + i}, ${60 + i}, ${text}, ${text}, ${text},
+      values (true, ${name}, ${text?.slice(0, 500) ?? null}, ${1 + (i % 4)}, ${(i * 1.37) % 10}, ${1900 + i}, ${60 + i}, ${text}, ${url}, ${url},
         ${`2020-01-01T00:00:00.${100 + i}Z`}, ${`2021-12-31T23:59:59.${100 + i}Z`})
       returning id`
     await sql`insert into film_genres (film_id, genre_id, position)
       select ${row?.id}, 1 + (${i}::int + n * 5) % 6, n from generate_series(0, ${i % 3}::int) n`
   }
   await sql`insert into films (id, listed, name, director_id, rate, year, minutes) values
-    (301, true, 'Матрица', 1, null, 1999, null), (302, true, 'Ten', 1, 10, 1874, 2000), (303, false, 'known only', null, 5, null, null)`
+    (301, true, 'Матрица', 1, null, 1999, null), (302, true, 'Ten', 1, 10, 1874, 1440), (303, false, 'known only', null, 5, null, null)`
   await sql`insert into film_genres (film_id, genre_id, position) values (301, 1, 0), (302, 2, 0), (302, 1, 1)`
 }
 

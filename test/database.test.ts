@@ -96,7 +96,11 @@ describe('The migration to lenient reading', () => {
       await sql`insert into directors (name) values ('Ann')`
       for (const film of before) {
         const { listed = false } = film
-        await sql`insert into films ${sql({ ...film, director_id: 1, year: 2000, listed })}`
+        const row = { ...film, director_id: 1, year: 2000, listed }
+        await sql`
+          insert into films (id, name, original_name, listed, director_id, year, minutes, poster_url, trailer, kinopoisk)
+          select id, name, original_name, listed, director_id, year, minutes, poster_url, trailer, kinopoisk
+          from jsonb_populate_record(null::films, ${JSON.stringify(row)}::text::jsonb)`
       }
       await sql.begin(async (tx) => {
         for (const statement of files.slice(5).flatMap((file) => file.sql)) await tx.unsafe(statement)
