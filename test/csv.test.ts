@@ -9,6 +9,7 @@ import { openConnection } from '../src/db/copy/connection.ts'
 import { isUnavailable } from '../src/db/errors.ts'
 import { readAddresses } from '../src/db/pool/address.ts'
 import { columns } from '../src/modules/films/csv/format.ts'
+import { mustBeWebUrl } from '../src/text/web-url.ts'
 import { as, password, type TestApp, type TestUser, testApp, testUser } from './support/app.ts'
 import { expectProblem } from './support/movies.ts'
 
@@ -102,17 +103,18 @@ async function insertNasty(): Promise<void> {
   ]
   for (const [i, text] of texts.entries()) {
     const name = text?.trim() && !/[\t\r\n]/.test(text) && text.length < 100 ? `${text.trim()}` : `film ${i}`
+    const url = text && `https://pictures.example/?${encodeURIComponent(text).slice(0, 2000)}`
     const [row] = await sql`
       insert into films (listed, name, original_name, director_id, rate, year, minutes, description, trailer, poster_url,
         created_at, updated_at)
-      values (true, ${name}, ${text?.slice(0, 500) ?? null}, ${1 + (i % 4)}, ${(i * 1.37) % 10}, ${1900 + i}, ${60 + i}, ${text}, ${text}, ${text},
+      values (true, ${name}, ${text?.slice(0, 500) ?? null}, ${1 + (i % 4)}, ${(i * 1.37) % 10}, ${1900 + i}, ${60 + i}, ${text}, ${url}, ${url},
         ${`2020-01-01T00:00:00.${100 + i}Z`}, ${`2021-12-31T23:59:59.${100 + i}Z`})
       returning id`
     await sql`insert into film_genres (film_id, genre_id, position)
       select ${row?.id}, 1 + (${i}::int + n * 5) % 6, n from generate_series(0, ${i % 3}::int) n`
   }
   await sql`insert into films (id, listed, name, director_id, rate, year, minutes) values
-    (301, true, 'Матрица', 1, null, 1999, null), (302, true, 'Ten', 1, 10, 1874, 2000), (303, false, 'known only', null, 5, null, null)`
+    (301, true, 'Матрица', 1, null, 1999, null), (302, true, 'Ten', 1, 10, 1874, 1440), (303, false, 'known only', null, 5, null, null)`
   await sql`insert into film_genres (film_id, genre_id, position) values (301, 1, 0), (302, 2, 0), (302, 1, 1)`
 }
 
@@ -329,7 +331,7 @@ describe('the import', () => {
       'good,g,d,8,2000,90,,,',
       'Unknown director,g,,8,2000,90,,77,',
       'TAKEN,g,d,8,2000,90,1000000077,,',
-      'Id in the gap,g,d,8,2000,90,500000000,,',
+      'Id too high,g,d,8,2000,90,2000000001,,',
       'Same id,g,d,8,2000,90,5,,',
       'Same id again,g,d,8,2000,90,5,,',
       'Bad time,g,d,8,2000,90,,,2020-02-31T00:00:00Z',
@@ -356,12 +358,31 @@ describe('the import', () => {
       10: 'name: the same as in row 2',
       11: 'director_id: there is no director 77, and director is empty',
       12: 'name: the film 1000000000 has it',
-      13: expect.stringContaining('id must be a Kinopoisk id'),
+      13: 'id must be an integer from 1 to 2000000000, not "2000000001"',
       15: 'id: the same as in row 14',
       16: expect.stringContaining('created_at must be a time'),
       18: 'name is longer than 500 characters',
       19: 'name must not contain NUL',
     })
+  })
+
+  test('takes only addresses of the web, and no film of more than a day, whether it is new or not', async () => {
+    const header = `${short},id,trailer,poster_url`
+    const rows = [
+      'Fine,g,d,8,2000,1440,,https://trailer.example/?a=1&b=2,',
+      'Script,g,d,8,2000,90,,javascript:alert(1),',
+      'Path,g,d,8,2000,90,301,,/images/301.jpg',
+      'User,g,d,8,2000,90,,,https://me:secret@posters.example/1.jpg',
+      'Long,g,d,8,2000,1441,302,,',
+    ]
+    const { created, errors } = (await importCsv(`${header}\n${rows.join('\n')}\n`)).json()
+    expect(created).toBe(1)
+    expect(errors).toEqual([
+      { row: 3, message: `trailer ${mustBeWebUrl}` },
+      { row: 4, message: `poster_url ${mustBeWebUrl}` },
+      { row: 5, message: `poster_url ${mustBeWebUrl}` },
+      { row: 6, message: 'minutes must be an integer from 1 to 1440, not "1441"' },
+    ])
   })
 
   test('keeps the first 100 errors and counts all', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connect } from '../src/db/connect.ts'
 import { type FilmFact, films as sandboxFilms } from '../src/embedded/sandbox/films.ts'
 import { startSandbox } from '../src/embedded/sandbox/server.ts'
+import { mustBeWebUrl } from '../src/text/web-url.ts'
 import { as, testUser } from './support/app.ts'
 import { type Catalogue, catalogue, problemOf } from './support/films.ts'
 
@@ -10,6 +11,25 @@ beforeAll(async () => {
   service = await catalogue({ clock: { now: () => new Date('2026-11-20T12:00:00Z'), random: () => 0.5 } })
 })
 afterAll(() => service.close())
+
+/** What no address of the web is, or what a page should not show. */
+const notWeb = [
+  'javascript:alert(1)',
+  'data:text/html,x',
+  'ftp://posters.example/1.jpg',
+  '//posters.example/1.jpg',
+  '/images/1.jpg',
+  'posters.example/1.jpg',
+  'https:https://posters.example/1.jpg',
+  'https://https://posters.example/1.jpg',
+  'https://me:secret@posters.example/1.jpg',
+  'https://me@posters.example/1.jpg',
+  'https://posters.example/a b.jpg',
+  'https://posters.example/a\0b.jpg',
+  'https://posters.example/\ud800.jpg',
+  'https://',
+  'https://:80/1.jpg',
+]
 
 const create = (given: object) => service.post('/films', service.film(given))
 const patch = (id: number, payload: object) => service.admin({ method: 'PATCH', url: `/films/${id}`, payload })
@@ -91,14 +111,18 @@ describe('POST /films', () => {
     ['year', 2037, 'must be <= 2036'],
     ['year', 1999.5, 'must be integer'],
     ['minutes', undefined, 'is required'],
+    ['minutes', null, 'must be integer'],
     ['minutes', 0, 'must be >= 1'],
     ['minutes', -5, 'must be >= 1'],
     ['minutes', 1441, 'must be <= 1440'],
     ['minutes', 90.5, 'must be integer'],
     ['description', 5, 'must be string'],
-    ['poster_url', 'x'.repeat(2001), 'must NOT have more than 2000 characters'],
+    ['poster_url', `https://p.example/${'x'.repeat(2048)}`, 'must NOT have more than 2048 characters'],
+    ...notWeb.flatMap((url) =>
+      ['poster_url', 'trailer'].map((name): [string, unknown, string] => [name, url, mustBeWebUrl]),
+    ),
     ['kinopoisk_id', 0, 'must be >= 1'],
-    ['kinopoisk_id', 10_000_001, 'must be <= 10000000'],
+    ['kinopoisk_id', 1_000_000_000, 'must be <= 999999999'],
     ['kinopoisk_id', null, 'must be integer'],
   ])('a %s that does not fit is refused (%#)', async (name, value, message) => {
     const response = await create({ [name]: value })

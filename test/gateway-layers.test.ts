@@ -32,8 +32,8 @@ function upstream(work: () => Promise<unknown> = async () => {}) {
   const fetch: UpstreamFetch = async (request, context) => {
     calls.push(context)
     await work()
-    const value: unknown = { kinopoiskId: 7, year: 2000 + calls.length }
-    if (!request.accepts(value)) throw new Error('not the request of these tests')
+    const value = request.read({ kinopoiskId: 7, year: 2000 + calls.length })
+    if (!value) throw new Error('not the request of these tests')
     return { value, text: text(2000 + calls.length), fetchedAt: new Date(), via: 'miss' }
   }
   return { fetch, calls }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { filmRequest, searchRequest } from '../src/kinopoisk/endpoints.ts'
+import { filmRequest, searchRequest, staffRequest } from '../src/kinopoisk/endpoints.ts'
 import { normaliseFilm, normaliseItem } from '../src/kinopoisk/normalise.ts'
 import type { FilmResponse, SearchItem } from '../src/kinopoisk/schemas.ts'
 
@@ -135,6 +135,66 @@ describe('details as upstream sends them', () => {
     expect(told.name_ru).toBe('Два слова')
   })
 
+  test.each([
+    ['Том &amp; Джерри', 'Том & Джерри'],
+    ['&laquo;Кин-дза-дза!&raquo;', '«Кин-дза-дза!»'],
+    ['&#171;Брат&#xBB;', '«Брат»'],
+    ['1 &amp;lt; 2', '1 &lt; 2'],
+    ['AT&T &copy', 'AT&T &copy'],
+    ['Два&nbsp; слова', 'Два слова'],
+    ['\u200bМат\u00adри\ufeffца\u200e', 'Матрица'],
+    [' \u200b Матрица \u200d', 'Матрица'],
+    ['\u0007Матрица\u0085', 'Матрица'],
+    ['\u200b\u2060', null],
+    ['👨\u200d👩\u200d👧', '👨\u200d👩\u200d👧'],
+  ])('the name %j is read as %j', (sent, told) => {
+    expect(film({ nameRu: sent, genres: [{ genre: sent }] })).toMatchObject({
+      name_ru: told,
+      genres: told ? [told] : [],
+    })
+  })
+
+  test('entities are decoded in all texts', () => {
+    const sent = { slogan: 'A &amp; B', description: 'A &amp; B', countries: [{ country: 'A &amp; B' }] }
+    expect(film(sent)).toMatchObject({ slogan: 'A & B', description: 'A & B', countries: ['A & B'] })
+  })
+
+  test.each([
+    '/images/posters/kp/7.jpg',
+    '//posters.example/7.jpg',
+    'https:https://posters.example/7.jpg',
+    'https://https://posters.example/7.jpg',
+    'https://me:secret@posters.example/7.jpg',
+    `https://posters.example/${'7'.repeat(2048)}.jpg`,
+    'https://posters.example/images/no-poster.gif',
+    'https://posters.example/no_poster_big.png?size=1',
+    'javascript:alert(1)',
+    'data:image/gif;base64,AA==',
+    'ftp://posters.example/7.jpg',
+    'posters.example/7.jpg',
+    'https://',
+  ])('%s is no poster', (posterUrl) => {
+    expect(film({ posterUrl, posterUrlPreview: posterUrl })).toMatchObject({
+      poster_url: null,
+      poster_preview_url: null,
+    })
+  })
+
+  test.each([
+    'https://avatars.mds.yandex.net/get-ott/2419418/2a0/orig',
+    'http://posters.example/7.jpg?a=1&b=2#x',
+    'https://постеры.рф/семь.jpg',
+    'https://posters.example/noposterior.jpg',
+  ])('%s is a poster', (url) => {
+    expect(film({ posterUrl: url, coverUrl: url })).toMatchObject({ poster_url: url, cover_url: url })
+  })
+
+  test('no address of upstream runs a script', () => {
+    const bad = 'javascript:alert(1)'
+    const told = film({ coverUrl: bad, logoUrl: bad, webUrl: bad })
+    expect(told).toMatchObject({ cover_url: null, logo_url: null, web_url: null })
+  })
+
   test('repeated and empty genres are dropped, the order stays', () => {
     const told = film({ genres: [{ genre: 'драма' }, { genre: '' }, {}, { genre: 'аниме' }, { genre: ' драма' }] })
     expect(told.genres).toEqual(['драма', 'аниме'])
@@ -162,7 +222,9 @@ describe('details as upstream sends them', () => {
     [{ filmLength: 0 }, { minutes: null }],
     [{ filmLength: -5 }, { minutes: null }],
     [{ filmLength: 90.5 }, { minutes: null }],
-    [{ filmLength: 40_000 }, { minutes: null }],
+    [{ filmLength: 1440 }, { minutes: 1440 }],
+    [{ filmLength: 1441 }, { minutes: null }],
+    [{ filmLength: '24:01' }, { minutes: null }],
     [{ filmLength: '136' }, { minutes: 136 }],
     [{ ratingAgeLimits: 'age0' }, { age_limit: 0 }],
     [{ ratingAgeLimits: 'adult' }, { age_limit: null }],
@@ -192,7 +254,7 @@ describe('details as upstream sends them', () => {
         }
         expect(told.name_ru?.length ?? 1).toBeLessThanOrEqual(500)
         expect(told.year ?? 1800).toSatisfy((year: number) => Number.isInteger(year) && year >= 1800 && year <= 2200)
-        expect(told.minutes ?? 1).toSatisfy((n: number) => Number.isInteger(n) && n >= 1 && n <= 32_767)
+        expect(told.minutes ?? 1).toSatisfy((n: number) => Number.isInteger(n) && n >= 1 && n <= 1440)
         expect(told.rating_kinopoisk ?? 0).toSatisfy((rating: number) => rating >= 0 && rating <= 10)
       }),
     )
@@ -242,36 +304,85 @@ describe('search results as upstream sends them', () => {
   })
 })
 
-describe('the check of an answer', () => {
+describe('the reading of an answer', () => {
   const good = { kinopoiskId: 7, nameRu: 'Фильм', year: 1999 }
 
-  test.each([
-    ['another film', { ...good, kinopoiskId: 8 }],
-    ['no id', { nameRu: 'Фильм' }],
-    ['an id of text', { ...good, kinopoiskId: '7' }],
-    ['a year that is a list', { ...good, year: [] }],
-    ['genres that are an object', { ...good, genres: {} }],
-    ['a genre without its object', { ...good, genres: ['драма'] }],
-    ['a flag of text', { ...good, serial: 'true' }],
-    ['an error with status 200', { message: 'Something' }],
-    ['a list', [good]],
-    ['null', null],
-  ])('%s is no answer about film 7', (_, sent) => {
-    expect(filmRequest(7).accepts(good)).toBe(true)
-    expect(filmRequest(7).accepts(sent)).toBe(false)
+  test('what fits is read as it is, with whatever else upstream has', () => {
+    const sent = { ...good, boxOffice: [1] }
+    expect(filmRequest(7).read(sent)).toBe(sent)
   })
 
   test.each([
-    ['no total', { films: [] }],
-    ['no films', { searchFilmsCountResult: 0 }],
-    ['a negative total', { searchFilmsCountResult: -1, films: [] }],
-    ['a total of text', { searchFilmsCountResult: '1', films: [] }],
-    ['an item without id', { searchFilmsCountResult: 1, films: [{ nameRu: 'Фильм' }] }],
+    ['another film', { ...good, kinopoiskId: 8 }],
+    ['another film, which has this one as its other id', { ...good, kinopoiskId: 8, filmId: 7 }],
+    ['no id', { nameRu: 'Фильм' }],
+    ['an id of null', { ...good, kinopoiskId: null }],
+    ['an id with a fraction', { ...good, kinopoiskId: 7.5 }],
+    ['an error with status 200', { message: 'Something' }],
+    ['a list', [good]],
+    ['null', null],
+    ['a text', 'film'],
+  ])('%s is no answer about film 7', (_, sent) => {
+    expect(filmRequest(7).read(sent)).toBeUndefined()
+  })
+
+  test.each([
+    ['no films', { searchFilmsCountResult: 5 }],
+    ['null for films', { searchFilmsCountResult: 5, films: null }],
+    ['null for both', { searchFilmsCountResult: null, films: null }],
     ['films that are an object', { searchFilmsCountResult: 1, films: {} }],
+    ['no film with an id', { searchFilmsCountResult: 2, films: [{ nameRu: 'Фильм' }, null] }],
+    ['an error with status 200', { message: 'Something' }],
+    ['the echo of the keyword alone', { keyword: 'x', pagesCount: 0 }],
+    ['a list', []],
+    ['null', null],
   ])('%s is no search answer', (_, sent) => {
-    const { accepts } = searchRequest('x', 1)
-    expect(accepts({ searchFilmsCountResult: 21, pagesCount: 0, films: [{ filmId: 7 }] })).toBe(true)
-    expect(accepts(sent)).toBe(false)
+    expect(searchRequest('x', 1).read(sent)).toBeUndefined()
+  })
+
+  test.each([
+    ['no total', { films: [{ filmId: 7 }] }, undefined],
+    ['a total of text', { searchFilmsCountResult: ' 21 ', films: [{ filmId: 7 }] }, 21],
+    ['the total of other lists', { total: 21, films: [{ filmId: 7 }] }, 21],
+    ['a negative total', { searchFilmsCountResult: -1, films: [{ filmId: 7 }] }, undefined],
+    ['the name of other lists', { total: 21, items: [{ kinopoiskId: '7' }] }, 21],
+    ['an id of text', { searchFilmsCountResult: 21, films: [{ filmId: '7' }] }, 21],
+  ])('%s does not spoil a search answer', (_, sent, total) => {
+    expect(searchRequest('x', 1).read(sent)).toEqual({ rows: [{ filmId: 7 }], total, sent: 1, unusable: 0 })
+  })
+
+  test('nothing found is an empty list, or a total of 0', () => {
+    for (const sent of [{ films: [] }, { films: null, total: '0' }, { searchFilmsCountResult: 0 }]) {
+      expect(searchRequest('x', 1).read(sent)?.rows).toEqual([])
+    }
+  })
+
+  test('each odd member is named once, and each row that is left out', () => {
+    const odd: string[] = []
+    const films = [{ filmId: 7, type: 5, genres: [null, 1, 'драма'] }, { filmId: -1 }, null, { filmId: 8, rating: {} }]
+    const page = searchRequest('x', 1).read({ searchFilmsCountResult: 'many', films }, (member) => odd.push(member))
+    expect(page).toMatchObject({ rows: [{ filmId: 7, genres: [{ genre: 'драма' }] }, { filmId: 8 }], unusable: 2 })
+    expect(odd.toSorted()).toEqual(['genres', 'genres', 'id', 'id', 'rating', 'searchFilmsCountResult', 'type'])
+  })
+
+  test('the first of equal rows is the row; of the staff each profession is one', () => {
+    const films = [{ filmId: 7, nameRu: 'a' }, { filmId: 8 }, { filmId: '7', nameRu: 'b' }]
+    expect(searchRequest('x', 1).read({ films })?.rows).toEqual([{ filmId: 7, nameRu: 'a' }, { filmId: 8 }])
+    const staff = ['DIRECTOR', 'ACTOR', 'DIRECTOR'].map((professionKey) => ({ staffId: 1, professionKey }))
+    expect(staffRequest(7).read(staff)?.rows).toHaveLength(2)
+  })
+
+  test('whatever is sent, reading it throws nothing, and what is read can be normalised', () => {
+    const names = ['kinopoiskId', 'filmId', 'nameRu', 'year', 'serial', 'genres', 'posterUrl', 'filmLength', 'lastSync']
+    const row = fc.oneof(fc.dictionary(fc.constantFrom(...names), fc.jsonValue({ maxDepth: 3 })), fc.jsonValue())
+    fc.assert(
+      fc.property(row, fc.array(row), (one, films) => {
+        const details = filmRequest(7).read({ ...(one as object), kinopoiskId: '7' })
+        expect(details && normaliseFilm(details, asked).kinopoisk_id).toBe(7)
+        for (const item of searchRequest('x', 1).read({ films })?.rows ?? [])
+          expect(normaliseItem(item).id).toBeGreaterThan(0)
+      }),
+    )
   })
 
   test.each([
@@ -288,7 +399,8 @@ describe('the check of an answer', () => {
   test('what was not found stays so for a day, a search without results for an hour', () => {
     expect(filmRequest(7).ttlSeconds(null)).toBe(day)
     expect(searchRequest('x', 1).ttlSeconds(null)).toBe(hour)
-    expect(searchRequest('x', 1).ttlSeconds({ searchFilmsCountResult: 0, films: [] })).toBe(hour)
-    expect(searchRequest('x', 1).ttlSeconds({ searchFilmsCountResult: 1, films: [{ filmId: 7 }] })).toBe(day)
+    const page = { rows: [], total: 1, sent: 1, unusable: 0 }
+    expect(searchRequest('x', 1).ttlSeconds(page)).toBe(hour)
+    expect(searchRequest('x', 1).ttlSeconds({ ...page, rows: [{ filmId: 7 }] })).toBe(day)
   })
 })

@@ -98,8 +98,6 @@ describe.each(lists)('the $path', ({ path, table, other }) => {
     [{ kinopoisk_id: 0 }],
     [{ kinopoisk_id: 1.5 }],
     [{ kinopoisk_id: 2_147_483_648 }],
-    [{ kinopoisk_id: 10_000_001 }],
-    [{ id: 999_999_999 }],
     [{ film: 301 }],
     [[301]],
   ])('the body %j is 400 and adds nothing', async (body) => {
@@ -110,7 +108,7 @@ describe.each(lists)('the $path', ({ path, table, other }) => {
     expect(service.calls).toHaveLength(before)
   })
 
-  test.each(['0', '-1', 'abc', '1.5', '10000001', '999999999', '2147483648'])('adding %s by URL is 400', async (id) => {
+  test.each(['0', '-1', 'abc', '1.5', '2147483648'])('adding %s by URL is 400', async (id) => {
     const ann = await visitor()
     expectProblem(await ann.post(`${byUrl}/${id}`), 400, 'invalid_input')
   })

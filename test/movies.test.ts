@@ -124,15 +124,16 @@ describe('GET /movies/{id}', () => {
     expect(service.calls).toHaveLength(before)
   })
 
-  test.each(
-    '0 -1 1e3 0x10 abc 1.5 301a %20301 %00 2147483648 99999999999999999999 10000001 500000000 999999999'.split(' '),
-  )('the id %s is 400 and costs no call', async (id) => {
-    const before = service.calls.length
-    const response = await get(`/movies/${id}`)
-    expectProblem(response, 400, 'invalid_input')
-    expect(response.json().errors).toHaveLength(1)
-    expect(service.calls).toHaveLength(before)
-  })
+  test.each('0 -1 1e3 0x10 abc 1.5 301a %20301 %00 2147483648 99999999999999999999'.split(' '))(
+    'the id %s is 400 and costs no call',
+    async (id) => {
+      const before = service.calls.length
+      const response = await get(`/movies/${id}`)
+      expectProblem(response, 400, 'invalid_input')
+      expect(response.json().errors).toHaveLength(1)
+      expect(service.calls).toHaveLength(before)
+    },
+  )
 
   test('the last Kinopoisk id is asked about', async () => {
     expectProblem(await get('/movies/10000000'), 404, 'movie_not_found')

@@ -339,9 +339,10 @@ describe("the key's account", () => {
     let asked = 0
     const fetch: UpstreamFetch = async (request) => {
       asked += 1
-      const value: unknown = await respond()
-      if (value === null) return { value, text: null, fetchedAt: new Date(), via: 'miss' }
-      if (!request.accepts(value)) throw failureOf(418, undefined)
+      const sent: unknown = await respond()
+      if (sent === null) return { value: null, text: null, fetchedAt: new Date(), via: 'miss' }
+      const value = request.read(sent)
+      if (value === undefined) throw failureOf(418, undefined)
       return { value, text: '', fetchedAt: new Date(), via: 'miss' }
     }
     const ledger = ledgerOf()

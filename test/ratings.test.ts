@@ -152,7 +152,7 @@ describe('PUT /films/{id}/rating', () => {
     }
   })
 
-  test.each(['0', '-1', 'x', '1.5', '%00', '10000001', '999999999', '9999999999'])('%s is no id', async (id) => {
+  test.each(['0', '-1', 'x', '1.5', '%00', '9999999999'])('%s is no id', async (id) => {
     const response = await rate(asAnn, id, 5)
     expect(response.statusCode).toBe(400)
     expect(response.json()).toMatchObject({

@@ -431,7 +431,7 @@ describe('An import', () => {
       ['ratings,301,,,,,,,,', 'the rating must be a whole number from 1 to 10'],
       ['favorites,abc,,,,,,,,', 'film_id must be the id of a film'],
       ['favorites,301,299,,,,,,,', 'film_id and kinopoisk_id contradict each other'],
-      ['favorites,20000000,,,,,,,,', 'kinopoisk_id must be from 1 to 10000000'],
+      ['favorites,,1000000000,,,,,,,', 'kinopoisk_id must be from 1 to 999999999'],
       ['favorites,,,nm1,x,,1999,,,', 'the IMDb id must look like tt0133093'],
       ['favorites,,,,x,,199,,,', 'the year must have four digits'],
       ['favorites,301,,,,,,,2020-02-31T00:00:00Z,', 'added_at must be a time of the past, in ISO 8601'],

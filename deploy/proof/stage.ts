@@ -168,7 +168,7 @@ export async function openStage(tools: string) {
       on conflict (key_hash, day) do update set outside = excluded.outside`,
     /** Films of which only a search told. */
     async partlyKnown(): Promise<number[]> {
-      const rows = await sql<{ id: number }[]>`select id from films where id < 10000000 and id not in
+      const rows = await sql<{ id: number }[]>`select id from films where id < 1000000000 and id not in
         (select substring(path from '^/api/v2.2/films/([0-9]+)$')::integer from kinopoisk_answers
         where path ~ '^/api/v2.2/films/[0-9]+$') limit 5`
       return rows.map(({ id }) => id)

@@ -174,6 +174,14 @@ export const kinopoisk = dashboard(
             description: 'Second attempts; each costs a call.',
           },
         ),
+        graph(
+          'Odd members',
+          { '{{endpoint}}: {{member}}': perSecond('kinopoisk_odd_members_total', 'endpoint, member') },
+          {
+            unit: 'ops',
+            description: 'Members left out of answers because they were not what they should be; id is a row.',
+          },
+        ),
       ],
     ],
     'How it is spared': [

@@ -1,8 +1,9 @@
-/** An id up to here is the film's id at Kinopoisk. */
-export const maxKinopoiskId = 10_000_000
+import { minOwnId } from '../db/schema/films.ts'
 
-/** An id from here on is of a film made here; there is none in between. See db/schema/films.ts. */
-export const minOwnId = 1_000_000_000
+export { maxMinutes, minOwnId } from '../db/schema/films.ts'
+
+/** An id up to here is the film's id at Kinopoisk. Which of them upstream is asked about: kinopoisk/store/id-range.ts. */
+export const maxKinopoiskId = minOwnId - 1
 
 export function isOwnId(id: number): boolean {
   return id >= minOwnId

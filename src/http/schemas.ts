@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { type ErrorCode, errorCodes } from '../errors.ts'
+import { isWebUrl, maxUrlLength, mustBeWebUrl } from '../text/web-url.ts'
 
 /** A 4-byte database id. */
 export const Id = Type.Integer({ minimum: 1, maximum: 2_147_483_647, examples: [301] })
@@ -24,6 +25,17 @@ export function Text(options: { minLength?: number; maxLength: number; examples?
 /** Text that a client may clear with `""` or null. */
 export function ClearableText(options: { maxLength: number; examples?: string[]; description?: string }) {
   return Nullable(Text({ ...options, minLength: 0 }))
+}
+
+/** An address on the web, absolute and without credentials, that a client may clear with `""` or null. */
+export function ClearableWebUrl(options: { examples?: string[] } = {}) {
+  const description = `An absolute http or https address without user and password; \`""\` and null clear it`
+  return Nullable(Type.String({ transform: ['trim'], format: 'uri', maxLength: maxUrlLength, description, ...options }))
+}
+
+/** What is wrong with a text of format `uri`; one that is too long is left to `maxLength`. */
+export function uriFault(text: string): string | undefined {
+  return text === '' || text.length > maxUrlLength || isWebUrl(text) ? undefined : mustBeWebUrl
 }
 
 /** The pattern of a number as text, or of nothing. */

@@ -1,17 +1,28 @@
-import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { normaliseFilm, normalisePart } from './normalise.ts'
+import { isOverlong, normaliseFilm, normalisePart } from './normalise.ts'
+import { type Reader, readerOf } from './reader.ts'
 import type { UpstreamRequest } from './request.ts'
-import { AccountResponse, FilmResponse, ListResponse, SearchResponse, StaffResponse, VotesResponse } from './schemas.ts'
+import { rowsOf } from './rows.ts'
+import {
+  AccountResponse,
+  FilmResponse,
+  type ListResponse,
+  SearchItem,
+  type SearchResponse,
+  StaffMember,
+  type StaffResponse,
+  Vote,
+  type VotesResponse,
+} from './schemas.ts'
 
-const filmCheck = TypeCompiler.Compile(FilmResponse)
-const listCheck = TypeCompiler.Compile(ListResponse)
-const searchCheck = TypeCompiler.Compile(SearchResponse)
-const staffCheck = TypeCompiler.Compile(StaffResponse)
-const votesCheck = TypeCompiler.Compile(VotesResponse)
-const accountCheck = TypeCompiler.Compile(AccountResponse)
-
-/** Upstream's own ids; there is no request for others. */
-export const isFilmId = (id: number) => id >= 1 && id <= 10_000_000
+const readFilm = timed(readerOf(FilmResponse))
+const readAccount = readerOf(AccountResponse)
+const names = ['films', 'items']
+const readList = rowsOf(readFilm, { names, keyOf: (film) => film.kinopoiskId })
+const readSearch = rowsOf(timed(readerOf(SearchItem)), { names, keyOf: (film) => film.filmId })
+// Its rows without an id are reported to the user, one by one.
+const readVotes = rowsOf(readerOf(Vote), { names, keyOf: (vote) => vote.kinopoiskId, mayBeUnusable: true })
+// A person has a row for each profession.
+const readStaff = rowsOf(readerOf(StaffMember), { keyOf: (person) => `${person.staffId} ${person.professionKey}` })
 
 const hour = 3600
 const day = 24 * hour
@@ -27,13 +38,17 @@ export const paths = {
   votes: '/api/v1/kp_users/',
 }
 
-/** GET /api/v2.2/films/{id}, id 1…10 000 000. */
+/** GET /api/v2.2/films/{id}. Upstream says that ids go up to 10 000 000: store/id-range.ts. */
 export function filmRequest(id: number): UpstreamRequest<FilmResponse> {
   return {
     endpoint: 'film',
     path: `${paths.film}${id}`,
     maxBytes: mebibyte,
-    accepts: (value): value is FilmResponse => filmCheck.Check(value) && value.kinopoiskId === id,
+    // Of a film that was merged with another, upstream sends the other one.
+    read(value, onOdd) {
+      const film = readFilm(value, onOdd)
+      return film?.kinopoiskId === id ? film : undefined
+    },
     ttlSeconds: (film) => (film && isSettled(film) ? 30 * day : day),
     discover: (film, fetchedAt) => ({ film: normaliseFilm(film, fetchedAt) }),
   }
@@ -46,11 +61,9 @@ export function listRequest(year: number, page: number): UpstreamRequest<ListRes
     endpoint: 'list',
     path: `${paths.list}${new URLSearchParams(query)}`,
     maxBytes: mebibyte,
-    accepts: (value): value is ListResponse => listCheck.Check(value),
+    read: readList,
     ttlSeconds: () => 30 * day,
-    discover: ({ items }, fetchedAt) => ({
-      items: items.filter((film) => isFilmId(film.kinopoiskId)).map((film) => normaliseFilm(film, fetchedAt, false)),
-    }),
+    discover: ({ rows }, fetchedAt) => ({ items: rows.map((film) => normaliseFilm(film, fetchedAt, false)) }),
   }
 }
 
@@ -60,12 +73,10 @@ export function imdbRequest(imdbId: string): UpstreamRequest<ListResponse> {
     endpoint: 'imdb',
     path: `${paths.imdb}${imdbId}`,
     maxBytes: mebibyte,
-    accepts: (value): value is ListResponse => listCheck.Check(value),
+    read: readList,
     ttlSeconds: (response) => (response && filmsByImdb(response, imdbId).length > 0 ? 30 * day : day),
     isEmpty: (response) => filmsByImdb(response, imdbId).length === 0,
-    discover: ({ items }, fetchedAt) => ({
-      items: items.filter((film) => isFilmId(film.kinopoiskId)).map((film) => normaliseFilm(film, fetchedAt, false)),
-    }),
+    discover: ({ rows }, fetchedAt) => ({ items: rows.map((film) => normaliseFilm(film, fetchedAt, false)) }),
   }
 }
 
@@ -73,9 +84,8 @@ export function imdbRequest(imdbId: string): UpstreamRequest<ListResponse> {
  * The ids of the films in a response to `imdbRequest`; first those that have the IMDb id, then those that have none. One
  * with another IMDb id is another film: upstream's ids are wrong at times.
  */
-export function filmsByImdb({ items }: ListResponse, imdbId: string): number[] {
-  const films = items
-    .filter((film) => isFilmId(film.kinopoiskId))
+export function filmsByImdb({ rows }: ListResponse, imdbId: string): number[] {
+  const films = rows
     .map((film) => normaliseFilm(film, new Date(), false))
     .filter(({ imdb_id }) => imdb_id === null || imdb_id.toLowerCase() === imdbId)
   const [certain, silent] = [
@@ -91,12 +101,10 @@ export function searchRequest(keyword: string, page: number): UpstreamRequest<Se
     endpoint: 'search',
     path: `${paths.search}${new URLSearchParams({ keyword, page: String(page) })}`,
     maxBytes: mebibyte,
-    accepts: (value): value is SearchResponse => searchCheck.Check(value),
-    ttlSeconds: (response) => (response?.films.length ? day : hour),
-    isEmpty: ({ films }) => films.length === 0,
-    discover: ({ films }, fetchedAt) => ({
-      items: films.filter((film) => isFilmId(film.filmId)).map((film) => normalisePart(film, fetchedAt)),
-    }),
+    read: readSearch,
+    ttlSeconds: (response) => (response?.rows.length ? day : hour),
+    isEmpty: ({ rows }) => rows.length === 0,
+    discover: ({ rows }, fetchedAt) => ({ items: rows.map((film) => normalisePart(film, fetchedAt)) }),
   }
 }
 
@@ -106,7 +114,7 @@ export function votesRequest(userId: number, page: number): UpstreamRequest<Vote
     endpoint: 'votes',
     path: `${paths.votes}${userId}/votes?page=${page}`,
     maxBytes: mebibyte,
-    accepts: (value): value is VotesResponse => votesCheck.Check(value),
+    read: readVotes,
     ttlSeconds: () => hour,
   }
 }
@@ -117,8 +125,8 @@ export function staffRequest(filmId: number): UpstreamRequest<StaffResponse> {
     endpoint: 'staff',
     path: `${paths.staff}filmId=${filmId}`,
     maxBytes: 4 * mebibyte,
-    accepts: (value): value is StaffResponse => staffCheck.Check(value),
-    ttlSeconds: (staff) => (staff?.length ? 30 * day : day),
+    read: readStaff,
+    ttlSeconds: (staff) => (staff?.rows.length ? 30 * day : day),
   }
 }
 
@@ -128,7 +136,7 @@ export function accountRequest(apiKey: string): UpstreamRequest<AccountResponse>
     endpoint: 'account',
     path: `/api/v1/api_keys/${encodeURIComponent(apiKey)}`,
     maxBytes: 16_384,
-    accepts: (value): value is AccountResponse => accountCheck.Check(value),
+    read: readAccount,
     ttlSeconds: () => 0,
   }
 }
@@ -140,4 +148,13 @@ function isSettled(film: FilmResponse): boolean {
   const rated = Number(film.ratingKinopoisk) > 0
   const ahead = Number(film.year ?? 0) > new Date().getFullYear()
   return rated && !ahead && !unfinished.has(film.productionStatus ?? '')
+}
+
+/** Counts a length that no film has: normalise.ts leaves it out. */
+function timed<T extends Pick<SearchItem, 'filmLength'>>(read: Reader<T>): Reader<T> {
+  return (value, onOdd) => {
+    const film = read(value, onOdd)
+    if (film && isOverlong(film.filmLength)) onOdd?.('filmLength')
+    return film
+  }
 }

@@ -4,15 +4,7 @@ import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
 import { createCountedFetch } from './counted-fetch.ts'
-import {
-  filmRequest,
-  filmsByImdb,
-  imdbRequest,
-  isFilmId,
-  listRequest,
-  staffRequest,
-  votesRequest,
-} from './endpoints.ts'
+import { filmRequest, filmsByImdb, imdbRequest, listRequest, staffRequest, votesRequest } from './endpoints.ts'
 import { type Clock, systemClock } from './layers/cache.ts'
 import { createLazyResults, type LazyResult, type Transform } from './lazy-result.ts'
 import { createMetrics } from './metrics.ts'
@@ -30,6 +22,7 @@ import type { Purpose, UpstreamFetch } from './request.ts'
 import type { FilmResponse, SearchResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
+import { createIdRange } from './store/id-range.ts'
 import type { Ingest } from './store/writer.ts'
 
 export type { CachedResult } from './cache-status.ts'
@@ -40,10 +33,14 @@ export interface VotesPage {
   total: number
   pages: number
   items: KinopoiskVote[]
+  /** How many more the page has, of which upstream does not say the film. */
+  unusable: number
 }
 
 /** Every call throws upstream_* when upstream is not available and nothing is stored. */
 export interface Gateway {
+  /** True for a film id that upstream may have; of any other, it is only asked when an answer of its has named it. */
+  isInRange(id: number): MaybePromise<boolean>
   /** Null: Kinopoisk knows no such film. Without a promise if a fresh response is in memory. */
   film(id: number, purpose?: Purpose): MaybePromise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** The same, fetched whatever is stored. */
@@ -134,6 +131,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   })
 
   return {
+    isInRange: createIdRange(database.db, clock).includes,
     film: (id, purpose = 'interactive') => fromMemory(filmRequest(id), filmOf) ?? lazyFilm(fetchCached, id, purpose),
     refreshFilm: (id, purpose = 'interactive') => lazyFilm(fetchFresh, id, purpose, clock.now()),
     search(keyword, page) {
@@ -154,18 +152,21 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       const found = await fetchCounted(fetchCached, request, 'import')
       const value = await readValue(request, found)
       if (!value) return withCacheStatus(found, null)
-      const { total, items } = value
-      const pages = Math.min(maxVotePages, Math.ceil(total / pageSize))
+      const { rows, total, sent, unusable } = value
+      // Without a total, only a page that is not full is known to be the last.
+      const pages = total === undefined ? page + (sent < pageSize ? 0 : 1) : Math.ceil(total / pageSize)
       return withCacheStatus(found, {
-        total,
-        pages,
-        items: items.filter((vote) => isFilmId(vote.kinopoiskId)).map(normaliseVote),
+        total: total ?? (page - 1) * pageSize + sent,
+        pages: Math.min(maxVotePages, pages),
+        items: rows.map(normaliseVote),
+        unusable,
       })
     },
     async staff(filmId) {
       const request = staffRequest(filmId)
       const found = await fetchCounted(fetchCached, request, 'interactive')
-      return withCacheStatus(found, ((await readValue(request, found)) ?? []).map(normalisePerson))
+      const staff = await readValue(request, found)
+      return withCacheStatus(found, (staff?.rows ?? []).map(normalisePerson))
     },
     fallback(result, syncedAt, reason) {
       if (result !== 'stale') metrics.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })

@@ -1,13 +1,15 @@
 import { errors, Pool } from 'undici'
 import { failureOf, UpstreamFailure } from './failures.ts'
 import type { Clock } from './layers/cache.ts'
-import { timeLeft, type UpstreamFetch } from './request.ts'
+import { type Endpoint, timeLeft, type UpstreamFetch, type UpstreamRequest } from './request.ts'
 
 export interface UpstreamOptions {
   url: string
   apiKey: string
   /** For a whole fetch: the wait for a slot, connection, headers and body, and one retry. */
   timeoutMs: number
+  /** Called with each member that is not what the schema says; `id`: a row was left out. */
+  onOdd?: (endpoint: Endpoint, member: string) => void
 }
 
 /** Calls upstream over HTTP until the caller's deadline: no retry, no redirect, at most the request's maxBytes read. */
@@ -31,7 +33,7 @@ export function createUpstream(
       } = await pool.request({ method: 'GET', path: prefix + request.path, headers, signal })
       if (statusCode === 200) {
         const text = await readText(body, request.maxBytes)
-        return { value: read(text, request.accepts), text, fetchedAt: clock.now(), via: 'miss' }
+        return { value: read(text, request, options.onOdd), text, fetchedAt: clock.now(), via: 'miss' }
       }
       // The status is enough, whatever comes of the rest.
       await body.dump({ limit: 16_384, signal }).catch(() => {})
@@ -56,9 +58,9 @@ async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function read<T>(text: string, accepts: (value: unknown) => value is T): T {
-  const value = parse(text)
-  if (!accepts(value)) throw badResponse('of an unknown shape')
+function read<T>(text: string, request: UpstreamRequest<T>, onOdd: UpstreamOptions['onOdd']): T {
+  const value = request.read(parse(text), (member) => onOdd?.(request.endpoint, member))
+  if (value === undefined) throw badResponse('of an unknown shape')
   return value
 }
 

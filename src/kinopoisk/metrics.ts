@@ -49,6 +49,13 @@ export function createMetrics(registry = new Registry()) {
       'Films that could not be stored with their response',
       {},
     ),
+    /** Not there from the start at 0: each member of each endpoint would be a series. */
+    oddMembers: new Counter({
+      name: 'kinopoisk_odd_members_total',
+      help: 'Members of responses left out because they were not what they should be; id: rows left out',
+      labelNames: ['endpoint', 'member'],
+      registers,
+    }),
     queueWait: new Histogram({
       name: 'kinopoisk_queue_wait_seconds',
       help: 'Time a call of upstream waited for its turn under the rate limits',

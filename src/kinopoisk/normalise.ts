@@ -1,3 +1,6 @@
+import { decodeHTMLStrict } from 'entities/decode'
+import { maxMinutes } from '../db/schema/films.ts'
+import { isWebUrl } from '../text/web-url.ts'
 import type { FilmResponse, SearchItem, StaffMember, Vote } from './schemas.ts'
 
 /**
@@ -26,11 +29,11 @@ export function normaliseFilm(film: FilmResponse, syncedAt: Date, complete = tru
     name_ru: name(film.nameRu),
     name_en: name(film.nameEn),
     name_original: name(film.nameOriginal),
-    poster_url: text(film.posterUrl),
-    poster_preview_url: text(film.posterUrlPreview),
-    cover_url: text(film.coverUrl),
-    logo_url: text(film.logoUrl),
-    web_url: text(film.webUrl),
+    poster_url: poster(film.posterUrl),
+    poster_preview_url: poster(film.posterUrlPreview),
+    cover_url: address(film.coverUrl),
+    logo_url: address(film.logoUrl),
+    web_url: address(film.webUrl),
     type: text(film.type),
     year: year(film.year),
     start_year: year(film.startYear),
@@ -96,8 +99,8 @@ export function normaliseItem(item: SearchItem) {
     genres: texts(item.genres?.map(({ genre }) => genre)),
     countries: texts(item.countries?.map(({ country }) => country)),
     description: text(item.description),
-    poster_url: text(item.posterUrl),
-    poster_preview_url: text(item.posterUrlPreview),
+    poster_url: poster(item.posterUrl),
+    poster_preview_url: poster(item.posterUrlPreview),
   }
 }
 
@@ -112,7 +115,7 @@ export function normaliseVote(vote: Vote) {
     year: year(vote.year),
     rating: rating(vote.ratingKinopoisk),
     genres: texts(vote.genres?.map(({ genre }) => genre)),
-    poster_url: text(vote.posterUrl),
+    poster_url: poster(vote.posterUrl),
     value: Number.isInteger(value) ? value : null,
   }
 }
@@ -126,6 +129,7 @@ export function normalisePerson(person: StaffMember) {
   }
 }
 
+/** As upstream may send a text or a number. */
 type Loose = string | number | null | undefined
 
 /** The rating of a film to come, in a search, is the share of users that await it: "98%". */
@@ -135,9 +139,13 @@ function isExpectation(rating: Loose): boolean {
     .endsWith('%')
 }
 
-/** '', 'null', NUL and lone surrogates are upstream's or come from a broken transfer; no-break spaces become spaces. */
+/**
+ * '', 'null', NUL and lone surrogates are upstream's or come from a broken transfer; no-break spaces become spaces.
+ * Entities of HTML are decoded once: `&amp;lt;` is meant to be read as `&lt;`.
+ */
 function text(value: Loose): string | null {
-  const clean = String(value ?? '')
+  const sent = String(value ?? '')
+  const clean = (sent.includes('&') ? decodeHTMLStrict(sent) : sent)
     .toWellFormed()
     .replaceAll('\0', '')
     .replaceAll('\u00a0', ' ')
@@ -153,15 +161,34 @@ function texts(values: Loose[] | undefined): string[] {
   return [...new Set((values ?? []).map((value) => line(value, 100)).filter((value) => value !== null))]
 }
 
+// Control characters, soft hyphens, zero-width spaces, marks of direction. Zero-width joiners are spelling inside of
+// words of some scripts, and of emoji; at an end they are nothing.
+const invisible =
+  /[[\p{Cc}--\s]\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]|^[\u200b-\u200d]+|[\u200b-\u200d]+$/gv
+
 /** One line of the length that its column takes; the cut leaves neither half a character nor a space at the end. */
 function line(value: Loose, maxLength: number): string | null {
-  const whole = text(value)?.replace(/\s+/g, ' ')
+  const whole = text(value)?.replace(invisible, '').replace(/\s+/g, ' ').trim()
   return (
     whole
       ?.slice(0, maxLength)
       .replace(/[\ud800-\udbff]$/, '')
-      .trimEnd() ?? null
+      .trimEnd() || null
   )
+}
+
+/** An address on the web, or null: a page of ours may show it. */
+function address(value: Loose): string | null {
+  const url = text(value)
+  return url !== null && isWebUrl(url) ? url : null
+}
+
+const placeholder = /\/(no[-_]?(poster|photo|image|picture|cover)([_-][\w-]*)?|none|placeholder|default)\.\w+([?#]|$)/i
+
+/** A picture that is of the film. */
+function poster(value: Loose): string | null {
+  const url = address(value)
+  return url !== null && placeholder.test(url) ? null : url
 }
 
 function number(value: Loose): number | null {
@@ -194,9 +221,18 @@ function year(value: Loose): number | null {
 
 /** 136, "136", "02:16" and "2:17" → minutes. */
 function minutes(value: Loose): number | null {
+  const total = lengthOf(value)
+  return total === null || !Number.isInteger(total) ? null : between(total, 1, maxMinutes)
+}
+
+/** True for a length that is a number, and no film's. */
+export function isOverlong(value: Loose): boolean {
+  return (lengthOf(value) ?? 0) > maxMinutes
+}
+
+function lengthOf(value: Loose): number | null {
   const [, hours, rest] = /^(\d{1,3}):(\d{2})$/.exec(text(value) ?? '') ?? []
-  const total = hours === undefined ? number(value) : Number(hours) * 60 + Number(rest)
-  return total === null || !Number.isInteger(total) ? null : between(total, 1, 32_767)
+  return hours === undefined ? number(value) : Number(hours) * 60 + Number(rest)
 }
 
 /** "age18" → 18. */

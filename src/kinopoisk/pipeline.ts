@@ -8,7 +8,7 @@ import { sharedFlight } from './layers/shared-flight.ts'
 import { coalesced } from './layers/single-flight.ts'
 import { type GatewayMetrics, withMetrics } from './metrics.ts'
 import { type BudgetOptions, createBudget } from './quota/budget.ts'
-import { compose, type Layer } from './request.ts'
+import { compose, type Endpoint, type Layer } from './request.ts'
 import { createLeaseRepository } from './store/leases.ts'
 import { createResponseRepository } from './store/responses.ts'
 import { createResponseWriter } from './store/writer.ts'
@@ -26,7 +26,8 @@ export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
 /** The layers between a caller and upstream, in their order, and what they share. */
 export function createPipeline(database: Database, options: PipelineOptions) {
   const { cache, clock, metrics, circuitPauses, runInBackground, warn, ...limits } = options
-  const upstream = createUpstream(limits, clock)
+  const onOdd = (endpoint: Endpoint, member: string) => metrics.oddMembers.inc({ endpoint, member })
+  const upstream = createUpstream({ ...limits, onOdd }, clock)
   const responses = createResponseRepository(database.db)
   const freshness = createFreshness(cache)
   const leases = createLeaseRepository(database)

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts'
 import type { Discovery } from './normalise.ts'
+import type { Reader } from './reader.ts'
 
 /**
  * A request to upstream: one row per endpoint in endpoints.ts. `path` (with its query) names the response wherever it
@@ -9,8 +10,8 @@ export interface UpstreamRequest<T> {
   endpoint: Endpoint
   path: string
   maxBytes: number
-  /** The schema check. A response that fails it is never stored and never served. */
-  accepts(value: unknown): value is T
+  /** Reads what upstream sent. What cannot be read is never stored and never served. */
+  read: Reader<T>
   /** How long a response is fresh; null is upstream's 404. */
   ttlSeconds(value: T | null): number
   /** True for a response without results; absent: only the 404 is one. */

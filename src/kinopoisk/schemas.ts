@@ -1,7 +1,9 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { minOwnId } from '../db/schema/films.ts'
+import type { Rows } from './rows.ts'
 
 // Upstream sends numbers as text in one endpoint and as numbers in another, and null, '' or 'null' for the unknown: the
-// check is on the shape, normalise.ts gives the types.
+// check is on the shape, normalise.ts gives the types. Only ids are required; reader.ts leaves out what does not fit.
 const maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
 const text = maybe(Type.String())
 const number = maybe(Type.Union([Type.Number(), Type.String()]))
@@ -9,8 +11,11 @@ const flag = maybe(Type.Boolean())
 const countries = maybe(Type.Array(Type.Object({ country: text })))
 const genres = maybe(Type.Array(Type.Object({ genre: text })))
 
+/** One film has its id under either name, whatever the endpoint. */
+const FilmId = (alias: string) => Type.Integer({ minimum: 1, maximum: minOwnId - 1, aliases: [alias] })
+
 export const FilmResponse = Type.Object({
-  kinopoiskId: Type.Integer(),
+  kinopoiskId: FilmId('filmId'),
   kinopoiskHDId: text,
   imdbId: text,
   nameRu: text,
@@ -44,7 +49,7 @@ export const FilmResponse = Type.Object({
   productionStatus: text,
   type: text,
   ratingMpaa: text,
-  ratingAgeLimits: text,
+  ratingAgeLimits: number,
   countries,
   genres,
   startYear: number,
@@ -58,8 +63,8 @@ export const FilmResponse = Type.Object({
 })
 export type FilmResponse = Static<typeof FilmResponse>
 
-const SearchItem = Type.Object({
-  filmId: Type.Integer(),
+export const SearchItem = Type.Object({
+  filmId: FilmId('kinopoiskId'),
   nameRu: text,
   nameEn: text,
   type: text,
@@ -75,14 +80,8 @@ const SearchItem = Type.Object({
 })
 export type SearchItem = Static<typeof SearchItem>
 
-export const SearchResponse = Type.Object({
-  searchFilmsCountResult: Type.Integer({ minimum: 0 }),
-  films: Type.Array(SearchItem),
-})
-export type SearchResponse = Static<typeof SearchResponse>
-
-const Vote = Type.Object({
-  kinopoiskId: Type.Integer(),
+export const Vote = Type.Object({
+  kinopoiskId: FilmId('filmId'),
   nameRu: text,
   nameEn: text,
   nameOriginal: text,
@@ -94,19 +93,19 @@ const Vote = Type.Object({
 })
 export type Vote = Static<typeof Vote>
 
-export const VotesResponse = Type.Object({ total: Type.Integer({ minimum: 0 }), items: Type.Array(Vote) })
-export type VotesResponse = Static<typeof VotesResponse>
-
-const StaffMember = Type.Object({
-  staffId: Type.Integer(),
+export const StaffMember = Type.Object({
+  staffId: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
   nameRu: text,
   nameEn: text,
   professionKey: text,
 })
 export type StaffMember = Static<typeof StaffMember>
 
-export const StaffResponse = Type.Array(StaffMember)
-export type StaffResponse = Static<typeof StaffResponse>
+/** Lists, whatever they are called: rows.ts. */
+export type ListResponse = Rows<FilmResponse>
+export type SearchResponse = Rows<SearchItem>
+export type VotesResponse = Rows<Vote>
+export type StaffResponse = Rows<StaffMember>
 
 const Quota = Type.Object({
   /** -1: no limit. */
@@ -115,6 +114,3 @@ const Quota = Type.Object({
 })
 export const AccountResponse = Type.Object({ dailyQuota: Quota, totalQuota: Quota })
 export type AccountResponse = Static<typeof AccountResponse>
-
-export const ListResponse = Type.Object({ totalPages: Type.Integer({ minimum: 0 }), items: Type.Array(FilmResponse) })
-export type ListResponse = Static<typeof ListResponse>

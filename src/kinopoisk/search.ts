@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { toSearchKey } from '../text/search-key.ts'
-import { isFilmId, searchRequest } from './endpoints.ts'
+import { searchRequest } from './endpoints.ts'
 import { type KinopoiskItem, normaliseItem } from './normalise.ts'
 import type { UpstreamRequest } from './request.ts'
 import type { SearchResponse } from './schemas.ts'
@@ -13,7 +13,7 @@ export interface SearchResult {
 
 const pageSize = 20
 const maxPages = 20
-const nothing: SearchResponse = { searchFilmsCountResult: 0, films: [] }
+const nothing: SearchResponse = { rows: [], total: 0, sent: 0, unusable: 0 }
 
 const requests = new LRUCache<string, UpstreamRequest<SearchResponse>>({
   maxSize: 4 * 1024 * 1024,
@@ -31,11 +31,12 @@ export function memoizedSearchRequest(query: string, page: number): UpstreamRequ
   return request
 }
 
-/** Null: upstream's 404. */
+/** Null: upstream's 404. Rows without an id and repeated ones are not counted. */
 export function toSearchResult(response: SearchResponse | null, page: number): SearchResult {
-  const { films, searchFilmsCountResult } = response ?? nothing
-  const items = films.filter((film) => isFilmId(film.filmId))
+  const { rows, total: all = 0, sent } = response ?? nothing
+  const shown = rows.length && (page - 1) * pageSize + rows.length
+  const total = Math.max(all - sent + rows.length, shown)
   // Upstream's own page count can't be trusted, its total can.
-  const total = Math.max(searchFilmsCountResult, items.length && (page - 1) * pageSize + items.length)
-  return { total, pages: Math.min(maxPages, Math.ceil(total / pageSize)), items: items.map(normaliseItem) }
+  const pages = total && Math.min(maxPages, Math.ceil(Math.max(all, shown) / pageSize))
+  return { total, pages, items: rows.map(normaliseItem) }
 }

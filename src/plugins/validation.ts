@@ -4,7 +4,7 @@ import keywords from 'ajv-keywords'
 import fastJsonStringify, { type Schema } from 'fast-json-stringify'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { Problem, wholeNumber } from '../http/schemas.ts'
+import { Problem, uriFault, wholeNumber } from '../http/schemas.ts'
 
 type JsonSchema = {
   type?: string
@@ -18,6 +18,7 @@ const ajv = new Ajv({ allErrors: true, coerceTypes: false, useDefaults: true, st
 formats.default(ajv, ['date', 'date-time', 'email', 'uuid'])
 keywords.default(ajv, ['transform'])
 ajv.addFormat('text', { type: 'string', validate: (value: string) => value.isWellFormed() && !value.includes('\0') })
+ajv.addFormat('uri', { type: 'string', validate: (value: string) => !uriFault(value) })
 
 // Routes share many schemas, above all of problems: each is compiled once, which is most of what a start takes.
 const validatorOf = memoized((schema) => ajv.compile(schema))
@@ -62,6 +63,7 @@ function explain(validate: ValidateFunction, prepare?: (data: Record<string, unk
     const errors = (validate.errors ?? []).filter((error) => error.keyword !== 'if')
     for (const error of errors) {
       if (error.params.format === 'text') error.message = 'must not contain NUL or lone surrogates'
+      if (error.params.format === 'uri') error.message = uriFault(String(error.data)) ?? ''
       if (error.keyword === 'type') error.message = `must be ${[error.params.type].flat().join(' or ')}`
       if (error.params.pattern === wholeNumber) error.message = 'must be a whole number'
       if (error.keyword === 'enum') error.message = `must be one of ${error.params.allowedValues.join(', ')}`

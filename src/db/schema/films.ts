@@ -16,16 +16,22 @@ import {
 import { directors } from './directors.ts'
 import { genres } from './genres.ts'
 
+/** Films made here have ids from here on; an id below it is the film's id at Kinopoisk. */
+export const minOwnId = 1_000_000_000
+
+/** The longest film, in minutes: one bound for bodies, files, columns and upstream. */
+export const maxMinutes = 1440
+
 /**
- * Every film the service knows. An id up to 10 000 000 is the film's Kinopoisk id; films made here start at 1 000 000
- * 000. `listed`: in the catalogue; otherwise only known, because a user looked it up or has it in a list. `sort_name`
- * is for sorting, `words` for searching. `kinopoisk` is upstream's film, normalised (kinopoisk/normalise.ts);
- * `kinopoisk_synced_at` is when it was fetched.
+ * Every film the service knows. An id below `minOwnId` is the film's Kinopoisk id. `listed`: in the catalogue;
+ * otherwise only known, because a user looked it up or has it in a list. `sort_name` is for sorting, `words` for
+ * searching. `kinopoisk` is upstream's film, normalised (kinopoisk/normalise.ts); `kinopoisk_synced_at` is when it was
+ * fetched.
  */
 export const films = pgTable(
   'films',
   {
-    id: integer().primaryKey().generatedByDefaultAsIdentity({ startWith: 1_000_000_000 }),
+    id: integer().primaryKey().generatedByDefaultAsIdentity({ startWith: minOwnId }),
     listed: boolean().notNull().default(false),
     name: text().notNull(),
     original_name: text(),
@@ -48,11 +54,11 @@ export const films = pgTable(
     updated_at: timestamp({ withTimezone: true }).notNull().defaultNow(),
   },
   (table) => [
-    check('films_id_check', sql`${table.id} between 1 and 10000000 or ${table.id} >= 1000000000`),
+    check('films_id_check', sql`${table.id} >= 1`),
     check('films_name_check', sql`length(${table.name}) between 1 and 500 and ${table.name} = btrim(${table.name})`),
     check('films_rate_check', sql`${table.rate} between 0 and 10`),
     check('films_year_check', sql`${table.year} between 1800 and 2200`),
-    check('films_minutes_check', sql`${table.minutes} > 0`),
+    check('films_minutes_check', sql`${table.minutes} between 1 and ${sql.raw(`${maxMinutes}`)}`),
     check(
       'films_user_rate_check',
       sql`${table.user_votes} >= 0 and ${table.user_rate_sum} between ${table.user_votes} and 10 * ${table.user_votes}`,

@@ -93,3 +93,12 @@ export const kinopoiskRates = pgTable('kinopoisk_rates', {
   /** Upstream said 429: no slot is granted before. */
   paused_until: timestamp({ withTimezone: true }),
 })
+
+/**
+ * The highest film id that upstream is asked about although no answer of its has named it: one row for each day (UTC)
+ * on which it grew. See kinopoisk/store/id-range.ts.
+ */
+export const kinopoiskIdRanges = pgTable('kinopoisk_id_ranges', {
+  day: date({ mode: 'string' }).primaryKey(),
+  max_id: integer().notNull(),
+})

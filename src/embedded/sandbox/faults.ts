@@ -2,10 +2,13 @@ import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type OddForm, oddForms } from './odd-forms.ts'
 import { failure, JSON_HEADERS, type Reply, send } from './reply.ts'
 
 type StatusFault = 400 | 401 | 402 | 403 | 404 | 429 | 500 | 502 | 503
-type Trick = 'hang' | 'reset' | 'bad_json' | 'wrong_shape' | 'truncated' | 'huge' | 'drip' | 'redirect' | 'html'
+type Trick =
+  | OddForm
+  | ('hang' | 'reset' | 'bad_json' | 'wrong_shape' | 'truncated' | 'huge' | 'drip' | 'redirect' | 'html')
 export type Fault = Trick | StatusFault
 
 export interface FaultScope {
@@ -47,7 +50,7 @@ export function createFaults(): Faults {
 export function faultStatus(fault: Fault, reply: Reply): number | 'cut' {
   if (typeof fault === 'number') return fault
   if (fault === 'redirect') return 302
-  if (fault === 'drip') return reply.status
+  if (fault === 'drip' || fault in oddForms) return reply.status
   return fault === 'hang' || fault === 'reset' || fault === 'truncated' ? 'cut' : 200
 }
 
@@ -72,6 +75,10 @@ const TRICKS: Record<Trick, (res: ServerResponse, reply: Reply) => void> = {
   drip: (res, reply) => flow(res.writeHead(reply.status, JSON_HEADERS), drops(JSON.stringify(reply.body))),
   redirect: (res) => res.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
   html: (res) => sendHtml(res, 200),
+  odd_ids: (res, reply) => send(res, oddForms.odd_ids(reply)),
+  odd_members: (res, reply) => send(res, oddForms.odd_members(reply)),
+  odd_rows: (res, reply) => send(res, oddForms.odd_rows(reply)),
+  odd_texts: (res, reply) => send(res, oddForms.odd_texts(reply)),
 }
 
 function sendHtml(res: ServerResponse, status: number): void {

@@ -7,7 +7,8 @@ import { filmDetails, listItem, searchItem, staffOf, voteItem } from './shapes.t
 import { votesOf } from './votes.ts'
 
 const PAGE_SIZE = 20
-const LAST_FILM_ID = 10_000_000
+// Upstream names 10 000 000, and may have gone beyond it.
+const LAST_FILM_ID = 999_999_999
 const LAST_SEARCH_PAGE = 20
 const LAST_VOTES_PAGE = 100
 

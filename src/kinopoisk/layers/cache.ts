@@ -114,7 +114,6 @@ export function stored(writer: Pick<ReturnType<typeof createResponseWriter>, 'sa
 
 /** A stored response, parsed; undefined for one of an older version of this service that this one can't read. */
 export function parseStored<T>(request: UpstreamRequest<T>, { text, ...times }: StoredResponse) {
-  const value: unknown = text === null ? null : JSON.parse(text)
-  if (value !== null && !request.accepts(value)) return undefined
-  return { value, ...times } satisfies Omit<UpstreamResponse<T>, 'via'>
+  const value = text === null ? null : request.read(JSON.parse(text))
+  return value === undefined ? undefined : ({ value, ...times } satisfies Omit<UpstreamResponse<T>, 'via'>)
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
+import { minOwnId } from '../../db/schema/films.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
 import { favourites } from '../../db/schema/lists.ts'
 import { AppError } from '../../errors.ts'
@@ -28,7 +29,7 @@ export function createFavouritesPrefetch({ db, metrics, now, refresh }: Options)
     const path = sql`${paths.film} || favourite.film_id`
     const rows = await db.execute<{ film_id: number }>(sql`
       select favourite.film_id
-      from (select distinct film_id from ${favourites} where film_id <= 10000000) as favourite
+      from (select distinct film_id from ${favourites} where film_id < ${minOwnId}) as favourite
       left join ${responses} on ${responses.path} = ${path}
       where ${responses.expires_at} is null or ${responses.expires_at} < ${now().toISOString()}
       order by ${responses.fetched_at} nulls first, favourite.film_id

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
 import { listRequest, paths } from '../endpoints.ts'
@@ -29,7 +29,7 @@ export function createPopularFilmsPrefetch({ db, now, fetchPage }: Options) {
     for (const [path, at] of failed) if (at + pauseAfterFailureMs < now().getTime()) failed.delete(path)
     const rows = await db.execute<{ path: string; fresh: boolean; pages: number | null }>(sql`
       select path, expires_at > ${now().toISOString()} as fresh,
-        case when path like '%&page=1' then (body::json->>'totalPages')::int end as pages
+        case when path like '%&page=1' then ${pagesIn(sql`body::json`)} end as pages
       from ${responses} where path like ${`${paths.list}%`}`)
     const stored = new Map(rows.map((row) => [row.path, row]))
     let expired: { year: number; page: number } | undefined
@@ -63,4 +63,10 @@ export function createPopularFilmsPrefetch({ db, now, fetchPage }: Options) {
       }
     },
   }
+}
+
+/** How many pages the body of a list says there are, by either of its members; null where it does not. */
+function pagesIn(body: SQL) {
+  const member = (name: string) => sql`substring(${body}->>${name}::text from '^ *(\\d{1,6}) *$')::int`
+  return sql`coalesce(${member('totalPages')}, ceil(${member('total')} / 20.0)::int)`
 }

@@ -2,6 +2,7 @@ import { and, eq, inArray, sql } from 'drizzle-orm'
 import { filmColumns, withFirstGenre } from '../../catalogue/film-columns.ts'
 import { type Filter, order, total, where } from '../../catalogue/film-filter.ts'
 import { setGenres } from '../../catalogue/film-genres.ts'
+import { minOwnId } from '../../catalogue/film-ids.ts'
 import { filmNames } from '../../catalogue/title-search.ts'
 import type { Db } from '../../db/connect.ts'
 import { directors } from '../../db/schema/directors.ts'
@@ -183,7 +184,7 @@ export function createFilmRepository(db: Db) {
         )
         const gone = await tx
           .delete(films)
-          .where(sql`${films.id} = ${id} and ${films.id} >= 1000000000 and not (${isReferenced})`)
+          .where(sql`${films.id} = ${id} and ${films.id} >= ${minOwnId} and not (${isReferenced})`)
           .returning({ id: films.id })
         if (gone.length === 0) {
           await tx.update(films).set({ listed: false, updated_at: sql`now()` }).where(listed)

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { maxKinopoiskId, minOwnId } from '../../catalogue/film-ids.ts'
-import { ClearableText, Id, Limit, Nullable, Text, Timestamp } from '../../http/schemas.ts'
+import { maxKinopoiskId, maxMinutes, minOwnId } from '../../catalogue/film-ids.ts'
+import { ClearableText, ClearableWebUrl, Id, Limit, Nullable, Text, Timestamp } from '../../http/schemas.ts'
 
 const text = Nullable(Type.String())
 
@@ -117,6 +117,8 @@ export const FilmPage = Type.Object(
   },
 )
 
+const Minutes = Type.Integer({ minimum: 1, maximum: maxMinutes, examples: [136] })
+
 const members = {
   name: Text({ maxLength: 500, examples: ['Матрица'] }),
   original_name: ClearableText({ maxLength: 500, examples: ['The Matrix'] }),
@@ -130,10 +132,10 @@ const members = {
   director_id: Id,
   rate: Type.Number({ minimum: 0, maximum: 10, examples: [8.5], description: 'Two decimals at most' }),
   year: Type.Integer({ minimum: 1888, maximum: 2200, examples: [1999], description: 'At most ten years ahead' }),
-  minutes: Type.Integer({ minimum: 1, maximum: 1440, examples: [136] }),
+  minutes: Nullable({ ...Minutes, description: 'Null where it is not known, as of some films of Kinopoisk' }),
   description: ClearableText({ maxLength: 10_000 }),
-  trailer: ClearableText({ maxLength: 2000 }),
-  poster_url: ClearableText({ maxLength: 2000 }),
+  trailer: ClearableWebUrl({ examples: ['https://www.youtube.com/watch?v=m8e-FF8MsqU'] }),
+  poster_url: ClearableWebUrl(),
 }
 
 export const FilmChange = Type.Partial(Type.Object(members), {
@@ -145,7 +147,7 @@ export type FilmChange = Static<typeof FilmChange>
 const KinopoiskId = Type.Integer({ minimum: 1, maximum: maxKinopoiskId, examples: [301] })
 
 export const FilmBody = Type.Object(
-  { ...FilmChange.properties, kinopoisk_id: Type.Optional(KinopoiskId) },
+  { ...FilmChange.properties, minutes: Type.Optional(Minutes), kinopoisk_id: Type.Optional(KinopoiskId) },
   {
     description:
       'A film of our own, or one of Kinopoisk by its id: what else is given beside `kinopoisk_id` comes before what ' +

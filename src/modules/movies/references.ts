@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../../cache/maybe-promise.ts'
-import { AppError, isUpstream } from '../../errors.ts'
+import { isUpstream } from '../../errors.ts'
 import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
 import type { FilmReference } from '../../text/film-reference.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
@@ -11,7 +11,7 @@ interface Dependencies {
   movieCache: Pick<MovieCache, 'find'>
   readItems: SearchRepository['readItems']
   kinopoisk: Pick<Gateway, 'imdb' | 'stored' | 'fallback'>
-  /** Upstream's result for a film of Kinopoisk, and the movie. Rejects as the gateway does, and for an id out of range. */
+  /** Upstream's result for a film of Kinopoisk, and the movie; neither for an id that upstream is not asked about. */
   sync(id: number): MaybePromise<{ movie?: CachedMovie | undefined; result?: CachedResult<unknown> | undefined }>
 }
 
@@ -27,8 +27,6 @@ export function createFilmReferences({ movies, movieCache, readItems, kinopoisk,
       const { movie, result } = await sync(id)
       return { ids: movie ? [id] : [], result: result ?? kinopoisk.stored(undefined) }
     } catch (error) {
-      // An id outside of the range, which upstream is never asked about.
-      if (error instanceof AppError && error.statusCode < 500) return { ids: [], result: kinopoisk.stored(undefined) }
       return { ids: (await movieCache.find(id)) ? [id] : [], result: unavailable(error) }
     }
   }

@@ -1,6 +1,6 @@
 import { chain, type MaybePromise } from '../../cache/maybe-promise.ts'
-import { maxKinopoiskId, minOwnId } from '../../catalogue/film-ids.ts'
-import { AppError, inputFault, isUpstream } from '../../errors.ts'
+import { isOwnId } from '../../catalogue/film-ids.ts'
+import { AppError, isUpstream } from '../../errors.ts'
 import type { JsonPayload } from '../../http/json-payload.ts'
 import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
@@ -25,7 +25,10 @@ interface Dependencies {
   membership: { both(userId: number): MaybePromise<ListMembership> }
   searchLocally: LocalSearch
   readItems: SearchRepository['readItems']
-  kinopoisk: Pick<Gateway, 'film' | 'refreshFilm' | 'saveFilm' | 'search' | 'imdb' | 'stored' | 'fallback'>
+  kinopoisk: Pick<
+    Gateway,
+    'isInRange' | 'film' | 'refreshFilm' | 'saveFilm' | 'search' | 'imdb' | 'stored' | 'fallback'
+  >
 }
 
 interface Found {
@@ -73,15 +76,22 @@ export function createMovieService({
     return synced instanceof Promise ? synced.catch((error) => findStored(id, error)) : synced
   }
 
+  /** True for a film of Kinopoisk that is known here, or may well exist: an id that somebody made up costs no call. */
+  const isOfKinopoisk = (id: number): MaybePromise<boolean> =>
+    !isOwnId(id) &&
+    chain(kinopoisk.isInRange(id), (inRange) => inRange || chain(movieCache.find(id), (movie) => movie !== undefined))
+
   const find = (id: number, purpose?: Purpose) =>
     chain(
-      isKinopoiskId(id) ? syncOrStored(id, purpose) : chain(movieCache.find(id), (movie): Found => ({ movie })),
+      chain(isOfKinopoisk(id), (ofKinopoisk) =>
+        ofKinopoisk ? syncOrStored(id, purpose) : chain(movieCache.find(id), (movie): Found => ({ movie })),
+      ),
       ({ movie = movieNotFound(id), result }) => ({ movie, result }),
     )
 
   const references = createFilmReferences({
     ...{ movies, movieCache, readItems, kinopoisk },
-    sync: (id) => (isKinopoiskId(id) ? sync(id) : {}),
+    sync: (id) => chain(isOfKinopoisk(id), (ofKinopoisk) => (ofKinopoisk ? sync(id) : {})),
   })
 
   async function fallbackSearch(query: string, page: number, error: unknown) {
@@ -116,7 +126,7 @@ export function createMovieService({
 
     /** The movie of a Kinopoisk id, fetched again. @throws {AppError} movie_not_found, upstream_* */
     async refresh(id: number) {
-      if (!isKinopoiskId(id)) movieNotFound(id)
+      if (!(await isOfKinopoisk(id))) movieNotFound(id)
       const { value } = await kinopoisk.refreshFilm(id)
       if (!value) movieNotFound(id)
       await reload(id, value)
@@ -139,13 +149,13 @@ export function createMovieService({
       if (typeof id === 'string') {
         return (await movieCache.findMany(await movies.findByImdb(id))).find((movie) => movie.listed)
       }
-      isKinopoiskId(id)
       const movie = await movieCache.find(id)
       return movie?.listed ? movie : undefined
     },
 
     /** Kinopoisk's film as it would be stored; null when Kinopoisk has no such film. Throws upstream_*. */
     async fetch(id: number): Promise<KnownFilm | null> {
+      if (!(await isOfKinopoisk(id))) return null
       const { value } = await kinopoisk.film(id)
       const film = await value?.read()
       return film ? toKnownFilm(film) : null
@@ -180,19 +190,9 @@ function inputOf(query: string, page: number, { source }: Pick<CachedResult<unkn
   return { query, page, source }
 }
 
-/** True for 1…10 000 000, false for a film made here; other numbers are no film's id. */
-function isKinopoiskId(id: number): boolean {
-  if (id <= maxKinopoiskId) return true
-  if (id >= minOwnId) return false
-  throw inputFault(
-    'id',
-    `must be a Kinopoisk id (1 to ${maxKinopoiskId}) or one of a film made here (from ${minOwnId})`,
-  )
-}
-
 /** True for a film of which only a search or a vote is known. */
 function isPartial(movie: CachedMovie): boolean {
-  return isKinopoiskId(movie.id) && !movie.complete
+  return !isOwnId(movie.id) && !movie.complete
 }
 
 function isNewer(result: { fetchedAt: Date }, known: CachedMovie | undefined): boolean {

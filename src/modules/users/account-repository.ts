@@ -1,4 +1,5 @@
 import { and, eq, exists, gt, inArray, type SQL, sql } from 'drizzle-orm'
+import { minOwnId } from '../../catalogue/film-ids.ts'
 import type { Db } from '../../db/connect.ts'
 import { films } from '../../db/schema/films.ts'
 import { knownNetworks } from '../../db/schema/known-networks.ts'
@@ -73,7 +74,7 @@ async function findUnlistedFilms(tx: Db, userId: number): Promise<number[]> {
   const rows = await tx
     .select({ id: films.id })
     .from(films)
-    .where(sql`${films.id} >= 1000000000 and not ${films.listed} and (${anyOf(sql`user_id = ${userId}`)})`)
+    .where(sql`${films.id} >= ${minOwnId} and not ${films.listed} and (${anyOf(sql`user_id = ${userId}`)})`)
   return rows.map((row) => row.id)
 }
 

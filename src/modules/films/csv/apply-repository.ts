@@ -1,3 +1,4 @@
+import { minOwnId } from '../../../catalogue/film-ids.ts'
 import type { DedicatedConnection } from '../../../db/copy/connection.ts'
 import type { Column } from './format.ts'
 
@@ -94,7 +95,7 @@ const prepareStatements = [
     select * from import_directors where made and id in (select id from used)
     union all
     select * from used where id is null`,
-  moveSequence('films', 'select max(film_id) from import_steps where film_id >= 1000000000'),
+  moveSequence('films', `select max(film_id) from import_steps where film_id >= ${minOwnId}`),
   moveSequence('directors', 'select max(id) from import_made where made'),
   `insert into directors (id, name) overriding system value
     select id, name from import_made where made order by id on conflict (id) do nothing`,

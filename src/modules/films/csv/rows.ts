@@ -1,7 +1,8 @@
-import { maxKinopoiskId, minOwnId } from '../../../catalogue/film-ids.ts'
+import { maxKinopoiskId, maxMinutes } from '../../../catalogue/film-ids.ts'
 import { unguardFormula } from '../../../text/csv.ts'
 import { beginsWithDay } from '../../../text/dates.ts'
 import { normalizeName } from '../../../text/names.ts'
+import { isWebUrl, maxUrlLength, mustBeWebUrl } from '../../../text/web-url.ts'
 import { type Column, splitGenres } from './format.ts'
 import type { Header } from './header.ts'
 
@@ -48,6 +49,11 @@ export function createRowReader(header: Header, now: Date) {
       if (value.length > max && [...value].length > max) faults.push(`${column} is longer than ${max} characters`)
       return value
     }
+    const url = (column: Column) => {
+      const value = text(column, maxUrlLength).trim()
+      if (value !== '' && value.length <= maxUrlLength && !isWebUrl(value)) faults.push(`${column} ${mustBeWebUrl}`)
+      return value || null
+    }
     const integer = (column: Column, min: number, max: number): string | null => {
       const value = cell(column).trim()
       if (value === '') return null
@@ -85,10 +91,10 @@ export function createRowReader(header: Header, now: Date) {
       director: text('director', 200).trim(),
       rate: rate(),
       year: need(integer('year', id === null ? 1888 : 1800, id === null ? lastYear : 2200), 'year'),
-      minutes: integer('minutes', 1, id === null ? 1440 : 32_767),
+      minutes: integer('minutes', 1, maxMinutes),
       description: text('description', 10_000 * times) || null,
-      trailer: text('trailer', 2000 * times) || null,
-      poster_url: text('poster_url', 2000 * times) || null,
+      trailer: url('trailer'),
+      poster_url: url('poster_url'),
       created_at: time('created_at'),
       updated_at: time('updated_at'),
     }
@@ -107,9 +113,6 @@ type ReadInteger = (column: Column, min: number, max: number) => string | null
 function readId(integer: ReadInteger, faults: string[]): string | null {
   const id = integer('id', 1, lastId)
   const kinopoiskId = integer('kinopoisk_id', 1, maxKinopoiskId)
-  if (id !== null && Number(id) > maxKinopoiskId && Number(id) < minOwnId) {
-    faults.push(`id must be a Kinopoisk id (up to ${maxKinopoiskId}) or one of a film made here (from ${minOwnId})`)
-  }
   if (id !== null && kinopoiskId !== null && Number(id) !== Number(kinopoiskId)) {
     faults.push('kinopoisk_id must be the id, or empty for a film made here')
   }

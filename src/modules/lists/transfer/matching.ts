@@ -1,4 +1,4 @@
-import { maxKinopoiskId } from '../../../catalogue/film-ids.ts'
+import { isOwnId } from '../../../catalogue/film-ids.ts'
 import type { Entry, Fault } from './formats.ts'
 import type { LookUps } from './look-ups.ts'
 import type { Candidate, MatchingRepository, Title } from './matching-repository.ts'
@@ -62,7 +62,7 @@ function pick(entry: Entry, byImdb: Candidates, byTitle: Candidates): number | s
 /** False where an id of the entry says that this is another film, however alike the titles are. */
 function agrees(film: Candidate, entry: Entry): boolean {
   const otherImdb = entry.imdb_id !== null && film.imdb_id !== null && film.imdb_id !== entry.imdb_id
-  return !otherImdb && !(entry.kinopoisk_id !== null && film.id <= maxKinopoiskId)
+  return !otherImdb && !(entry.kinopoisk_id !== null && !isOwnId(film.id))
 }
 
 function describe({ kinopoisk_id, imdb_id, titles, year }: Entry): string {

@@ -28,6 +28,7 @@ export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: numbe
       if (!result.value && page === 1) throw nobody(userId)
       pages = result.value?.pages ?? 0
       for (const vote of result.value?.items ?? []) add(votes, vote)
+      for (let left = result.value?.unusable ?? 0; left > 0; left -= 1) addUnusable(votes)
     } catch (error) {
       if (page === 1 || !(error instanceof AppError)) throw error
       const message = `${error.message}. Pages 1 to ${page - 1} of ${pages} came; the same request later goes on from there`
@@ -49,6 +50,11 @@ function add(votes: Votes, { value, ...film }: VotedFilm & { value: number | nul
   const { kinopoisk_id, year } = film
   const none = { own_id: null, imdb_id: null, added_at: null, updated_at: null }
   votes.entries.push({ ...none, row, list: 'ratings', kinopoisk_id, titles: [film.title], year, value })
+}
+
+function addUnusable(votes: Votes): void {
+  votes.rows += 1
+  votes.errors.push({ row: votes.rows, message: 'Kinopoisk does not tell which film this vote is for' })
 }
 
 function nobody(userId: number): AppError {
