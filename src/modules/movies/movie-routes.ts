@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { callerOf } from '../../http/caller.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { IdParams, problems, upstreamProblems } from '../../http/schemas.ts'
@@ -73,7 +74,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         if (listed) return sendJson(reply, listed.json)
         await app.readUser(request)
       }
-      const { movie, result } = await movies.find(id)
+      const { movie, result } = await movies.find(id, callerOf(request))
       if (result) setCacheHeaders(reply, result)
       return sendJson(reply, movie.json)
     },

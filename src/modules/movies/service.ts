@@ -4,7 +4,7 @@ import { AppError, inputFault } from '../../errors.ts'
 import type { JsonPayload } from '../../http/json-payload.ts'
 import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
-import type { Purpose } from '../../kinopoisk/request.ts'
+import type { Caller, Purpose } from '../../kinopoisk/request.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
 import { toKnownFilm } from './ingest.ts'
 import type { ListMembership } from './list-membership.ts'
@@ -37,8 +37,8 @@ export function createMovieService({
   kinopoisk,
 }: Dependencies) {
   /** Upstream's result for a film, and the movie, which the gateway has stored with it. */
-  const sync = (id: number, purpose?: Purpose) =>
-    chain(kinopoisk.film(id, purpose), (result) =>
+  const sync = (id: number, caller: Caller, purpose?: Purpose) =>
+    chain(kinopoisk.film(id, caller, purpose), (result) =>
       chain(movieCache.find(id), (known): MaybePromise<Found> => {
         if (!result.value || !isNewer(result.value, known)) return { movie: known, result }
         return reload(id, result.value).then((movie) => ({ movie, result }))
@@ -62,14 +62,14 @@ export function createMovieService({
     return { movie, result: kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code) }
   }
 
-  function syncOrStored(id: number, purpose?: Purpose): MaybePromise<Found> {
-    const synced = sync(id, purpose)
+  function syncOrStored(id: number, caller: Caller, purpose?: Purpose): MaybePromise<Found> {
+    const synced = sync(id, caller, purpose)
     return synced instanceof Promise ? synced.catch((error) => findStored(id, error)) : synced
   }
 
-  const find = (id: number, purpose?: Purpose) =>
+  const find = (id: number, caller: Caller, purpose?: Purpose) =>
     chain(
-      isKinopoiskId(id) ? syncOrStored(id, purpose) : chain(movieCache.find(id), (movie): Found => ({ movie })),
+      isKinopoiskId(id) ? syncOrStored(id, caller, purpose) : chain(movieCache.find(id), (movie): Found => ({ movie })),
       ({ movie = movieNotFound(id), result }) => ({ movie, result }),
     )
 
@@ -90,9 +90,9 @@ export function createMovieService({
     find,
 
     /** The movie of a Kinopoisk id, fetched again. @throws {AppError} movie_not_found, upstream_* */
-    async refresh(id: number) {
+    async refresh(id: number, caller: Caller) {
       if (!isKinopoiskId(id)) movieNotFound(id)
-      const { value } = await kinopoisk.refreshFilm(id)
+      const { value } = await kinopoisk.refreshFilm(id, caller)
       if (!value) movieNotFound(id)
       await reload(id, value)
       return (await movies.find(id)) ?? movieNotFound(id)
@@ -111,32 +111,32 @@ export function createMovieService({
     },
 
     /** Kinopoisk's film as it would be stored; null when Kinopoisk has no such film. Throws upstream_*. */
-    async fetch(id: number): Promise<KnownFilm | null> {
-      const { value } = await kinopoisk.film(id)
+    async fetch(id: number, caller: Caller): Promise<KnownFilm | null> {
+      const { value } = await kinopoisk.film(id, caller)
       const film = await value?.read()
       return film ? toKnownFilm(film) : null
     },
 
     /** The movie; upstream is used only for one that is not known, or partially. Throws as `find`. */
-    async findKnown(id: number, purpose?: Purpose) {
+    async findKnown(id: number, caller: Caller, purpose?: Purpose) {
       const known = await movieCache.find(id)
-      return known && !isPartial(known) ? known : (await find(id, purpose)).movie
+      return known && !isPartial(known) ? known : (await find(id, caller, purpose)).movie
     },
 
     /**
      * Without a promise if all of it is in memory.
      * @throws {AppError} overloaded, when upstream is not available and too many local searches run
      */
-    search(userId: number, query: string, page: number) {
+    search(caller: Caller, query: string, page: number) {
       const render = (result: CachedResult<LazyResult<SearchResult>>) =>
         chain(searchCache.find(result.value, inputOf(query, page, result)), (found) => ({ result, found }))
-      const response = kinopoisk.search(query, page)
+      const response = kinopoisk.search(query, page, caller)
       const searched =
         response instanceof Promise
           ? response.then(render, (error) => fallbackSearch(query, page, error))
           : render(response)
       return chain(searched, ({ result, found }) =>
-        chain(membership.both(userId), (listed) => ({
+        chain(membership.both(caller.userId), (listed) => ({
           result,
           json: searchPayload(inputOf(query, page, result), found, listed),
         })),
