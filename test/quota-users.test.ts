@@ -24,7 +24,8 @@ afterEach(async () => {
   for (const service of services.splice(0)) await service.close()
   await inDatabase(
     clocked.url,
-    (sql) => sql`truncate kinopoisk_usage, kinopoisk_spending, kinopoisk_answers, users cascade`,
+    (sql) => sql`
+      truncate kinopoisk_usage, kinopoisk_spending, kinopoisk_answers, kinopoisk_accounts, kinopoisk_rates, users cascade`,
   )
 })
 
