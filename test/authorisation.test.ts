@@ -112,7 +112,7 @@ describe('Members that a client has no say in', () => {
         const after = await guardedColumns()
         for (const [id, row] of before) expect(after.get(id), `${title} as ${role}`).toEqual(row)
         for (const [id, row] of after) {
-          if (!before.has(id)) expect(row, title).toMatchObject({ blocked: false })
+          if (!before.has(id)) expect(row, title).toMatchObject({ blocked: false, daily_limit: null })
         }
       }
     }
@@ -162,7 +162,7 @@ describe('Members that a client has no say in', () => {
   /** Of every account what no body may change. */
   async function guardedColumns(): Promise<Map<number, object>> {
     const rows = await service.app.database.sql<{ id: number }[]>`
-      select id, login, role, blocked, password_hash, created_at::text from users`
+      select id, login, role, blocked, daily_limit, password_hash, created_at::text from users`
     return new Map(rows.map((row) => [row.id, row]))
   }
 

@@ -45,6 +45,7 @@ describe('GET /user/export', () => {
       exported_at: expect.any(String),
       profile: (await act(ann, 'GET', '/user')).json(),
       networks: [{ network: '127.0.0.1', last_login_at: expect.any(String) }],
+      kinopoisk_calls: [],
       favorites: [film],
       wishlist: [film],
       ratings: [{ ...film, rating: 9, updated_at: expect.any(String) }],
@@ -65,10 +66,20 @@ describe('GET /user/export', () => {
       where contype = 'f' and confrelid = 'users'::regclass`
     expect(tables.map((table) => table.name).toSorted()).toEqual([
       'favourites',
+      'kinopoisk_spending',
       'known_networks',
       'ratings',
       'sessions',
       'wishlist',
+    ])
+  })
+
+  test('tells what the requests of the user have cost', async () => {
+    const ann = await testUser(service.app)
+    await act(ann, 'GET', '/movies/8999990')
+    await act(ann, 'GET', '/movies/8999991')
+    expect((await exported(ann)).kinopoisk_calls).toEqual([
+      { day: expect.stringMatching(/^\d{4}-\d\d-\d\d$/), interactive: 2, import: 0 },
     ])
   })
 
@@ -93,7 +104,14 @@ describe('DELETE /user', () => {
     const ann = await testUser(app)
     const { id } = await service.add()
     await keepAll(ann, id, 8)
+    await act(ann, 'GET', '/movies/8999992')
+    const { sql } = app.database
+    const calls = async () => (await sql`select sum(interactive)::int as calls from kinopoisk_spending`)[0]?.calls
+    const before = await calls()
     const response = await erase(ann)
+    // What was spent stays spent, but nobody's.
+    expect(await calls()).toBe(before)
+    expect(await rows('kinopoisk_spending', ann.id)).toBe(0)
     expect([response.statusCode, response.body]).toEqual([204, ''])
     for (const table of ['favourites', 'wishlist', 'ratings', 'sessions', 'known_networks'])
       expect(await rows(table, ann.id)).toBe(0)

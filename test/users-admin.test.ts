@@ -39,6 +39,7 @@ describe('GET /users', () => {
         favourite_genre: null,
         role: 'user',
         blocked: false,
+        daily_limit: null,
         created_at: expect.any(String),
       },
     ])
@@ -134,6 +135,16 @@ describe('PATCH /users/{id}', () => {
     await change(bob.id, { role: 'user' })
   })
 
+  test.each([200, 0, -1, null])('sets the daily limit to %j, and nothing else', async (daily_limit) => {
+    const bob = await testUser(service.app)
+    await change(bob.id, { daily_limit: 7 })
+    expect((await change(bob.id, { daily_limit })).json()).toMatchObject({ daily_limit, role: 'user', blocked: false })
+    expect((await find({ q: bob.login })).items).toMatchObject([{ daily_limit }])
+    expect((await change(bob.id, { role: 'user' })).json()).toMatchObject({ daily_limit })
+    expect(await statusOf(bob)).toBe(200)
+    expect((await as(service.app, bob)({ url: '/user' })).json()).not.toHaveProperty('daily_limit')
+  })
+
   test('the log says who changed whom', async () => {
     const bob = await testUser(service.app)
     await change(bob.id, { blocked: true })
@@ -151,6 +162,10 @@ describe('PATCH /users/{id}', () => {
     [1, { role: 'root' }, 400, 'invalid_input'],
     [1, { role: null }, 400, 'invalid_input'],
     [1, { blocked: 'yes' }, 400, 'invalid_input'],
+    [1, { daily_limit: -2 }, 400, 'invalid_input'],
+    [1, { daily_limit: 1.5 }, 400, 'invalid_input'],
+    [1, { daily_limit: '5' }, 400, 'invalid_input'],
+    [1, { daily_limit: 1_000_001 }, 400, 'invalid_input'],
   ] as const)('of %s with %j is %s', async (id, payload, status, code) => {
     expectProblem(await change(id as number, payload), status, code)
   })

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,8 +19,13 @@ interface Answer {
   kinopoisk?: { complete?: boolean }
 }
 
-/** The real service over a PostgreSQL of its own, asked by a user who is logged in. */
-export async function ourService(url: string, clock: SimulatedClock, random: Random): Promise<Contender> {
+/** The real service over a PostgreSQL of its own, asked by so many users who are logged in. */
+export async function ourService(
+  url: string,
+  clock: SimulatedClock,
+  random: Random,
+  users: number,
+): Promise<Contender> {
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
   // For the account that runs the server when we are root.
   await chmod(dataDir, 0o711)
@@ -35,14 +41,11 @@ export async function ourService(url: string, clock: SimulatedClock, random: Ran
     clock: { now: () => new Date(clock.now()), random },
   })
   await app.ready()
-  const account = { login: 'bench', password: 'correct horse battery staple' }
-  await app.inject({ method: 'POST', url: '/register', payload: account })
-  const { access_token } = (await app.inject({ method: 'POST', url: '/login', payload: account })).json()
-  const headers = { authorization: `Bearer ${access_token}` }
+  const headersOf = await logIn(app, users)
   return {
-    async fetch({ film, query }) {
+    async fetch({ film, query, user }) {
       const path = query === undefined ? `/movies/${film.id}` : `/movies/search?${new URLSearchParams({ query })}`
-      const answer = await app.inject({ method: 'GET', url: path, headers })
+      const answer = await app.inject({ method: 'GET', url: path, headers: headersOf[user] ?? {} })
       return read(answer.statusCode, String(answer.headers['cache-status']), answer.json())
     },
     jumped: time.jumped,
@@ -53,6 +56,22 @@ export async function ourService(url: string, clock: SimulatedClock, random: Ran
       await rm(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+/** The headers of each user: accounts of long ago, without the work of their hashes. */
+async function logIn(app: Awaited<ReturnType<typeof buildApp>>, users: number) {
+  const { sql } = app.database
+  const accounts = await sql<{ id: number }[]>`
+    insert into users (login, password_hash, created_at)
+    select 'bench-' || i, 'none', '2020-01-01' from generate_series(1, ${users}) i returning id`
+  const sessions = accounts.map(({ id }) => ({ id: randomUUID(), user_id: id }))
+  await sql`
+    insert into sessions (id, user_id, refresh_hash, expires_at)
+    select id::uuid, user_id, sha256(id::bytea), '2100-01-01'
+    from jsonb_to_recordset(${sql.json(sessions)}) as session (id text, user_id integer)`
+  return sessions.map(({ id, user_id }) => ({
+    authorization: `Bearer ${app.accessTokens.sign({ userId: user_id, sessionId: id })}`,
+  }))
 }
 
 function read(status: number, cacheStatus: string, answer: Answer & Reply['films'][number]): Reply {

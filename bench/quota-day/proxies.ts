@@ -1,10 +1,10 @@
 import { Pool } from 'undici'
 import type { SimulatedClock } from './clock.ts'
 import type { Reply } from './judge.ts'
-import type { UserRequest } from './traffic.ts'
+import type { OwnRequest, UserRequest } from './traffic.ts'
 
 export interface Contender {
-  fetch(request: UserRequest): Promise<Reply>
+  fetch(request: OwnRequest): Promise<Reply>
   /** The clock has jumped. */
   jumped?(): Promise<void>
   close(): Promise<void>

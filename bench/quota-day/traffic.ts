@@ -10,6 +10,11 @@ export interface UserRequest {
   query?: string
 }
 
+/** Of one of the users, by number. */
+export interface OwnRequest extends UserRequest {
+  user: number
+}
+
 /** The rest are details. */
 const searchShare = 0.3
 const dayMs = 86_400_000
@@ -30,6 +35,19 @@ export function createTraffic(films: readonly FilmFact[], random: Random) {
         return random() < searchShare ? { at, film, query: typed(film, random) } : { at, film }
       })
   }
+}
+
+/** A thousand films that there are not at once at midnight, and then one every half a minute; others on another day. */
+export function hostileRequests(films: readonly FilmFact[], startMs: number, day: number, user: number): OwnRequest[] {
+  const known = new Set(films.map(({ id }) => id))
+  const length = 1000 + 2 * 1440
+  const unknown = Array.from({ length: 2 * length }, (_, i) => 9_000_000 + (2 * length * day + i)).filter(
+    (id) => !known.has(id),
+  )
+  return Array.from({ length }, (_, i) => {
+    const at = startMs + Math.max(0, i - 1000) * 30_000
+    return { at, user, film: { ...(films[0] as FilmFact), id: unknown[i] ?? 1 } }
+  })
 }
 
 /** As people type: whole titles mostly, or some words of one; in small letters or not, and sometimes badly. */

@@ -42,6 +42,15 @@ export const faults: Fault[] = [
       }),
   },
   {
+    name: 'a user who may cause no call asks for unknown films, again and again',
+    alerts: ['KinopoiskUserShareSpent'],
+    inject: (stage, signal) =>
+      mendedAfter(stage, async () => {
+        await stage.refuseAdmin()
+        await over(signal, () => askAnew(stage, 30, 0))
+      }),
+  },
+  {
     name: 'the database refuses connections',
     alerts: ['DatabaseDown', 'ErrorBudgetBurnsFast', 'ErrorBudgetBurns', 'ErrorBudgetBurnsSlowly'],
     inject: async ({ database }, signal) => {

@@ -92,6 +92,27 @@ export const kinopoisk = dashboard(
           'stacked',
         ),
       ],
+      [
+        graph(
+          'Most by a user',
+          {
+            user: 'max(kinopoisk_quota_spent_by_user_max)',
+            'all users': 'max(kinopoisk_quota_spent{purpose="interactive"})',
+          },
+          { description: 'Calls of today by the user with the most of them, beside those of all users.' },
+        ),
+        graph(
+          'Refused to users',
+          { '{{share}}': perSecond('kinopoisk_quota_user_share_refused_total', 'share') },
+          {
+            unit: 'ops',
+            description:
+              'As the own share of a user, that of new accounts of a network, or a limit set for a user was spent.',
+            runbook: 'KinopoiskUserShareSpent',
+          },
+          'stacked',
+        ),
+      ],
     ],
     'How questions were answered': [
       [

@@ -52,12 +52,33 @@ export class UpstreamFailure extends AppError {
 }
 
 /** A refusal of our own: the code, and after how many seconds a retry is useful. */
-export function refusal(code: ErrorCode, retryAfterSeconds: number, cause?: string): AppError {
-  const seconds = Math.max(1, Math.ceil(retryAfterSeconds))
+export function refusal(code: ErrorCode, retryAfterSeconds: number, cause?: string, detail?: string): AppError {
   return new AppError(code, {
-    headers: { 'retry-after': String(seconds) },
+    ...retryAfterHeader(retryAfterSeconds),
     ...(cause && { cause: new Error(cause) }),
+    ...(detail && { detail }),
   })
+}
+
+export function retryAfterHeader(seconds: number) {
+  return { headers: { 'retry-after': String(Math.max(1, Math.ceil(seconds))) } }
+}
+
+/** Whose part of the quota is spent: by a limit of the user, the user's share, or that of a network's new accounts. */
+export const shares = ['limit', 'user', 'network'] as const
+export type Share = (typeof shares)[number]
+
+/** A refusal that concerns one user alone: another one may have calls left. */
+export class ShareRefusal extends AppError {
+  readonly share: Share
+  readonly userId: number | undefined
+
+  constructor(share: Share, userId: number | undefined, extras: ConstructorParameters<typeof AppError>[1]) {
+    super('upstream_quota_exhausted', extras)
+    this.name = 'ShareRefusal'
+    this.share = share
+    this.userId = userId
+  }
 }
 
 const statuses: Record<number, Failed> = { 401: 'rejected_key', 402: 'quota', 429: 'rate_limited' }

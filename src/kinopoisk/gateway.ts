@@ -18,7 +18,7 @@ import {
 } from './normalise.ts'
 import { createPipeline, type PipelineOptions } from './pipeline.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
-import type { Purpose, UpstreamFetch } from './request.ts'
+import type { Caller, Purpose, UpstreamFetch } from './request.ts'
 import type { FilmResponse, SearchResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
@@ -37,22 +37,29 @@ export interface VotesPage {
   unusable: number
 }
 
-/** Every call throws upstream_* when upstream is not available and nothing is stored. */
+/**
+ * Every call throws upstream_* when upstream is not available and nothing is stored. `caller` is the user that has to
+ * have a call left where upstream is called.
+ */
 export interface Gateway {
   /** True for a film id that upstream may have; of any other, it is only asked when an answer of its has named it. */
   isInRange(id: number): MaybePromise<boolean>
   /** Null: Kinopoisk knows no such film. Without a promise if a fresh response is in memory. */
-  film(id: number, purpose?: Purpose): MaybePromise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
+  film(
+    id: number,
+    caller: Caller,
+    purpose?: Purpose,
+  ): MaybePromise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** The same, fetched whatever is stored. */
-  refreshFilm(id: number, purpose?: Purpose): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
+  refreshFilm(id: number, caller: Caller): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** `page` 1…20, 20 films each. Without a promise if a fresh response is in memory. */
-  search(keyword: string, page: number): MaybePromise<CachedResult<LazyResult<SearchResult>>>
+  search(keyword: string, page: number, caller: Caller): MaybePromise<CachedResult<LazyResult<SearchResult>>>
   /** The Kinopoisk ids of the films with an IMDb id, the likeliest first; their films are ingested as from a search. */
-  imdb(imdbId: string): Promise<CachedResult<number[]>>
+  imdb(imdbId: string, caller: Caller): Promise<CachedResult<number[]>>
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
-  votes(userId: number, page: number): Promise<CachedResult<VotesPage | null>>
+  votes(userId: number, page: number, caller: Caller): Promise<CachedResult<VotesPage | null>>
   /** The staff of a film, directors first; empty when Kinopoisk does not know. */
-  staff(filmId: number): Promise<CachedResult<KinopoiskPerson[]>>
+  staff(filmId: number, caller: Caller): Promise<CachedResult<KinopoiskPerson[]>>
   /**
    * Source and cache status of what our own films serve instead, because of `reason`: a film as it was stored at
    * `syncedAt`, whole or in part, or the results of a local search (`local`).
@@ -74,7 +81,7 @@ export interface Gateway {
   start(): Promise<void>
   /** Resolves when no call is under way in the background. */
   idle(): Promise<void>
-  /** Removes expired leases; called every hour. */
+  /** Removes expired leases, and what users spent long ago; called every hour. */
   cleanup(): Promise<void>
   close(): Promise<void>
 }
@@ -109,47 +116,48 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
     count: ({ endpoint }) => count(endpoint, 'hit'),
   })
-  async function lazyFilm(fetch: UpstreamFetch, id: number, purpose: Purpose, newerThan?: Date) {
-    const found = await fetchFilm(fetch, id, purpose, newerThan)
+  async function lazyFilm(fetch: UpstreamFetch, id: number, purpose: Purpose, caller: Caller, newerThan?: Date) {
+    const found = await fetchFilm(fetch, id, purpose, caller, newerThan)
     if (found.value === null) return withCacheStatus(found, null)
     return lazyResult(filmRequest(id), found, filmOf)
   }
   const filmOf: Transform<FilmResponse, KinopoiskFilm | null> = (film, fetchedAt) =>
     film && normaliseFilm(film, fetchedAt)
-  const fetchFilm = (fetch: UpstreamFetch, id: number, purpose: Purpose, newerThan?: Date) =>
-    fetchCounted(fetch, filmRequest(id), purpose, newerThan)
+  const fetchFilm = (fetch: UpstreamFetch, id: number, purpose: Purpose, caller?: Caller, newerThan?: Date) =>
+    fetchCounted(fetch, filmRequest(id), purpose, caller, newerThan)
 
   const prefetch = createPrefetchScheduler({
     db: database.db,
     metrics,
     now: clock.now,
     everyMs: prefetchMs,
-    fetchFilm: (id) => fetchFilm(fetchFresh, id, 'refresh', clock.now()),
-    fetchPage: (year, page) => fetchCounted(fetchFresh, listRequest(year, page), 'refresh', clock.now()),
+    fetchFilm: (id) => fetchFilm(fetchFresh, id, 'refresh', undefined, clock.now()),
+    fetchPage: (year, page) => fetchCounted(fetchFresh, listRequest(year, page), 'refresh', undefined, clock.now()),
     runInBackground,
     onUnexpected: pipeline.onUnexpected,
   })
 
   return {
     isInRange: createIdRange(database.db, clock).includes,
-    film: (id, purpose = 'interactive') => fromMemory(filmRequest(id), filmOf) ?? lazyFilm(fetchCached, id, purpose),
-    refreshFilm: (id, purpose = 'interactive') => lazyFilm(fetchFresh, id, purpose, clock.now()),
-    search(keyword, page) {
+    film: (id, caller, purpose = 'interactive') =>
+      fromMemory(filmRequest(id), filmOf) ?? lazyFilm(fetchCached, id, purpose, caller),
+    refreshFilm: (id, caller) => lazyFilm(fetchFresh, id, 'interactive', caller, clock.now()),
+    search(keyword, page, caller) {
       const request = memoizedSearchRequest(keyword, page)
       const transform: Transform<SearchResponse, SearchResult> = (value) => toSearchResult(value, page)
       const fetched = async () =>
-        lazyResult(request, await fetchCounted(fetchCached, request, 'interactive'), transform)
+        lazyResult(request, await fetchCounted(fetchCached, request, 'interactive', caller), transform)
       return fromMemory(request, transform) ?? fetched()
     },
-    async imdb(imdbId) {
+    async imdb(imdbId, caller) {
       const request = imdbRequest(imdbId)
-      const found = await fetchCounted(fetchCached, request, 'interactive')
+      const found = await fetchCounted(fetchCached, request, 'interactive', caller)
       const value = await readValue(request, found)
       return withCacheStatus(found, value ? filmsByImdb(value, imdbId) : [])
     },
-    async votes(userId, page) {
+    async votes(userId, page, caller) {
       const request = votesRequest(userId, page)
-      const found = await fetchCounted(fetchCached, request, 'import')
+      const found = await fetchCounted(fetchCached, request, 'import', caller)
       const value = await readValue(request, found)
       if (!value) return withCacheStatus(found, null)
       const { rows, total, sent, unusable } = value
@@ -162,9 +170,9 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
         unusable,
       })
     },
-    async staff(filmId) {
+    async staff(filmId, caller) {
       const request = staffRequest(filmId)
-      const found = await fetchCounted(fetchCached, request, 'interactive')
+      const found = await fetchCounted(fetchCached, request, 'interactive', caller)
       const staff = await readValue(request, found)
       return withCacheStatus(found, (staff?.rows ?? []).map(normalisePerson))
     },
@@ -193,7 +201,10 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       runInBackground(budget.start())
     },
     idle,
-    cleanup: leases.deleteExpired,
+    async cleanup() {
+      await leases.deleteExpired()
+      await budget.cleanup()
+    },
     async close() {
       budget.close()
       prefetch.close()

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { outcomes, UpstreamFailure } from './failures.ts'
+import { outcomes, shares, UpstreamFailure } from './failures.ts'
 import { dataEndpoints, endpoints, type Layer, purposes } from './request.ts'
 
 /** How a caller's request ended. */
@@ -69,6 +69,11 @@ export function createMetrics(registry = new Registry()) {
     quotaRefused: counter('kinopoisk_quota_refused_total', 'Calls not made because the quota did not allow them', {
       purpose: purposes,
     }),
+    shareRefused: counter(
+      'kinopoisk_quota_user_share_refused_total',
+      'Calls not made because the user had spent the own part of the quota',
+      { share: shares },
+    ),
     breakerOpen: new Gauge({
       name: 'kinopoisk_breaker_open',
       help: '1 while calls are not made: the circuit of an endpoint, the quota, or the rejected key',
@@ -87,6 +92,12 @@ export function createMetrics(registry = new Registry()) {
       name: 'kinopoisk_quota_spent',
       help: 'Calls of today, by purpose; outside: made by others with the same key',
       labelNames: ['purpose'],
+      registers,
+      collect,
+    }),
+    quotaSpentByUserMax: new Gauge({
+      name: 'kinopoisk_quota_spent_by_user_max',
+      help: 'Calls of today by the user with the most of them',
       registers,
       collect,
     }),

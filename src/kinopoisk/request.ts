@@ -29,9 +29,18 @@ export const purposes = ['interactive', 'refresh', 'import'] as const
 /** Which share of the day's quota pays: a user waits, a response is refreshed in the background, a list is imported. */
 export type Purpose = (typeof purposes)[number]
 
+/** The user that a call is made for, with a share of the quota, and the network of the user's request. */
+export interface Caller {
+  userId: number
+  network: string
+}
+
 /** One use of a request. */
 export interface CallContext {
   purpose: Purpose
+  /** Undefined: nobody's call, as in the background. */
+  userId?: number | undefined
+  network?: string | undefined
   /** When the caller stops waiting, in ms of performance.now(). */
   deadline: number
   /** When the caller's present response was fetched: only a newer one is useful. */

@@ -104,11 +104,12 @@ export const intruders = {
   listed: false,
   role: 'admin',
   blocked: true,
+  daily_limit: -1,
 }
 
 /** Which of them an operation takes nevertheless: the change of an account, and a film by any of its three names. */
 export const welcome: Record<string, (keyof typeof intruders)[]> = {
-  'PATCH /users/{id}': ['role', 'blocked'],
+  'PATCH /users/{id}': ['role', 'blocked', 'daily_limit'],
   'POST /movies/favorites': ['id'],
   'POST /movies/wishlist': ['id'],
 }

@@ -62,6 +62,8 @@ describe(`Whatever comes (FUZZ_SEED=${seed} FUZZ_RUNS=${numRuns})`, () => {
 async function fire(operation: Operation, shot: Shot): Promise<LightMyRequestResponse> {
   const isUser = shot.role === 'user' || shot.role === 'admin'
   const response = await service.app.inject(await requestOf(operation, shot))
+  // What is in order for a user with such a limit would be a fault of any other shot.
+  if (operation.title === 'PATCH /users/{id}') await service.app.database.sql`update users set daily_limit = null`
   if (response.statusCode !== 401 || !isUser || operation.isPublic) return response
   users[shot.role] = await loggedInAgain(users[shot.role])
   return service.app.inject(await requestOf(operation, shot))

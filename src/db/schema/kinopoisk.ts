@@ -1,5 +1,19 @@
 import { sql } from 'drizzle-orm'
-import { check, date, index, integer, pgTable, primaryKey, smallint, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  check,
+  date,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import { users } from './users.ts'
 
 /**
  * Upstream's responses by the request's path, stored past their expiry: an old response is better than none. `status`
@@ -80,6 +94,31 @@ export const kinopoiskUsage = pgTable(
   (table) => [
     primaryKey({ name: 'kinopoisk_usage_pkey', columns: [table.key_hash, table.day] }),
     check('kinopoisk_usage_calls_check', sql`least(${table.interactive}, ${table.refresh}, ${table.import}) >= 0`),
+  ],
+)
+
+/**
+ * Of the calls of a day's usage those that a user waited for or imported; or, with `network`, those of all new accounts
+ * of a network together. Both are null where the user was erased since: what was spent stays spent.
+ */
+export const kinopoiskSpending = pgTable(
+  'kinopoisk_spending',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    key_hash: text().notNull(),
+    day: date({ mode: 'string' }).notNull(),
+    user_id: integer().references(() => users.id, { onDelete: 'set null' }),
+    /** As text/networks.ts has it. */
+    network: text(),
+    interactive: integer().notNull().default(0),
+    import: integer().notNull().default(0),
+  },
+  (table) => [
+    unique('kinopoisk_spending_user_id_key').on(table.user_id, table.day, table.key_hash),
+    unique('kinopoisk_spending_network_key').on(table.network, table.day, table.key_hash),
+    index('kinopoisk_spending_day_idx').on(table.key_hash, table.day),
+    check('kinopoisk_spending_by_check', sql`${table.user_id} is null or ${table.network} is null`),
+    check('kinopoisk_spending_calls_check', sql`least(${table.interactive}, ${table.import}) >= 0`),
   ],
 )
 

@@ -13,6 +13,8 @@ export const users = pgTable(
       .notNull()
       .default('user'),
     blocked: boolean().notNull().default(false),
+    /** Kinopoisk calls a day, -1 without limit; null: a share of the quota, like everybody. */
+    daily_limit: integer(),
     age: smallint(),
     name: text(),
     surname: text(),
@@ -24,6 +26,7 @@ export const users = pgTable(
     unique('users_login_key').on(table.login),
     check('users_login_check', sql`length(${table.login}) between 3 and 254`),
     check('users_role_check', sql`${table.role} in ('user', 'admin')`),
+    check('users_daily_limit_check', sql`${table.daily_limit} >= -1`),
     check('users_age_check', sql`${table.age} between 0 and 150`),
     check('users_name_check', sql`length(${table.name}) between 1 and 100`),
     check('users_surname_check', sql`length(${table.surname}) between 1 and 100`),

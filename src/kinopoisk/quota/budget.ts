@@ -61,5 +61,6 @@ export function createBudget(
     usage: createUsage({ refreshBalance: quota.refreshBalance, metrics }),
     start: account.start,
     close: account.close,
+    cleanup: ledger.deleteOld,
   }
 }

@@ -10,7 +10,10 @@ export interface Usage extends Omit<Balance, 'resetsInSeconds'> {
 
 interface Options {
   refreshBalance: () => Promise<Balance>
-  metrics: Pick<GatewayMetrics, 'quotaLimit' | 'quotaLeft' | 'quotaSpent' | 'breakerOpen' | 'onScrape'>
+  metrics: Pick<
+    GatewayMetrics,
+    'quotaLimit' | 'quotaLeft' | 'quotaSpent' | 'quotaSpentByUserMax' | 'breakerOpen' | 'onScrape'
+  >
 }
 
 // A scrape shows the last figures rather than wait for a database that does not respond.
@@ -25,9 +28,10 @@ export function createUsage({ refreshBalance, metrics }: Options) {
   }
 
   async function updateGauges(): Promise<void> {
-    const { limit, left, spent, blocked } = await usage()
+    const { limit, left, spent, spentByUserMax, blocked } = await usage()
     metrics.quotaLimit.set(limit)
     metrics.quotaLeft.set(left)
+    metrics.quotaSpentByUserMax.set(spentByUserMax)
     for (const purpose of quotaConsumers) metrics.quotaSpent.set({ purpose }, spent[purpose])
     for (const breaker of ['quota', 'key']) metrics.breakerOpen.set({ breaker }, blocked?.reason === breaker ? 1 : 0)
   }

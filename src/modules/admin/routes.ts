@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
+import { callerOf } from '../../http/caller.ts'
 import { IdParams, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
@@ -39,6 +40,6 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { sta
         response: { 200: Movie, ...problems('forbidden', 'movie_not_found', ...upstreamProblems) },
       },
     },
-    ({ params }) => movies.refresh(params.id),
+    (request) => movies.refresh(request.params.id, callerOf(request)),
   )
 }

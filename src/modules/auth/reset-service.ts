@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { CountryCode } from 'libphonenumber-js/max'
 import { AppError } from '../../errors.ts'
-import { networkOf } from './networks.ts'
+import { networkOf } from '../../text/networks.ts'
 import type { Passwords } from './passwords.ts'
 import type { ResetRepository } from './reset-repository.ts'
 import type { Device } from './service.ts'

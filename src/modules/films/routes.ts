@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { callerOf } from '../../http/caller.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
@@ -84,7 +85,7 @@ export const filmAdminRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> 
       },
     },
     async (request, reply) => {
-      const film = await films.create(request.body)
+      const film = await films.create(request.body, callerOf(request))
       return reply.code(201).header('location', `/films/${film.id}`).send(film)
     },
   )

@@ -1,6 +1,7 @@
 import { chain } from '../../cache/maybe-promise.ts'
 import { AppError } from '../../errors.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
+import type { Caller } from '../../kinopoisk/request.ts'
 import { normalizeName } from '../../text/names.ts'
 import type { MovieService } from '../movies/service.ts'
 import type { FilmCache } from './cache.ts'
@@ -41,11 +42,11 @@ export function createFilmService({
   }
 
   /** The body comes before what Kinopoisk has. Upstream is called before any connection is taken. */
-  async function importFilm(id: number, given: FilmInput): Promise<number> {
+  async function importFilm(id: number, given: FilmInput, caller: Caller): Promise<number> {
     if (await films.isListed(id)) throw listedAlready(id)
-    const known = await movies.fetch(id)
+    const known = await movies.fetch(id, caller)
     if (!known) throw new AppError('film_not_found', { detail: `Kinopoisk knows no film with the id ${id}` })
-    const director = given.director_id === undefined ? await findDirector(id) : undefined
+    const director = given.director_id === undefined ? await findDirector(id, caller) : undefined
     const genres = given.genres ?? known.genres.map(normalizeName)
     const film = { ...known, ...given, id, name: given.name ?? normalizeName(known.name) }
     const missing = [
@@ -61,8 +62,8 @@ export function createFilmService({
   }
 
   /** The first director that Kinopoisk names. */
-  async function findDirector(filmId: number) {
-    const { value } = await kinopoisk.staff(filmId)
+  async function findDirector(filmId: number, caller: Caller) {
+    const { value } = await kinopoisk.staff(filmId, caller)
     for (const { kinopoisk_id, name, profession } of value) {
       if (profession === 'DIRECTOR' && name !== null && kinopoisk_id > 0)
         return { kinopoisk_id, name: normalizeName(name) }
@@ -80,9 +81,9 @@ export function createFilmService({
     readListed: (id: number) => chain(filmCache.find(id), (film) => (film?.listed ? film : undefined)),
 
     /** @throws {AppError} invalid_input, unknown_reference, film_exists; of Kinopoisk also film_not_found, film_incomplete, upstream_* */
-    async create({ kinopoisk_id, ...body }: FilmBody) {
+    async create({ kinopoisk_id, ...body }: FilmBody, caller: Caller) {
       const film = readFilm(body, now())
-      const id = await (kinopoisk_id === undefined ? insert(film) : importFilm(kinopoisk_id, film))
+      const id = await (kinopoisk_id === undefined ? insert(film) : importFilm(kinopoisk_id, film, caller))
       return find(id)
     },
 

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { inputFault } from '../../errors.ts'
+import { callerOf } from '../../http/caller.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Movie, Movies } from '../movies/schemas.ts'
@@ -23,8 +24,8 @@ const description =
 /** One user list under both its addresses: /movies/<path> and /<path>/movies. Needs `authenticate` on its scope. */
 export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list, path, name }) => {
   const added = { 201: Movie, 200: Movie, ...problems('movie_not_found', ...upstreamProblems) }
-  const add = async (userId: number, filmId: number, reply: FastifyReply) => {
-    const { added, movie } = await list.add(userId, filmId)
+  const add = async (request: Pick<FastifyRequest, 'user' | 'ip'>, filmId: number, reply: FastifyReply) => {
+    const { added, movie } = await list.add(callerOf(request), filmId)
     return reply.code(added ? 201 : 200).send(movie)
   }
 
@@ -82,7 +83,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
       if (filmId === undefined || ids.size > 1) {
         throw inputFault('body.kinopoisk_id', 'is required, also as id or movie_id; where several are sent, the same')
       }
-      return add(request.user.id, filmId, reply)
+      return add(request, filmId, reply)
     },
   )
   app.post(
@@ -97,6 +98,6 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
         response: added,
       },
     },
-    (request, reply) => add(request.user.id, request.params.id, reply),
+    (request, reply) => add(request, request.params.id, reply),
   )
 }

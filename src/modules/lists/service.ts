@@ -1,6 +1,7 @@
 import type { Static } from '@sinclair/typebox'
 import { AppError } from '../../errors.ts'
 import { type JsonPayload, joinArray, parse } from '../../http/json-payload.ts'
+import type { Caller } from '../../kinopoisk/request.ts'
 import type { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
 import { pageSize } from './ids-repository.ts'
@@ -25,9 +26,9 @@ export function createListService({ list, idsOf, movies }: Dependencies) {
     },
 
     /** @throws {AppError} movie_not_found, or upstream_* when the film is not known at all and upstream is not available */
-    async add(userId: number, filmId: number) {
-      const { json } = await movies.findKnown(filmId)
-      const { added, favouritesCount } = await list.add(userId, filmId)
+    async add(caller: Caller, filmId: number) {
+      const { json } = await movies.findKnown(filmId, caller)
+      const { added, favouritesCount } = await list.add(caller.userId, filmId)
       return { added, movie: { ...parse<Static<typeof Movie>>(json), favorites_count: favouritesCount } }
     },
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { callerOf } from '../../http/caller.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { problems, upstreamProblems } from '../../http/schemas.ts'
@@ -75,7 +76,9 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         if (listed) return sendJson(reply, listed.json)
         await app.readUser(request)
       }
-      const { movie, result } = await (typeof id === 'number' ? movies.find(id) : movies.findByImdb(id))
+      const { movie, result } = await (typeof id === 'number'
+        ? movies.find(id, callerOf(request))
+        : movies.findByImdb(id, callerOf(request)))
       if (result) setCacheHeaders(reply, result)
       return sendJson(reply, movie.json)
     },

@@ -1,6 +1,7 @@
 import type { MaybePromise } from '../../cache/maybe-promise.ts'
 import { isUpstream } from '../../errors.ts'
 import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
+import type { Caller } from '../../kinopoisk/request.ts'
 import type { FilmReference } from '../../text/film-reference.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
 import type { MovieRepository } from './repository.ts'
@@ -12,7 +13,10 @@ interface Dependencies {
   readItems: SearchRepository['readItems']
   kinopoisk: Pick<Gateway, 'imdb' | 'stored' | 'fallback'>
   /** Upstream's result for a film of Kinopoisk, and the movie; neither for an id that upstream is not asked about. */
-  sync(id: number): MaybePromise<{ movie?: CachedMovie | undefined; result?: CachedResult<unknown> | undefined }>
+  sync(
+    id: number,
+    caller: Caller,
+  ): MaybePromise<{ movie?: CachedMovie | undefined; result?: CachedResult<unknown> | undefined }>
 }
 
 interface FoundFilms {
@@ -22,9 +26,9 @@ interface FoundFilms {
 
 /** Films by an address or id that somebody pasted, without a search of upstream. */
 export function createFilmReferences({ movies, movieCache, readItems, kinopoisk, sync }: Dependencies) {
-  async function findByKinopoiskId(id: number): Promise<FoundFilms> {
+  async function findByKinopoiskId(id: number, caller: Caller): Promise<FoundFilms> {
     try {
-      const { movie, result } = await sync(id)
+      const { movie, result } = await sync(id, caller)
       return { ids: movie ? [id] : [], result: result ?? kinopoisk.stored(undefined) }
     } catch (error) {
       return { ids: (await movieCache.find(id)) ? [id] : [], result: unavailable(error) }
@@ -32,13 +36,13 @@ export function createFilmReferences({ movies, movieCache, readItems, kinopoisk,
   }
 
   /** Known films first: what upstream said of them is as good as a search. */
-  async function findByImdb(imdbId: string): Promise<FoundFilms> {
+  async function findByImdb(imdbId: string, caller: Caller): Promise<FoundFilms> {
     const ids = await movies.findByImdb(imdbId)
     if (ids[0] !== undefined) {
       const syncedAt = (await movieCache.find(ids[0]))?.syncedAt
       return { ids, result: kinopoisk.stored(syncedAt === undefined ? undefined : new Date(syncedAt)) }
     }
-    return kinopoisk.imdb(imdbId).then(
+    return kinopoisk.imdb(imdbId, caller).then(
       (result) => ({ ids: result.value, result }),
       (error) => ({ ids, result: unavailable(error) }),
     )
@@ -51,18 +55,20 @@ export function createFilmReferences({ movies, movieCache, readItems, kinopoisk,
 
   return {
     /** As a search finds films; `page` from 1. */
-    async search(reference: FilmReference, page: number) {
+    async search(reference: FilmReference, page: number, caller: Caller) {
       const { ids, result } =
-        'imdbId' in reference ? await findByImdb(reference.imdbId) : await findByKinopoiskId(reference.kinopoiskId)
+        'imdbId' in reference
+          ? await findByImdb(reference.imdbId, caller)
+          : await findByKinopoiskId(reference.kinopoiskId, caller)
       const items = ids.length > 0 ? await readItems(ids) : []
       const pages = items.length > 0 ? 1 : 0
       return { result, found: { total: items.length, pages, items: page === 1 ? items : [] } }
     },
 
     /** The id of the film with an IMDb id; undefined when neither we nor upstream know one. @throws {AppError} upstream_* */
-    async findId(imdbId: string): Promise<number | undefined> {
+    async findId(imdbId: string, caller: Caller): Promise<number | undefined> {
       const [known] = await movies.findByImdb(imdbId)
-      return known ?? (await kinopoisk.imdb(imdbId)).value[0]
+      return known ?? (await kinopoisk.imdb(imdbId, caller)).value[0]
     },
   }
 }

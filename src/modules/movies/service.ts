@@ -4,7 +4,7 @@ import { AppError, isUpstream } from '../../errors.ts'
 import type { JsonPayload } from '../../http/json-payload.ts'
 import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
-import type { Purpose } from '../../kinopoisk/request.ts'
+import type { Caller, Purpose } from '../../kinopoisk/request.ts'
 import { type FilmReference, readFilmReference } from '../../text/film-reference.ts'
 import { toVisible } from '../../text/search-key.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
@@ -46,8 +46,8 @@ export function createMovieService({
   kinopoisk,
 }: Dependencies) {
   /** Upstream's result for a film, and the movie, which the gateway has stored with it. */
-  const sync = (id: number, purpose?: Purpose) =>
-    chain(kinopoisk.film(id, purpose), (result) =>
+  const sync = (id: number, caller: Caller, purpose?: Purpose) =>
+    chain(kinopoisk.film(id, caller, purpose), (result) =>
       chain(movieCache.find(id), (known): MaybePromise<Found> => {
         if (!result.value || !isNewer(result.value, known)) return { movie: known, result }
         return reload(id, result.value).then((movie) => ({ movie, result }))
@@ -71,8 +71,8 @@ export function createMovieService({
     return { movie, result: kinopoisk.fallback(isPartial(movie) ? 'partial' : 'stale', syncedAt, error.code) }
   }
 
-  function syncOrStored(id: number, purpose?: Purpose): MaybePromise<Found> {
-    const synced = sync(id, purpose)
+  function syncOrStored(id: number, caller: Caller, purpose?: Purpose): MaybePromise<Found> {
+    const synced = sync(id, caller, purpose)
     return synced instanceof Promise ? synced.catch((error) => findStored(id, error)) : synced
   }
 
@@ -81,17 +81,17 @@ export function createMovieService({
     !isOwnId(id) &&
     chain(kinopoisk.isInRange(id), (inRange) => inRange || chain(movieCache.find(id), (movie) => movie !== undefined))
 
-  const find = (id: number, purpose?: Purpose) =>
+  const find = (id: number, caller: Caller, purpose?: Purpose) =>
     chain(
       chain(isOfKinopoisk(id), (ofKinopoisk) =>
-        ofKinopoisk ? syncOrStored(id, purpose) : chain(movieCache.find(id), (movie): Found => ({ movie })),
+        ofKinopoisk ? syncOrStored(id, caller, purpose) : chain(movieCache.find(id), (movie): Found => ({ movie })),
       ),
       ({ movie = movieNotFound(id), result }) => ({ movie, result }),
     )
 
   const references = createFilmReferences({
     ...{ movies, movieCache, readItems, kinopoisk },
-    sync: (id) => chain(isOfKinopoisk(id), (ofKinopoisk) => (ofKinopoisk ? sync(id) : {})),
+    sync: (id, caller) => chain(isOfKinopoisk(id), (ofKinopoisk) => (ofKinopoisk ? sync(id, caller) : {})),
   })
 
   async function fallbackSearch(query: string, page: number, error: unknown) {
@@ -101,17 +101,17 @@ export function createMovieService({
     return { result, found: renderSearch(inputOf(query, page, result), local) }
   }
 
-  function searchTitles(query: string, page: number) {
+  function searchTitles(caller: Caller, query: string, page: number) {
     const render = (result: CachedResult<LazyResult<SearchResult>>) =>
       chain(searchCache.find(result.value, inputOf(query, page, result)), (found) => ({ result, found }))
-    const response = kinopoisk.search(query, page)
+    const response = kinopoisk.search(query, page, caller)
     return response instanceof Promise
       ? response.then(render, (error) => fallbackSearch(query, page, error))
       : render(response)
   }
 
-  async function searchReference(reference: FilmReference, query: string, page: number) {
-    const { result, found } = await references.search(reference, page)
+  async function searchReference(reference: FilmReference, caller: Caller, query: string, page: number) {
+    const { result, found } = await references.search(reference, page, caller)
     return { result, found: renderSearch(inputOf(query, page, result), found) }
   }
 
@@ -125,9 +125,9 @@ export function createMovieService({
     find,
 
     /** The movie of a Kinopoisk id, fetched again. @throws {AppError} movie_not_found, upstream_* */
-    async refresh(id: number) {
+    async refresh(id: number, caller: Caller) {
       if (!(await isOfKinopoisk(id))) movieNotFound(id)
-      const { value } = await kinopoisk.refreshFilm(id)
+      const { value } = await kinopoisk.refreshFilm(id, caller)
       if (!value) movieNotFound(id)
       await reload(id, value)
       return (await movies.find(id)) ?? movieNotFound(id)
@@ -139,9 +139,9 @@ export function createMovieService({
     },
 
     /** The movie of an IMDb id, as `find`. */
-    async findByImdb(imdbId: string) {
-      const id = await references.findId(imdbId)
-      return id === undefined ? movieNotFound(imdbId) : find(id)
+    async findByImdb(imdbId: string, caller: Caller) {
+      const id = await references.findId(imdbId, caller)
+      return id === undefined ? movieNotFound(imdbId) : find(id, caller)
     },
 
     /** The listed movie of an id, or of an IMDb id, as it is stored, without upstream; undefined when it is not listed. */
@@ -154,30 +154,30 @@ export function createMovieService({
     },
 
     /** Kinopoisk's film as it would be stored; null when Kinopoisk has no such film. Throws upstream_*. */
-    async fetch(id: number): Promise<KnownFilm | null> {
+    async fetch(id: number, caller: Caller): Promise<KnownFilm | null> {
       if (!(await isOfKinopoisk(id))) return null
-      const { value } = await kinopoisk.film(id)
+      const { value } = await kinopoisk.film(id, caller)
       const film = await value?.read()
       return film ? toKnownFilm(film) : null
     },
 
     /** The movie; upstream is used only for one that is not known, or partially. Throws as `find`. */
-    async findKnown(id: number, purpose?: Purpose) {
+    async findKnown(id: number, caller: Caller, purpose?: Purpose) {
       const known = await movieCache.find(id)
-      return known && !isPartial(known) ? known : (await find(id, purpose)).movie
+      return known && !isPartial(known) ? known : (await find(id, caller, purpose)).movie
     },
 
     /**
      * Without a promise if all of it is in memory.
      * @throws {AppError} overloaded, when upstream is not available and too many local searches run
      */
-    search(userId: number, query: string, page: number) {
+    search(caller: Caller, query: string, page: number) {
       const reference = readFilmReference(toVisible(query))
       const searched: MaybePromise<{ result: CachedResult<unknown>; found: RenderedSearch }> = reference
-        ? searchReference(reference, query, page)
-        : searchTitles(query, page)
+        ? searchReference(reference, caller, query, page)
+        : searchTitles(caller, query, page)
       return chain(searched, ({ result, found }) =>
-        chain(membership.both(userId), (listed) => ({
+        chain(membership.both(caller.userId), (listed) => ({
           result,
           json: searchPayload(inputOf(query, page, result), found, listed),
         })),

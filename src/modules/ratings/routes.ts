@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { callerOf } from '../../http/caller.ts'
 import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Rating, RatingBody, Ratings } from './schemas.ts'
 import type { RatingService } from './service.ts'
@@ -48,7 +49,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<{ ratings: RatingService }>
       },
     },
     async (request, reply) => {
-      const { added, rating } = await ratings.put(request.user.id, request.params.id, request.body.value)
+      const { added, rating } = await ratings.put(callerOf(request), request.params.id, request.body.value)
       return reply.code(added ? 201 : 200).send(rating)
     },
   )

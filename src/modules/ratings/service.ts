@@ -1,4 +1,5 @@
 import { AppError } from '../../errors.ts'
+import type { Caller } from '../../kinopoisk/request.ts'
 import type { MovieService } from '../movies/service.ts'
 import type { RatingRepository } from './repository.ts'
 
@@ -25,8 +26,9 @@ export function createRatingService({ ratings, movies }: Dependencies) {
     },
 
     /** @throws {AppError} film_not_found, or upstream_* when the film is not known at all and upstream is not available */
-    async put(userId: number, filmId: number, value: number) {
-      await movies.findKnown(filmId).catch((error) => {
+    async put(caller: Caller, filmId: number, value: number) {
+      const { userId } = caller
+      await movies.findKnown(filmId, caller).catch((error) => {
         throw error instanceof AppError && error.code === 'movie_not_found' ? filmNotFound(filmId) : error
       })
       const { added, ...own } = await ratings.put(userId, filmId, value)

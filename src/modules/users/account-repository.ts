@@ -2,6 +2,7 @@ import { and, eq, exists, gt, inArray, type SQL, sql } from 'drizzle-orm'
 import { minOwnId } from '../../catalogue/film-ids.ts'
 import type { Db } from '../../db/connect.ts'
 import { films } from '../../db/schema/films.ts'
+import { kinopoiskSpending } from '../../db/schema/kinopoisk.ts'
 import { knownNetworks } from '../../db/schema/known-networks.ts'
 import { favourites, wishlist } from '../../db/schema/lists.ts'
 import { ratings } from '../../db/schema/ratings.ts'
@@ -37,6 +38,19 @@ export function createAccountRepository(db: Db) {
         .from(knownNetworks)
         .where(eq(knownNetworks.user_id, userId))
         .orderBy(knownNetworks.network),
+
+    /** What its requests have cost on the days that are still counted. */
+    findCalls: (userId: number) =>
+      db
+        .select({
+          day: kinopoiskSpending.day,
+          interactive: sql<number>`sum(${kinopoiskSpending.interactive})::int`,
+          import: sql<number>`sum(${kinopoiskSpending.import})::int`,
+        })
+        .from(kinopoiskSpending)
+        .where(eq(kinopoiskSpending.user_id, userId))
+        .groupBy(kinopoiskSpending.day)
+        .orderBy(kinopoiskSpending.day),
 
     /**
      * Erases the account with its lists, ratings and sessions: the tables cascade, and the films' figures follow. Nothing is

@@ -5,6 +5,7 @@ import { NoContent, problems } from '../../http/schemas.ts'
 import {
   AccountExport,
   EraseBody,
+  ExportedCalls,
   ExportedFilm,
   ExportedNetwork,
   ExportedRating,
@@ -18,11 +19,12 @@ type ListName = keyof typeof items
 const items = {
   sessions: ExportedSession,
   networks: ExportedNetwork,
+  kinopoisk_calls: ExportedCalls,
   favorites: ExportedFilm,
   wishlist: ExportedFilm,
   ratings: ExportedRating,
 }
-const listNames = ['sessions', 'networks', 'favorites', 'wishlist', 'ratings'] as const satisfies ListName[]
+const listNames = Object.keys(items) as ListName[]
 
 /** Needs `authenticate` on its scope. */
 export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService }> = async (app, { account }) => {
@@ -36,7 +38,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
         operationId: 'exportUser',
         summary: 'Everything held about the user, as one JSON',
         description:
-          'Profile, sessions (without what is secret), networks of logins, and the lists, newest first. Streamed; one that ' +
+          'Profile, sessions (without what is secret), networks of logins, calls of Kinopoisk, and the lists, newest first. Streamed; one that ' +
           'fails when it has begun ends with a cut connection.',
         response: { 200: AccountExport },
       },

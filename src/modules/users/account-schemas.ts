@@ -18,6 +18,12 @@ export const ExportedNetwork = Type.Object({
   last_login_at: Timestamp,
 })
 
+export const ExportedCalls = Type.Object({
+  day: Type.String({ format: 'date' }),
+  interactive: Type.Integer({ minimum: 0 }),
+  import: Type.Integer({ minimum: 0 }),
+})
+
 const listed = {
   film_id: Id,
   title: Type.String(),
@@ -42,6 +48,7 @@ export const AccountExport = Type.Object(
     profile: Profile,
     sessions: Type.Array(ExportedSession),
     networks: Type.Array(ExportedNetwork, { description: 'Whence it was registered or logged in to of late' }),
+    kinopoisk_calls: Type.Array(ExportedCalls, { description: 'What was spent of the quota of the last days' }),
     favorites: Type.Array(ExportedFilm),
     wishlist: Type.Array(ExportedFilm),
     ratings: Type.Array(ExportedRating),
@@ -53,6 +60,7 @@ export const AccountExport = Type.Object(
         profile: Profile.examples[0],
         sessions: [{ id: '5e0f6c1e-7a77-4d0e-9c5e-0b8f7f0f5d3a', ...session }],
         networks: [{ network: '127.0.0.1', last_login_at: time }],
+        kinopoisk_calls: [{ day: '2026-11-20', interactive: 12, import: 0 }],
         favorites: [film],
         wishlist: [],
         ratings: [{ ...film, rating: 9, updated_at: time }],

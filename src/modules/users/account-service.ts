@@ -48,6 +48,7 @@ export function createAccountService({ users, accounts, listRows, confirmPasswor
         lists: {
           sessions: sessions(userId),
           networks: accounts.findNetworks(userId),
+          kinopoisk_calls: accounts.findCalls(userId),
           favorites: listRows(userId, 'favorites'),
           wishlist: listRows(userId, 'wishlist'),
           ratings: listRows(userId, 'ratings'),

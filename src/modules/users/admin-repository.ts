@@ -9,9 +9,10 @@ import { profileColumns } from './profile-columns.ts'
 export interface AccountChange {
   role?: 'user' | 'admin' | undefined
   blocked?: boolean | undefined
+  daily_limit?: number | null | undefined
 }
 
-const account = { ...profileColumns, blocked: users.blocked }
+const account = { ...profileColumns, blocked: users.blocked, daily_limit: users.daily_limit }
 
 /** All accounts, for administrators. */
 export function createUserAdminRepository(db: Db) {
@@ -52,7 +53,7 @@ export function createUserAdminRepository(db: Db) {
 
 export type UserAdminRepository = ReturnType<typeof createUserAdminRepository>
 
-function isAdmin({ role, blocked }: AccountChange): boolean {
+function isAdmin({ role, blocked }: Pick<AccountChange, 'role' | 'blocked'>): boolean {
   return role === 'admin' && !blocked
 }
 

@@ -33,18 +33,23 @@ export const userAdminRoutes: FastifyPluginAsyncTypebox<{ accounts: UserAdminSer
       schema: {
         tags,
         operationId: 'updateUser',
-        summary: 'Change the role of a user, or block the user',
+        summary: 'Change the role or the daily limit of a user, or block the user',
         description:
           'Blocking ends all sessions of the user at once; a changed role counts from the next request. The last ' +
-          'administrator who is not blocked stays one.',
+          'administrator who is not blocked stays one. `daily_limit` is for a user with many users of its own, such as a ' +
+          'bot; it counts from the next call.',
         params: IdParams,
         body: AccountBody,
         response: { 200: Account, ...problems('forbidden', 'user_not_found', 'last_admin') },
       },
     },
     async (request) => {
-      const { role, blocked } = request.body
-      const change = { ...(role !== undefined && { role }), ...(blocked !== undefined && { blocked }) }
+      const { role, blocked, daily_limit } = request.body
+      const change = {
+        ...(role !== undefined && { role }),
+        ...(blocked !== undefined && { blocked }),
+        ...(daily_limit !== undefined && { daily_limit }),
+      }
       const account = await accounts.change(request.params.id, change)
       request.log.info({ user_id: account.id, by_user_id: request.user.id, ...change }, 'account changed')
       return account

@@ -1,10 +1,21 @@
 import { Type } from '@sinclair/typebox'
-import { Limit, Page, Text } from '../../http/schemas.ts'
+import { Limit, Nullable, Page, Text } from '../../http/schemas.ts'
 import { Profile, Role } from './schemas.ts'
 
+const DailyLimit = Nullable(
+  Type.Integer({
+    minimum: -1,
+    maximum: 1_000_000,
+    description:
+      'Calls of Kinopoisk a day that the requests of the user may cost; -1: as many as there are; null: a share of the ' +
+      "day's quota",
+    examples: [200],
+  }),
+)
+
 export const Account = Type.Object(
-  { ...Profile.properties, blocked: Type.Boolean() },
-  { examples: [{ ...Profile.examples[0], blocked: false }] },
+  { ...Profile.properties, blocked: Type.Boolean(), daily_limit: DailyLimit },
+  { examples: [{ ...Profile.examples[0], blocked: false, daily_limit: null }] },
 )
 
 export const AccountQuery = Type.Object({
@@ -31,6 +42,6 @@ export const AccountPage = Type.Object(
 )
 
 export const AccountBody = Type.Object(
-  { role: Type.Optional(Role), blocked: Type.Optional(Type.Boolean()) },
+  { role: Type.Optional(Role), blocked: Type.Optional(Type.Boolean()), daily_limit: Type.Optional(DailyLimit) },
   { description: 'Only what is named changes', examples: [{ blocked: true }] },
 )

@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from '../../../errors.ts'
+import type { Caller } from '../../../kinopoisk/request.ts'
 import type { MovieService } from '../../movies/service.ts'
 
 /** Why not all films could be looked up in Kinopoisk. */
@@ -21,8 +22,8 @@ const atOnce = 5
 
 /** Stops when Kinopoisk is not available. */
 export function createLookUps({ movies }: { movies: Pick<MovieService, 'findKnown'> }) {
-  const isFilm = (id: number) =>
-    movies.findKnown(id, 'import').then(
+  const isFilm = (id: number, caller: Caller) =>
+    movies.findKnown(id, caller, 'import').then(
       () => true,
       (error) => {
         if (error instanceof AppError && error.code === 'movie_not_found') return false
@@ -30,12 +31,12 @@ export function createLookUps({ movies }: { movies: Pick<MovieService, 'findKnow
       },
     )
 
-  return async (ids: number[]): Promise<LookUps> => {
+  return async (ids: number[], caller: Caller): Promise<LookUps> => {
     const known = new Map<number, boolean>()
     let interruption: Interruption | null = null
     for (let at = 0; at < Math.min(ids.length, maxLookUps) && !interruption; at += atOnce) {
       const part = ids.slice(at, at + atOnce)
-      const outcomes = await Promise.allSettled(part.map(isFilm))
+      const outcomes = await Promise.allSettled(part.map((id) => isFilm(id, caller)))
       for (const [i, outcome] of outcomes.entries()) {
         if (outcome.status === 'fulfilled') known.set(part[i] ?? 0, outcome.value)
         else if (outcome.reason instanceof AppError)

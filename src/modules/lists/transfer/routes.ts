@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from '@sinclair/typebox'
 import { inputFault } from '../../../errors.ts'
+import { callerOf } from '../../../http/caller.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
 import { dropRest, formsPlugin, readUpload } from '../../../http/uploads.ts'
 import { createSemaphore } from '../../../semaphore.ts'
@@ -78,15 +79,16 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
     },
     async (request) => {
       const { dry_run: dryRun = false, list } = request.query
+      // As it is now: the connection may be gone before the last call.
+      const caller = { ...callerOf(request) }
       if (request.isMultipart()) {
-        const read = async () =>
-          transfer.importFile(request.user.id, await readUpload(request, 'file'), { list, dryRun })
+        const read = async () => transfer.importFile(caller, await readUpload(request, 'file'), { list, dryRun })
         return files.run(read).finally(() => dropRest(request))
       }
       const body = request.body as Static<typeof VotesBody> | undefined
       if (!body) throw inputFault('body', 'must be a form with a file, or JSON with kinopoisk_user_id')
       if (list) throw inputFault('query.list', 'is for files only: votes are ratings')
-      return votes.run(() => transfer.importVotes(request.user.id, body.kinopoisk_user_id, dryRun))
+      return votes.run(() => transfer.importVotes(caller, body.kinopoisk_user_id, dryRun))
     },
   )
 }

@@ -1,4 +1,5 @@
 import type { Gateway } from '../../../kinopoisk/gateway.ts'
+import type { Caller } from '../../../kinopoisk/request.ts'
 import type { MovieService } from '../../movies/service.ts'
 import { readTable } from './csv.ts'
 import { exportRows } from './export.ts'
@@ -42,22 +43,23 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
   const lookUp = createLookUps({ movies })
 
   /** Votes contain their films, so no look-up is needed. */
-  function lookUpIn(films: Map<number, VotedFilm> | undefined, dryRun: boolean) {
+  function lookUpIn(films: Map<number, VotedFilm> | undefined, caller: Caller, dryRun: boolean) {
     return async (ids: number[]): Promise<LookUps> => {
-      if (!films) return lookUp(ids)
+      if (!films) return lookUp(ids, caller)
       const voted = ids.map((id) => films.get(id)).filter((film) => film !== undefined)
       if (!dryRun) for (const part of batches(voted)) await matching.addFilms(part)
       return { films: new Set(voted.map((film) => film.kinopoisk_id)), skipped: new Map(), interruption: null }
     }
   }
 
-  async function run(userId: number, work: Work, dryRun: boolean): Promise<Report> {
-    const { matches, errors, interruption } = await matchFilms(matching, work.entries, lookUpIn(work.films, dryRun))
+  async function run(caller: Caller, work: Work, dryRun: boolean): Promise<Report> {
+    const look = lookUpIn(work.films, caller, dryRun)
+    const { matches, errors, interruption } = await matchFilms(matching, work.entries, look)
     let [created, updated] = [0, 0]
     for (const list of listNames) {
       const items = itemsOf(matches, list)
       for (const part of batches(items)) {
-        const done = await (dryRun ? preview : apply)(userId, list, part)
+        const done = await (dryRun ? preview : apply)(caller.userId, list, part)
         created += done.created
         updated += done.updated
       }
@@ -98,18 +100,18 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
 
     /** @throws {AppError} those of csv.ts and formats.ts for a file that cannot be read at all */
     async importFile(
-      userId: number,
+      caller: Caller,
       file: { bytes: Buffer; name: string },
       options: { list?: ListName | undefined; dryRun: boolean },
     ) {
       const reading = await readEntries(await readTable(file.bytes), { list: options.list, fileName: file.name })
-      return run(userId, reading, options.dryRun)
+      return run(caller, reading, options.dryRun)
     },
 
     /** @throws {AppError} unknown_reference, or upstream_* when nothing is available */
-    async importVotes(userId: number, kinopoiskUserId: number, dryRun: boolean) {
-      const votes = await readVotes(kinopoisk, kinopoiskUserId)
-      return run(userId, { format: 'kinopoisk', ...votes }, dryRun)
+    async importVotes(caller: Caller, kinopoiskUserId: number, dryRun: boolean) {
+      const votes = await readVotes(kinopoisk, kinopoiskUserId, caller)
+      return run(caller, { format: 'kinopoisk', ...votes }, dryRun)
     },
   }
 }

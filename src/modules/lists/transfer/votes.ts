@@ -1,5 +1,6 @@
 import { AppError } from '../../../errors.ts'
 import type { Gateway } from '../../../kinopoisk/gateway.ts'
+import type { Caller } from '../../../kinopoisk/request.ts'
 import type { Entry, Fault } from './formats.ts'
 import type { Interruption } from './look-ups.ts'
 import type { VotedFilm } from './matching-repository.ts'
@@ -18,13 +19,13 @@ const maxSeconds = 60
  * All votes of a Kinopoisk user, as far as upstream gives them. Pages before a failure are returned together with it.
  * @throws {AppError} unknown_reference, or upstream_* when not even the first page is available
  */
-export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: number): Promise<Votes> {
+export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: number, caller: Caller): Promise<Votes> {
   const votes: Votes = { entries: [], errors: [], films: new Map(), rows: 0, interruption: null }
   const started = Date.now()
   for (let page = 1, pages = 1; page <= pages; page += 1) {
     try {
       if (Date.now() - started > maxSeconds * 1000) throw new AppError('upstream_timeout')
-      const result = await kinopoisk.votes(userId, page)
+      const result = await kinopoisk.votes(userId, page, caller)
       if (!result.value && page === 1) throw nobody(userId)
       pages = result.value?.pages ?? 0
       for (const vote of result.value?.items ?? []) add(votes, vote)

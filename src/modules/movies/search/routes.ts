@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { inputFault } from '../../../errors.ts'
+import { callerOf } from '../../../http/caller.ts'
 import { sendJson } from '../../../http/json-payload.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
 import { setCacheHeaders } from '../cache-headers.ts'
@@ -30,8 +31,7 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ movies: MovieService }> =
     },
     async (request, reply) => {
       const { query, page = 1 } = request.query
-      const { id } = request.user
-      const { json, result } = await movies.search(id, query, page)
+      const { json, result } = await movies.search(callerOf(request), query, page)
       setCacheHeaders(reply, result)
       return sendJson(reply, json)
     },
