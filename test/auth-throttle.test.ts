@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { networkOf } from '../src/modules/auth/networks.ts'
 import { createAuthRepository } from '../src/modules/auth/repository.ts'
 import { createThrottleRepository } from '../src/modules/auth/throttle-repository.ts'
+import { networkOf } from '../src/text/networks.ts'
 import { password, testApp } from './support/app.ts'
 import {
   aName,

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { filmRequest, searchRequest } from '../src/kinopoisk/endpoints.ts'
 import { type KinopoiskFilm, type KinopoiskItem, normaliseFilm, normaliseItem } from '../src/kinopoisk/normalise.ts'
 import type { FilmResponse, SearchItem } from '../src/kinopoisk/schemas.ts'
+import { supplementOf } from '../src/kinopoisk/supplements/table.ts'
 
 // Replies of the real upstream are others' texts and not ours to publish: the folder is named from outside.
 const folder = process.env.KINOPOISK_RECORDINGS
@@ -46,6 +47,23 @@ if (folder) {
       if (!accepts(answer)) throw new Error('refused')
       expect(answer.films.length > 0).toBe(answer.searchFilmsCountResult > 0)
       for (const item of answer.films) expectItem(normaliseItem(item), item)
+    })
+  })
+
+  describe('recorded staff, premieres and collections', () => {
+    const names = { staff: { id: 1 }, premieres: { year: 2025, month: 8 }, collections: { type: 'FAMILY', page: 1 } }
+    const kinds = Object.keys(names) as (keyof typeof names)[]
+    const rows = kinds.flatMap((name) =>
+      recorded(new RegExp(`^${name}\\.[^/]*\\.json$`)).map(([file, sent]) => [file, name, sent] as const),
+    )
+    test.each(rows)('%s is accepted and typed, row by row', (_, name, sent) => {
+      const { request, resultOf } = supplementOf(name, names[name])
+      if (!request.accepts(sent)) throw new Error('refused')
+      const { total, items } = resultOf(sent)
+      const sentRows = 'items' in sent ? (sent.items as unknown[]) : (sent as unknown[])
+      expect(items).toHaveLength(sentRows.length)
+      expect(total).toBe('total' in sent ? sent.total : sentRows.length)
+      for (const item of items) expectClean(item)
     })
   })
 

@@ -1,5 +1,5 @@
 import type { GatewayMetrics, Result } from './metrics.ts'
-import type { Endpoint, Purpose, UpstreamFetch, UpstreamRequest, UpstreamResponse } from './request.ts'
+import type { Caller, Endpoint, Purpose, UpstreamFetch, UpstreamRequest, UpstreamResponse } from './request.ts'
 
 // The many calls of an import wait for their turns; a response takes no longer than of any other call.
 const importWaitMs = 60_000
@@ -24,11 +24,12 @@ export function createCountedFetch({ metrics, timeoutMs }: Options) {
     fetch: UpstreamFetch,
     request: UpstreamRequest<T>,
     purpose: Purpose,
+    caller?: Caller,
     newerThan?: Date,
   ): Promise<UpstreamResponse<T>> {
     const deadline = performance.now() + (purpose === 'import' ? importWaitMs : timeoutMs)
     try {
-      const response = await fetch(request, { purpose, deadline, newerThan })
+      const response = await fetch(request, { purpose, deadline, newerThan, ...caller })
       count(request.endpoint, resultOf(response))
       return response
     } catch (error) {

@@ -18,11 +18,12 @@ import {
 } from './normalise.ts'
 import { createPipeline, type PipelineOptions } from './pipeline.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
-import type { Purpose, UpstreamFetch } from './request.ts'
+import type { Caller, Purpose, UpstreamFetch } from './request.ts'
 import type { FilmResponse, SearchResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
 import type { Ingest } from './store/writer.ts'
+import { type SupplementName, type SupplementQuery, type SupplementResult, supplementOf } from './supplements/table.ts'
 
 export type { CachedResult } from './cache-status.ts'
 export type { LazyResult } from './lazy-result.ts'
@@ -46,6 +47,12 @@ export interface Gateway {
   votes(userId: number, page: number): Promise<CachedResult<VotesPage | null>>
   /** The staff of a film, directors first; empty when Kinopoisk does not know. */
   staff(filmId: number): Promise<CachedResult<KinopoiskPerson[]>>
+  /** What upstream tells beside details, by the table of supplements. Null: upstream's 404. */
+  supplement<N extends SupplementName>(
+    name: N,
+    query: SupplementQuery<N>,
+    caller: Caller,
+  ): Promise<CachedResult<SupplementResult<N> | null>>
   /**
    * Source and cache status of what our own films serve instead, because of `reason`: a film as it was stored at
    * `syncedAt`, whole or in part, or the results of a local search (`local`).
@@ -96,22 +103,22 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     count: ({ endpoint }) => count(endpoint, 'hit'),
   })
   async function lazyFilm(fetch: UpstreamFetch, id: number, purpose: Purpose, newerThan?: Date) {
-    const found = await fetchFilm(fetch, id, purpose, newerThan)
+    const found = await fetchFilm(fetch, id, purpose, undefined, newerThan)
     if (found.value === null) return withCacheStatus(found, null)
     return lazyResult(filmRequest(id), found, filmOf)
   }
   const filmOf: Transform<FilmResponse, KinopoiskFilm | null> = (film, fetchedAt) =>
     film && normaliseFilm(film, fetchedAt)
-  const fetchFilm = (fetch: UpstreamFetch, id: number, purpose: Purpose, newerThan?: Date) =>
-    fetchCounted(fetch, filmRequest(id), purpose, newerThan)
+  const fetchFilm = (fetch: UpstreamFetch, id: number, purpose: Purpose, caller?: Caller, newerThan?: Date) =>
+    fetchCounted(fetch, filmRequest(id), purpose, caller, newerThan)
 
   const prefetch = createPrefetchScheduler({
     db: database.db,
     metrics,
     now: clock.now,
     everyMs: prefetchMs,
-    fetchFilm: (id) => fetchFilm(fetchFresh, id, 'refresh', clock.now()),
-    fetchPage: (year, page) => fetchCounted(fetchFresh, listRequest(year, page), 'refresh', clock.now()),
+    fetchFilm: (id) => fetchFilm(fetchFresh, id, 'refresh', undefined, clock.now()),
+    fetchPage: (year, page) => fetchCounted(fetchFresh, listRequest(year, page), 'refresh', undefined, clock.now()),
     runInBackground,
     onUnexpected: pipeline.onUnexpected,
   })
@@ -143,6 +150,12 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       const request = staffRequest(filmId)
       const found = await fetchCounted(fetchCached, request, 'interactive')
       return withCacheStatus(found, ((await readValue(request, found)) ?? []).map(normalisePerson))
+    },
+    async supplement(name, query, caller) {
+      const { request, resultOf } = supplementOf(name, query)
+      const found = await fetchCounted(fetchCached, request, 'interactive', caller)
+      const value = await readValue(request, found)
+      return withCacheStatus(found, value && resultOf(value))
     },
     fallback(result, syncedAt, reason) {
       if (result !== 'stale') metrics.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })

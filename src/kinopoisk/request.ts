@@ -20,17 +20,36 @@ export interface UpstreamRequest<T> {
 }
 
 /** The endpoints about films and people; `account` is about our key. */
-export const dataEndpoints = ['film', 'list', 'search', 'staff', 'votes'] as const
+export const dataEndpoints = [
+  ...(['film', 'list', 'search', 'staff', 'votes'] as const),
+  ...(['seasons', 'images', 'similars', 'sequels', 'facts', 'reviews', 'videos'] as const),
+  ...(['person', 'premieres', 'collections'] as const),
+] as const
+export type DataEndpoint = (typeof dataEndpoints)[number]
 export const endpoints = [...dataEndpoints, 'account'] as const
 export type Endpoint = (typeof endpoints)[number]
+
+/** A value for each of them. */
+export function ofEndpoints<T>(valueFor: (endpoint: DataEndpoint) => T): Record<DataEndpoint, T> {
+  return Object.fromEntries(dataEndpoints.map((endpoint) => [endpoint, valueFor(endpoint)])) as Record<DataEndpoint, T>
+}
 
 export const purposes = ['interactive', 'refresh', 'import'] as const
 /** Which share of the day's quota pays: a user waits, a response is refreshed in the background, a list is imported. */
 export type Purpose = (typeof purposes)[number]
 
+/** The user that a call is made for, with a share of the quota, and the network of the user's request. */
+export interface Caller {
+  userId: number
+  network: string
+}
+
 /** One use of a request. */
 export interface CallContext {
   purpose: Purpose
+  /** Undefined: nobody's call, as in the background. */
+  userId?: number | undefined
+  network?: string | undefined
   /** When the caller stops waiting, in ms of performance.now(). */
   deadline: number
   /** When the caller's present response was fetched: only a newer one is useful. */

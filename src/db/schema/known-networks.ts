@@ -1,7 +1,7 @@
 import { index, integer, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
 import { users } from './users.ts'
 
-/** The networks of an account's recent logins and of its registration; an address as modules/auth/networks.ts has it. */
+/** The networks of an account's recent logins and of its registration; an address as text/networks.ts has it. */
 export const knownNetworks = pgTable(
   'known_networks',
   {

@@ -11,6 +11,9 @@ const defaultPauseSeconds = 1
 
 const isRate = (endpoint: Endpoint | Rate): endpoint is Rate => endpoint in callsPerSecond
 
+/** Upstream allows as many of each as searches; together with these they are surely not too many. */
+const shared: Partial<Record<Endpoint, Rate>> = { premieres: 'search', collections: 'search' }
+
 /** Keeps the rates that upstream allows, over all replicas: calls wait for a slot, or are rejected at once. */
 export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics) {
   const queues: Record<Rate, WaitQueue> = {
@@ -19,7 +22,7 @@ export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics
     votes: createWaitQueue('votes', rates),
     account: createWaitQueue('account', rates),
   }
-  const queueOf = (endpoint: Endpoint) => queues[isRate(endpoint) ? endpoint : 'overall']
+  const queueOf = (endpoint: Endpoint) => queues[isRate(endpoint) ? endpoint : (shared[endpoint] ?? 'overall')]
 
   /** Before the queue: rejects a call at once when its slot would come too late. */
   const failFast: Layer = (fetch) => async (request, context) => {

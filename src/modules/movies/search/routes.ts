@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { setCacheHeaders } from '../../../http/cache-headers.ts'
 import { sendJson } from '../../../http/json-payload.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
-import { setCacheHeaders } from '../cache-headers.ts'
 import { SearchQuery, SearchResult } from '../schemas.ts'
 import type { MovieService } from '../service.ts'
 
