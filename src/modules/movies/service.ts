@@ -110,6 +110,12 @@ export function createMovieService({
       return movie?.listed ? movie : undefined
     },
 
+    /** False for a film made here. @throws {AppError} for a number that is no film's id */
+    isOfKinopoisk: (id: number): MaybePromise<boolean> => isKinopoiskId(id),
+
+    /** Whether anything is stored of the film; upstream is not asked. */
+    isKnown: (id: number) => chain(movieCache.find(id), (movie) => movie !== undefined),
+
     /** Kinopoisk's film as it would be stored; null when Kinopoisk has no such film. Throws upstream_*. */
     async fetch(id: number): Promise<KnownFilm | null> {
       const { value } = await kinopoisk.film(id)
