@@ -17,6 +17,7 @@ export const errorCodes = {
   film_not_found: [404, 'No such film'],
   rating_not_found: [404, 'Not rated by this user'],
   genre_not_found: [404, 'No such genre'],
+  person_not_found: [404, 'No such person'],
   director_not_found: [404, 'No such director'],
   session_not_found: [404, 'No such session of this user'],
   photo_not_found: [404, 'There is no photo'],

@@ -15,6 +15,8 @@ import { listRoutes } from './modules/lists/routes.ts'
 import { transferRoutes } from './modules/lists/transfer/routes.ts'
 import { movieCatalogueRoutes } from './modules/movies/movie-routes.ts'
 import { searchRoutes } from './modules/movies/search/routes.ts'
+import { supplementRoutes } from './modules/movies/supplements/routes.ts'
+import { personRoutes } from './modules/people/routes.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
@@ -59,6 +61,8 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await secured.register(userRoutes, services)
     await secured.register(accountRoutes, services)
     await secured.register(searchRoutes, services)
+    await secured.register(supplementRoutes, services)
+    await secured.register(personRoutes, services)
     await secured.register(listRoutes, { list: services.favorites, path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: services.wishlist, path: 'wishlist', name: 'Wishlist' })
     await secured.register(transferRoutes, services)

@@ -48,6 +48,8 @@ import { createLocalSearch } from './modules/movies/search/local-search.ts'
 import { createSearchRepository } from './modules/movies/search/repository.ts'
 import { createSearchCache } from './modules/movies/search/result-json.ts'
 import { createMovieService, type MovieService } from './modules/movies/service.ts'
+import { createSupplementService } from './modules/movies/supplements/service.ts'
+import { createPersonService } from './modules/people/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { createRatingService } from './modules/ratings/service.ts'
 import { createAccountRepository } from './modules/users/account-repository.ts'
@@ -86,6 +88,12 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     ...createLists(app, catalogue.movies, listCache),
     genres: createGenreService({ genres: createGenreRepository(app.database.db) }),
     ratings: createRatingService({ ratings: createRatingRepository(app.database.db), movies: catalogue.movies }),
+    supplements: createSupplementService({
+      movies: catalogue.movies,
+      membership: listCache,
+      kinopoisk: app.kinopoisk,
+    }),
+    people: createPersonService({ kinopoisk: app.kinopoisk }),
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.database.db).count,
     isReady: () => isMigrated(app.database),

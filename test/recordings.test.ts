@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { filmRequest, searchRequest } from '../src/kinopoisk/endpoints.ts'
 import { type KinopoiskFilm, type KinopoiskItem, normaliseFilm, normaliseItem } from '../src/kinopoisk/normalise.ts'
 import type { FilmResponse, SearchItem } from '../src/kinopoisk/schemas.ts'
+import { supplementOf } from '../src/kinopoisk/supplements/table.ts'
 
 // Replies of the real upstream are others' texts and not ours to publish: the folder is named from outside.
 const folder = process.env.KINOPOISK_RECORDINGS
@@ -46,6 +47,25 @@ if (folder) {
       if (!file.startsWith('top.')) expect(page.rows.length > 0).toBe(Number(page.total) > 0)
       expect(page.rows).toHaveLength(page.sent)
       for (const item of page.rows) expectItem(normaliseItem(item), item)
+    })
+  })
+
+  describe('recorded staff, premieres and collections', () => {
+    const names = { staff: { id: 1 }, premieres: { year: 2025, month: 8 }, collections: { type: 'FAMILY', page: 1 } }
+    const kinds = Object.keys(names) as (keyof typeof names)[]
+    const rows = kinds.flatMap((name) =>
+      recorded(new RegExp(`^${name}\\.[^/]*\\.json$`)).map(([file, sent]) => [file, name, sent] as const),
+    )
+    test.each(rows)('%s is accepted and typed, row by row', (_, name, sent) => {
+      const { request, resultOf } = supplementOf(name, names[name])
+      const value = request.read(sent, refuseOdd)
+      if (!value) throw new Error('refused')
+      const { total, items } = resultOf(value)
+      const list = sent as { items?: unknown[]; total?: number } & unknown[]
+      const sentRows = list.items ?? list
+      expect(items).toHaveLength(sentRows.length)
+      expect(total).toBe(list.total ?? sentRows.length)
+      for (const item of items) expectClean(item)
     })
   })
 

@@ -417,6 +417,10 @@ test.each([
   ['a list', `${FILM}?order=NUM_VOTE`, 5],
   ['a film', `${FILM}/301`, 20],
   ['staff', '/api/v1/staff?filmId=301', 20],
+  ['seasons', `${FILM}/301/seasons`, 20],
+  ['a person', '/api/v1/staff/23330', 20],
+  ['premieres', `${FILM}/premieres?year=1999&month=FEBRUARY`, 5],
+  ['collections', `${FILM}/collections`, 5],
   ['votes', '/api/v1/kp_users/1/votes', 2],
   ['the account', '/api/v1/api_keys/key', 2],
 ])('%s answers only so many times a second', async (_, path, rate) => {
@@ -664,3 +668,23 @@ function bodyOf(response: Response) {
 function fact(known: Partial<FilmFact>): FilmFact {
   return filmFact({ id: 1, ...known })
 }
+
+test('what there is beside details is as the schema of upstream has it, and the same whenever asked', async () => {
+  const { ask } = await start()
+  const keys = async (path: string, pick: (body: never) => object) => Object.keys(pick((await ask(path)).body as never))
+  const item = ({ items }: { items: object[] }) => items[0] ?? {}
+  expect(await keys(`${FILM}/30/seasons`, item)).toEqual(['number', 'episodes'])
+  expect(await keys(`${FILM}/301/images`, item)).toEqual(['imageUrl', 'previewUrl'])
+  expect(await keys(`${FILM}/301/facts`, item)).toEqual(['text', 'type', 'spoiler'])
+  expect(await keys(`${FILM}/301/videos`, item)).toEqual(['url', 'name', 'site'])
+  expect(await keys(`${FILM}/301/reviews`, (body) => body)).toEqual(
+    'total totalPages totalPositiveReviews totalNegativeReviews totalNeutralReviews items'.split(' '),
+  )
+  const related = 'filmId nameRu nameEn nameOriginal posterUrl posterUrlPreview relationType'.split(' ')
+  expect(await keys('/api/v2.1/films/301/sequels_and_prequels', ([first]: object[]) => first ?? {})).toEqual(related)
+  expect((await ask(`${FILM}/40/similars`)).body).toMatchObject({ total: 10, items: { length: 10 } })
+  expect((await ask('/api/v1/staff/23331')).body).toMatchObject({ personId: 23_331, films: [{ filmId: 301 }] })
+  for (const path of ['/api/v1/staff/1', `${FILM}/999/facts`]) expect((await ask(path)).status).toBe(404)
+  for (const path of [`${FILM}/premieres?year=1999`, `${FILM}/collections?type=BEST`, `${FILM}/301/images?page=21`])
+    expect((await ask(path)).status).toBe(400)
+})

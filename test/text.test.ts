@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { findDelimiter, guardFormula, unguardFormula } from '../src/text/csv.ts'
 import { beginsWithDay } from '../src/text/dates.ts'
+import { htmlToText } from '../src/text/html.ts'
 
 describe('A cell that a spreadsheet would take for a formula', () => {
   test.each([...'=+-@＝＋－＠', '\ttab', '\rcr', "'=1", "''@x"])('%j is guarded and comes back', (text) => {
@@ -62,4 +63,15 @@ describe('A day of the calendar', () => {
   ])('is not %s', (text) => {
     expect(beginsWithDay(text)).toBe(false)
   })
+})
+
+describe('HTML', () => {
+  test.each([
+    ['<b>Нео</b> и <a href="/name/7836/" class="all">Киану Ривз</a>', 'Нео и Киану Ривз'],
+    ['одна<br>две<br />три', 'одна\nдве\nтри'],
+    ['&#171;Матрица&#187; &laquo;&raquo; &#x41;', '«Матрица» «» A'],
+    ['2 < 3 и 5 > 4, a<', '2 < 3 и 5 > 4, a<'],
+    ['&unknown; &; &#99999999; &#1114112;', '&unknown; &; &#99999999; &#1114112;'],
+    ['<script>alert(1)</script>', 'alert(1)'],
+  ])('%j reads %j', (html, text) => expect(htmlToText(html)).toBe(text))
 })

@@ -1,6 +1,6 @@
 import { isOverlong, normaliseFilm, normalisePart } from './normalise.ts'
 import { type Reader, readerOf } from './reader.ts'
-import type { UpstreamRequest } from './request.ts'
+import type { DataEndpoint, UpstreamRequest } from './request.ts'
 import { rowsOf } from './rows.ts'
 import {
   AccountResponse,
@@ -36,6 +36,26 @@ export const paths = {
   search: '/api/v2.1/films/search-by-keyword?',
   staff: '/api/v1/staff?',
   votes: '/api/v1/kp_users/',
+}
+
+/** What all paths of an endpoint have in common: a path without its values. It names the endpoint of a stored response. */
+export const pathForms: Record<DataEndpoint, string> = {
+  film: '/api/v2.2/films/{id}',
+  list: '/api/v2.2/films?order',
+  imdb: '/api/v2.2/films?imdbId',
+  search: '/api/v2.1/films/search-by-keyword?keyword',
+  staff: '/api/v1/staff?filmId',
+  votes: '/api/v1/kp_users/{id}/votes?page',
+  seasons: '/api/v2.2/films/{id}/seasons',
+  images: '/api/v2.2/films/{id}/images?type',
+  similars: '/api/v2.2/films/{id}/similars',
+  sequels: '/api/v2.1/films/{id}/sequels_and_prequels',
+  facts: '/api/v2.2/films/{id}/facts',
+  reviews: '/api/v2.2/films/{id}/reviews?order',
+  videos: '/api/v2.2/films/{id}/videos',
+  person: '/api/v1/staff/{id}',
+  premieres: '/api/v2.2/films/premieres?year',
+  collections: '/api/v2.2/films/collections?type',
 }
 
 /** GET /api/v2.2/films/{id}. Upstream says that ids go up to 10 000 000: store/id-range.ts. */

@@ -24,6 +24,7 @@ import { memoizedSearchRequest, type SearchResult, toSearchResult } from './sear
 import { createStatus, type GatewayStatus } from './status.ts'
 import { createIdRange } from './store/id-range.ts'
 import type { Ingest } from './store/writer.ts'
+import { type SupplementName, type SupplementQuery, type SupplementResult, supplementOf } from './supplements/table.ts'
 
 export type { CachedResult } from './cache-status.ts'
 export type { LazyResult } from './lazy-result.ts'
@@ -60,6 +61,12 @@ export interface Gateway {
   votes(userId: number, page: number, caller: Caller): Promise<CachedResult<VotesPage | null>>
   /** The staff of a film, directors first; empty when Kinopoisk does not know. */
   staff(filmId: number, caller: Caller): Promise<CachedResult<KinopoiskPerson[]>>
+  /** What upstream tells beside details, by the table of supplements. Null: upstream's 404. */
+  supplement<N extends SupplementName>(
+    name: N,
+    query: SupplementQuery<N>,
+    caller: Caller,
+  ): Promise<CachedResult<SupplementResult<N> | null>>
   /**
    * Source and cache status of what our own films serve instead, because of `reason`: a film as it was stored at
    * `syncedAt`, whole or in part, or the results of a local search (`local`).
@@ -175,6 +182,12 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       const found = await fetchCounted(fetchCached, request, 'interactive', caller)
       const staff = await readValue(request, found)
       return withCacheStatus(found, (staff?.rows ?? []).map(normalisePerson))
+    },
+    async supplement(name, query, caller) {
+      const { request, resultOf } = supplementOf(name, query)
+      const found = await fetchCounted(fetchCached, request, 'interactive', caller)
+      const value = await readValue(request, found)
+      return withCacheStatus(found, value && resultOf(value))
     },
     fallback(result, syncedAt, reason) {
       if (result !== 'stale') metrics.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })

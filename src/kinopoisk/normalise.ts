@@ -130,10 +130,10 @@ export function normalisePerson(person: StaffMember) {
 }
 
 /** As upstream may send a text or a number. */
-type Loose = string | number | null | undefined
+export type Loose = string | number | null | undefined
 
 /** The rating of a film to come, in a search, is the share of users that await it: "98%". */
-function isExpectation(rating: Loose): boolean {
+export function isExpectation(rating: Loose): boolean {
   return String(rating ?? '')
     .trim()
     .endsWith('%')
@@ -143,7 +143,7 @@ function isExpectation(rating: Loose): boolean {
  * '', 'null', NUL and lone surrogates are upstream's or come from a broken transfer; no-break spaces become spaces.
  * Entities of HTML are decoded once: `&amp;lt;` is meant to be read as `&lt;`.
  */
-function text(value: Loose): string | null {
+export function text(value: Loose): string | null {
   const sent = String(value ?? '')
   const clean = (sent.includes('&') ? decodeHTMLStrict(sent) : sent)
     .toWellFormed()
@@ -153,7 +153,7 @@ function text(value: Loose): string | null {
   return clean === '' || clean === 'null' ? null : clean
 }
 
-function name(value: Loose): string | null {
+export function name(value: Loose): string | null {
   return line(value, 500)
 }
 
@@ -201,15 +201,15 @@ function between(value: number | null, min: number, max: number): number | null 
   return value !== null && value >= min && value <= max ? value : null
 }
 
-function rating(value: Loose): number | null {
+export function rating(value: Loose): number | null {
   return between(number(value), 0, 10)
 }
 
-function percent(value: Loose): number | null {
+export function percent(value: Loose): number | null {
   return between(number(value), 0, 100)
 }
 
-function count(value: Loose): number | null {
+export function count(value: Loose): number | null {
   const whole = between(number(value), 0, 2_147_483_647)
   return whole === null ? null : Math.trunc(whole)
 }
@@ -244,7 +244,7 @@ function flag(value: boolean | null | undefined): boolean | null {
   return value ?? null
 }
 
-function moment(value: Loose): string | null {
+export function moment(value: Loose): string | null {
   const clean = text(value)
   if (clean === null) return null
   const date = new Date(/[zZ]|[+-]\d\d:?\d\d$/.test(clean) ? clean : `${clean}Z`)

@@ -21,9 +21,19 @@ export interface UpstreamRequest<T> {
 }
 
 /** The endpoints about films and people; `account` is about our key. */
-export const dataEndpoints = ['film', 'list', 'imdb', 'search', 'staff', 'votes'] as const
+export const dataEndpoints = [
+  ...(['film', 'list', 'imdb', 'search', 'staff', 'votes'] as const),
+  ...(['seasons', 'images', 'similars', 'sequels', 'facts', 'reviews', 'videos'] as const),
+  ...(['person', 'premieres', 'collections'] as const),
+] as const
+export type DataEndpoint = (typeof dataEndpoints)[number]
 export const endpoints = [...dataEndpoints, 'account'] as const
 export type Endpoint = (typeof endpoints)[number]
+
+/** A value for each of them. */
+export function ofEndpoints<T>(valueFor: (endpoint: DataEndpoint) => T): Record<DataEndpoint, T> {
+  return Object.fromEntries(dataEndpoints.map((endpoint) => [endpoint, valueFor(endpoint)])) as Record<DataEndpoint, T>
+}
 
 export const purposes = ['interactive', 'refresh', 'import'] as const
 /** Which share of the day's quota pays: a user waits, a response is refreshed in the background, a list is imported. */

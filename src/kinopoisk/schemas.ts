@@ -4,15 +4,15 @@ import type { Rows } from './rows.ts'
 
 // Upstream sends numbers as text in one endpoint and as numbers in another, and null, '' or 'null' for the unknown: the
 // check is on the shape, normalise.ts gives the types. Only ids are required; reader.ts leaves out what does not fit.
-const maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
-const text = maybe(Type.String())
-const number = maybe(Type.Union([Type.Number(), Type.String()]))
-const flag = maybe(Type.Boolean())
-const countries = maybe(Type.Array(Type.Object({ country: text })))
-const genres = maybe(Type.Array(Type.Object({ genre: text })))
+export const maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
+export const text = maybe(Type.String())
+export const number = maybe(Type.Union([Type.Number(), Type.String()]))
+export const flag = maybe(Type.Boolean())
+export const countries = maybe(Type.Array(Type.Object({ country: text })))
+export const genres = maybe(Type.Array(Type.Object({ genre: text })))
 
 /** One film has its id under either name, whatever the endpoint. */
-const FilmId = (alias: string) => Type.Integer({ minimum: 1, maximum: minOwnId - 1, aliases: [alias] })
+export const FilmId = (alias: string) => Type.Integer({ minimum: 1, maximum: minOwnId - 1, aliases: [alias] })
 
 export const FilmResponse = Type.Object({
   kinopoiskId: FilmId('filmId'),

@@ -1,10 +1,9 @@
 import type { CircuitBreakers } from './layers/circuit-breakers.ts'
 import { type GatewayMetrics, type Result, results } from './metrics.ts'
 import type { Usage } from './quota/usage.ts'
-import type { Endpoint } from './request.ts'
+import { ofEndpoints } from './request.ts'
 import type { ResponseRepository } from './store/responses.ts'
 
-type DataEndpoint = Exclude<Endpoint, 'account'>
 export type GatewayStatus = Awaited<ReturnType<ReturnType<typeof createStatus>>>
 
 interface Options {
@@ -36,13 +35,12 @@ export function createStatus({ sandbox, usage, breakers, responses, metrics, now
 
 async function countResults(metrics: Pick<GatewayMetrics, 'results'>) {
   const { values } = await metrics.results.get()
-  const of = (endpoint: DataEndpoint) => {
+  return ofEndpoints((endpoint) => {
     const count = (result: Result) =>
       values.find(({ labels }) => labels.endpoint === endpoint && labels.result === result)?.value ?? 0
     const counts = Object.fromEntries(results.map((result) => [result, count(result)])) as Record<Result, number>
     const { hit, negative, stale, miss, error } = counts
     const all = hit + negative + stale + miss + error
     return { ...counts, hit_ratio: all === 0 ? null : (hit + negative + stale) / all }
-  }
-  return { film: of('film'), search: of('search'), staff: of('staff'), votes: of('votes') }
+  })
 }

@@ -10,6 +10,7 @@ const tags = [
   { name: 'users', description: "The user's own profile" },
   { name: 'films', description: 'The catalogue' },
   { name: 'movies', description: 'Films by Kinopoisk id or own id, and the search' },
+  { name: 'people', description: 'People as Kinopoisk knows them' },
   { name: 'lists', description: 'Favourites and wishlist; these and the ratings out and in' },
   { name: 'ratings', description: "The user's own scores of films" },
   { name: 'genres', description: 'Genres of the catalogue' },

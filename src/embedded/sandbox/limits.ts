@@ -25,7 +25,10 @@ const DAY = 86_400_000
 // Moscow has kept this offset, without summer time, since 2014.
 const MOSCOW_OFFSET = 3 * 3_600_000
 const KEY_RATE = 20
-const OWN_RATES: Partial<Record<Endpoint, number>> = { list: 5, search: 5, votes: 2, api_key: 2 }
+const OWN_RATES: Partial<Record<Endpoint, number>> = {
+  ...{ list: 5, search: 5, premieres: 5, collections: 5 },
+  ...{ votes: 2, api_key: 2 },
+}
 
 export function createLimits({ apiKeys, dailyQuota, rateLimits, now }: LimitOptions): Limits {
   const quota = createQuota(now)

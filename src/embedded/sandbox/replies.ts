@@ -1,12 +1,14 @@
 import type { FilmFact } from './films.ts'
 import type { Usage } from './limits.ts'
+import { cutPage, PAGE_SIZE, readInteger } from './paging.ts'
 import { failure, type Reply } from './reply.ts'
 import type { Endpoint, SandboxRequest } from './request.ts'
 import { createSearch } from './search.ts'
+import { createSelections } from './selections.ts'
 import { filmDetails, listItem, searchItem, staffOf, voteItem } from './shapes.ts'
+import { createSupplements } from './supplements.ts'
 import { votesOf } from './votes.ts'
 
-const PAGE_SIZE = 20
 // Upstream names 10 000 000, and may have gone beyond it.
 const LAST_FILM_ID = 999_999_999
 const LAST_SEARCH_PAGE = 20
@@ -23,6 +25,8 @@ export function createReplies(
     staff: ({ query }) => aboutFilm(byId, query.get('filmId') ?? '', staffOf),
     list: ({ query }) => listPage(films, query),
     search: ({ query }) => searchPage(search, query),
+    ...createSupplements(films, (id, shape) => aboutFilm(byId, id, shape)),
+    ...createSelections(films),
     votes: ({ argument, query }) => votesPage(films, argument, query),
     api_key: ({ argument }) => ({ status: 200, body: account(usage(argument)) }),
     other: () => failure(404, 'No such path'),
@@ -89,13 +93,4 @@ function account({ total, today, dailyQuota }: Usage) {
     dailyQuota: { value: dailyQuota, used: today },
     accountType: 'FREE',
   }
-}
-
-function cutPage<T>(all: readonly T[], page: number): T[] {
-  return all.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
-}
-
-function readInteger(text: string, max: number): number | undefined {
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : 0
-  return value >= 1 && value <= max ? value : undefined
 }

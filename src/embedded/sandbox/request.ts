@@ -1,4 +1,7 @@
-export type Endpoint = 'film' | 'list' | 'search' | 'staff' | 'votes' | 'api_key' | 'other'
+export type Endpoint =
+  | ('film' | 'list' | 'search' | 'staff' | 'votes' | 'api_key' | 'other')
+  | ('seasons' | 'images' | 'similars' | 'sequels' | 'facts' | 'reviews' | 'videos')
+  | ('person' | 'premieres' | 'collections')
 
 /** A request understood: the endpoint it is for, the variable part of its path, its query. */
 export interface SandboxRequest {
@@ -8,6 +11,16 @@ export interface SandboxRequest {
 }
 
 const PATHS: readonly [Endpoint, RegExp][] = [
+  ['premieres', /^\/api\/v2\.2\/films\/premieres$/],
+  ['collections', /^\/api\/v2\.2\/films\/collections$/],
+  ['seasons', /^\/api\/v2\.2\/films\/([^/]+)\/seasons$/],
+  ['images', /^\/api\/v2\.2\/films\/([^/]+)\/images$/],
+  ['similars', /^\/api\/v2\.2\/films\/([^/]+)\/similars$/],
+  ['sequels', /^\/api\/v2\.1\/films\/([^/]+)\/sequels_and_prequels$/],
+  ['facts', /^\/api\/v2\.2\/films\/([^/]+)\/facts$/],
+  ['reviews', /^\/api\/v2\.2\/films\/([^/]+)\/reviews$/],
+  ['videos', /^\/api\/v2\.2\/films\/([^/]+)\/videos$/],
+  ['person', /^\/api\/v1\/staff\/([^/]+)$/],
   ['film', /^\/api\/v2\.2\/films\/([^/]+)$/],
   ['list', /^\/api\/v2\.2\/films$/],
   ['search', /^\/api\/v2\.1\/films\/search-by-keyword$/],

@@ -102,7 +102,7 @@ export function voteItem(film: FilmFact, userRating: number) {
   }
 }
 
-function isSerial(film: FilmFact): boolean {
+export function isSerial(film: FilmFact): boolean {
   return film.type !== 'FILM' && film.type !== 'VIDEO'
 }
 
@@ -110,7 +110,7 @@ export function posters({ id }: Pick<FilmFact, 'id'>) {
   return { posterUrl: `${SITE}/kp/${id}.jpg`, posterUrlPreview: `${SITE}/kp_small/${id}.jpg` }
 }
 
-function tags(film: FilmFact) {
+export function tags(film: FilmFact) {
   return { countries: film.countries.map((country) => ({ country })), genres: film.genres.map((genre) => ({ genre })) }
 }
 

@@ -8,7 +8,7 @@ import {
 } from 'cockatiel'
 import { refusal, UpstreamFailure } from '../failures.ts'
 import type { GatewayMetrics } from '../metrics.ts'
-import { dataEndpoints, type Endpoint, type Layer } from '../request.ts'
+import { dataEndpoints, type Endpoint, type Layer, ofEndpoints } from '../request.ts'
 
 const failuresInARow = 5
 
@@ -28,7 +28,7 @@ export type CircuitBreakers = ReturnType<typeof createCircuitBreakers>
  * Refusals of upstream in order (401, 402, 429) are no failures here.
  */
 export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen'>, pauses = defaultPauses) {
-  const breakers = Object.fromEntries(dataEndpoints.map((endpoint) => [endpoint, createCircuitBreaker(pauses)]))
+  const breakers: Partial<Record<Endpoint, CircuitBreaker>> = ofEndpoints(() => createCircuitBreaker(pauses))
   const of = (endpoint: Endpoint) => breakers[endpoint] as CircuitBreaker
   for (const endpoint of dataEndpoints) {
     const updateGauge = () => metrics.breakerOpen.set({ breaker: endpoint }, of(endpoint).state() === 'closed' ? 0 : 1)
@@ -49,12 +49,7 @@ export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen
   return {
     failFast,
     execute,
-    states: () => ({
-      film: of('film').state(),
-      search: of('search').state(),
-      staff: of('staff').state(),
-      votes: of('votes').state(),
-    }),
+    states: () => ofEndpoints((endpoint) => of(endpoint).state()),
   }
 }
 

@@ -11,8 +11,8 @@ const defaultPauseSeconds = 1
 
 const isRate = (endpoint: Endpoint | Rate): endpoint is Rate => endpoint in callsPerSecond
 
-/** A search by IMDb id has a rate of its own at upstream, of five a second as well: one for both is below each. */
-const rateOf = (endpoint: Endpoint): Endpoint | Rate => (endpoint === 'imdb' ? 'search' : endpoint)
+/** Upstream allows as many of each as searches; together with these they are surely not too many. */
+const shared: Partial<Record<Endpoint, Rate>> = { imdb: 'search', premieres: 'search', collections: 'search' }
 
 /** Keeps the rates that upstream allows, over all replicas: calls wait for a slot, or are rejected at once. */
 export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics) {
@@ -22,10 +22,7 @@ export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics
     votes: createWaitQueue('votes', rates),
     account: createWaitQueue('account', rates),
   }
-  const queueOf = (endpoint: Endpoint) => {
-    const rate = rateOf(endpoint)
-    return queues[isRate(rate) ? rate : 'overall']
-  }
+  const queueOf = (endpoint: Endpoint) => queues[isRate(endpoint) ? endpoint : (shared[endpoint] ?? 'overall')]
 
   /** Before the queue: rejects a call at once when its slot would come too late. */
   const failFast: Layer = (fetch) => async (request, context) => {

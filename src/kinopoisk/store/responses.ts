@@ -1,7 +1,8 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
-import { paths } from '../endpoints.ts'
+import { pathForms } from '../endpoints.ts'
+import { ofEndpoints } from '../request.ts'
 
 export interface StoredResponse {
   /** Null: upstream's 404. */
@@ -25,17 +26,20 @@ export function createResponseRepository(db: Db) {
 
     /** How many are stored, by endpoint: fresh or expired at `now`. */
     async count(now: Date) {
-      const ofEndpoint = (endpoint: keyof typeof paths) => sql`${responses.path} like ${`${paths[endpoint]}%`}`
-      const fresh = sql`${responses.expires_at} > ${now.toISOString()}`
-      const count = (endpoint: keyof typeof paths) => ({
-        fresh: sql<number>`(count(*) filter (where ${ofEndpoint(endpoint)} and ${fresh}))::int`,
-        expired: sql<number>`(count(*) filter (where ${ofEndpoint(endpoint)} and not ${fresh}))::int`,
-      })
-      const [row] = await db
-        .select({ film: count('film'), search: count('search'), staff: count('staff'), votes: count('votes') })
+      const isFresh = sql`${responses.expires_at} > ${now.toISOString()}`
+      const form = sql<string>`regexp_replace(regexp_replace(${responses.path}, '=.*', ''), '/\\d+', '/{id}')`
+      const rows = await db
+        .select({
+          form,
+          fresh: sql<number>`(count(*) filter (where ${isFresh}))::int`,
+          expired: sql<number>`(count(*) filter (where not ${isFresh}))::int`,
+        })
         .from(responses)
-      if (!row) throw new Error('a count has one row')
-      return row
+        .groupBy(sql`1`)
+      return ofEndpoints((endpoint) => {
+        const { fresh = 0, expired = 0 } = rows.find((row) => row.form === pathForms[endpoint]) ?? {}
+        return { fresh, expired }
+      })
     },
 
     /** A response never replaces a newer one, so that replicas may write in any order. */

@@ -1,10 +1,11 @@
-import { type TSchema, Type } from '@sinclair/typebox'
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Nullable, Timestamp } from '../../http/schemas.ts'
 
 const count = Type.Integer({ minimum: 0 })
 const time = Nullable(Timestamp)
+/** A value for each endpoint of Kinopoisk, by its name. */
 const ofEndpoint = <T extends TSchema>(schema: T) =>
-  Type.Object({ film: schema, search: schema, staff: schema, votes: schema })
+  Type.Unsafe<Record<string, Static<T>>>({ type: 'object', additionalProperties: schema })
 
 const Quota = Type.Object({
   limit: Type.Integer({ minimum: -1, description: 'Calls a day; -1 is no limit' }),
@@ -49,7 +50,7 @@ const Answered = Type.Object({
 })
 
 const exampleAnswered = { hit: 90, negative: 2, stale: 3, miss: 5, error: 0, local: 0, partial: 0, hit_ratio: 0.95 }
-const exampleOf = <T>(value: T) => ({ film: value, search: value, staff: value, votes: value })
+const exampleOf = <T>(value: T) => ({ film: value, search: value, staff: value, seasons: value, person: value })
 
 export const KinopoiskStatus = Type.Object(
   {

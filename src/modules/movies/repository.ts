@@ -135,7 +135,8 @@ export function createFilmWriter(tx: Db) {
             rate: filled('rate'),
             description: filled('description'),
             poster_url: filled('poster_url'),
-            kinopoisk: sql`excluded.kinopoisk`,
+            // One list tells what another does not: what is unknown now stays as it was.
+            kinopoisk: sql`excluded.kinopoisk || coalesce(films.kinopoisk, '{}') || jsonb_strip_nulls(excluded.kinopoisk)`,
             updated_at: curated('updated_at'),
           },
           // As text in ISO 8601; only details in full have kinopoisk_synced_at.

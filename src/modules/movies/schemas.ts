@@ -103,19 +103,21 @@ export const SearchItem = Type.Object({
   in_wishlist: Type.Boolean(),
 })
 
+export const Source = Type.Unsafe<'kinopoisk' | 'cache' | 'local'>({
+  type: 'string',
+  enum: ['kinopoisk', 'cache', 'local'],
+  description:
+    'kinopoisk: asked now or fresh in the cache; cache: an expired answer, because Kinopoisk could not be asked or ' +
+    'is being asked; local: of what is known here, because Kinopoisk could not be asked or has nothing to do with it',
+})
+
 export const SearchResult = Type.Object(
   {
     query: Type.String(),
     page: Page,
     pages: Type.Integer({ minimum: 0, maximum: 20 }),
     total: Type.Integer({ minimum: 0, description: 'Of a local search at most some 1000 are counted' }),
-    source: Type.Unsafe<'kinopoisk' | 'cache' | 'local'>({
-      type: 'string',
-      enum: ['kinopoisk', 'cache', 'local'],
-      description:
-        'kinopoisk: asked now or fresh in the cache; cache: an expired answer, because Kinopoisk could not be asked or ' +
-        'is being asked; local: found among the films known here, because Kinopoisk could not be asked',
-    }),
+    source: Source,
     complete: Type.Boolean({ description: 'False for a local search: Kinopoisk may know more' }),
     items: Type.Array(SearchItem),
   },

@@ -153,6 +153,11 @@ export function createMovieService({
       return movie?.listed ? movie : undefined
     },
 
+    isOfKinopoisk,
+
+    /** Whether anything is stored of the film; upstream is not asked. */
+    isKnown: (id: number) => chain(movieCache.find(id), (movie) => movie !== undefined),
+
     /** Kinopoisk's film as it would be stored; null when Kinopoisk has no such film. Throws upstream_*. */
     async fetch(id: number, caller: Caller): Promise<KnownFilm | null> {
       if (!(await isOfKinopoisk(id))) return null

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { inputFault } from '../../../errors.ts'
+import { setCacheHeaders } from '../../../http/cache-headers.ts'
 import { callerOf } from '../../../http/caller.ts'
 import { sendJson } from '../../../http/json-payload.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
-import { setCacheHeaders } from '../cache-headers.ts'
 import { SearchQuery, SearchResult } from '../schemas.ts'
 import type { MovieService } from '../service.ts'
 
