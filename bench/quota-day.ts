@@ -1,12 +1,13 @@
 /**
  * Days of traffic against the sandbox with Kinopoisk's real limits, in simulated time:
- *   node bench/quota-day.ts [--requests 100000] [--days 7] [--films 30000] [--quota 500] [--seed 1] [--only ours]
+ *   node bench/quota-day.ts [--requests 100000] [--days 7] [--films 30000] [--quota 500] [--seed 1] [--only ours] [--odd 20]
  * What is asked follows Zipf (s = 1) over the films, 70 % by id and 30 % by a search typed from a title. Compared are this
  * service, a proxy that hands every request on, and one that keeps answers in memory for five minutes. Prints for each day
- * how many requests were answered usefully, judged by the films' facts, and what that cost.
+ * how many requests were answered usefully, judged by the films' facts, and what that cost. With --odd upstream answers
+ * everything with 404 and a page of HTML in that hour of each day (Moscow), and one film in a hundred always in another shape.
  */
 import { parseArgs } from 'node:util'
-import { startSandbox } from '../src/embedded/sandbox/server.ts'
+import { type Sandbox, startSandbox } from '../src/embedded/sandbox/server.ts'
 import { createClock, type SimulatedClock } from './quota-day/clock.ts'
 import { makeFilms } from './quota-day/films.ts'
 import { createJudge, useful, type Verdict, verdicts } from './quota-day/judge.ts'
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     quota: { type: 'string', default: '500' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
+    odd: { type: 'string' },
   },
 })
 const seed = Number(values.seed)
@@ -80,7 +82,7 @@ async function run(name: string, make: Make): Promise<void> {
       Object.assign(spent, { answered: 0, refused: 0 })
       const began = performance.now()
       const requests = traffic(start + day * dayMs, Number(values.requests))
-      const result = await live(contender, clock, requests, spent)
+      const result = await live(contender, clock, requests, spent, oddities(sandbox))
       for (const { film, query } of requests) asked.add(query?.toLowerCase() ?? String(film.id))
       const seconds = Math.round((performance.now() - began) / 1000)
       print(row(name, day + 1, result, spent, asked.size))
@@ -93,13 +95,20 @@ async function run(name: string, make: Make): Promise<void> {
 }
 
 /** A day. Questions go one by one while upstream is asked much, many at a time while it is not. */
-async function live(contender: Contender, clock: SimulatedClock, requests: UserRequest[], spent: Spent): Promise<Day> {
+async function live(
+  contender: Contender,
+  clock: SimulatedClock,
+  requests: UserRequest[],
+  spent: Spent,
+  misbehave: (at: number) => void,
+): Promise<Day> {
   const tally = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Record<Verdict, number>
   const codes: Record<string, number> = {}
   let width = 1
   for (let at = 0; at < requests.length; ) {
     const batch = requests.slice(at, at + width)
     clock.jumpTo(batch[0]?.at ?? 0)
+    misbehave(clock.now())
     await contender.jumped?.()
     const { answered } = spent
     const replies = await Promise.all(batch.map(contender.fetch))
@@ -111,6 +120,20 @@ async function live(contender: Contender, clock: SimulatedClock, requests: UserR
     at += batch.length
   }
   return { verdicts: tally, codes }
+}
+
+/** Makes upstream as odd as --odd says, at a moment. */
+function oddities(sandbox: Sandbox): (at: number) => void {
+  if (values.odd === undefined) return () => {}
+  let wasOut: boolean | undefined
+  return (at) => {
+    const isOut = Math.floor((at - start) / 3_600_000) % 24 === Number(values.odd)
+    if (isOut === wasOut) return
+    wasOut = isOut
+    sandbox.fail(null)
+    sandbox.fail('wrong_shape', { path: /\/films\/\d*00$/ })
+    if (isOut) sandbox.fail('html_404', { path: /^(?!.*api_keys)/ })
+  }
 }
 
 function row(name: string, day: number, { verdicts: tally, codes }: Day, spent: Spent, distinct: number): string[] {

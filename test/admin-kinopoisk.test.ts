@@ -48,6 +48,7 @@ test('the status tells what was asked, what is kept, what is spent and left', as
       checked_at: expect.toSatisfy((at: string | null) => at === null || Date.parse(at) > 0),
     },
     blocked: null,
+    distrusted: null,
     circuits: { film: 'closed', search: 'closed', staff: 'closed', votes: 'closed' },
     kept: {
       film: { fresh: 1, expired: 1 },

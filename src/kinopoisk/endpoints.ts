@@ -46,7 +46,8 @@ export function listRequest(year: number, page: number): UpstreamRequest<ListRes
     path: `${paths.list}${new URLSearchParams(query)}`,
     maxBytes: mebibyte,
     accepts: (value): value is ListResponse => listCheck.Check(value),
-    ttlSeconds: () => 30 * day,
+    // A page that is not there is fetched again by the prefetch, which has its own pauses.
+    ttlSeconds: (list) => (list ? 30 * day : hour),
     discover: ({ items }, fetchedAt) => ({
       items: items.filter((film) => isFilmId(film.kinopoiskId)).map((film) => normaliseFilm(film, fetchedAt, false)),
     }),
@@ -60,7 +61,7 @@ export function searchRequest(keyword: string, page: number): UpstreamRequest<Se
     path: `${paths.search}${new URLSearchParams({ keyword, page: String(page) })}`,
     maxBytes: mebibyte,
     accepts: (value): value is SearchResponse => searchCheck.Check(value),
-    ttlSeconds: (response) => (response?.films.length ? day : hour),
+    ttlSeconds: () => day,
     isEmpty: ({ films }) => films.length === 0,
     discover: ({ films }, fetchedAt) => ({
       items: films.filter((film) => isFilmId(film.filmId)).map((film) => normalisePart(film, fetchedAt)),

@@ -38,7 +38,7 @@ export interface VotesPage {
 export interface Gateway {
   /** Null: Kinopoisk knows no such film. Without a promise if a fresh response is in memory. */
   film(id: number, purpose?: Purpose): MaybePromise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
-  /** The same, fetched whatever is stored. */
+  /** The same, fetched whatever is stored, and however it failed before. */
   refreshFilm(id: number, purpose?: Purpose): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** `page` 1…20, 20 films each. Without a promise if a fresh response is in memory. */
   search(keyword: string, page: number): MaybePromise<CachedResult<LazyResult<SearchResult>>>
@@ -62,7 +62,7 @@ export interface Gateway {
   start(): Promise<void>
   /** Resolves when no call is under way in the background. */
   idle(): Promise<void>
-  /** Removes expired leases; called every hour. */
+  /** Removes expired leases, and failures that no longer count; called every hour. */
   cleanup(): Promise<void>
   close(): Promise<void>
 }
@@ -88,7 +88,9 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const { runInBackground, idle } = createBackground()
   const isBootstrapping = () => prefetch.isBootstrapping()
   const pipeline = createPipeline(database, { ...limits, clock, metrics, isBootstrapping, runInBackground, warn })
-  const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, upstream } = pipeline
+  const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, failures, probe, upstream } =
+    pipeline
+  const fetchForced: UpstreamFetch = (request, context) => fetchFresh(request, { ...context, forced: true })
   const { fetchCounted, count } = createCountedFetch({ metrics, timeoutMs: options.timeoutMs })
   const { readValue, lazyResult, fromMemory } = createLazyResults({
     ...{ responses, freshness, clock, withCacheStatus },
@@ -107,6 +109,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
 
   const prefetch = createPrefetchScheduler({
     db: database.db,
+    failures,
     metrics,
     now: clock.now,
     everyMs: prefetchMs,
@@ -118,7 +121,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
 
   return {
     film: (id, purpose = 'interactive') => fromMemory(filmRequest(id), filmOf) ?? lazyFilm(fetchCached, id, purpose),
-    refreshFilm: (id, purpose = 'interactive') => lazyFilm(fetchFresh, id, purpose, clock.now()),
+    refreshFilm: (id, purpose = 'interactive') => lazyFilm(fetchForced, id, purpose, clock.now()),
     search(keyword, page) {
       const request = memoizedSearchRequest(keyword, page)
       const transform: Transform<SearchResponse, SearchResult> = (value) => toSearchResult(value, page)
@@ -152,14 +155,17 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     },
     onDiscovered: pipeline.writer.onDiscovered,
     saveFilm: (film) => pipeline.writer.saveFilms({ film }),
-    status: createStatus({ sandbox, usage: budget.usage, breakers, responses, metrics, now: clock.now }),
+    status: createStatus({ sandbox, usage: budget.usage, breakers, probe, responses, metrics, now: clock.now }),
     async start() {
       // Without it the ends of calls are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
       runInBackground(budget.start())
     },
     idle,
-    cleanup: leases.deleteExpired,
+    async cleanup() {
+      await leases.deleteExpired()
+      await failures.cleanup()
+    },
     async close() {
       budget.close()
       prefetch.close()
