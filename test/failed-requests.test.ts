@@ -51,8 +51,9 @@ describe('A film that always fails', () => {
     const other = await reader()
     upstream.be(under(/\/5400002$/, merged))
     for (let id = 1001; id <= 1040; id += 1) {
-      for (let time = 0; time < 5; time += 1) expectProblem(await get('/movies/5400002'), 502, 'upstream_bad_response')
-      expect((await other(`/movies/${id}`)).statusCode).toBe(200)
+      const [odd, film] = await Promise.all([get('/movies/5400002'), other(`/movies/${id}`), get('/movies/5400002')])
+      expectProblem(odd, 502, 'upstream_bad_response')
+      expect(film.statusCode).toBe(200)
     }
     expect(upstream.callsOf('/5400002')).toBeLessThanOrEqual(2)
   })
