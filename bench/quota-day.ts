@@ -1,15 +1,17 @@
 /**
  * Days of traffic against the sandbox with Kinopoisk's real limits, in simulated time:
  *   node bench/quota-day.ts [--requests 100000] [--days 7] [--films 30000] [--quota 500] [--seed 1] [--only ours]
- *     [--users 1000] [--hostile]
+ *     [--users 1000] [--hostile] [--odd 20]
  * What is asked follows Zipf (s = 1) over the films, 70 % by id and 30 % by a search typed from a title. Compared are this
  * service, a proxy that hands every request on, and one that keeps answers in memory for five minutes. Prints for each day
  * how many requests were answered usefully, judged by the films' facts, by all and by the user with the fewest, and what
  * that cost. With --hostile one more user asks for thousands of films that there are not, and is not judged; printed is how
  * many of these were answered.
+ * With --odd upstream answers everything with 404 and a page of HTML in that hour of each day (Moscow), and one film in a
+ * hundred always in another shape.
  */
 import { parseArgs } from 'node:util'
-import { startSandbox } from '../src/embedded/sandbox/server.ts'
+import { type Sandbox, startSandbox } from '../src/embedded/sandbox/server.ts'
 import { createClock, type SimulatedClock } from './quota-day/clock.ts'
 import { makeFilms } from './quota-day/films.ts'
 import { createJudge, type Reply, useful, type Verdict, verdicts } from './quota-day/judge.ts'
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     users: { type: 'string', default: '1000' },
     hostile: { type: 'boolean', default: false },
+    odd: { type: 'string' },
   },
 })
 const seed = Number(values.seed)
@@ -101,7 +104,7 @@ async function run(name: string, make: Make): Promise<void> {
       }))
       const others = values.hostile ? hostileRequests(films, startMs, day, hostile) : []
       const requests = [...others, ...own].sort((a, b) => a.at - b.at)
-      const result = await live(contender, clock, requests, spent)
+      const result = await live(contender, clock, requests, spent, oddities(sandbox))
       for (const { film, query } of own) asked.add(query?.toLowerCase() ?? String(film.id))
       const seconds = Math.round((performance.now() - began) / 1000)
       print(row(name, day + 1, result, spent, asked.size))
@@ -114,7 +117,13 @@ async function run(name: string, make: Make): Promise<void> {
 }
 
 /** A day. Questions go one by one while upstream is asked much, many at a time while it is not. */
-async function live(contender: Contender, clock: SimulatedClock, requests: OwnRequest[], spent: Spent): Promise<Day> {
+async function live(
+  contender: Contender,
+  clock: SimulatedClock,
+  requests: OwnRequest[],
+  spent: Spent,
+  misbehave: (at: number) => void,
+): Promise<Day> {
   const tally = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Record<Verdict, number>
   const day: Day = {
     verdicts: tally,
@@ -127,6 +136,7 @@ async function live(contender: Contender, clock: SimulatedClock, requests: OwnRe
   for (let at = 0; at < requests.length; ) {
     const batch = requests.slice(at, at + width)
     clock.jumpTo(batch[0]?.at ?? 0)
+    misbehave(clock.now())
     await contender.jumped?.()
     const { answered } = spent
     const replies = await Promise.all(batch.map(contender.fetch))
@@ -148,6 +158,20 @@ function note(day: Day, request: OwnRequest, reply: Reply): void {
   day.asked[user] = (day.asked[user] ?? 0) + 1
   if (useful.some((each) => each === verdict)) day.helped[user] = (day.helped[user] ?? 0) + 1
   if (reply.code) day.codes[reply.code] = (day.codes[reply.code] ?? 0) + 1
+}
+
+/** Makes upstream as odd as --odd says, at a moment. */
+function oddities(sandbox: Sandbox): (at: number) => void {
+  if (values.odd === undefined) return () => {}
+  let wasOut: boolean | undefined
+  return (at) => {
+    const isOut = Math.floor((at - start) / 3_600_000) % 24 === Number(values.odd)
+    if (isOut === wasOut) return
+    wasOut = isOut
+    sandbox.fail(null)
+    sandbox.fail('wrong_shape', { path: /\/films\/\d*00$/ })
+    if (isOut) sandbox.fail('html_404', { path: /^(?!.*api_keys)/ })
+  }
 }
 
 function row(name: string, number: number, day: Day, spent: Spent, distinct: number): string[] {

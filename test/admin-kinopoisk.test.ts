@@ -51,6 +51,7 @@ test('the status tells what was asked, what is kept, what is spent and left', as
       checked_at: expect.toSatisfy((at: string | null) => at === null || Date.parse(at) > 0),
     },
     blocked: null,
+    distrusted: null,
     circuits: ofEach('closed'),
     kept: {
       ...ofEach({ fresh: 0, expired: 0 }),

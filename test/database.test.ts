@@ -1,5 +1,8 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { migrate as runMigrations } from 'drizzle-orm/postgres-js/migrator'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { connect, type Database } from '../src/db/connect.ts'
 import { openConnection } from '../src/db/copy/connection.ts'
@@ -113,6 +116,37 @@ describe('The migration to lenient reading', () => {
   })
 })
 
+describe('A database of an earlier version', () => {
+  /** As a service had it whose last migration was `tag`. */
+  async function migrateTo(url: string, tag: string): Promise<void> {
+    const folder = await mkdtemp(join(tmpdir(), 'kinoteka-migrations-'))
+    await cp(join(repository, 'drizzle'), folder, { recursive: true })
+    const file = join(folder, 'meta/_journal.json')
+    const journal = JSON.parse(await readFile(file, 'utf8')) as { entries: { tag: string }[] }
+    const last = journal.entries.findIndex((entry) => entry.tag === tag)
+    await writeFile(file, JSON.stringify({ ...journal, entries: journal.entries.slice(0, last + 1) }))
+    await withDatabase(url, ({ db }) => runMigrations(db, { migrationsFolder: folder }))
+    await rm(folder, { recursive: true })
+  }
+
+  test('loses the pages of popular films that were stored as not there, and nothing else', async () => {
+    const url = await emptyDatabase()
+    await migrateTo(url, '0004_changes')
+    const page = (year: number) => `/api/v2.2/films?order=NUM_VOTE&type=ALL&yearFrom=${year}&yearTo=${year}&page=1`
+    await withDatabase(url, async ({ sql }) => {
+      for (const path of [page(2025), page(2024), '/api/v2.2/films/7']) {
+        await sql`insert into kinopoisk_answers values (${path}, 404, null, now(), now() + interval '30 days')`
+      }
+      await sql`insert into kinopoisk_answers values (${page(2023)}, 200, '{}', now(), now() + interval '30 days')`
+    })
+    await migrate(url)
+    await withDatabase(url, async ({ sql }) => {
+      const rows = await sql`select path from kinopoisk_answers order by path`
+      expect(rows.map(({ path }) => path)).toEqual(['/api/v2.2/films/7', page(2023)])
+    })
+  })
+})
+
 describe('The schema', () => {
   let database: Database
   beforeAll(async () => {
@@ -203,6 +237,17 @@ describe('The schema', () => {
       'a limit below none',
       `insert into kinopoisk_accounts (key_hash, daily_limit) values ('', -2)`,
       'kinopoisk_accounts_daily_limit_check',
+    ],
+    [
+      'a negative count of failures',
+      `insert into kinopoisk_failures values ('/', 'timeout', -1, now(), now())`,
+      'kinopoisk_failures_failures_check',
+    ],
+    ['a second probe', `insert into kinopoisk_probes (id, begun_at) values (2, now())`, 'kinopoisk_probes_id_check'],
+    [
+      'trouble since nobody knows when',
+      `insert into kinopoisk_probes (begun_at, reason) values (now(), 'unasked')`,
+      'kinopoisk_probes_since_check',
     ],
     [
       'a block without an end',

@@ -21,6 +21,11 @@ const faults: [Fault, number, ErrorCode][] = [
   ['truncated', 503, 'upstream_unavailable'],
   ['huge', 502, 'upstream_bad_response'],
   ['redirect', 502, 'upstream_bad_response'],
+  ['html_404', 502, 'upstream_bad_response'],
+  ['path_404', 502, 'upstream_bad_response'],
+  ['quota_text', 503, 'upstream_quota_exhausted'],
+  ['key_text', 502, 'upstream_rejected_key'],
+  ['rate_text', 503, 'upstream_rate_limited'],
 ]
 /** Films that the sandbox knows. */
 const known = 301
@@ -28,8 +33,13 @@ const unknown = [326, 328, 329, 342, 361, 370, 435]
 const search = '/movies/search?query=%D0%BC%D0%B0%D1%82%D1%80%D0%B8%D1%86%D0%B0'
 const localSearch = '/movies/search?query=the%20matrix'
 
-// A circuit tries again soon, and a block is looked after often.
-const quick = { circuitPauses: { firstMs: 300, maxMs: 1_500 }, accountEveryMs: 300 }
+// A circuit, a failed request and a probe try again soon, and a block is looked after often.
+const quick = {
+  circuitPauses: { firstMs: 300, maxMs: 1_500 },
+  failurePauses: { firstMs: 300, maxMs: 1_500 },
+  probeEveryMs: 500,
+  accountEveryMs: 300,
+}
 
 /** A service that has been asked about one film and one search, and of whom everything that it gives out is kept. */
 async function start(timeout = '20s', pauses: object = quick) {
@@ -61,6 +71,7 @@ async function start(timeout = '20s', pauses: object = quick) {
       await get('/metrics')
       return [service.log(), ...given].join('\n')
     },
+    idle: () => service.app.kinopoisk.idle(),
     async close() {
       await service.close()
       await sandbox.close()
@@ -90,11 +101,10 @@ test.concurrent.each(faults)(
     expect(local.json()).toMatchObject({ source: 'local', complete: false })
     expect(local.json().items[0]).toMatchObject({ id: known, title: 'Матрица', year: 1999 })
 
-    // By now the circuit is open, or the quota or the key known to be refused.
+    // By now the circuit is open, Kinopoisk is not believed, or the quota or the key known to be refused.
     await Promise.all(unknown.slice(1, -1).map((id) => service.get(`/movies/${id}`)))
-    if (fault !== 429) {
-      const isShut = ['upstream_quota_exhausted', 'upstream_rejected_key'].includes(code)
-      const expected = isShut ? code : 'upstream_unavailable'
+    if (code !== 'upstream_rate_limited') {
+      const expected = code === 'upstream_timeout' ? 'upstream_unavailable' : code
       // Now and then a call tries whether it is over, but ever more rarely.
       await until(async () => {
         const calls = service.calls()
@@ -136,10 +146,12 @@ function isFresh({ statusCode, headers }: LightMyRequestResponse): boolean {
 }
 
 test('while the circuit is open, an old answer comes without asking', async () => {
-  const service = await start('2s', {})
+  const service = await start('2s', { circuitPauses: { firstMs: 60_000, maxMs: 60_000 } })
   await service.expire()
   service.sandbox.fail('hang')
   await Promise.all(unknown.map((id) => service.get(`/movies/${id}`)))
+  // A probe has looked whether only these films are slow.
+  await service.idle()
   const before = service.calls()
   for (let time = 0; time < 25; time += 1) expect((await service.get(`/movies/${known}`)).statusCode).toBe(200)
   expect(service.calls()).toBe(before)

@@ -348,13 +348,15 @@ describe('circuit breakers', () => {
     const breakers = createCircuitBreakers(createMetrics())
     return { breakers, fetch: breakers.failFast(breakers.execute(fetch)) }
   }
+  let id = 0
+  const another = () => filmRequest(++id)
   const codeOf = (work: Promise<unknown>) =>
     work.then(
       () => 'answered',
       (error: AppError) => error.cause,
     )
 
-  test('after five failures in a row upstream is left alone, then one call tries', async () => {
+  test('after five different failures in a row upstream is left alone, then one call tries', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     let calls = 0
     let down = true
@@ -362,7 +364,7 @@ describe('circuit breakers', () => {
       calls += 1
       return down ? failing(request, context) : upstream().fetch(request, context)
     })
-    for (let i = 0; i < 50; i++) await fetch(request, within(1000)).catch(() => {})
+    for (let i = 0; i < 50; i++) await fetch(another(), within(1000)).catch(() => {})
     expect(calls).toBe(5)
     expect(breakers.states()).toMatchObject({ film: 'open', search: 'closed' })
     await expect(fetch(request, within(1000))).rejects.toMatchObject({
@@ -382,7 +384,7 @@ describe('circuit breakers', () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const { fetch } = build(failing)
     const pauses: number[] = []
-    for (let i = 0; i < 5; i++) await fetch(request, within(1000)).catch(() => {})
+    for (let i = 0; i < 5; i++) await fetch(another(), within(1000)).catch(() => {})
     for (let round = 0; round < 7; round++) {
       const refused = await fetch(request, within(1000)).catch((error: AppError) => error)
       pauses.push(Number((refused as AppError).headers['retry-after']))
@@ -402,7 +404,7 @@ describe('circuit breakers', () => {
       await probing.promise
       return upstream().fetch(request, context)
     })
-    for (let i = 0; i < 5; i++) await fetch(request, within(1000)).catch(() => {})
+    for (let i = 0; i < 5; i++) await fetch(another(), within(1000)).catch(() => {})
     vi.advanceTimersByTime(2001)
     // Both have passed failFast.
     const [trial, other] = [fetch(request, within(1000)), fetch(request, within(1000))]
@@ -413,19 +415,37 @@ describe('circuit breakers', () => {
     expect(calls).toBe(6)
   })
 
-  test.each(['quota', 'rejected_key', 'rate_limited'] as const)('%s is no failure of upstream', async (outcome) => {
+  test.each(['quota', 'rejected_key', 'rate_limited', 'bad_response'] as const)('%s opens none', async (outcome) => {
     const { breakers, fetch } = build(async () => {
       throw new UpstreamFailure(outcome, new Error(outcome))
     })
-    for (let i = 0; i < 20; i++) expect(await codeOf(fetch(request, within(1000)))).toEqual(new Error(outcome))
+    for (let i = 0; i < 20; i++) expect(await codeOf(fetch(another(), within(1000)))).toEqual(new Error(outcome))
     expect(breakers.states()).toMatchObject({ film: 'closed' })
+  })
+
+  test('a request that fails again and again counts once, and a response between others ends their row', async () => {
+    let failingIds = new Set([1, 2, 3, 4])
+    const { breakers, fetch } = build((request, context) =>
+      failingIds.has(Number(request.path.split('/').pop()))
+        ? failing(request, context)
+        : upstream().fetch(request, context),
+    )
+    const fail = (ids: number[]) => Promise.allSettled(ids.map((each) => fetch(filmRequest(each), within(1000))))
+    for (let i = 0; i < 10; i++) await fail([1, 2, 3, 4])
+    expect(breakers.states()).toMatchObject({ film: 'closed' })
+    await fetch(request, within(1000))
+    failingIds = new Set([1, 2, 3, 4, 5])
+    await fail([5])
+    expect(breakers.states()).toMatchObject({ film: 'closed' })
+    await fail([1, 2, 3, 4])
+    expect(breakers.states()).toMatchObject({ film: 'open' })
   })
 
   test('every endpoint has its own', async () => {
     const { fetch } = build((request, context) =>
       request.endpoint === 'film' ? failing(request, context) : Promise.resolve(empty(request)),
     )
-    for (let i = 0; i < 6; i++) await fetch(request, within(1000)).catch(() => {})
+    for (let i = 0; i < 6; i++) await fetch(another(), within(1000)).catch(() => {})
     await expect(fetch(request, within(1000))).rejects.toMatchObject({ code: 'upstream_unavailable' })
     expect(await fetch(searchRequest('x', 1), within(1000))).toMatchObject({ value: null })
   })

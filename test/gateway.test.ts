@@ -8,8 +8,8 @@ import { patient } from './support/patience.ts'
 
 type App = TestApp['app']
 
-const hour = 3600
-const day = 24 * hour
+const minutes = 600
+const day = 24 * 3600
 
 /** GET as a new user. */
 async function reader(app: App) {
@@ -207,11 +207,11 @@ describe('calling upstream', () => {
 
   test('a circuit is closed by an answer of upstream, not by a refusal of our own', async () => {
     const { app, databaseUrl, get, close } = await over((_, response) => response.writeHead(500).end())
-    for (let id = 301; id < 304; id++) expectProblem(await get(`/movies/${id}`), 503, 'upstream_unavailable')
+    for (let id = 301; id < 306; id++) expectProblem(await get(`/movies/${id}`), 503, 'upstream_unavailable')
     const block = `update kinopoisk_accounts set blocked = 'quota', blocked_at = now(), blocked_until = 'infinity'`
     await inDatabase(databaseUrl, (sql) => sql.unsafe(block))
     // The circuit's pause is over: this one may try.
-    await vi.waitFor(async () => expectProblem(await get('/movies/304'), 503, 'upstream_quota_exhausted'), {
+    await vi.waitFor(async () => expectProblem(await get('/movies/307'), 503, 'upstream_quota_exhausted'), {
       timeout: 45_000,
       interval: 200,
     })
@@ -367,9 +367,9 @@ describe('stored responses', () => {
   test.each([
     ['a released and rated film', '/movies/312', 30 * day],
     ['a film without a rating', '/movies/1115471', day],
-    ['a film that does not exist', '/movies/9999997', day],
+    ['a film that does not exist', '/movies/9999997', minutes],
     ['a search', '/movies/search?query=две крепости', day],
-    ['a search that finds nothing', '/movies/search?query=ъъъ', hour],
+    ['a search that finds nothing', '/movies/search?query=ъъъ', minutes],
   ])('%s is true for its time, a tenth more or less', async (_, url, seconds) => {
     for (const random of [0, 0.999_999]) {
       const lasts = seconds * (0.9 + 0.2 * random)
@@ -387,14 +387,25 @@ describe('stored responses', () => {
     }
   })
 
-  test('a search that upstream answers with 404 is an empty one, kept for an hour', async () => {
+  test('a search that upstream answers with 404 is an empty one', async () => {
     service.sandbox.fail(404)
     const response = await get('/movies/search?query=чего нет')
     expect(response.json()).toMatchObject({ total: 0, pages: 0, items: [], source: 'kinopoisk', complete: true })
-    expect(await cost(() => get('/movies/search?query=чего нет'))).toBe(0)
-    time.pass(hour + 1)
-    expect(await cost(() => get('/movies/search?query=чего нет'))).toBe(1)
   })
+
+  test.each(['/movies/9999995', '/movies/search?query=ыыы'])(
+    'that there is no %s is kept for ten minutes, and for a day when it has come twice',
+    async (url) => {
+      await get(url)
+      expect(await cost(() => get(url))).toBe(0)
+      time.pass(minutes + 1)
+      expect(await cost(() => get(url))).toBe(1)
+      time.pass(day - 60)
+      expect(await cost(() => get(url))).toBe(0)
+      time.pass(120)
+      expect(await cost(() => get(url))).toBe(1)
+    },
+  )
 })
 
 /** A problem names its request; the rest of two responses to one request is the same. */

@@ -491,6 +491,28 @@ test.each([502, 503, 'html'] as const)('the fault %s answers a page of HTML', as
   expect(await response.text()).toMatch(/^<!doctype html>/)
 })
 
+test('a 404 of the proxy is a page of HTML, of the framework a JSON with the path', async () => {
+  const { ask, call, sandbox } = await start()
+  sandbox.fail('html_404')
+  const page = await call(`${FILM}/301`)
+  expect(page.status).toBe(404)
+  expect(await page.text()).toMatch(/^<!doctype html>/)
+  sandbox.fail('path_404')
+  expect(await ask(`${FILM}/301`)).toMatchObject({
+    status: 404,
+    body: { status: 404, error: 'Not Found', path: `${FILM}/301` },
+  })
+})
+
+test.each(['quota_text', 'key_text', 'rate_text'] as const)(
+  'the fault %s is an error text under 200',
+  async (fault) => {
+    const { ask, sandbox } = await start()
+    sandbox.fail(fault)
+    expect(await ask(`${FILM}/301`)).toMatchObject({ status: 200, body: { message: expect.any(String) } })
+  },
+)
+
 test('a hanging call is never answered and closing ends it', async () => {
   const calls: SandboxCall[] = []
   const { sandbox, call } = await start({ onCall: (seen) => calls.push(seen) })

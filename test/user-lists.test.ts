@@ -404,7 +404,7 @@ describe("A Kinopoisk user's votes", () => {
     service.sandbox.fail('wrong_shape')
     expectProblem(await ann.votes({ kinopoisk_user_id: 77 }), 502, 'upstream_bad_response')
     service.sandbox.fail(404)
-    expectProblem(await ann.votes({ kinopoisk_user_id: 77 }), 422, 'unknown_reference')
+    expectProblem(await ann.votes({ kinopoisk_user_id: 78 }), 422, 'unknown_reference')
   })
 
   test.each([{}, { kinopoisk_user_id: 0 }, { kinopoisk_user_id: '42' }, { kinopoisk_user_id: 1.5 }, []])(

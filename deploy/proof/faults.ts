@@ -24,6 +24,7 @@ export const faults: Fault[] = [
     'OperationFails',
   ]),
   kinopoisk('answers other shapes', 'wrong_shape', ['KinopoiskChanged']),
+  kinopoisk('answers 404 with a page of HTML', 'html_404', ['KinopoiskDistrusted']),
   kinopoisk('does not answer', 'hang', ['KinopoiskSlow']),
   kinopoisk('refuses the key (401)', 401, ['KinopoiskKeyRejected']),
   kinopoisk('says that the quota is used up (402), though we have calls left', 402, ['KinopoiskQuotaGone']),

@@ -51,6 +51,14 @@ export const kinopoisk = dashboard(
           ],
           runbook: 'KinopoiskKeyRejected',
         }),
+        stat('Believed', 'max(kinopoisk_distrusted)', {
+          description: 'Whether doubtful answers are believed: not while a film that Kinopoisk has does not come.',
+          words: [
+            ['yes', 'green'],
+            ['no', 'red'],
+          ],
+          runbook: 'KinopoiskDistrusted',
+        }),
         stat('Circuits open', 'sum(max by (breaker) (kinopoisk_breaker_open{breaker!~"quota|key"}))', {
           description: 'Endpoints that are not asked for a while, as they kept failing.',
           limits: [1, 2],
@@ -237,6 +245,15 @@ export const kinopoisk = dashboard(
             unit: 'ops',
             description: 'Too many waited already.',
             runbook: 'KinopoiskQueueFull',
+          },
+        ),
+        graph(
+          'Failed a short time ago',
+          { '{{endpoint}}': perSecond('kinopoisk_failures_repeated_total', 'endpoint') },
+          {
+            unit: 'ops',
+            description: 'Questions answered with the failure that was remembered for them: no call was spent.',
+            runbook: 'KinopoiskChanged',
           },
         ),
         graph(

@@ -82,7 +82,8 @@ export function listRequest(year: number, page: number): UpstreamRequest<ListRes
     path: `${paths.list}${new URLSearchParams(query)}`,
     maxBytes: mebibyte,
     read: readList,
-    ttlSeconds: () => 30 * day,
+    // A page that is not there is fetched again by the prefetch, which has its own pauses.
+    ttlSeconds: (list) => (list ? 30 * day : hour),
     discover: ({ rows }, fetchedAt) => ({ items: rows.map((film) => normaliseFilm(film, fetchedAt, false)) }),
   }
 }
@@ -122,7 +123,7 @@ export function searchRequest(keyword: string, page: number): UpstreamRequest<Se
     path: `${paths.search}${new URLSearchParams({ keyword, page: String(page) })}`,
     maxBytes: mebibyte,
     read: readSearch,
-    ttlSeconds: (response) => (response?.rows.length ? day : hour),
+    ttlSeconds: () => day,
     isEmpty: ({ rows }) => rows.length === 0,
     discover: ({ rows }, fetchedAt) => ({ items: rows.map((film) => normalisePart(film, fetchedAt)) }),
   }

@@ -38,8 +38,10 @@ export class UpstreamFailure extends AppError {
   readonly retryAfterSeconds: number | undefined
   /** No connection was made, so upstream can't have counted it. */
   readonly unsent: boolean
+  /** Upstream as a whole is in trouble: the failure says nothing about this request. */
+  readonly isGeneral: boolean
 
-  constructor(outcome: Failed, cause: unknown, retryAfterSeconds?: number) {
+  constructor(outcome: Failed, cause: unknown, retryAfterSeconds?: number, isGeneral = false) {
     super(codes[outcome], {
       cause,
       ...(retryAfterSeconds && { headers: { 'retry-after': String(retryAfterSeconds) } }),
@@ -48,7 +50,13 @@ export class UpstreamFailure extends AppError {
     this.outcome = outcome
     this.retryAfterSeconds = retryAfterSeconds
     this.unsent = unsentCodes.has((cause as { code?: string } | undefined)?.code ?? '')
+    this.isGeneral = isGeneral
   }
+}
+
+/** No response of upstream's at all, or a 5xx: such failures pass, and often concern all requests. */
+export function isPassing(outcome: Failed): boolean {
+  return outcome === 'server_error' || outcome === 'timeout' || outcome === 'connection'
 }
 
 /** A refusal of our own: the code, and after how many seconds a retry is useful. */

@@ -51,7 +51,7 @@ export interface Gateway {
     caller: Caller,
     purpose?: Purpose,
   ): MaybePromise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
-  /** The same, fetched whatever is stored. */
+  /** The same, fetched whatever is stored, and however it failed before. */
   refreshFilm(id: number, caller: Caller): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** `page` 1…20, 20 films each. Without a promise if a fresh response is in memory. */
   search(keyword: string, page: number, caller: Caller): MaybePromise<CachedResult<LazyResult<SearchResult>>>
@@ -88,7 +88,7 @@ export interface Gateway {
   start(): Promise<void>
   /** Resolves when no call is under way in the background. */
   idle(): Promise<void>
-  /** Removes expired leases, and what users spent long ago; called every hour. */
+  /** Removes expired leases, failures that no longer count, and what users spent long ago; called every hour. */
   cleanup(): Promise<void>
   close(): Promise<void>
 }
@@ -116,7 +116,9 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const { runInBackground, idle } = createBackground()
   const isBootstrapping = () => prefetch.isBootstrapping()
   const pipeline = createPipeline(database, { ...limits, clock, metrics, isBootstrapping, runInBackground, warn })
-  const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, upstream } = pipeline
+  const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, failures, probe, upstream } =
+    pipeline
+  const fetchForced: UpstreamFetch = (request, context) => fetchFresh(request, { ...context, forced: true })
   const { fetchCounted, count } = createCountedFetch({ metrics, timeoutMs: options.timeoutMs })
   const { readValue, lazyResult, fromMemory } = createLazyResults({
     ...{ responses, freshness, clock, withCacheStatus },
@@ -135,6 +137,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
 
   const prefetch = createPrefetchScheduler({
     db: database.db,
+    failures,
     metrics,
     now: clock.now,
     everyMs: prefetchMs,
@@ -148,7 +151,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     isInRange: createIdRange(database.db, clock).includes,
     film: (id, caller, purpose = 'interactive') =>
       fromMemory(filmRequest(id), filmOf) ?? lazyFilm(fetchCached, id, purpose, caller),
-    refreshFilm: (id, caller) => lazyFilm(fetchFresh, id, 'interactive', caller, clock.now()),
+    refreshFilm: (id, caller) => lazyFilm(fetchForced, id, 'interactive', caller, clock.now()),
     search(keyword, page, caller) {
       const request = memoizedSearchRequest(keyword, page)
       const transform: Transform<SearchResponse, SearchResult> = (value) => toSearchResult(value, page)
@@ -207,7 +210,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     },
     onDiscovered: pipeline.writer.onDiscovered,
     saveFilm: (film) => pipeline.writer.saveFilms({ film }),
-    status: createStatus({ sandbox, usage: budget.usage, breakers, responses, metrics, now: clock.now }),
+    status: createStatus({ sandbox, usage: budget.usage, breakers, probe, responses, metrics, now: clock.now }),
     async start() {
       // Without it the ends of calls are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
@@ -217,6 +220,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     async cleanup() {
       await leases.deleteExpired()
       await budget.cleanup()
+      await failures.cleanup()
     },
     async close() {
       budget.close()

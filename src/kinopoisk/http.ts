@@ -1,7 +1,12 @@
 import { errors, Pool } from 'undici'
+import { errorText, failureOfText, isOwnNotFound } from './error-texts.ts'
 import { failureOf, UpstreamFailure } from './failures.ts'
 import type { Clock } from './layers/cache.ts'
 import { type Endpoint, timeLeft, type UpstreamFetch, type UpstreamRequest } from './request.ts'
+
+// Of a 404 only a short text is of use, and it is not waited for long.
+const maxNotFoundBytes = 16_384
+const notFoundMs = 1_000
 
 export interface UpstreamOptions {
   url: string
@@ -35,9 +40,12 @@ export function createUpstream(
         const text = await readText(body, request.maxBytes)
         return { value: read(text, request, options.onOdd), text, fetchedAt: clock.now(), via: 'miss' }
       }
+      if (statusCode === 404) {
+        const unexplained = !(await isExplained(body))
+        return { value: null, text: null, fetchedAt: clock.now(), via: 'miss', ...(unexplained && { unexplained }) }
+      }
       // The status is enough, whatever comes of the rest.
       await body.dump({ limit: 16_384, signal }).catch(() => {})
-      if (statusCode === 404) return { value: null, text: null, fetchedAt: clock.now(), via: 'miss' }
       throw failureOf(statusCode, responseHeaders['retry-after'])
     } catch (error) {
       throw error instanceof UpstreamFailure ? error : broken(error, signal)
@@ -58,8 +66,23 @@ async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<
   return Buffer.concat(chunks).toString('utf8')
 }
 
+/** Whether a 404 is upstream's own "there is none". @throws {UpstreamFailure} when its text says something else */
+async function isExplained(body: AsyncIterable<Buffer> & { destroy(): unknown }): Promise<boolean> {
+  const timer = setTimeout(() => body.destroy(), notFoundMs)
+  const value = await readText(body, maxNotFoundBytes)
+    .then(parse)
+    .catch(() => undefined)
+    .finally(() => clearTimeout(timer))
+  const failure = failureOfText(errorText(value) ?? '')
+  if (failure) throw failure
+  return isOwnNotFound(value)
+}
+
 function read<T>(text: string, request: UpstreamRequest<T>, onOdd: UpstreamOptions['onOdd']): T {
-  const value = request.read(parse(text), (member) => onOdd?.(request.endpoint, member))
+  const sent = parse(text)
+  const message = errorText(sent)
+  if (message !== undefined) throw failureOfText(message) ?? badResponse('an error text under 200')
+  const value = request.read(sent, (member) => onOdd?.(request.endpoint, member))
   if (value === undefined) throw badResponse('of an unknown shape')
   return value
 }

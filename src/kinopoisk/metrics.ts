@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { outcomes, shares, UpstreamFailure } from './failures.ts'
 import { dataEndpoints, endpoints, type Layer, purposes } from './request.ts'
@@ -16,8 +17,7 @@ export function createMetrics(registry = new Registry()) {
     for (const combination of combinations(labels)) made.inc(combination as never, 0)
     return made
   }
-  let beforeScrape = async () => {}
-  const collect = () => beforeScrape()
+  const { collect, onScrape } = createCollector()
   return {
     requests: counter('kinopoisk_requests_total', 'Calls of upstream, by how they ended', {
       endpoint: endpoints,
@@ -101,9 +101,36 @@ export function createMetrics(registry = new Registry()) {
       registers,
       collect,
     }),
-    /** `by` is awaited before the gauges are read. */
-    onScrape(by: () => Promise<void>) {
-      beforeScrape = by
+    failuresRepeated: counter(
+      'kinopoisk_failures_repeated_total',
+      'Questions answered with the failure that was remembered for them, without a call',
+      { endpoint: dataEndpoints },
+    ),
+    distrusted: new Gauge({
+      name: 'kinopoisk_distrusted',
+      help: '1 while Kinopoisk is not believed: it was asked about a film that it has, and failed or could not be asked',
+      registers,
+      collect,
+    }),
+    onScrape,
+  }
+}
+
+// A scrape shows the last figures rather than wait for a database that does not respond.
+const scrapeMs = 1_000
+
+/** What updates gauges when they are scraped: once for all gauges of a scrape. */
+function createCollector() {
+  const works: (() => Promise<void>)[] = []
+  let updating: Promise<unknown> | undefined
+  return {
+    /** `work` is awaited before the gauges are read. */
+    onScrape: (work: () => Promise<void>) => void works.push(work),
+    async collect(): Promise<void> {
+      updating ??= Promise.allSettled(works.map((work) => work())).finally(() => {
+        updating = undefined
+      })
+      await Promise.race([updating, sleep(scrapeMs, undefined, { ref: false })])
     },
   }
 }

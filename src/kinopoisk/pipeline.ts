@@ -3,13 +3,18 @@ import type { Database } from '../db/connect.ts'
 import { createUpstream, type UpstreamOptions } from './http.ts'
 import { type Clock, cached, type EntryFreshness, stored } from './layers/cache.ts'
 import { type CircuitPauses, createCircuitBreakers } from './layers/circuit-breakers.ts'
+import { createFailedRequests } from './layers/failed-requests.ts'
 import { retried } from './layers/retry.ts'
 import { sharedFlight } from './layers/shared-flight.ts'
 import { coalesced } from './layers/single-flight.ts'
+import { createTrust } from './layers/trust.ts'
 import { type GatewayMetrics, withMetrics } from './metrics.ts'
+import { createProbe } from './probe.ts'
 import { type BudgetOptions, createBudget } from './quota/budget.ts'
 import { compose, type Endpoint, type Layer } from './request.ts'
+import { createFailureRepository, type FailurePauses } from './store/failures.ts'
 import { createLeaseRepository } from './store/leases.ts'
+import { createProbeRepository } from './store/probes.ts'
 import { createResponseRepository } from './store/responses.ts'
 import { createResponseWriter } from './store/writer.ts'
 
@@ -18,6 +23,9 @@ export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
   clock: Clock
   metrics: GatewayMetrics
   circuitPauses?: CircuitPauses | undefined
+  failurePauses?: FailurePauses | undefined
+  /** How long the result of a probe counts. */
+  probeEveryMs?: number | undefined
   runInBackground(work: Promise<void>): void
   /** Called with what went wrong where nobody waits. */
   warn(error: unknown, message: string): void
@@ -25,7 +33,8 @@ export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
 
 /** The layers between a caller and upstream, in their order, and what they share. */
 export function createPipeline(database: Database, options: PipelineOptions) {
-  const { cache, clock, metrics, circuitPauses, runInBackground, warn, ...limits } = options
+  const { cache, clock, metrics, circuitPauses, failurePauses, probeEveryMs = 60_000, ...rest } = options
+  const { runInBackground, warn, ...limits } = rest
   const onOdd = (endpoint: Endpoint, member: string) => metrics.oddMembers.inc({ endpoint, member })
   const upstream = createUpstream({ ...limits, onOdd }, clock)
   const responses = createResponseRepository(database.db)
@@ -33,6 +42,14 @@ export function createPipeline(database: Database, options: PipelineOptions) {
   const leases = createLeaseRepository(database)
   const breakers = createCircuitBreakers(metrics, circuitPauses)
   const budget = createBudget(limits, { db: database.db, fetch: upstream.fetch, metrics, warn })
+  const failures = createFailureRepository(database.db, failurePauses)
+  const failedRequests = createFailedRequests({ failures, metrics, isClosed: breakers.isClosed })
+  const probe = createProbe({
+    fetch: compose(upstream.fetch, [...budget.onTurn, withMetrics(metrics)]),
+    probes: createProbeRepository(database.db, probeEveryMs),
+    ...{ responses, metrics, timeoutMs: limits.timeoutMs, runInBackground, warn },
+  })
+  const trust = createTrust({ probe, responses, onWell: breakers.succeed })
   const writer = createResponseWriter({ db: database.db, responses, metrics, warn })
   const save: typeof writer.save = async (path, ...rest) => {
     await writer.save(path, ...rest)
@@ -44,10 +61,14 @@ export function createPipeline(database: Database, options: PipelineOptions) {
   const layers: Layer[] = [
     coalesced(metrics),
     breakers.failFast,
+    failedRequests.failFast,
     ...budget.beforeQueue,
+    trust.failFast,
     sharedFlight({ responses, leases, metrics, leaseMs }),
+    failedRequests.remembered,
     stored({ save }, clock),
     retried(metrics, clock),
+    trust.believed,
     ...budget.onTurn,
     breakers.execute,
     withMetrics(metrics),
@@ -60,6 +81,8 @@ export function createPipeline(database: Database, options: PipelineOptions) {
     responses,
     freshness,
     leases,
+    failures,
+    probe,
     breakers,
     writer,
     budget,

@@ -55,6 +55,10 @@ export interface CallContext {
   deadline: number
   /** When the caller's present response was fetched: only a newer one is useful. */
   newerThan?: Date | undefined
+  /** The caller's present response is "nothing": a 404, or one without results. */
+  afterNothing?: boolean
+  /** An administrator asks: earlier failures and doubts do not count. */
+  forced?: boolean
 }
 
 export interface UpstreamResponse<T> {
@@ -73,6 +77,8 @@ export interface UpstreamResponse<T> {
   reason?: ErrorCode | 'refreshing'
   /** From the call of another caller. */
   collapsed?: boolean
+  /** A 404 without upstream's own text: a page of a server before it, or of nobody. */
+  unexplained?: boolean
 }
 
 /** @throws {AppError} one of the upstream_* codes when there is no response */

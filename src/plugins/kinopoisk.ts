@@ -12,7 +12,8 @@ declare module 'fastify' {
 /** What lies outside of the process, and for tests how long it takes until things are tried again. */
 export type KinopoiskExternals = Pick<
   GatewayOptions,
-  'url' | 'apiKey' | 'sandbox' | 'prefetchMs' | 'accountEveryMs' | 'circuitPauses'
+  | ('url' | 'apiKey' | 'sandbox' | 'prefetchMs' | 'accountEveryMs')
+  | ('circuitPauses' | 'failurePauses' | 'probeEveryMs')
 >
 
 /** Needs the database, the memory and the metrics plugin. */

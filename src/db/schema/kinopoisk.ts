@@ -52,6 +52,46 @@ export const kinopoiskLeases = pgTable(
   (table) => [index('kinopoisk_leases_expires_at_idx').on(table.expires_at)],
 )
 
+/**
+ * Upstream requests that failed, until they succeed: none is sent again before `retry_at`. `failures` in a row make the
+ * pause; 0 if upstream as a whole was in trouble.
+ */
+export const kinopoiskFailures = pgTable(
+  'kinopoisk_failures',
+  {
+    path: text().primaryKey(),
+    outcome: text({ enum: ['server_error', 'timeout', 'connection', 'bad_response'] }).notNull(),
+    failures: integer().notNull(),
+    /** By the database's clock, like `retry_at`. */
+    failed_at: timestamp({ withTimezone: true }).notNull(),
+    retry_at: timestamp({ withTimezone: true }).notNull(),
+  },
+  (table) => [check('kinopoisk_failures_failures_check', sql`${table.failures} >= 0`)],
+)
+
+/**
+ * The last probe of upstream, in one row: a film that is known to exist was fetched, because a response was doubtful.
+ * Without a `reason` upstream was well; with one it is not trusted, `since` then.
+ */
+export const kinopoiskProbes = pgTable(
+  'kinopoisk_probes',
+  {
+    id: smallint().primaryKey().default(1),
+    /** By the database's clock, like the others. */
+    begun_at: timestamp({ withTimezone: true }).notNull(),
+    /** Null while it is under way, or when it never ended. */
+    ended_at: timestamp({ withTimezone: true }),
+    /** The film that was fetched last. */
+    path: text(),
+    reason: text({ enum: ['not_found', 'bad_response', 'server_error', 'timeout', 'connection', 'unasked'] }),
+    since: timestamp({ withTimezone: true }),
+  },
+  (table) => [
+    check('kinopoisk_probes_id_check', sql`${table.id} = 1`),
+    check('kinopoisk_probes_since_check', sql`(${table.reason} is null) = (${table.since} is null)`),
+  ],
+)
+
 /** The account of an API key. `key_hash` identifies the key without revealing it. */
 export const kinopoiskAccounts = pgTable(
   'kinopoisk_accounts',

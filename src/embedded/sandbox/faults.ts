@@ -9,6 +9,7 @@ type StatusFault = 400 | 401 | 402 | 403 | 404 | 429 | 500 | 502 | 503
 type Trick =
   | OddForm
   | ('hang' | 'reset' | 'bad_json' | 'wrong_shape' | 'truncated' | 'huge' | 'drip' | 'redirect' | 'html')
+  | ('html_404' | 'path_404' | 'quota_text' | 'key_text' | 'rate_text')
 export type Fault = Trick | StatusFault
 
 export interface FaultScope {
@@ -50,6 +51,7 @@ export function createFaults(): Faults {
 export function faultStatus(fault: Fault, reply: Reply): number | 'cut' {
   if (typeof fault === 'number') return fault
   if (fault === 'redirect') return 302
+  if (fault === 'html_404' || fault === 'path_404') return 404
   if (fault === 'drip' || fault in oddForms) return reply.status
   return fault === 'hang' || fault === 'reset' || fault === 'truncated' ? 'cut' : 200
 }
@@ -79,6 +81,13 @@ const TRICKS: Record<Trick, (res: ServerResponse, reply: Reply) => void> = {
   odd_members: (res, reply) => send(res, oddForms.odd_members(reply)),
   odd_rows: (res, reply) => send(res, oddForms.odd_rows(reply)),
   odd_texts: (res, reply) => send(res, oddForms.odd_texts(reply)),
+  // As a proxy, or a framework, says that an address has moved.
+  html_404: (res) => sendHtml(res, 404),
+  path_404: (res) => send(res, { status: 404, body: { status: 404, error: 'Not Found', path: res.req.url } }),
+  quota_text: (res) =>
+    send(res, failure(200, 'You exceeded the quota. You have sent 503 request, but available 500 per day')),
+  key_text: (res) => send(res, failure(200, "You don't have permissions. See https://kinopoiskapiunofficial.tech")),
+  rate_text: (res) => send(res, failure(200, 'Rate limit exceeded')),
 }
 
 function sendHtml(res: ServerResponse, status: number): void {

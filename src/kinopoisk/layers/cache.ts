@@ -14,6 +14,9 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => new Date(), random: Math.random }
 
+// How long a "nothing" is stored that came once.
+const unconfirmedSeconds = 600
+
 /** The part of a stored response that is in memory. Values are cached by their users, as rendered. */
 export interface EntryFreshness {
   fetchedAt: Date
@@ -84,7 +87,7 @@ export function cached(
       if (!found) return fetch(request, context)
       const { content, ...entry } = found
       if (entry.expiresAt > clock.now()) return { ...entry, via: 'hit' }
-      const newer = { ...context, newerThan: entry.fetchedAt }
+      const newer = { ...context, newerThan: entry.fetchedAt, afterNothing: content !== 'some' }
       if (content !== 'some') {
         return fetch(request, newer).catch((error) => {
           if (error instanceof AppError) return { ...entry, via: 'stale', reason: error.code }
@@ -102,14 +105,24 @@ export function stored(writer: Pick<ReturnType<typeof createResponseWriter>, 'sa
   return (fetch) => async (request, context) => {
     const response = await fetch(request, context)
     const jitter = 0.9 + 0.2 * clock.random()
-    const expiresAt = new Date(
-      response.fetchedAt.getTime() + request.ttlSeconds(response.value ?? null) * 1000 * jitter,
-    )
+    const expiresAt = new Date(response.fetchedAt.getTime() + lifetime(request, response, context) * 1000 * jitter)
     const { value, text = null, fetchedAt } = response
     const discovery = value ? request.discover?.(value, fetchedAt) : undefined
     await writer.save(request.path, { text, fetchedAt, expiresAt }, discovery)
     return { ...response, expiresAt, via: context.newerThan ? 'revalidated' : 'miss' }
   }
+}
+
+/** In seconds. A "nothing" that no reader has asked about twice may be a mistake of the moment. */
+function lifetime<T>(
+  request: UpstreamRequest<T>,
+  { value = null, unexplained }: UpstreamResponse<T>,
+  context: CallContext,
+) {
+  const seconds = request.ttlSeconds(value)
+  const isNothing = value === null || request.isEmpty?.(value)
+  const isConfirmed = context.afterNothing && context.purpose !== 'refresh' && !unexplained
+  return isNothing && !isConfirmed ? Math.min(seconds, unconfirmedSeconds) : seconds
 }
 
 /** A stored response, parsed; undefined for one of an older version of this service that this one can't read. */

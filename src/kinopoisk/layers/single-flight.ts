@@ -10,8 +10,8 @@ export function coalesced(metrics: Pick<GatewayMetrics, 'coalesced'>): Layer {
   return (fetch) => {
     const inFlight = new Map<string, Promise<UpstreamResponse<unknown>>>()
     return async (request, context) => {
-      // A request that one purpose's share of the quota can't pay, another's may.
-      const key = `${context.purpose} ${request.path}`
+      // A request that one purpose's share of the quota can't pay, another's may; a forced one is sent regardless.
+      const key = `${context.purpose}${context.forced ? ' forced' : ''} ${request.path}`
       for (let flight = inFlight.get(key); flight; flight = inFlight.get(key)) {
         metrics.coalesced.inc({ endpoint: request.endpoint, scope: 'process' })
         try {

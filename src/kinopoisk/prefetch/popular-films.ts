@@ -2,10 +2,11 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
 import { listRequest, paths } from '../endpoints.ts'
-import { UpstreamFailure } from '../failures.ts'
+import type { FailureRepository } from '../store/failures.ts'
 
 interface Options {
   db: Db
+  failures: Pick<FailureRepository, 'findTooRecent'>
   now(): Date
   /** Fetches a page, charged to the refresh share. */
   fetchPage(year: number, page: number): Promise<unknown>
@@ -13,22 +14,23 @@ interface Options {
 
 const firstYear = 1920
 const maxPages = 20
-const pauseAfterFailureMs = 3_600_000
+// A page that is not there is looked for once a day.
+const absentMs = 86_400_000
 
 /**
  * Prefetches popular films, 20 with a call: of every year the most voted, the first pages of all years before the
  * second ones. Progress is derived from stored responses.
  */
-export function createPopularFilmsPrefetch({ db, now, fetchPage }: Options) {
-  // A page whose calls fail must not block the others.
-  const failed = new Map<string, number>()
+export function createPopularFilmsPrefetch({ db, failures, now, fetchPage }: Options) {
   let bootstrapping = false
 
   /** A page that is not stored, or else one that has expired. */
   async function findDue() {
-    for (const [path, at] of failed) if (at + pauseAfterFailureMs < now().getTime()) failed.delete(path)
+    // A page whose calls fail must not block the others.
+    const failed = new Set(await failures.findTooRecent(paths.list))
+    const absentSince = new Date(now().getTime() - absentMs).toISOString()
     const rows = await db.execute<{ path: string; fresh: boolean; pages: number | null }>(sql`
-      select path, expires_at > ${now().toISOString()} as fresh,
+      select path, expires_at > ${now().toISOString()} or status = 404 and fetched_at > ${absentSince} as fresh,
         case when path like '%&page=1' then ${pagesIn(sql`body::json`)} end as pages
       from ${responses} where path like ${`${paths.list}%`}`)
     const stored = new Map(rows.map((row) => [row.path, row]))
@@ -55,12 +57,7 @@ export function createPopularFilmsPrefetch({ db, now, fetchPage }: Options) {
       const due = await findDue()
       bootstrapping = due?.isNew ?? false
       if (!due) return
-      try {
-        await fetchPage(due.year, due.page)
-      } catch (error) {
-        if (error instanceof UpstreamFailure) failed.set(listRequest(due.year, due.page).path, now().getTime())
-        throw error
-      }
+      await fetchPage(due.year, due.page)
     },
   }
 }

@@ -1,11 +1,13 @@
 import type { Db } from '../../db/connect.ts'
 import { AppError } from '../../errors.ts'
 import type { GatewayMetrics } from '../metrics.ts'
+import type { FailureRepository } from '../store/failures.ts'
 import { createFavouritesPrefetch } from './favourites.ts'
 import { createPopularFilmsPrefetch } from './popular-films.ts'
 
 interface Options {
   db: Db
+  failures: Pick<FailureRepository, 'findTooRecent'>
   metrics: Pick<GatewayMetrics, 'refreshes'>
   now(): Date
   everyMs: number

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { GatewayMetrics } from '../metrics.ts'
 import { type Balance, quotaConsumers } from './ledger.ts'
 
@@ -15,9 +14,6 @@ interface Options {
     'quotaLimit' | 'quotaLeft' | 'quotaSpent' | 'quotaSpentByUserMax' | 'breakerOpen' | 'onScrape'
   >
 }
-
-// A scrape shows the last figures rather than wait for a database that does not respond.
-const scrapeMs = 1_000
 
 /** Reads it, and updates the metrics when they are scraped. */
 export function createUsage({ refreshBalance, metrics }: Options) {
@@ -36,15 +32,6 @@ export function createUsage({ refreshBalance, metrics }: Options) {
     for (const breaker of ['quota', 'key']) metrics.breakerOpen.set({ breaker }, blocked?.reason === breaker ? 1 : 0)
   }
 
-  // All gauges of a scrape are read at the same time.
-  let updating: Promise<void> | undefined
-  metrics.onScrape(async () => {
-    updating ??= updateGauges()
-      .catch(() => {})
-      .finally(() => {
-        updating = undefined
-      })
-    await Promise.race([updating, sleep(scrapeMs, undefined, { ref: false })])
-  })
+  metrics.onScrape(updateGauges)
   return usage
 }

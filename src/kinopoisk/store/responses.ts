@@ -24,6 +24,18 @@ export function createResponseRepository(db: Db) {
       return row
     },
 
+    /** The path of one of the responses that were fetched lately, other than `except`: `prefix` and a number. */
+    async findRecent(prefix: string, except: string[]): Promise<string | undefined> {
+      const isOne = sql`${responses.status} = 200 and ${responses.path} <> all(${sql.param(except)}::text[])
+        and starts_with(${responses.path}, ${prefix})
+        and substr(${responses.path}, ${prefix.length + 1}::integer) ~ '^[0-9]+$'`
+      // Not always the same one: it may be gone, or be odd.
+      const [row] = await db.execute<{ path: string }>(sql`
+        select path from (select path from ${responses} where ${isOne} order by ${responses.expires_at} desc limit 20) as recent
+        order by random() limit 1`)
+      return row?.path
+    },
+
     /** How many are stored, by endpoint: fresh or expired at `now`. */
     async count(now: Date) {
       const isFresh = sql`${responses.expires_at} > ${now.toISOString()}`

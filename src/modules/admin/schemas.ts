@@ -36,6 +36,25 @@ const Blocked = Type.Object(
   { description: 'Why nothing is asked at present; null when calls are made' },
 )
 
+const distrustReasons = ['not_found', 'bad_response', 'server_error', 'timeout', 'connection', 'unasked'] as const
+
+const Distrusted = Type.Object(
+  {
+    reason: Type.Unsafe<(typeof distrustReasons)[number]>({
+      type: 'string',
+      enum: distrustReasons,
+      description:
+        'How a film that Kinopoisk has was answered when it was asked for; unasked: there was none to ask for, or no quota',
+    }),
+    since: Timestamp,
+    checked_at: { ...Timestamp, description: 'When it was last asked for; at most once a minute' },
+  },
+  {
+    description:
+      "Why doubtful answers (a 404 that is not Kinopoisk's own, other shapes in a row) are not believed at present; null when there is no doubt",
+  },
+)
+
 const Circuit = Type.Unsafe<'closed' | 'half-open' | 'open'>({ type: 'string', enum: ['closed', 'half-open', 'open'] })
 
 const Answered = Type.Object({
@@ -57,6 +76,7 @@ export const KinopoiskStatus = Type.Object(
     sandbox: Type.Boolean({ description: 'The built-in copy answers: there is no KINOPOISK_API_KEY' }),
     quota: Quota,
     blocked: Nullable(Blocked),
+    distrusted: Nullable(Distrusted),
     circuits: { ...ofEndpoint(Circuit), description: 'Of this replica' },
     kept: {
       ...ofEndpoint(Type.Object({ fresh: count, expired: count })),
@@ -76,6 +96,7 @@ export const KinopoiskStatus = Type.Object(
           checked_at: '2026-11-20T06:00:00.000Z',
         },
         blocked: null,
+        distrusted: null,
         circuits: exampleOf('closed'),
         kept: exampleOf({ fresh: 900, expired: 100 }),
         answered: exampleOf(exampleAnswered),
