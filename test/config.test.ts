@@ -99,6 +99,7 @@ describe('A good value is taken', () => {
     ['DEMO_CATALOGUE', 'true', { demoCatalogue: true }],
     ['DEMO_CATALOGUE', 'false', { demoCatalogue: false }],
     ['PUBLIC_CATALOGUE', 'true', { publicCatalogue: true }],
+    ['KINOPOISK_QUOTA_RESET_TZ', 'etc/gmt-3', { kinopoisk: { resetTz: 'Etc/GMT-3' } }],
     ['CORS_ORIGINS', '*', { corsOrigins: '*' }],
     [
       'CORS_ORIGINS',
@@ -177,6 +178,8 @@ describe('A wrong value is named, and not shown', () => {
     ['KINOPOISK_TIMEOUT', '5 seconds'],
     ['KINOPOISK_TIMEOUT', '99ms'],
     ['KINOPOISK_TIMEOUT', '31d'],
+    ['KINOPOISK_QUOTA_RESET_TZ', 'MSK'],
+    ['KINOPOISK_PATIENCE', '11m'],
     ['S3_TIMEOUT', '601s'],
     ['DEMO_CATALOGUE', 'no'],
     ['PUBLIC_CATALOGUE', 'yes'],
@@ -225,6 +228,24 @@ describe('A wrong value is named, and not shown', () => {
 test('The bounds of a duration are in its message', () => {
   expect(faultsOf({ KINOPOISK_TIMEOUT: '30d', ACCESS_TTL: '0s' })).toEqual([
     'ACCESS_TTL must be a duration such as 500ms, 5s, 15m, 12h or 30d, from 1s to 30d',
+test.each([
+  ['+03:00', ', not an offset; this one is written Etc/GMT-3'],
+  ['+0300', ', not an offset; this one is written Etc/GMT-3'],
+  ['+3', ', not an offset; this one is written Etc/GMT-3'],
+  ['GMT+3', ', not an offset; this one is written Etc/GMT-3'],
+  ['utc+03', ', not an offset; this one is written Etc/GMT-3'],
+  ['UTC-5', ', not an offset; this one is written Etc/GMT+5'],
+  ['-12:00', ', not an offset; this one is written Etc/GMT+12'],
+  ['+00:00', ', not an offset; this one is written UTC'],
+  ['+05:30', ', not an offset'],
+  ['-13:00', ', not an offset'],
+  ['MSK', ''],
+])('The offset %s is no KINOPOISK_QUOTA_RESET_TZ, and its right spelling is named', (value, advice) => {
+  expect(faultsOf({ KINOPOISK_QUOTA_RESET_TZ: value })).toEqual([
+    `KINOPOISK_QUOTA_RESET_TZ must be a time zone name such as Europe/Moscow${advice}`,
+  ])
+})
+
     'KINOPOISK_TIMEOUT must be a duration such as 500ms, 5s, 15m, 12h or 30d, from 100ms to 10m',
   ])
 })
