@@ -1,16 +1,17 @@
 import { errors, Pool } from 'undici'
-import { failureOf, UpstreamFailure } from './failures.ts'
+import { badResponse, failureOf, UpstreamFailure } from './failures.ts'
 import type { Clock } from './layers/cache.ts'
 import { timeLeft, type UpstreamFetch } from './request.ts'
+import { acceptEncoding, readText } from './response-text.ts'
 
 export interface UpstreamOptions {
   url: string
   apiKey: string
-  /** For a whole fetch: the wait for a slot, connection, headers and body, and one retry. */
+  /** How long a caller waits: for a slot, connection, headers and body, and one retry. */
   timeoutMs: number
 }
 
-/** Calls upstream over HTTP until the caller's deadline: no retry, no redirect, at most the request's maxBytes read. */
+/** Calls upstream over HTTP until the context's deadline: no retry, no redirect, at most the request's maxBytes read. */
 export function createUpstream(
   options: UpstreamOptions,
   clock: Clock,
@@ -19,10 +20,11 @@ export function createUpstream(
   // As many connections as there are calls: behind its slot none may wait, and the rates bound them.
   const pool = new Pool(base.origin, { connect: { timeout: options.timeoutMs } })
   const prefix = base.pathname.replace(/\/$/, '')
-  const headers = { 'x-api-key': options.apiKey, accept: 'application/json' }
+  const headers = { 'x-api-key': options.apiKey, accept: 'application/json', 'accept-encoding': acceptEncoding }
 
   const fetch: UpstreamFetch = async (request, context) => {
-    const signal = AbortSignal.timeout(Math.min(timeLeft(context), options.timeoutMs))
+    const timeout = AbortSignal.timeout(timeLeft(context))
+    const signal = context.signal ? AbortSignal.any([timeout, context.signal]) : timeout
     try {
       const {
         statusCode,
@@ -30,30 +32,18 @@ export function createUpstream(
         body,
       } = await pool.request({ method: 'GET', path: prefix + request.path, headers, signal })
       if (statusCode === 200) {
-        const text = await readText(body, request.maxBytes)
+        const text = await readText(body, responseHeaders, request.maxBytes)
         return { value: read(text, request.accepts), text, fetchedAt: clock.now(), via: 'miss' }
       }
-      // The status is enough, whatever comes of the rest.
-      await body.dump({ limit: 16_384, signal }).catch(() => {})
+      // The status is enough, whatever comes of the rest, and however slowly.
+      void body.dump({ limit: 16_384, signal }).catch(() => {})
       if (statusCode === 404) return { value: null, text: null, fetchedAt: clock.now(), via: 'miss' }
-      throw failureOf(statusCode, responseHeaders['retry-after'])
+      throw failureOf(statusCode, responseHeaders['retry-after'], clock.now())
     } catch (error) {
       throw error instanceof UpstreamFailure ? error : broken(error, signal)
     }
   }
   return { fetch, close: () => pool.destroy() }
-}
-
-async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  // Leaving the loop early destroys the stream, and with it the connection.
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > maxBytes) throw badResponse('too large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function read<T>(text: string, accepts: (value: unknown) => value is T): T {
@@ -77,8 +67,4 @@ function broken(error: unknown, signal: AbortSignal): UpstreamFailure {
     error instanceof errors.BodyTimeoutError ||
     error instanceof errors.ConnectTimeoutError
   return new UpstreamFailure(timedOut ? 'timeout' : 'connection', error)
-}
-
-function badResponse(what: string): UpstreamFailure {
-  return new UpstreamFailure('bad_response', new Error(`upstream's answer is ${what}`))
 }

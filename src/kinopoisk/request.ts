@@ -35,6 +35,12 @@ export interface CallContext {
   deadline: number
   /** When the caller's present response was fetched: only a newer one is useful. */
   newerThan?: Date | undefined
+  /** The user behind it; absent: the service itself. */
+  userId?: number | undefined
+  /** Ends the call before its deadline. */
+  signal?: AbortSignal
+  /** Set by the layers while upstream is being called, by this replica or another: then it is upstream that takes long. */
+  called?: boolean
 }
 
 export interface UpstreamResponse<T> {

@@ -2,11 +2,22 @@ import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type EncodingFault, encodingFaults, isEncodingFault } from './encodings.ts'
 import { failure, JSON_HEADERS, type Reply, send } from './reply.ts'
 
 type StatusFault = 400 | 401 | 402 | 403 | 404 | 429 | 500 | 502 | 503
-type Trick = 'hang' | 'reset' | 'bad_json' | 'wrong_shape' | 'truncated' | 'huge' | 'drip' | 'redirect' | 'html'
-export type Fault = Trick | StatusFault
+type Trick =
+  | 'hang'
+  | 'slow'
+  | 'reset'
+  | 'bad_json'
+  | 'wrong_shape'
+  | 'truncated'
+  | 'huge'
+  | 'drip'
+  | 'redirect'
+  | 'html'
+export type Fault = Trick | EncodingFault | StatusFault
 
 export interface FaultScope {
   /** Tried against the path with its query, as received; absent: every call. */
@@ -23,6 +34,7 @@ export interface Faults {
 const HUGE_CHUNKS = 800
 const HUGE_CHUNK = Buffer.from('{"filmId":301,"nameRu":"Матрица"},'.repeat(1600))
 const DRIP_MS = 100
+const SLOW_MS = 7_000
 const PAGE = '<!doctype html><title>nginx</title><h1>Something went wrong</h1>'
 
 /** The last rule goes first; where it does not match or is used up, the earlier ones still hold. */
@@ -47,12 +59,13 @@ export function createFaults(): Faults {
 export function faultStatus(fault: Fault, reply: Reply): number | 'cut' {
   if (typeof fault === 'number') return fault
   if (fault === 'redirect') return 302
-  if (fault === 'drip') return reply.status
+  if (fault === 'drip' || fault === 'slow' || isEncodingFault(fault)) return reply.status
   return fault === 'hang' || fault === 'reset' || fault === 'truncated' ? 'cut' : 200
 }
 
 export function misbehave(res: ServerResponse, fault: Fault, reply: Reply): void {
-  if (typeof fault === 'string') TRICKS[fault](res, reply)
+  if (isEncodingFault(fault)) sendEncoded(res, fault, reply)
+  else if (typeof fault === 'string') TRICKS[fault](res, reply)
   // Statuses of the proxy before the API come without JSON.
   else if (fault === 502 || fault === 503) sendHtml(res, fault)
   else send(res, failure(fault, `Answered ${fault} on request`))
@@ -60,6 +73,7 @@ export function misbehave(res: ServerResponse, fault: Fault, reply: Reply): void
 
 const TRICKS: Record<Trick, (res: ServerResponse, reply: Reply) => void> = {
   hang: () => {},
+  slow: (res, reply) => void sleep(SLOW_MS).then(() => !res.closed && send(res, reply)),
   reset: (res) => res.req.socket.resetAndDestroy(),
   bad_json: (res) => res.writeHead(200, JSON_HEADERS).end('{"kinopoiskId": 301, "nameRu": Матрица'),
   wrong_shape: (res) => send(res, { status: 200, body: { kinopoiskId: 'film-301', year: [], films: {}, items: 0 } }),
@@ -72,6 +86,11 @@ const TRICKS: Record<Trick, (res: ServerResponse, reply: Reply) => void> = {
   drip: (res, reply) => flow(res.writeHead(reply.status, JSON_HEADERS), drops(JSON.stringify(reply.body))),
   redirect: (res) => res.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
   html: (res) => sendHtml(res, 200),
+}
+
+function sendEncoded(res: ServerResponse, fault: EncodingFault, { status, body }: Reply): void {
+  const { bytes, headers } = encodingFaults[fault](JSON.stringify(body))
+  res.writeHead(status, { ...JSON_HEADERS, ...headers }).end(bytes)
 }
 
 function sendHtml(res: ServerResponse, status: number): void {
