@@ -86,6 +86,6 @@ export function inputFault(path: string, message: string): AppError {
 
 function defaultHeaders(status: number): Record<string, string> {
   if (status === 401) return { 'www-authenticate': 'Bearer' }
-  if (status === 429 || status === 503) return { 'retry-after': '5' }
+  if ([429, 503, 504].includes(status)) return { 'retry-after': '5' }
   return {}
 }

@@ -3,6 +3,7 @@ import type { Database } from '../db/connect.ts'
 import { createUpstream, type UpstreamOptions } from './http.ts'
 import { type Clock, cached, type EntryFreshness, stored } from './layers/cache.ts'
 import { type CircuitPauses, createCircuitBreakers } from './layers/circuit-breakers.ts'
+import { createPatience } from './layers/patience.ts'
 import { retried } from './layers/retry.ts'
 import { sharedFlight } from './layers/shared-flight.ts'
 import { coalesced } from './layers/single-flight.ts'
@@ -14,6 +15,8 @@ import { createResponseRepository } from './store/responses.ts'
 import { createResponseWriter } from './store/writer.ts'
 
 export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
+  /** How long a call may take: behind a caller that no longer waits it goes on, and is stored. */
+  patienceMs: number
   cache: Cache
   clock: Clock
   metrics: GatewayMetrics
@@ -25,12 +28,16 @@ export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
 
 /** The layers between a caller and upstream, in their order, and what they share. */
 export function createPipeline(database: Database, options: PipelineOptions) {
-  const { cache, clock, metrics, circuitPauses, runInBackground, warn, ...limits } = options
+  const { cache, clock, metrics, circuitPauses, patienceMs, runInBackground, warn, ...limits } = options
   const upstream = createUpstream(limits, clock)
   const responses = createResponseRepository(database.db)
   const freshness = createFreshness(cache)
   const leases = createLeaseRepository(database)
   const breakers = createCircuitBreakers(metrics, circuitPauses)
+  const { timed, patient } = createPatience({
+    ...{ timeoutMs: limits.timeoutMs, patienceMs, metrics },
+    onResponse: breakers.succeed,
+  })
   const budget = createBudget(limits, { db: database.db, fetch: upstream.fetch, metrics, warn })
   const writer = createResponseWriter({ db: database.db, responses, metrics, warn })
   const save: typeof writer.save = async (path, ...rest) => {
@@ -41,14 +48,16 @@ export function createPipeline(database: Database, options: PipelineOptions) {
   const onUnexpected = (error: unknown) => warn(error, 'an answer could not be renewed')
 
   const layers: Layer[] = [
-    coalesced(metrics),
+    coalesced({ metrics, runInBackground }),
     breakers.failFast,
     ...budget.beforeQueue,
     sharedFlight({ responses, leases, metrics, leaseMs }),
     stored({ save }, clock),
     retried(metrics, clock),
     ...budget.onTurn,
+    patient,
     breakers.execute,
+    timed,
     withMetrics(metrics),
   ]
   const fetchFresh = compose(upstream.fetch, layers)

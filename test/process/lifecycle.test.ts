@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { cloneDatabase, password, testApp } from '../support/app.ts'
+import { serve } from '../support/movies.ts'
 import { expectProblem } from '../support/problems.ts'
 import { cleanUp, freshFolder, type Program, repository, runNode, runProgram, until } from '../support/process.ts'
 import { startProxy } from '../support/proxy.ts'
@@ -77,6 +78,28 @@ describe('On SIGTERM', () => {
       .split('\n')
       .find((each) => each.includes('"aborted":true'))
     expect(line).toContain('"status":499')
+  })
+
+  test('a call of Kinopoisk that goes on behind its reader does not hold it up', async () => {
+    const upstream = await serve(() => {})
+    closers.push(upstream.close)
+    const replica = startReplica(await cloneDatabase(), await freshFolder(), {
+      DRAIN_DELAY: '0s',
+      KINOPOISK_URL: upstream.url,
+      KINOPOISK_API_KEY: 'key',
+      KINOPOISK_TIMEOUT: '2s',
+      KINOPOISK_PATIENCE: '10m',
+    })
+    const address = await addressOf(replica)
+    const agent = new Agent()
+    const account = JSON.stringify({ login: 'reader', password })
+    await send(agent, 'POST', `${address}/register`, {}, account)
+    const { body } = await send(agent, 'POST', `${address}/login`, {}, account)
+    const headers = { authorization: `Bearer ${JSON.parse(body).access_token}` }
+    expect((await send(agent, 'GET', `${address}/movies/301`, headers, '')).status).toBe(504)
+    agent.destroy()
+    replica.child.kill('SIGTERM')
+    expect(await replica.ended()).toBe(0)
   })
 
   test('a second one ends it at once', async () => {

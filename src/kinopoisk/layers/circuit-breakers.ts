@@ -46,9 +46,19 @@ export function createCircuitBreakers(metrics: Pick<GatewayMetrics, 'breakerOpen
   /** Next to the call itself: the breaker would take a refusal in between for a response of upstream's. */
   const execute: Layer = (fetch) =>
     failFast((request, context) => of(request.endpoint).policy.execute(() => fetch(request, context)))
+
+  /** A call that counted as a timeout has brought a response after all. */
+  function succeed(endpoint: Endpoint): void {
+    const { policy } = of(endpoint)
+    // Of a policy that is not closed, its way to close at once.
+    if (policy.state !== CircuitState.Closed) policy.isolate().dispose()
+    void policy.execute(async () => {})
+  }
+
   return {
     failFast,
     execute,
+    succeed,
     states: () => ({
       film: of('film').state(),
       search: of('search').state(),
