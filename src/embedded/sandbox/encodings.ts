@@ -5,7 +5,8 @@ interface Encoded {
   headers?: Record<string, string>
 }
 
-const QUESTION_MARK = 63
+// A question mark.
+const SUBSTITUTE = 63
 const BOMB_BYTES = 16 * 1024 * 1024
 
 const coded = (coding: string, bytes: Buffer): Encoded => ({ bytes, headers: { 'content-encoding': coding } })
@@ -50,6 +51,6 @@ export const encodingFaults: Record<EncodingFault, (text: string) => Encoded> = 
 /** What the charset lacks becomes a question mark. */
 function singleBytes(text: string, charset: string): Buffer {
   const characters = new TextDecoder(charset).decode(Uint8Array.from({ length: 256 }, (_, byte) => byte))
-  const byteOf = (character: string) => (characters.includes(character) ? characters.indexOf(character) : QUESTION_MARK)
+  const byteOf = (character: string) => (characters.includes(character) ? characters.indexOf(character) : SUBSTITUTE)
   return Buffer.from(Array.from(text, byteOf))
 }
