@@ -63,6 +63,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(kinopoiskPlugin, {
     ...externals.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,
+    patienceMs: config.kinopoisk.patienceMs,
     dailyQuota: config.kinopoisk.dailyQuota,
     resetTz: config.kinopoisk.resetTz,
     ...(externals.clock && { clock: externals.clock }),

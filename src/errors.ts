@@ -99,6 +99,6 @@ export function isUpstream(error: unknown): error is AppError {
 
 function defaultHeaders(status: number): Record<string, string> {
   if (status === 401) return { 'www-authenticate': 'Bearer' }
-  if (status === 429 || status === 503) return { 'retry-after': '5' }
+  if ([429, 503, 504].includes(status)) return { 'retry-after': '5' }
   return {}
 }

@@ -41,6 +41,7 @@ test('Without any variable the configuration is the documented one', () => {
       dailyQuota: undefined,
       resetTz: 'Europe/Moscow',
       timeoutMs: 5000,
+      patienceMs: 30_000,
     },
     s3: {
       endpoint: undefined,
@@ -85,7 +86,9 @@ describe('A good value is taken', () => {
     ['ACCESS_TTL', '30d', { accessTtlMs: 30 * 86_400_000 }],
     ['REFRESH_TTL', '1m', { refreshTtlMs: 60_000 }],
     ['REFRESH_TTL', '400d', { refreshTtlMs: 400 * 86_400_000 }],
-    ['KINOPOISK_TIMEOUT', '100ms', { kinopoisk: { timeoutMs: 100 } }],
+    ['KINOPOISK_TIMEOUT', '100ms', { kinopoisk: { timeoutMs: 100, patienceMs: 30_000 } }],
+    ['KINOPOISK_TIMEOUT', '10m', { kinopoisk: { timeoutMs: 600_000, patienceMs: 600_000 } }],
+    ['KINOPOISK_PATIENCE', '5s', { kinopoisk: { patienceMs: 5000 } }],
     ['S3_TIMEOUT', '10m', { s3Options: { timeoutMs: 600_000 } }],
     ['ACCESS_TTL', '90s', { accessTtlMs: 90_000 }],
     ['REFRESH_TTL', '12h', { refreshTtlMs: 43_200_000 }],
@@ -96,6 +99,7 @@ describe('A good value is taken', () => {
     ['KINOPOISK_DAILY_QUOTA', '0', { kinopoisk: { dailyQuota: 0 } }],
     ['KINOPOISK_QUOTA_RESET_TZ', 'UTC', { kinopoisk: { resetTz: 'UTC' } }],
     ['KINOPOISK_QUOTA_RESET_TZ', 'Asia/Tokyo', { kinopoisk: { resetTz: 'Asia/Tokyo' } }],
+    ['KINOPOISK_QUOTA_RESET_TZ', 'etc/gmt-3', { kinopoisk: { resetTz: 'Etc/GMT-3' } }],
     ['DEMO_CATALOGUE', 'true', { demoCatalogue: true }],
     ['DEMO_CATALOGUE', 'false', { demoCatalogue: false }],
     ['PUBLIC_CATALOGUE', 'true', { publicCatalogue: true }],
@@ -174,6 +178,8 @@ describe('A wrong value is named, and not shown', () => {
     ['KINOPOISK_DAILY_QUOTA', '-2'],
     ['KINOPOISK_DAILY_QUOTA', 'unlimited'],
     ['KINOPOISK_QUOTA_RESET_TZ', 'Moscow/Europe'],
+    ['KINOPOISK_QUOTA_RESET_TZ', 'MSK'],
+    ['KINOPOISK_PATIENCE', '11m'],
     ['KINOPOISK_TIMEOUT', '5 seconds'],
     ['KINOPOISK_TIMEOUT', '99ms'],
     ['KINOPOISK_TIMEOUT', '31d'],
@@ -222,6 +228,24 @@ describe('A wrong value is named, and not shown', () => {
   })
 })
 
+test.each([
+  ['+03:00', ', not an offset; this one is written Etc/GMT-3'],
+  ['+0300', ', not an offset; this one is written Etc/GMT-3'],
+  ['+3', ', not an offset; this one is written Etc/GMT-3'],
+  ['GMT+3', ', not an offset; this one is written Etc/GMT-3'],
+  ['utc+03', ', not an offset; this one is written Etc/GMT-3'],
+  ['UTC-5', ', not an offset; this one is written Etc/GMT+5'],
+  ['-12:00', ', not an offset; this one is written Etc/GMT+12'],
+  ['+00:00', ', not an offset; this one is written UTC'],
+  ['+05:30', ', not an offset'],
+  ['-13:00', ', not an offset'],
+  ['MSK', ''],
+])('The offset %s is no KINOPOISK_QUOTA_RESET_TZ, and its right spelling is named', (value, advice) => {
+  expect(faultsOf({ KINOPOISK_QUOTA_RESET_TZ: value })).toEqual([
+    `KINOPOISK_QUOTA_RESET_TZ must be a time zone name such as Europe/Moscow${advice}`,
+  ])
+})
+
 test('The bounds of a duration are in its message', () => {
   expect(faultsOf({ KINOPOISK_TIMEOUT: '30d', ACCESS_TTL: '0s' })).toEqual([
     'ACCESS_TTL must be a duration such as 500ms, 5s, 15m, 12h or 30d, from 1s to 30d',
@@ -268,6 +292,12 @@ describe('Variables that need each other', () => {
       ['DEMO_CATALOGUE must not be true with KINOPOISK_API_KEY: its films are of the sandbox'],
     ],
     [{ JWT_SECRET: secret }, []],
+    [
+      { KINOPOISK_TIMEOUT: '5s', KINOPOISK_PATIENCE: '4s' },
+      ['KINOPOISK_PATIENCE must not be shorter than KINOPOISK_TIMEOUT'],
+    ],
+    [{ KINOPOISK_PATIENCE: '4999ms' }, ['KINOPOISK_PATIENCE must not be shorter than KINOPOISK_TIMEOUT']],
+    [{ KINOPOISK_TIMEOUT: '5s', KINOPOISK_PATIENCE: '5s' }, []],
     [{ ADMIN_LOGIN: 'root' }, ['ADMIN_LOGIN and ADMIN_PASSWORD go together']],
     [{ ADMIN_PASSWORD: 'a long password' }, ['ADMIN_LOGIN and ADMIN_PASSWORD go together']],
     [s3, []],

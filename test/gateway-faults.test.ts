@@ -46,7 +46,7 @@ async function start(timeout = '20s', pauses: object = quick) {
   const calls: SandboxCall[] = []
   const sandbox = await startSandbox({ onCall: (call) => calls.push(call) })
   const service = await testApp(
-    { KINOPOISK_TIMEOUT: timeout, LOG_LEVEL: 'trace' },
+    { KINOPOISK_TIMEOUT: timeout, KINOPOISK_PATIENCE: timeout === '20s' ? '30s' : '6s', LOG_LEVEL: 'trace' },
     { kinopoisk: { url: sandbox.url, apiKey, sandbox: false, ...pauses } },
   )
   const request = as(service.app, await testUser(service.app))

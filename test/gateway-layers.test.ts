@@ -6,11 +6,19 @@ import { filmRequest, searchRequest } from '../src/kinopoisk/endpoints.ts'
 import { failureOf, UpstreamFailure } from '../src/kinopoisk/failures.ts'
 import { cached, type EntryFreshness, stored } from '../src/kinopoisk/layers/cache.ts'
 import { createCircuitBreakers } from '../src/kinopoisk/layers/circuit-breakers.ts'
+import { createPatience } from '../src/kinopoisk/layers/patience.ts'
 import { retried } from '../src/kinopoisk/layers/retry.ts'
 import { sharedFlight } from '../src/kinopoisk/layers/shared-flight.ts'
 import { coalesced } from '../src/kinopoisk/layers/single-flight.ts'
 import { createMetrics } from '../src/kinopoisk/metrics.ts'
-import type { CallContext, UpstreamFetch, UpstreamRequest, UpstreamResponse } from '../src/kinopoisk/request.ts'
+import {
+  type CallContext,
+  compose,
+  timeLeft,
+  type UpstreamFetch,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from '../src/kinopoisk/request.ts'
 import { createLeaseRepository } from '../src/kinopoisk/store/leases.ts'
 import { createResponseRepository } from '../src/kinopoisk/store/responses.ts'
 import { cloneDatabase } from './support/app.ts'
@@ -168,9 +176,11 @@ describe('the cache layer', () => {
 })
 
 describe('single flight in a process', () => {
+  const single = { metrics: createMetrics(), runInBackground: () => {} }
+
   test('a thousand equal requests are one call, and all but one say so', async () => {
     const { fetch, calls } = upstream(() => sleep(20))
-    const layer = coalesced(createMetrics())(fetch)
+    const layer = coalesced(single)(fetch)
     const all = await Promise.all(Array.from({ length: 1000 }, () => layer(request, within(1000))))
     expect(calls).toHaveLength(1)
     expect(all.filter(({ collapsed }) => collapsed)).toHaveLength(999)
@@ -185,7 +195,7 @@ describe('single flight in a process', () => {
       await sleep(20)
       if (fails) throw new UpstreamFailure('timeout', undefined)
     })
-    const layer = coalesced(createMetrics())(fetch)
+    const layer = coalesced(single)(fetch)
     const all = await Promise.allSettled(Array.from({ length: 100 }, () => layer(request, within(1000))))
     expect(all.every(({ status }) => status === 'rejected')).toBe(true)
     expect(calls).toHaveLength(1)
@@ -193,9 +203,56 @@ describe('single flight in a process', () => {
     expect(await layer(request, within(1000))).toMatchObject({ value: { kinopoiskId: 7 } })
   })
 
+  test('each caller waits until its own deadline, and the flight goes on', async () => {
+    const released = Promise.withResolvers<void>()
+    const { fetch, calls } = upstream(() => released.promise)
+    const works: Promise<void>[] = []
+    const layer = coalesced({ ...single, runInBackground: (work) => works.push(work) })((request, context) => {
+      context.called = true
+      return fetch(request, context)
+    })
+    const patientOne = layer(request, within(60_000))
+    await expect(layer(request, within(10))).rejects.toMatchObject({ outcome: 'timeout', code: 'upstream_timeout' })
+    released.resolve()
+    expect(await layer(request, within(60_000))).toMatchObject({ value: { year: 2001 }, collapsed: true })
+    expect(await patientOne).toMatchObject({ value: { year: 2001 } })
+    await Promise.all(works)
+    expect([calls.length, works.length]).toEqual([1, 1])
+    // The last of its callers decides how long the flight may wait.
+    expect(calls[0]?.deadline).toBeGreaterThan(performance.now() + 10_000)
+  })
+
+  test('at the deadline our own database is waited for, and upstream is not', async () => {
+    const called = Promise.withResolvers<void>()
+    const layer = coalesced(single)(async (_, context) => {
+      await called.promise
+      context.called = true
+      return new Promise(() => {})
+    })
+    const call = layer(request, within(0)).catch((error) => error)
+    expect(await Promise.race([call, sleep(300, 'waits')])).toBe('waits')
+    called.resolve()
+    expect(await call).toMatchObject({ code: 'upstream_timeout' })
+    const slow = coalesced(single)(upstream(() => sleep(300)).fetch)
+    expect(await slow(request, within(0))).toMatchObject({ value: { year: 2001 } })
+  })
+
+  test('a failure that no caller waits for is no unhandled one', async () => {
+    const released = Promise.withResolvers<void>()
+    const { fetch } = upstream(() => released.promise)
+    const works: Promise<void>[] = []
+    const layer = coalesced({ ...single, runInBackground: (work) => works.push(work) })((request, context) => {
+      context.called = true
+      return fetch(request, context)
+    })
+    await expect(layer(request, within(0))).rejects.toMatchObject({ code: 'upstream_timeout' })
+    released.reject(new UpstreamFailure('timeout', undefined))
+    await Promise.all(works)
+  })
+
   test('other requests and other purposes are calls of their own', async () => {
     const seen: string[] = []
-    const layer = coalesced(createMetrics())(async (request, { purpose }) => {
+    const layer = coalesced(single)(async (request, { purpose }) => {
       seen.push(`${purpose} ${request.path}`)
       await sleep(20)
       return { value: null, text: null, fetchedAt: asked, via: 'miss' }
@@ -268,6 +325,23 @@ describe('single flight over replicas', () => {
     fails = false
     expect(await replicas[2]?.fetch(request, within(5000))).toMatchObject({ value: { kinopoiskId: 7 } })
     expect(calls).toHaveLength(2)
+  })
+
+  test('a call that ends with its replica is made again by the next one', async () => {
+    const destroyed = Object.assign(new Error('destroyed'), { code: 'UND_ERR_DESTROYED' })
+    const { fetch, calls } = upstream()
+    const ending = Promise.withResolvers<void>()
+    const first = await replica(async () => {
+      await ending.promise
+      throw new UpstreamFailure('connection', destroyed)
+    })
+    const lost = first.fetch(request, within(5000)).catch((error) => error)
+    await vi.waitFor(async () => expect(await database.sql`select from kinopoisk_leases`).toHaveLength(1), patient)
+    const answered = (await replica(fetch)).fetch(request, within(20_000))
+    ending.resolve()
+    expect(await lost).toMatchObject({ abandoned: true })
+    expect(await answered).toMatchObject({ value: { kinopoiskId: 7 } })
+    expect(calls).toHaveLength(1)
   })
 
   test('a refusal of our own is nobody else: the next one asks', async () => {
@@ -448,6 +522,102 @@ describe('circuit breakers', () => {
     for (let i = 0; i < 6; i++) await fetch(another(), within(1000)).catch(() => {})
     await expect(fetch(request, within(1000))).rejects.toMatchObject({ code: 'upstream_unavailable' })
     expect(await fetch(searchRequest('x', 1), within(1000))).toMatchObject({ value: null })
+  })
+})
+
+describe('patience with overdue calls', () => {
+  afterEach(() => vi.useRealTimers())
+
+  /** Calls that last until they are released, below circuit breakers that see them time out at once. */
+  function build(options: { patienceMs?: number; timeoutMs?: number } = {}) {
+    const metrics = createMetrics()
+    const breakers = createCircuitBreakers(metrics)
+    const times = { timeoutMs: 20, patienceMs: 60_000, ...options }
+    const { timed, patient } = createPatience({ ...times, metrics, onResponse: breakers.succeed })
+    const pending: { context: CallContext; end: PromiseWithResolvers<void> }[] = []
+    const fetch = compose(
+      async (request, context) => {
+        const end = Promise.withResolvers<void>()
+        context.signal?.addEventListener('abort', () => end.reject(new UpstreamFailure('timeout', undefined)))
+        pending.push({ context, end })
+        await end.promise
+        return empty(request)
+      },
+      [patient, breakers.execute, timed],
+    )
+    const counts = async () => {
+      const { values } = await metrics.overdue.get()
+      const of = (outcome: string) =>
+        values.find(({ labels }) => labels.endpoint === 'film' && labels.outcome === outcome)
+      return [of('response')?.value, of('failed')?.value, of('aborted')?.value]
+    }
+    return { fetch, pending, breakers, counts }
+  }
+  const isFailure = (error: unknown) => error instanceof UpstreamFailure
+  const soon = () => within(20)
+
+  test('twenty go on, the others are ended', async () => {
+    // Half of them of the service itself: it is no user, and has no share.
+    const { fetch, pending, counts } = build()
+    const userOf = (i: number) => (i < 10 ? undefined : i)
+    const all = Array.from({ length: 22 }, (_, i) => fetch(request, within(20, { userId: userOf(i) })).catch(isFailure))
+    await vi.waitFor(() => expect(pending.filter(({ context }) => context.signal?.aborted)).toHaveLength(2), patient)
+    expect(await counts()).toEqual([0, 0, 2])
+    for (const { end } of pending) end.resolve()
+    expect((await Promise.all(all)).filter((each) => each === true)).toHaveLength(2)
+    expect(await counts()).toEqual([20, 0, 2])
+  })
+
+  test('of one user four go on; a place that is free again is taken by the next', async () => {
+    const { fetch, pending, counts } = build()
+    const ask = () => Array.from({ length: 5 }, () => fetch(request, within(20, { userId: 1 })).catch(isFailure))
+    const first = ask()
+    await vi.waitFor(async () => expect(await counts()).toEqual([0, 0, 1]), patient)
+    pending[0]?.end.reject(new UpstreamFailure('server_error', undefined))
+    for (const { end } of pending) end.resolve()
+    expect((await Promise.all(first)).filter((each) => each === true)).toHaveLength(2)
+    expect(await counts()).toEqual([3, 1, 1])
+    const second = ask()
+    await vi.waitFor(async () => expect(await counts()).toEqual([3, 1, 2]), patient)
+    for (const { end } of pending) end.resolve()
+    await Promise.all(second)
+    expect(await counts()).toEqual([7, 1, 2])
+  })
+
+  test('without patience a call ends with its caller', async () => {
+    const { fetch, counts } = build({ patienceMs: 20 })
+    await expect(fetch(request, soon())).rejects.toMatchObject({ outcome: 'timeout' })
+    expect(await counts()).toEqual([0, 0, 1])
+  })
+
+  test('a call has all of the patience, however little of the time of its caller is left', async () => {
+    const { fetch, pending } = build()
+    const call = fetch(request, within(0))
+    await vi.waitFor(() => expect(pending).toHaveLength(1), patient)
+    expect(timeLeft(pending[0]?.context ?? soon())).toBeGreaterThan(30_000)
+    pending[0]?.end.resolve()
+    expect(await call).toMatchObject({ via: 'miss' })
+  })
+
+  test('a circuit counts it as a timeout at once, and its response as a success', async () => {
+    const { fetch, pending, breakers } = build()
+    const calls = Array.from({ length: 5 }, (_, userId) => fetch(request, within(20, { userId })))
+    await vi.waitFor(() => expect(breakers.states()).toMatchObject({ film: 'open' }), patient)
+    await expect(fetch(request, soon())).rejects.toMatchObject({ code: 'upstream_unavailable' })
+    pending[0]?.end.resolve()
+    await calls[0]
+    expect(breakers.states()).toMatchObject({ film: 'closed' })
+    for (const { end } of pending) end.resolve()
+    await Promise.all(calls)
+  })
+
+  test('a response in time is none of its business', async () => {
+    const { fetch, pending, counts } = build({ timeoutMs: 60_000 })
+    const call = fetch(request, within(60_000))
+    await vi.waitFor(() => expect(pending).toHaveLength(1), patient)
+    pending[0]?.end.resolve()
+    await call
+    expect(await counts()).toEqual([0, 0, 0])
   })
 })
 

@@ -52,7 +52,7 @@ describe('calling upstream', () => {
     service.sandbox.fail(fault)
     const response = await get('/movies/326')
     expectProblem(response, status, code)
-    if (status === 503) expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/)
+    if (status >= 503) expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/)
     // After a 429 nothing is asked for a second, and so long nobody waits here.
     expect(service.calls).toHaveLength(passing.includes(fault) && fault !== 429 ? 2 : 1)
     const kept = await inDatabase(service.databaseUrl, (sql) => sql`select path from kinopoisk_answers`)
@@ -61,7 +61,7 @@ describe('calling upstream', () => {
   })
 
   test('as soon as upstream is well again, the film comes', async () => {
-    const service = await testApp({ KINOPOISK_TIMEOUT: '2s' })
+    const service = await testApp({ KINOPOISK_TIMEOUT: '2s', KINOPOISK_PATIENCE: '2s' })
     const get = await reader(service.app)
     service.sandbox.fail('hang', { times: 1 })
     expect((await get('/movies/327')).statusCode).toBe(504)
@@ -88,9 +88,16 @@ describe('calling upstream', () => {
   test.each([
     ['17', '17'],
     [undefined, '1'],
-    ['Wed, 21 Oct 2026 07:28:00 GMT', '1'],
     ['-1', '1'],
-    ['999999', '1'],
+    ['soon', '1'],
+    ['0', '1'],
+    // No longer than calls are paused.
+    ['3600', '60'],
+    ['999999999999999999999', '60'],
+    ['Wed, 21 Oct 2026 07:28:00 GMT', '1'],
+    ['Tue, 02 Jun 2099 12:00:00 GMT', '60'],
+    ['Tuesday, 02-Jun-48 12:00:00 GMT', '60'],
+    ['Tue Jun  2 12:00:00 2099', '60'],
   ])('a 429 with Retry-After %j tells the client to wait for %s s', async (sent, told) => {
     const { get, close } = await over((_, response) => {
       response
@@ -100,6 +107,28 @@ describe('calling upstream', () => {
     const response = await get('/movies/301')
     expectProblem(response, 503, 'upstream_rate_limited')
     expect(response.headers['retry-after']).toBe(told)
+    await close()
+  })
+
+  test('after a 429 films are asked for again when the client was told, and not before', async () => {
+    let calls = 0
+    const { databaseUrl, get, close } = await over((request, response) => {
+      const isFilm = request.url?.includes('/films/')
+      if (isFilm) calls += 1
+      response.writeHead(isFilm ? 429 : 500, { 'retry-after': '3600' }).end()
+    }, '2s')
+    const told = [await get('/movies/301'), await get('/movies/302')].map(({ headers }) =>
+      Number(headers['retry-after']),
+    )
+    const [row] = await inDatabase(
+      databaseUrl,
+      (sql) => sql`select extract(epoch from max(paused_until) - now())::float8 as seconds from kinopoisk_rates`,
+    )
+    expect(told[0]).toBe(60)
+    // Of the same pause, so that both end together.
+    expect(told[1]).toBeLessThanOrEqual(60)
+    expect(told[1]).toBeGreaterThanOrEqual(Math.floor(row?.seconds))
+    expect(calls).toBe(1)
     await close()
   })
 
@@ -189,6 +218,7 @@ describe('calling upstream', () => {
     ])
     for (const { headers } of requests) {
       expect(headers).toMatchObject({ 'x-api-key': key, accept: 'application/json' })
+      expect(headers['accept-encoding']).toBe('gzip, deflate, br')
       expect(headers.authorization).toBeUndefined()
     }
     await close()

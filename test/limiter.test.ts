@@ -212,6 +212,7 @@ describe('the layer alone', () => {
 
   test.each([
     ['7', 7],
+    ['3600', 60],
     [undefined, 1],
   ])("upstream's 429 with Retry-After %j pauses all for %i s", async (retryAfter, seconds) => {
     const { over, paused } = build(async () => 0)

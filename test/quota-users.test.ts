@@ -188,7 +188,7 @@ describe('Equal requests at one time', () => {
       await respond(context)
       return { value: null, fetchedAt: new Date(), via: 'miss' }
     }
-    const get = coalesced(createMetrics())(fetch)
+    const get = coalesced({ metrics: createMetrics(), runInBackground: () => {} })(fetch)
     return { callers, get: (userId: number) => get(request, by(userId)) }
   }
 

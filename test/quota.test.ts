@@ -11,7 +11,7 @@ import { createLedger } from '../src/kinopoisk/quota/ledger.ts'
 import { createQuota } from '../src/kinopoisk/quota/quota.ts'
 import { createUsage } from '../src/kinopoisk/quota/usage.ts'
 import type { CallContext, Layer, Purpose, UpstreamFetch } from '../src/kinopoisk/request.ts'
-import { as, type TestApp, testApp, testUser } from './support/app.ts'
+import { as, firstAdmin, type TestApp, testAdmin, testApp, testUser } from './support/app.ts'
 import { type ClockedDatabase, clockedDatabase } from './support/clock.ts'
 import { expectProblem, serve } from './support/movies.ts'
 import { patient } from './support/patience.ts'
@@ -147,6 +147,16 @@ describe('the ledger', () => {
       resetsInSeconds: 43_200,
     })
   })
+
+  test.each(['Etc/GMT-3', 'Etc/GMT+11', 'Etc/GMT-14', 'America/New_York', 'Asia/Calcutta', 'UTC'])(
+    'PostgreSQL and Node agree on when the day ends in %s',
+    async (resetTz) => {
+      const ledger = createLedger(database.db, { ...key, configured: 500, resetTz })
+      const { resetsAt } = await ledger.read()
+      const format = new Intl.DateTimeFormat('en', { timeZone: resetTz, hourCycle: 'h23', timeStyle: 'medium' })
+      expect(format.format(resetsAt)).toBe('00:00:00')
+    },
+  )
 
   test('a call that was not made is given back to the day that paid it', async () => {
     await clocked.stopAt(lastMoment)
@@ -393,6 +403,11 @@ describe("the key's account", () => {
     ['less left in all than of the day', daily(500, 100, { value: 10_000, used: 9_990 }), 110],
     ['nothing left in all', daily(-1, 100, { value: 100, used: 130 }), 100],
     ['more left in all than of the day', daily(500, 100, { value: 10_000, used: 100 }), 500],
+    // A quota of 0 is not believed.
+    ['nothing a day', daily(0, 0), 500],
+    ['nothing a day nor in all', daily(0, 0, { value: 0, used: 0 }), 500],
+    ['nothing in all', daily(2_000, 5, { value: 0, used: 0 }), 2_000],
+    ['nothing a day, and some in all', daily(0, 7, { value: 100, used: 7 }), 100],
   ])('%s', async (_, told, limit) => {
     const built = build(() => told)
     await check(built)
@@ -460,6 +475,8 @@ describe("the key's account", () => {
     ['quota', daily(500, 499), false],
     ['quota', daily(2_000, 500), false],
     ['quota', daily(-1, 500, { value: 500, used: 500 }), true],
+    ['quota', daily(0, 0), true],
+    ['key', daily(0, 0), false],
     ['key', daily(500, 500), false],
     ['key', daily(500, 0), false],
   ] as const)('a block for the %s, told %j: still blocked %j', async (reason, told, stays) => {
@@ -570,6 +587,21 @@ describe('over HTTP', () => {
     await pass('1 day', 86_400_000)
     await untilAnswered(get, '/movies/327')
     expect(service.calls.filter(({ status }) => status === 402)).toEqual([])
+  })
+
+  test('what upstream counts no more is no negative number, and no more is left than there is', async () => {
+    await clocked.runFrom(at('12:00:00'))
+    const service = await testApp({}, { databaseUrl: clocked.url, firstAdmin }, { dailyQuota: 500 })
+    services.push(service)
+    const admin = as(service.app, await testAdmin(service))
+    expect((await admin({ method: 'GET', url: '/movies/301' })).statusCode).toBe(200)
+    await database.sql`update kinopoisk_usage set interactive = 330, outside = -328`
+    const { quota } = (await admin({ method: 'GET', url: '/admin/kinopoisk' })).json()
+    expect(quota).toMatchObject({ limit: 500, left: 498, spent: { interactive: 330, outside: 0 } })
+    await database.sql`update kinopoisk_usage set interactive = 327`
+    const { body } = await service.app.inject({ method: 'GET', url: '/metrics' })
+    expect(body).toContain('kinopoisk_quota_left 500')
+    expect(body).toMatch(/^kinopoisk_quota_spent\{purpose="outside"\} 0$/m)
   })
 
   test('an account without limit has none', async () => {

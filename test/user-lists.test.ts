@@ -8,7 +8,7 @@ let service: TestApp
 let asked: number
 
 beforeAll(async () => {
-  service = await testApp({ KINOPOISK_TIMEOUT: '5s' })
+  service = await testApp({ KINOPOISK_TIMEOUT: '5s', KINOPOISK_PATIENCE: '5s' })
   const ann = await collector(service)
   for (const id of [299, 301, 316, 324, 325, 326]) await ann.request({ method: 'GET', url: `/movies/${id}` })
 })

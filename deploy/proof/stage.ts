@@ -75,6 +75,7 @@ export async function openStage(tools: string) {
     KINOPOISK_DAILY_QUOTA: String(dailyQuota),
     KINOPOISK_QUOTA_RESET_TZ: resetTz,
     KINOPOISK_TIMEOUT: '4s',
+    KINOPOISK_PATIENCE: '4s',
     TRUST_PROXY: 'loopback',
     LOG_LEVEL: 'warn',
   })

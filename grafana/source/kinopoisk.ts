@@ -187,6 +187,17 @@ export const kinopoisk = dashboard(
           { unit: 's', limits: [1, 3], description: 'Of one attempt.', runbook: 'KinopoiskSlow' },
         ),
         graph(
+          'Overdue calls',
+          { '{{outcome}}': perSecond('kinopoisk_overdue_calls_total', 'outcome') },
+          {
+            unit: 'ops',
+            description:
+              'Took longer than their user waits. response: came after all, and is kept; failed; aborted: too many others were under way.',
+            runbook: 'KinopoiskSlow',
+          },
+          'stacked',
+        ),
+        graph(
           'Calls by endpoint',
           { '{{endpoint}}': perSecond('kinopoisk_requests_total', 'endpoint') },
           {

@@ -81,7 +81,7 @@ export function loadConfig(env: Record<string, string | undefined>, warn: (line:
       apiKey: read('KINOPOISK_API_KEY', optional(headerValue)),
       dailyQuota: read('KINOPOISK_DAILY_QUOTA', optional(integer(500, -1, 100_000_000))),
       resetTz: read('KINOPOISK_QUOTA_RESET_TZ', timeZone('Europe/Moscow')),
-      timeoutMs: read('KINOPOISK_TIMEOUT', duration('5s', '100ms', '10m')),
+      ...callTimes(read),
     },
     s3: {
       endpoint: read('S3_ENDPOINT', optional(httpUrl(''))),
@@ -115,9 +115,24 @@ export function loadConfig(env: Record<string, string | undefined>, warn: (line:
   return config
 }
 
+/** A call must not end before its caller stops waiting. */
+function callTimes(read: (name: string, reader: Reader<number>) => number) {
+  const timeoutMs = read('KINOPOISK_TIMEOUT', duration('5s', '100ms', '10m'))
+  const patience = timeoutMs > 30_000 ? `${timeoutMs}ms` : '30s'
+  return { timeoutMs, patienceMs: read('KINOPOISK_PATIENCE', duration(patience, '100ms', '10m')) }
+}
+
 /** By what is set rather than by what was read: a value that is wrong is one fault, not also a missing one. */
 function crossFaults(
-  { databaseUrl, demoCatalogue }: { databaseUrl: string | undefined; demoCatalogue: boolean | undefined },
+  {
+    databaseUrl,
+    demoCatalogue,
+    kinopoisk: { timeoutMs, patienceMs },
+  }: {
+    databaseUrl: string | undefined
+    demoCatalogue: boolean | undefined
+    kinopoisk: { timeoutMs: number; patienceMs: number }
+  },
   isSet: (name: string) => boolean,
 ): string[] {
   const faults: string[] = []
@@ -126,6 +141,7 @@ function crossFaults(
     faults.push('DEMO_CATALOGUE must not be true with DATABASE_URL: it is for the embedded database only')
   if (isSet('KINOPOISK_API_KEY') && demoCatalogue)
     faults.push('DEMO_CATALOGUE must not be true with KINOPOISK_API_KEY: its films are of the sandbox')
+  if (patienceMs < timeoutMs) faults.push('KINOPOISK_PATIENCE must not be shorter than KINOPOISK_TIMEOUT')
   if (isSet('ADMIN_LOGIN') !== isSet('ADMIN_PASSWORD')) faults.push('ADMIN_LOGIN and ADMIN_PASSWORD go together')
   const s3 = ['S3_ENDPOINT', 'S3_REGION', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'].map(isSet)
   if (s3.includes(true) && s3.includes(false))

@@ -92,14 +92,28 @@ export function region(fallback: CountryCode): Reader<CountryCode> {
     isSupportedCountry(value) ? value : fail('must be a two-letter country code such as UA')
 }
 
+/** A name of the IANA's. Node and PostgreSQL read the sign of an offset differently. */
 export function timeZone(fallback: string): Reader<string> {
   return (value = fallback) => {
+    const expected = `must be a time zone name such as Europe/Moscow${offsetAdvice(value)}`
+    if (/^[+-]/.test(value)) fail(expected)
     try {
       return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone
     } catch {
-      fail('must be a time zone name such as Europe/Moscow')
+      fail(expected)
     }
   }
+}
+
+/** What was meant by an offset such as +03:00, GMT+3 or UTC-5. There are such names for whole hours only. */
+function offsetAdvice(value: string): string {
+  const [, sign, hours = '', minutes = '00'] = /^(?:GMT|UTC|Z)?([+-])(\d{1,2})(?::?(\d\d))?$/i.exec(value) ?? []
+  if (!sign) return ''
+  const hour = Number(hours)
+  if (minutes !== '00' || hour > (sign === '+' ? 14 : 12)) return ', not an offset'
+  // Their sign is that of POSIX: behind UTC is positive.
+  const name = hour === 0 ? 'UTC' : `Etc/GMT${sign === '+' ? '-' : '+'}${hour}`
+  return `, not an offset; this one is written ${name}`
 }
 
 export function origins(value: string | undefined): '*' | string[] {

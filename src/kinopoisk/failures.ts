@@ -40,6 +40,8 @@ export class UpstreamFailure extends AppError {
   readonly unsent: boolean
   /** Upstream as a whole is in trouble: the failure says nothing about this request. */
   readonly isGeneral: boolean
+  /** We ended it ourselves, at a shutdown: another replica may call. */
+  readonly abandoned: boolean
 
   constructor(outcome: Failed, cause: unknown, retryAfterSeconds?: number, isGeneral = false) {
     super(codes[outcome], {
@@ -49,9 +51,15 @@ export class UpstreamFailure extends AppError {
     this.name = 'UpstreamFailure'
     this.outcome = outcome
     this.retryAfterSeconds = retryAfterSeconds
-    this.unsent = unsentCodes.has((cause as { code?: string } | undefined)?.code ?? '')
+    const { code = '' } = (cause ?? {}) as { code?: string }
+    this.unsent = unsentCodes.has(code)
+    this.abandoned = code === 'UND_ERR_DESTROYED'
     this.isGeneral = isGeneral
   }
+}
+
+export function badResponse(what: string): UpstreamFailure {
+  return new UpstreamFailure('bad_response', new Error(`upstream's answer is ${what}`))
 }
 
 /** No response of upstream's at all, or a 5xx: such failures pass, and often concern all requests. */
@@ -92,8 +100,23 @@ export class ShareRefusal extends AppError {
 const statuses: Record<number, Failed> = { 401: 'rejected_key', 402: 'quota', 429: 'rate_limited' }
 
 /** The failure of an HTTP status other than 200 and 404; `retryAfter` is the header as it came. */
-export function failureOf(status: number, retryAfter: unknown): UpstreamFailure {
+export function failureOf(status: number, retryAfter: unknown, now = new Date()): UpstreamFailure {
   const outcome = statuses[status] ?? (status >= 500 ? 'server_error' : 'bad_response')
-  const seconds = typeof retryAfter === 'string' && /^\d{1,5}$/.test(retryAfter) ? Number(retryAfter) : undefined
-  return new UpstreamFailure(outcome, new Error(`upstream answered ${status}`), seconds)
+  return new UpstreamFailure(outcome, new Error(`upstream answered ${status}`), readRetryAfter(retryAfter, now))
+}
+
+/** Of upstream's Retry-After no more is obeyed, so no more is passed on. */
+export const maxRetryAfterSeconds = 60
+
+// The three forms of RFC 9110; the one without a zone is in GMT.
+const httpDate =
+  /^(\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d\d-\w{3}-\d\d [\d:]{8} GMT|\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})$/
+
+/** In seconds, at least one; undefined for what is neither a number of seconds nor a date. */
+function readRetryAfter(header: unknown, now: Date): number | undefined {
+  if (typeof header !== 'string') return undefined
+  const text = header.trim()
+  const date = httpDate.test(text) ? Date.parse(text.endsWith('GMT') ? text : `${text} GMT`) : Number.NaN
+  const seconds = /^\d+$/.test(text) ? Number(text) : (date - now.getTime()) / 1000
+  return Number.isNaN(seconds) ? undefined : Math.min(maxRetryAfterSeconds, Math.max(1, Math.ceil(seconds)))
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Registry } from 'prom-client'
 import type { MaybePromise } from '../cache/maybe-promise.ts'
 import type { Database } from '../db/connect.ts'
@@ -105,6 +106,8 @@ export interface GatewayOptions extends Omit<PipelineOptions, 'clock' | 'metrics
 }
 
 const pageSize = 20
+// For the leases of ended calls. What waits for another replica ends with the process.
+const maxCloseMs = 2_000
 const maxVotePages = 100
 // As long as a search with results is fresh.
 const storedFilmSeconds = 24 * 3600
@@ -225,8 +228,9 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     async close() {
       budget.close()
       prefetch.close()
+      // The calls that nobody waits for end with it.
       await upstream.close()
-      await idle()
+      await Promise.race([idle(), sleep(maxCloseMs, undefined, { ref: false })])
     },
   }
 }

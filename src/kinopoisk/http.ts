@@ -1,8 +1,10 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { errors, Pool } from 'undici'
 import { errorText, failureOfText, isOwnNotFound } from './error-texts.ts'
-import { failureOf, UpstreamFailure } from './failures.ts'
+import { badResponse, failureOf, UpstreamFailure } from './failures.ts'
 import type { Clock } from './layers/cache.ts'
 import { type Endpoint, timeLeft, type UpstreamFetch, type UpstreamRequest } from './request.ts'
+import { acceptEncoding, readText } from './response-text.ts'
 
 // Of a 404 only a short text is of use, and it is not waited for long.
 const maxNotFoundBytes = 16_384
@@ -11,13 +13,13 @@ const notFoundMs = 1_000
 export interface UpstreamOptions {
   url: string
   apiKey: string
-  /** For a whole fetch: the wait for a slot, connection, headers and body, and one retry. */
+  /** How long a caller waits: for a slot, connection, headers and body, and one retry. */
   timeoutMs: number
   /** Called with each member that is not what the schema says; `id`: a row was left out. */
   onOdd?: (endpoint: Endpoint, member: string) => void
 }
 
-/** Calls upstream over HTTP until the caller's deadline: no retry, no redirect, at most the request's maxBytes read. */
+/** Calls upstream over HTTP until the context's deadline: no retry, no redirect, at most the request's maxBytes read. */
 export function createUpstream(
   options: UpstreamOptions,
   clock: Clock,
@@ -26,10 +28,11 @@ export function createUpstream(
   // As many connections as there are calls: behind its slot none may wait, and the rates bound them.
   const pool = new Pool(base.origin, { connect: { timeout: options.timeoutMs } })
   const prefix = base.pathname.replace(/\/$/, '')
-  const headers = { 'x-api-key': options.apiKey, accept: 'application/json' }
+  const headers = { 'x-api-key': options.apiKey, accept: 'application/json', 'accept-encoding': acceptEncoding }
 
   const fetch: UpstreamFetch = async (request, context) => {
-    const signal = AbortSignal.timeout(Math.min(timeLeft(context), options.timeoutMs))
+    const timeout = AbortSignal.timeout(timeLeft(context))
+    const signal = context.signal ? AbortSignal.any([timeout, context.signal]) : timeout
     try {
       const {
         statusCode,
@@ -37,16 +40,16 @@ export function createUpstream(
         body,
       } = await pool.request({ method: 'GET', path: prefix + request.path, headers, signal })
       if (statusCode === 200) {
-        const text = await readText(body, request.maxBytes)
+        const text = await readText(body, responseHeaders, request.maxBytes)
         return { value: read(text, request, options.onOdd), text, fetchedAt: clock.now(), via: 'miss' }
       }
       if (statusCode === 404) {
-        const unexplained = !(await isExplained(body))
+        const unexplained = !(await isExplained(body, responseHeaders))
         return { value: null, text: null, fetchedAt: clock.now(), via: 'miss', ...(unexplained && { unexplained }) }
       }
-      // The status is enough, whatever comes of the rest.
-      await body.dump({ limit: 16_384, signal }).catch(() => {})
-      throw failureOf(statusCode, responseHeaders['retry-after'])
+      // The status is enough, whatever comes of the rest, and however slowly.
+      void body.dump({ limit: 16_384, signal }).catch(() => {})
+      throw failureOf(statusCode, responseHeaders['retry-after'], clock.now())
     } catch (error) {
       throw error instanceof UpstreamFailure ? error : broken(error, signal)
     }
@@ -54,22 +57,13 @@ export function createUpstream(
   return { fetch, close: () => pool.destroy() }
 }
 
-async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  // Leaving the loop early destroys the stream, and with it the connection.
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > maxBytes) throw badResponse('too large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
 /** Whether a 404 is upstream's own "there is none". @throws {UpstreamFailure} when its text says something else */
-async function isExplained(body: AsyncIterable<Buffer> & { destroy(): unknown }): Promise<boolean> {
+async function isExplained(
+  body: AsyncIterable<Buffer> & { destroy(): unknown },
+  headers: IncomingHttpHeaders,
+): Promise<boolean> {
   const timer = setTimeout(() => body.destroy(), notFoundMs)
-  const value = await readText(body, maxNotFoundBytes)
+  const value = await readText(body, headers, maxNotFoundBytes)
     .then(parse)
     .catch(() => undefined)
     .finally(() => clearTimeout(timer))
@@ -102,8 +96,4 @@ function broken(error: unknown, signal: AbortSignal): UpstreamFailure {
     error instanceof errors.BodyTimeoutError ||
     error instanceof errors.ConnectTimeoutError
   return new UpstreamFailure(timedOut ? 'timeout' : 'connection', error)
-}
-
-function badResponse(what: string): UpstreamFailure {
-  return new UpstreamFailure('bad_response', new Error(`upstream's answer is ${what}`))
 }

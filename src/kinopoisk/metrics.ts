@@ -27,7 +27,7 @@ export function createMetrics(registry = new Registry()) {
       name: 'kinopoisk_request_duration_seconds',
       help: 'Time of a call of upstream',
       labelNames: ['endpoint'],
-      buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     }),
     /** `local` and `partial` are errors that our own films made up for. */
@@ -35,6 +35,11 @@ export function createMetrics(registry = new Registry()) {
       endpoint: dataEndpoints,
       result: results,
     }),
+    overdue: counter(
+      'kinopoisk_overdue_calls_total',
+      'Calls of upstream that took longer than their caller waits, by what became of them',
+      { endpoint: dataEndpoints, outcome: ['response', 'failed', 'aborted'] },
+    ),
     retries: counter('kinopoisk_retries_total', 'Calls of upstream tried once more', { endpoint: endpoints }),
     coalesced: counter('kinopoisk_flights_joined_total', "Questions answered by another caller's asking", {
       endpoint: endpoints,

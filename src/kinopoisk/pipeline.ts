@@ -4,6 +4,7 @@ import { createUpstream, type UpstreamOptions } from './http.ts'
 import { type Clock, cached, type EntryFreshness, stored } from './layers/cache.ts'
 import { type CircuitPauses, createCircuitBreakers } from './layers/circuit-breakers.ts'
 import { createFailedRequests } from './layers/failed-requests.ts'
+import { createPatience } from './layers/patience.ts'
 import { retried } from './layers/retry.ts'
 import { sharedFlight } from './layers/shared-flight.ts'
 import { coalesced } from './layers/single-flight.ts'
@@ -19,6 +20,8 @@ import { createResponseRepository } from './store/responses.ts'
 import { createResponseWriter } from './store/writer.ts'
 
 export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
+  /** How long a call may take: behind a caller that no longer waits it goes on, and is stored. */
+  patienceMs: number
   cache: Cache
   clock: Clock
   metrics: GatewayMetrics
@@ -34,13 +37,17 @@ export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
 /** The layers between a caller and upstream, in their order, and what they share. */
 export function createPipeline(database: Database, options: PipelineOptions) {
   const { cache, clock, metrics, circuitPauses, failurePauses, probeEveryMs = 60_000, ...rest } = options
-  const { runInBackground, warn, ...limits } = rest
+  const { patienceMs, runInBackground, warn, ...limits } = rest
   const onOdd = (endpoint: Endpoint, member: string) => metrics.oddMembers.inc({ endpoint, member })
   const upstream = createUpstream({ ...limits, onOdd }, clock)
   const responses = createResponseRepository(database.db)
   const freshness = createFreshness(cache)
   const leases = createLeaseRepository(database)
   const breakers = createCircuitBreakers(metrics, circuitPauses)
+  const { timed, patient } = createPatience({
+    ...{ timeoutMs: limits.timeoutMs, patienceMs, metrics },
+    onResponse: breakers.succeed,
+  })
   const budget = createBudget(limits, { db: database.db, fetch: upstream.fetch, metrics, warn })
   const failures = createFailureRepository(database.db, failurePauses)
   const failedRequests = createFailedRequests({ failures, metrics, isClosed: breakers.isClosed })
@@ -59,7 +66,7 @@ export function createPipeline(database: Database, options: PipelineOptions) {
   const onUnexpected = (error: unknown) => warn(error, 'an answer could not be renewed')
 
   const layers: Layer[] = [
-    coalesced(metrics),
+    coalesced({ metrics, runInBackground }),
     breakers.failFast,
     failedRequests.failFast,
     ...budget.beforeQueue,
@@ -70,7 +77,9 @@ export function createPipeline(database: Database, options: PipelineOptions) {
     retried(metrics, clock),
     trust.believed,
     ...budget.onTurn,
+    patient,
     breakers.execute,
+    timed,
     withMetrics(metrics),
   ]
   const fetchFresh = compose(upstream.fetch, layers)

@@ -59,6 +59,10 @@ export interface CallContext {
   afterNothing?: boolean
   /** An administrator asks: earlier failures and doubts do not count. */
   forced?: boolean
+  /** Ends the call before its deadline. */
+  signal?: AbortSignal
+  /** Set by the layers while upstream is being called, by this replica or another: then it is upstream that takes long. */
+  called?: boolean
 }
 
 export interface UpstreamResponse<T> {

@@ -4,7 +4,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { cloneDatabase, testApp } from '../support/app.ts'
+import { cloneDatabase, password, testApp } from '../support/app.ts'
+import { serve } from '../support/movies.ts'
 import { expectProblem } from '../support/problems.ts'
 import { cleanUp, freshFolder, type Program, repository, runNode, runProgram, until } from '../support/process.ts'
 
@@ -78,6 +79,28 @@ describe('On SIGTERM', () => {
     expect(line).toContain('"status":499')
   })
 
+  test('a call of Kinopoisk that goes on behind its reader does not hold it up', async () => {
+    const upstream = await serve(() => {})
+    closers.push(upstream.close)
+    const replica = startReplica(await cloneDatabase(), await freshFolder(), {
+      DRAIN_DELAY: '0s',
+      KINOPOISK_URL: upstream.url,
+      KINOPOISK_API_KEY: 'key',
+      KINOPOISK_TIMEOUT: '2s',
+      KINOPOISK_PATIENCE: '10m',
+    })
+    const address = await addressOf(replica)
+    const agent = new Agent()
+    const account = JSON.stringify({ login: 'reader', password })
+    await send(agent, 'POST', `${address}/register`, {}, account)
+    const { body } = await send(agent, 'POST', `${address}/login`, {}, account)
+    const headers = { authorization: `Bearer ${JSON.parse(body).access_token}` }
+    expect((await send(agent, 'GET', `${address}/movies/301`, headers, '')).status).toBe(504)
+    agent.destroy()
+    replica.child.kill('SIGTERM')
+    expect(await replica.ended()).toBe(0)
+  })
+
   test('a second one ends it at once', async () => {
     const replica = startReplica(await cloneDatabase(), await freshFolder(), { DRAIN_DELAY: '5s' })
     const address = await addressOf(replica)
@@ -123,3 +146,16 @@ describe('Draining', () => {
     await close()
   })
 })
+
+function send(agent: Agent, method: string, url: string, headers: Record<string, string>, json: string) {
+  return new Promise<{ status: number; body: string }>((resolve, reject) => {
+    const withBody = method === 'POST' || method === 'PUT'
+    const type = withBody ? { 'content-type': 'application/json' } : {}
+    httpRequest(url, { agent, method, headers: { ...headers, ...type } }, async (answer) => {
+      const body = (await answer.toArray().catch(reject))?.join('') ?? ''
+      resolve({ status: answer.statusCode ?? 0, body })
+    })
+      .on('error', reject)
+      .end(withBody ? json : undefined)
+  })
+}

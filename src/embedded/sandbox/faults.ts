@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type EncodingFault, encodingFaults, isEncodingFault } from './encodings.ts'
 import { type OddForm, oddForms } from './odd-forms.ts'
 import { failure, JSON_HEADERS, type Reply, send } from './reply.ts'
 
@@ -9,8 +10,8 @@ type StatusFault = 400 | 401 | 402 | 403 | 404 | 429 | 500 | 502 | 503
 type Trick =
   | OddForm
   | ('hang' | 'reset' | 'bad_json' | 'wrong_shape' | 'truncated' | 'huge' | 'drip' | 'redirect' | 'html')
-  | ('html_404' | 'path_404' | 'quota_text' | 'key_text' | 'rate_text')
-export type Fault = Trick | StatusFault
+  | ('slow' | 'html_404' | 'path_404' | 'quota_text' | 'key_text' | 'rate_text')
+export type Fault = Trick | EncodingFault | StatusFault
 
 export interface FaultScope {
   /** Tried against the path with its query, as received; absent: every call. */
@@ -27,6 +28,7 @@ export interface Faults {
 const HUGE_CHUNKS = 800
 const HUGE_CHUNK = Buffer.from('{"filmId":301,"nameRu":"Матрица"},'.repeat(1600))
 const DRIP_MS = 100
+const SLOW_MS = 7_000
 const PAGE = '<!doctype html><title>nginx</title><h1>Something went wrong</h1>'
 
 /** The last rule goes first; where it does not match or is used up, the earlier ones still hold. */
@@ -52,12 +54,13 @@ export function faultStatus(fault: Fault, reply: Reply): number | 'cut' {
   if (typeof fault === 'number') return fault
   if (fault === 'redirect') return 302
   if (fault === 'html_404' || fault === 'path_404') return 404
-  if (fault === 'drip' || fault in oddForms) return reply.status
+  if (fault === 'drip' || fault === 'slow' || fault in oddForms || isEncodingFault(fault)) return reply.status
   return fault === 'hang' || fault === 'reset' || fault === 'truncated' ? 'cut' : 200
 }
 
 export function misbehave(res: ServerResponse, fault: Fault, reply: Reply): void {
-  if (typeof fault === 'string') TRICKS[fault](res, reply)
+  if (isEncodingFault(fault)) sendEncoded(res, fault, reply)
+  else if (typeof fault === 'string') TRICKS[fault](res, reply)
   // Statuses of the proxy before the API come without JSON.
   else if (fault === 502 || fault === 503) sendHtml(res, fault)
   else send(res, failure(fault, `Answered ${fault} on request`))
@@ -65,6 +68,7 @@ export function misbehave(res: ServerResponse, fault: Fault, reply: Reply): void
 
 const TRICKS: Record<Trick, (res: ServerResponse, reply: Reply) => void> = {
   hang: () => {},
+  slow: (res, reply) => void sleep(SLOW_MS).then(() => !res.closed && send(res, reply)),
   reset: (res) => res.req.socket.resetAndDestroy(),
   bad_json: (res) => res.writeHead(200, JSON_HEADERS).end('{"kinopoiskId": 301, "nameRu": Матрица'),
   wrong_shape: (res) => send(res, { status: 200, body: { kinopoiskId: 'film-301', year: [], films: {}, items: 0 } }),
@@ -88,6 +92,11 @@ const TRICKS: Record<Trick, (res: ServerResponse, reply: Reply) => void> = {
     send(res, failure(200, 'You exceeded the quota. You have sent 503 request, but available 500 per day')),
   key_text: (res) => send(res, failure(200, "You don't have permissions. See https://kinopoiskapiunofficial.tech")),
   rate_text: (res) => send(res, failure(200, 'Rate limit exceeded')),
+}
+
+function sendEncoded(res: ServerResponse, fault: EncodingFault, { status, body }: Reply): void {
+  const { bytes, headers } = encodingFaults[fault](JSON.stringify(body))
+  res.writeHead(status, { ...JSON_HEADERS, ...headers }).end(bytes)
 }
 
 function sendHtml(res: ServerResponse, status: number): void {

@@ -28,7 +28,8 @@ export function retried(metrics: Pick<GatewayMetrics, 'retries'>, clock: Pick<Cl
 }
 
 function isTransient(error: unknown): error is UpstreamFailure {
-  return error instanceof UpstreamFailure && ['connection', 'rate_limited', 'server_error'].includes(error.outcome)
+  if (!(error instanceof UpstreamFailure) || error.abandoned) return false
+  return ['connection', 'rate_limited', 'server_error'].includes(error.outcome)
 }
 
 function fitsDeadline(pauseMs: number, context: CallContext): boolean {

@@ -66,6 +66,7 @@ export function sharedFlight({ responses, leases, metrics, leaseMs }: Options): 
         if (row?.failure && row.holder === leader) throw sharedFailure(row.failure, row.retryAfter)
         if (!row?.isHeld && (await leases.take(request.path, holder, leaseMs))) return lead(request, context, holder)
         leader = row?.holder ?? (await leases.find(request.path))?.holder
+        context.called ||= leader !== undefined
         await leases.untilReleased(request.path, Math.min(pollMs, timeLeft(context)))
       }
       if (leader === undefined) throw new AppError('database_unavailable')
@@ -74,9 +75,9 @@ export function sharedFlight({ responses, leases, metrics, leaseMs }: Options): 
   }
 }
 
-/** Only upstream's failures are shared; a refusal of our own concerns this replica or purpose. */
+/** Only upstream's failures are shared; a refusal of our own, or our end, concerns this replica or purpose. */
 function failureOf(error: unknown) {
-  if (!(error instanceof UpstreamFailure)) return undefined
+  if (!(error instanceof UpstreamFailure) || error.abandoned) return undefined
   return { outcome: error.outcome, retryAfter: error.retryAfterSeconds ?? null }
 }
 

@@ -84,10 +84,15 @@ export function createKeyAccountPoller({
   }
 }
 
-/** Calls a day, -1 without limit: no more than what is left of the total quota. */
-function allowance({ dailyQuota, totalQuota }: AccountResponse): { limit: number; left: boolean } {
-  const daily = dailyQuota.value < 0 ? Number.POSITIVE_INFINITY : dailyQuota.value
-  const rest = totalQuota.value < 0 ? Number.POSITIVE_INFINITY : Math.max(0, totalQuota.value - totalQuota.used)
+/**
+ * Calls a day, -1 without limit: no more than what is left of the total quota. A quota of 0 is not believed, as it would
+ * stop all calls: if it is true, the next one is answered with 402, and that stops them. The limit is undefined if that
+ * leaves none.
+ */
+function allowance({ dailyQuota, totalQuota }: AccountResponse): { limit: number | undefined; left: boolean } {
+  const daily = dailyQuota.value <= 0 ? Number.POSITIVE_INFINITY : dailyQuota.value
+  const rest = totalQuota.value <= 0 ? Number.POSITIVE_INFINITY : Math.max(0, totalQuota.value - totalQuota.used)
   const limit = Math.min(daily, dailyQuota.used + rest)
+  if (dailyQuota.value === 0 && !Number.isFinite(limit)) return { limit: undefined, left: false }
   return { limit: Number.isFinite(limit) ? limit : -1, left: dailyQuota.used < limit }
 }

@@ -39,9 +39,11 @@ export function createKeyAccountRepository(db: Db, { keyHash, resetTz }: { keyHa
       return row
     },
 
-    /** The account by upstream. True when that ended a block. */
-    async update({ limit, left }: { limit: number; left: boolean }): Promise<boolean> {
-      await db.update(accounts).set({ daily_limit: limit }).where(eq(accounts.key_hash, keyHash))
+    /** The account by upstream; without a limit, the one known before stays. True when that ended a block. */
+    async update({ limit, left }: { limit: number | undefined; left: boolean }): Promise<boolean> {
+      if (limit !== undefined) {
+        await db.update(accounts).set({ daily_limit: limit }).where(eq(accounts.key_hash, keyHash))
+      }
       // A call that was refused since is newer than this.
       const cleared = await db
         .update(accounts)

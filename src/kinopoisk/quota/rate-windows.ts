@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskRates as rates } from '../../db/schema/kinopoisk.ts'
+import { maxRetryAfterSeconds } from '../failures.ts'
 
 /** Calls that upstream allows in any second: of all kinds together, and of some kinds of their own. */
 export const callsPerSecond = { overall: 20, search: 5, votes: 2, account: 2 }
@@ -8,7 +9,6 @@ export type Rate = keyof typeof callsPerSecond
 
 /** Longer than upstream's second: two calls may arrive closer together than they were sent. */
 export const windowMs = 1_200
-const maxPauseSeconds = 60
 
 /** When the last slots were granted, over all replicas, by the database's clock. */
 export function createRateRepository(db: Db, keyHash: string) {
@@ -25,7 +25,7 @@ export function createRateRepository(db: Db, keyHash: string) {
 
   async function tryOnce(rate: Rate): Promise<number | undefined> {
     const counted = names.filter((name) => name === 'overall' || name === rate)
-    const pause = sql`case when paused_until <= now + ${maxPauseSeconds} * interval '1 second' then paused_until end`
+    const pause = sql`case when paused_until <= now + ${maxRetryAfterSeconds} * interval '1 second' then paused_until end`
     // The clock is read behind the lock: a slot that was waited for does not lie in the past.
     const [row] = await db.execute<{ wait: number }>(sql`
       with locked as materialized (select * from ${rates} where key_hash = ${keyHash} for update),
@@ -52,7 +52,7 @@ export function createRateRepository(db: Db, keyHash: string) {
 
     /** Grants no slot for a time. */
     async pause(seconds: number): Promise<void> {
-      const until = sql`clock_timestamp() + ${Math.min(seconds, maxPauseSeconds)} * interval '1 second'`
+      const until = sql`clock_timestamp() + ${Math.min(seconds, maxRetryAfterSeconds)} * interval '1 second'`
       await db
         .insert(rates)
         .values({ key_hash: keyHash, paused_until: until })

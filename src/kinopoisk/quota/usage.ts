@@ -19,8 +19,11 @@ interface Options {
 export function createUsage({ refreshBalance, metrics }: Options) {
   async function usage(): Promise<Usage> {
     const { resetsInSeconds: _, ...balance } = await refreshBalance()
-    const all = Object.values(balance.spent).reduce((sum, calls) => sum + calls)
-    return { ...balance, left: balance.limit < 0 ? -1 : Math.max(0, balance.limit - all) }
+    const { limit, spent } = balance
+    const all = Object.values(spent).reduce((sum, calls) => sum + calls)
+    const left = limit < 0 ? -1 : Math.min(limit, Math.max(0, limit - all))
+    // Below 0 in the ledger: calls of ours that upstream has not counted, or no longer counts.
+    return { ...balance, left, spent: { ...spent, outside: Math.max(0, spent.outside) } }
   }
 
   async function updateGauges(): Promise<void> {

@@ -14,7 +14,7 @@ const Quota = Type.Object({
       interactive: count,
       refresh: count,
       import: count,
-      outside: Type.Integer({ description: 'Made by others with the same key, by what Kinopoisk has counted' }),
+      outside: { ...count, description: 'Made by others with the same key, by what Kinopoisk has counted' },
     },
     { description: 'Today, by purpose' },
   ),
