@@ -2,13 +2,12 @@ import type { MaybePromise } from '../../cache/maybe-promise.ts'
 import { AppError, isUpstream } from '../../errors.ts'
 import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
 import type { FilmReference } from '../../text/film-reference.ts'
-import type { CachedMovie, MovieCache } from './cache.ts'
+import type { CachedMovie } from './cache.ts'
 import type { MovieRepository } from './repository.ts'
 import type { SearchRepository } from './search/repository.ts'
 
 interface Dependencies {
   movies: Pick<MovieRepository, 'findByImdb'>
-  movieCache: Pick<MovieCache, 'find'>
   readItems: SearchRepository['readItems']
   kinopoisk: Pick<Gateway, 'imdb' | 'stored' | 'fallback'>
   /** Upstream's result for a film of Kinopoisk, and the movie. Rejects as the gateway does, and for an id out of range. */
@@ -16,12 +15,13 @@ interface Dependencies {
 }
 
 interface FoundFilms {
+  /** Those that are not stored are left out. */
   ids: number[]
   result: CachedResult<unknown>
 }
 
 /** Films by an address or id that somebody pasted, without a search of upstream. */
-export function createFilmReferences({ movies, movieCache, readItems, kinopoisk, sync }: Dependencies) {
+export function createFilmReferences({ movies, readItems, kinopoisk, sync }: Dependencies) {
   async function findByKinopoiskId(id: number): Promise<FoundFilms> {
     try {
       const { movie, result } = await sync(id)
@@ -29,20 +29,17 @@ export function createFilmReferences({ movies, movieCache, readItems, kinopoisk,
     } catch (error) {
       // An id outside of the range, which upstream is never asked about.
       if (error instanceof AppError && error.statusCode < 500) return { ids: [], result: kinopoisk.stored(undefined) }
-      return { ids: (await movieCache.find(id)) ? [id] : [], result: unavailable(error) }
+      return { ids: [id], result: unavailable(error) }
     }
   }
 
   /** Known films first: what upstream said of them is as good as a search. */
   async function findByImdb(imdbId: string): Promise<FoundFilms> {
-    const ids = await movies.findByImdb(imdbId)
-    if (ids[0] !== undefined) {
-      const syncedAt = (await movieCache.find(ids[0]))?.syncedAt
-      return { ids, result: kinopoisk.stored(syncedAt === undefined ? undefined : new Date(syncedAt)) }
-    }
+    const known = await movies.findByImdb(imdbId)
+    if (known[0]) return { ids: known.map(({ id }) => id), result: kinopoisk.stored(known[0].syncedAt) }
     return kinopoisk.imdb(imdbId).then(
       (result) => ({ ids: result.value, result }),
-      (error) => ({ ids, result: unavailable(error) }),
+      (error) => ({ ids: [], result: unavailable(error) }),
     )
   }
 
@@ -64,7 +61,7 @@ export function createFilmReferences({ movies, movieCache, readItems, kinopoisk,
     /** The id of the film with an IMDb id; undefined when neither we nor upstream know one. @throws {AppError} upstream_* */
     async findId(imdbId: string): Promise<number | undefined> {
       const [known] = await movies.findByImdb(imdbId)
-      return known ?? (await kinopoisk.imdb(imdbId)).value[0]
+      return known?.id ?? (await kinopoisk.imdb(imdbId)).value[0]
     },
   }
 }
