@@ -62,7 +62,7 @@ export const Movies = Type.Array(Movie)
 export const MovieParams = Type.Object({
   id: Type.String({
     maxLength: 200,
-    examples: ['301', 'tt0133093'],
+    examples: ['301'],
     description:
       'The Kinopoisk id, the id of a film made here (from 1000000000), or the IMDb id (tt0133093). `kp301` and an encoded ' +
       'address of Kinopoisk or IMDb are taken too.',
@@ -72,7 +72,7 @@ export const MovieParams = Type.Object({
 export const SearchQuery = Type.Object({
   query: Text({
     maxLength: 200,
-    examples: ['матрица', 'https://www.kinopoisk.ru/film/301/', 'tt0133093'],
+    examples: ['матрица'],
     description:
       'A part of a Russian or original title; or a film by its address at Kinopoisk or IMDb, its Kinopoisk id as `kp301`, or ' +
       'its IMDb id',
