@@ -77,10 +77,10 @@ export const SearchQuery = Type.Object({
       'A part of a Russian or original title; or a film by its address at Kinopoisk or IMDb, its Kinopoisk id as `kp301`, or ' +
       'its IMDb id',
   }),
+  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 1, examples: [1] })),
   keyword: Type.Optional(
     Text({ maxLength: 200, examples: ['матрица'], description: 'The same as `query`, which may then be absent' }),
   ),
-  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 1, examples: [1] })),
 })
 
 export const SearchItem = Type.Object({
