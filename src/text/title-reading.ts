@@ -32,7 +32,7 @@ export function readTitle(query: string): TitleReading | undefined {
   const words = wordsOf(text)
   const outside = wordsOf(text.replace(brackets, ' '))
   // Of `[REC] 2007` the brackets are the title.
-  const plain = (outside.every(yearOf) ? words : outside).join(' ').replace(season, ' ')
+  const plain = (outside.every(yearOf) && !bracketed.some(yearOf) ? words : outside).join(' ').replace(season, ' ')
   const { title, year } = findYear(splitRelease(wordsOf(plain)), bracketed.map(yearOf).find(Boolean))
   if (title.length === 0 || title.join(' ') === wordsOf(typed).join(' ')) return undefined
   return { title: title.join(' '), year: year === undefined ? undefined : Number(year), isSeries: kindOf(words) }

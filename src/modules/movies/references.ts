@@ -3,13 +3,12 @@ import { isUpstream } from '../../errors.ts'
 import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
 import type { Caller } from '../../kinopoisk/request.ts'
 import type { FilmReference } from '../../text/film-reference.ts'
-import type { CachedMovie, MovieCache } from './cache.ts'
+import type { CachedMovie } from './cache.ts'
 import type { MovieRepository } from './repository.ts'
 import type { SearchRepository } from './search/repository.ts'
 
 interface Dependencies {
   movies: Pick<MovieRepository, 'findByImdb'>
-  movieCache: Pick<MovieCache, 'find'>
   readItems: SearchRepository['readItems']
   kinopoisk: Pick<Gateway, 'imdb' | 'stored' | 'fallback'>
   /** Upstream's result for a film of Kinopoisk, and the movie; neither for an id that upstream is not asked about. */
@@ -20,31 +19,29 @@ interface Dependencies {
 }
 
 interface FoundFilms {
+  /** Those that are not stored are left out. */
   ids: number[]
   result: CachedResult<unknown>
 }
 
 /** Films by an address or id that somebody pasted, without a search of upstream. */
-export function createFilmReferences({ movies, movieCache, readItems, kinopoisk, sync }: Dependencies) {
+export function createFilmReferences({ movies, readItems, kinopoisk, sync }: Dependencies) {
   async function findByKinopoiskId(id: number, caller: Caller): Promise<FoundFilms> {
     try {
       const { movie, result } = await sync(id, caller)
       return { ids: movie ? [id] : [], result: result ?? kinopoisk.stored(undefined) }
     } catch (error) {
-      return { ids: (await movieCache.find(id)) ? [id] : [], result: unavailable(error) }
+      return { ids: [id], result: unavailable(error) }
     }
   }
 
   /** Known films first: what upstream said of them is as good as a search. */
   async function findByImdb(imdbId: string, caller: Caller): Promise<FoundFilms> {
-    const ids = await movies.findByImdb(imdbId)
-    if (ids[0] !== undefined) {
-      const syncedAt = (await movieCache.find(ids[0]))?.syncedAt
-      return { ids, result: kinopoisk.stored(syncedAt === undefined ? undefined : new Date(syncedAt)) }
-    }
+    const known = await movies.findByImdb(imdbId)
+    if (known[0]) return { ids: known.map(({ id }) => id), result: kinopoisk.stored(known[0].syncedAt) }
     return kinopoisk.imdb(imdbId, caller).then(
       (result) => ({ ids: result.value, result }),
-      (error) => ({ ids, result: unavailable(error) }),
+      (error) => ({ ids: [], result: unavailable(error) }),
     )
   }
 
@@ -68,7 +65,7 @@ export function createFilmReferences({ movies, movieCache, readItems, kinopoisk,
     /** The id of the film with an IMDb id; undefined when neither we nor upstream know one. @throws {AppError} upstream_* */
     async findId(imdbId: string, caller: Caller): Promise<number | undefined> {
       const [known] = await movies.findByImdb(imdbId)
-      return known ?? (await kinopoisk.imdb(imdbId, caller)).value[0]
+      return known?.id ?? (await kinopoisk.imdb(imdbId, caller)).value[0]
     },
   }
 }

@@ -44,7 +44,7 @@ export function createMovieRepository(db: Db) {
     .where(sql`films.id = any(${sql.placeholder('ids')}::int[])`)
     .prepare('movies_by_ids')
   const byImdb = db
-    .select({ id: films.id })
+    .select({ id: films.id, syncedAt: sql<string | null>`films.kinopoisk->>'synced_at'` })
     .from(films)
     .where(sql`films.kinopoisk->>'imdb_id' = ${sql.placeholder('imdbId')}`)
     .orderBy(sql`(films.kinopoisk->>'rating_kinopoisk_votes')::int desc nulls last`, films.id)
@@ -61,9 +61,13 @@ export function createMovieRepository(db: Db) {
       return (await byIds.execute({ ids: `{${ids.join()}}` })).map(withGenre)
     },
 
-    /** The ids of the films with an IMDb id, the most voted first: upstream gives the same to several at times. */
-    async findByImdb(imdbId: string): Promise<number[]> {
-      return (await byImdb.execute({ imdbId })).map((row) => row.id)
+    /**
+     * The films with an IMDb id, the most voted first, and when upstream sent them: it gives one IMDb id to several films
+     * at times.
+     */
+    async findByImdb(imdbId: string) {
+      const rows = await byImdb.execute({ imdbId })
+      return rows.map(({ id, syncedAt }) => ({ id, syncedAt: syncedAt === null ? undefined : new Date(syncedAt) }))
     },
 
     /** The ids of a page of the catalogue, from 1. */

@@ -62,7 +62,7 @@ export const Movies = Type.Array(Movie)
 export const MovieParams = Type.Object({
   id: Type.String({
     maxLength: 200,
-    examples: ['301', 'tt0133093'],
+    examples: ['301'],
     description:
       'The Kinopoisk id, the id of a film made here (from 1000000000), or the IMDb id (tt0133093). `kp301` and an encoded ' +
       'address of Kinopoisk or IMDb are taken too.',
@@ -72,15 +72,15 @@ export const MovieParams = Type.Object({
 export const SearchQuery = Type.Object({
   query: Text({
     maxLength: 200,
-    examples: ['матрица', 'https://www.kinopoisk.ru/film/301/', 'tt0133093'],
+    examples: ['матрица'],
     description:
       'A part of a Russian or original title; or a film by its address at Kinopoisk or IMDb, its Kinopoisk id as `kp301`, or ' +
       'its IMDb id',
   }),
+  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 1, examples: [1] })),
   keyword: Type.Optional(
     Text({ maxLength: 200, examples: ['матрица'], description: 'The same as `query`, which may then be absent' }),
   ),
-  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 1, examples: [1] })),
 })
 
 export const SearchItem = Type.Object({

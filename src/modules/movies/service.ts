@@ -90,7 +90,7 @@ export function createMovieService({
     )
 
   const references = createFilmReferences({
-    ...{ movies, movieCache, readItems, kinopoisk },
+    ...{ movies, readItems, kinopoisk },
     sync: (id, caller) => chain(isOfKinopoisk(id), (ofKinopoisk) => (ofKinopoisk ? sync(id, caller) : {})),
   })
 
@@ -147,7 +147,8 @@ export function createMovieService({
     /** The listed movie of an id, or of an IMDb id, as it is stored, without upstream; undefined when it is not listed. */
     async findListed(id: number | string) {
       if (typeof id === 'string') {
-        return (await movieCache.findMany(await movies.findByImdb(id))).find((movie) => movie.listed)
+        const ids = (await movies.findByImdb(id)).map((film) => film.id)
+        return (await movieCache.findMany(ids)).find((movie) => movie.listed)
       }
       const movie = await movieCache.find(id)
       return movie?.listed ? movie : undefined
