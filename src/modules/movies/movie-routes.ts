@@ -1,11 +1,11 @@
-import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { sendArray } from '../../http/json-array.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
+import type { Places } from '../../http/places.ts'
 import { IdParams, problems, upstreamProblems } from '../../http/schemas.ts'
 import { viewerOf } from '../../plugins/auth.ts'
 import { setCacheHeaders } from './cache-headers.ts'
-import { arrayText } from './listing/array-text.ts'
 import { CatalogueQuery } from './listing/schemas.ts'
 import type { MovieCatalogue } from './listing/service.ts'
 import { Movie, Movies } from './schemas.ts'
@@ -14,12 +14,13 @@ import type { MovieService } from './service.ts'
 interface Options {
   movies: MovieService
   catalogue: MovieCatalogue
+  places: Places
 }
 
 const tags = ['movies']
 
 /** Reading: on a scope that lets readers of the catalogue in, `authenticate` or `identify`. */
-export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { movies, catalogue }) => {
+export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { movies, catalogue, places }) => {
   app.get(
     '/movies',
     {
@@ -42,10 +43,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
         return sendJson(reply, found.movies)
       }
-      const batches = await catalogue.all(order, reply.compileSerializationSchema(Movie))
-      // HEAD must not read the rest.
-      const text = request.method === 'HEAD' ? [] : arrayText(batches)
-      return reply.type('application/json; charset=utf-8').send(Readable.from(text) as never)
+      return sendArray(request, reply, places, catalogue.all(order, reply.compileSerializationSchema(Movie)))
     },
   )
 

@@ -1,7 +1,6 @@
 import { chain, type MaybePromise } from '../../cache/maybe-promise.ts'
 import { maxKinopoiskId, minOwnId } from '../../catalogue/film-ids.ts'
 import { AppError, inputFault } from '../../errors.ts'
-import type { JsonPayload } from '../../http/json-payload.ts'
 import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Purpose } from '../../kinopoisk/request.ts'
@@ -98,10 +97,8 @@ export function createMovieService({
       return (await movies.find(id)) ?? movieNotFound(id)
     },
 
-    /** The JSON of the stored movies among `ids`, in their order. */
-    async findAll(ids: number[]): Promise<JsonPayload[]> {
-      return (await movieCache.findMany(ids)).map((movie) => movie.json)
-    },
+    /** The stored movies among `ids`, in their order. */
+    findAll: movieCache.findMany,
 
     /** The listed movie as it is stored, without upstream; undefined when it is not listed. */
     async findListed(id: number) {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { holdPlace, type Places } from '../../http/places.ts'
 import { NoContent, problems } from '../../http/schemas.ts'
 import {
   AccountExport,
@@ -12,6 +13,11 @@ import {
 } from './account-schemas.ts'
 import type { AccountService } from './account-service.ts'
 import { Profile } from './schemas.ts'
+
+interface Options {
+  account: AccountService
+  places: Places
+}
 
 const tags = ['users']
 type ListName = keyof typeof items
@@ -25,7 +31,7 @@ const items = {
 const listNames = ['sessions', 'networks', 'favorites', 'wishlist', 'ratings'] as const satisfies ListName[]
 
 /** Needs `authenticate` on its scope. */
-export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService }> = async (app, { account }) => {
+export const accountRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { account, places }) => {
   await app.register(formbody)
 
   app.get(
@@ -43,6 +49,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
     },
     async (request, reply) => {
       const { profile, lists } = await account.collect(request.user.id)
+      // HEAD must not read the rest.
+      const isRead = request.method !== 'HEAD'
+      if (isRead) await holdPlace(request, reply, places)
       const profileText = reply.compileSerializationSchema(Profile)(profile)
       const serialise = (name: ListName) => reply.compileSerializationSchema(items[name])
       const text = async function* () {
@@ -51,9 +60,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
         yield '}'
       }
       reply.header('content-disposition', 'attachment; filename="account.json"')
-      // HEAD must not read the rest.
-      const json = request.method === 'HEAD' ? [] : text()
-      return reply.type('application/json; charset=utf-8').send(Readable.from(json) as never)
+      return reply.type('application/json; charset=utf-8').send(Readable.from(isRead ? text() : []) as never)
     },
   )
 
@@ -79,9 +86,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
 }
 
 /** A further member of a JSON object: an array, piece by piece. */
-async function* memberText<T>(name: string, rows: AsyncIterable<T> | PromiseLike<T[]>, serialise: (row: T) => string) {
+async function* memberText<T>(name: string, rows: AsyncIterable<T>, serialise: (row: T) => string) {
   let separator = `,"${name}":[`
-  for await (const row of 'then' in rows ? await rows : rows) {
+  for await (const row of rows) {
     yield separator + serialise(row)
     separator = ','
   }
