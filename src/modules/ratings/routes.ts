@@ -49,7 +49,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ra
         tags,
         operationId: 'putRating',
         summary: 'Rate a film from 1 to 10',
-        description: 
+        description:
           '201 for a first score, 200 when it replaces one. A Kinopoisk film not yet known is looked up. A user can rate up to ' +
           '20,000 films; other scores can still be changed then.',
         params: IdParams,

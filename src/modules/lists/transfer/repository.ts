@@ -1,5 +1,13 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm'
-import { behind, isoTime, maxKept, newestFirst, type Position, positionOf, roomIn } from '../../../catalogue/user-lists.ts'
+import {
+  behind,
+  isoTime,
+  maxKept,
+  newestFirst,
+  type Position,
+  positionOf,
+  roomIn,
+} from '../../../catalogue/user-lists.ts'
 import type { Db } from '../../../db/connect.ts'
 import { allRows } from '../../../db/page.ts'
 import { films } from '../../../db/schema/films.ts'
