@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream'
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { holdPlace, type Places } from '../../http/places.ts'
 import { NoContent, problems } from '../../http/schemas.ts'
 import {
   AccountExport,
@@ -13,11 +12,6 @@ import {
 } from './account-schemas.ts'
 import type { AccountService } from './account-service.ts'
 import { Profile } from './schemas.ts'
-
-interface Options {
-  account: AccountService
-  places: Places
-}
 
 const tags = ['users']
 type ListName = keyof typeof items
@@ -31,7 +25,7 @@ const items = {
 const listNames = ['sessions', 'networks', 'favorites', 'wishlist', 'ratings'] as const satisfies ListName[]
 
 /** Needs `authenticate` on its scope. */
-export const accountRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { account, places }) => {
+export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService }> = async (app, { account }) => {
   await app.register(formbody)
 
   app.get(
@@ -49,9 +43,6 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
     },
     async (request, reply) => {
       const { profile, lists } = await account.collect(request.user.id)
-      // HEAD must not read the rest.
-      const isRead = request.method !== 'HEAD'
-      if (isRead) await holdPlace(request, reply, places)
       const profileText = reply.compileSerializationSchema(Profile)(profile)
       const serialise = (name: ListName) => reply.compileSerializationSchema(items[name])
       const text = async function* () {
@@ -60,7 +51,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
         yield '}'
       }
       reply.header('content-disposition', 'attachment; filename="account.json"')
-      return reply.type('application/json; charset=utf-8').send(Readable.from(isRead ? text() : []) as never)
+      // HEAD must not read the rest.
+      const json = request.method === 'HEAD' ? [] : text()
+      return reply.type('application/json; charset=utf-8').send(Readable.from(json) as never)
     },
   )
 
