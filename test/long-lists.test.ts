@@ -118,7 +118,7 @@ describe('A list of more than a batch', () => {
       await sql`insert into users (login, password_hash) select 'many' || n || ${table}, '' from generate_series(1, 200) n`
       await sql`insert into ${sql(table)} ${table === 'ratings' ? sql`(user_id, film_id, value)` : sql`(user_id, film_id)`}
         select users.id, films.id ${table === 'ratings' ? sql`, 5` : sql``} from users, films
-        where login like 'many%' and name like 'Ряд %' and films.id % 2 = 0 on conflict do nothing`
+        where login like 'many%' and films.name like 'Ряд %' and films.id % 2 = 0 on conflict do nothing`
       await sql`vacuum analyze`
       const asked: { query: string; params: unknown[] }[] = []
       const db = drizzle(sql, { logger: { logQuery: (query, params) => asked.push({ query, params }) } })
