@@ -30,6 +30,7 @@ export const errorCodes = {
   genre_taken: [409, 'A genre of this name exists'],
   genre_in_use: [409, 'Films have this genre'],
   director_in_use: [409, 'Films have this director'],
+  list_full: [409, 'The list has as many films as it can hold'],
   import_running: [409, 'Another import is running'],
   payload_too_large: [413, 'The body is too large'],
   unsupported_media_type: [415, 'Unsupported content type'],
@@ -95,6 +96,13 @@ export function inputFault(path: string, message: string): AppError {
 /** Why upstream gave no response. */
 export function isUpstream(error: unknown): error is AppError {
   return error instanceof AppError && error.code.startsWith('upstream_')
+}
+
+/** `list` is a name that clients know, such as `favorites`. */
+export function listFull(list: string, max: number): AppError {
+  return new AppError('list_full', {
+    detail: `A list holds up to ${max} films: remove some from your ${list} before you add others`,
+  })
 }
 
 function defaultHeaders(status: number): Record<string, string> {

@@ -63,8 +63,9 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await secured.register(searchRoutes, services)
     await secured.register(supplementRoutes, services)
     await secured.register(personRoutes, services)
-    await secured.register(listRoutes, { list: services.favorites, path: 'favorites', name: 'Favorites' })
-    await secured.register(listRoutes, { list: services.wishlist, path: 'wishlist', name: 'Wishlist' })
+    const { favorites, wishlist, places } = services
+    await secured.register(listRoutes, { list: favorites, places, path: 'favorites', name: 'Favorites' })
+    await secured.register(listRoutes, { list: wishlist, places, path: 'wishlist', name: 'Wishlist' })
     await secured.register(transferRoutes, services)
     await secured.register(ratingRoutes, services)
     await secured.register(async (administration) => {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config/config.ts'
 import { isMigrated } from './db/migrate.ts'
-import { favourites, wishlist } from './db/schema/lists.ts'
+import { createPlaces } from './http/places.ts'
 import type { Clock } from './kinopoisk/layers/cache.ts'
 import { hashKey } from './kinopoisk/quota/ledger.ts'
 import { createAuthMetrics } from './modules/auth/metrics.ts'
@@ -34,7 +34,6 @@ import { createListCache, type ListCache } from './modules/lists/cache.ts'
 import { createListIdsRepository } from './modules/lists/ids-repository.ts'
 import { createListRepository } from './modules/lists/repository.ts'
 import { createListService } from './modules/lists/service.ts'
-import { listRows } from './modules/lists/transfer/export.ts'
 import { createMatchingRepository } from './modules/lists/transfer/matching-repository.ts'
 import { createTransferRepository } from './modules/lists/transfer/repository.ts'
 import { createTransferService } from './modules/lists/transfer/service.ts'
@@ -94,6 +93,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
       kinopoisk: app.kinopoisk,
     }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
+    places: createPlaces(app.metrics),
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.database.db).count,
     isReady: () => isMigrated(app.database),
@@ -155,7 +155,7 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
   const account = createAccountService({
     users,
     accounts: createAccountRepository(db),
-    listRows: (userId, list) => listRows(lists, userId, list),
+    listRows: lists.rows,
     confirmPassword: auth.confirmPassword,
   })
   return {
@@ -235,11 +235,11 @@ function createDirectors({ database, storage, log }: FastifyInstance) {
 
 /** A user's favourites and wishlist, and the three lists as files. */
 function createLists({ database: { db }, kinopoisk }: FastifyInstance, movies: MovieService, listCache: ListCache) {
-  const list = (table: typeof favourites | typeof wishlist, idsOf: ListCache['favourites']) =>
-    createListService({ list: createListRepository(db, table), idsOf, movies })
+  const list = (name: string, table: 'favourites' | 'wishlist') =>
+    createListService({ name, list: createListRepository(db, table), idsOf: listCache[table], movies })
   return {
-    favorites: list(favourites, listCache.favourites),
-    wishlist: list(wishlist, listCache.wishlist),
+    favorites: list('favorites', 'favourites'),
+    wishlist: list('wishlist', 'wishlist'),
     transfer: createTransferService({
       transfer: createTransferRepository(db),
       matching: createMatchingRepository(db),

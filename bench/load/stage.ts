@@ -34,6 +34,8 @@ export interface Stage {
   queries: string[]
   /** Users who are logged in, the first an administrator. */
   readers: Reader[]
+  /** Another process of the service, with other variables and flags of Node. */
+  start(port: number, env: Record<string, string>, flags?: string[]): Target
   stop(): Promise<void>
 }
 
@@ -61,8 +63,8 @@ export async function openStage(server: Server, { films, peers, temporary, say }
 
   say('starting the service and its peers')
   const log = join(temporary, `service-${films}.log`)
-  const startService = (at: number, more: Record<string, string> = {}) => ({
-    ...launch('Kinoteka', [process.execPath, '--import', './src/instrument.ts', 'src/server.ts'], {
+  const startService = (at: number, more: Record<string, string> = {}, flags: string[] = []) => ({
+    ...launch('Kinoteka', [process.execPath, ...flags, '--import', './src/instrument.ts', 'src/server.ts'], {
       core: serverCore,
       cwd: root,
       log,
@@ -129,6 +131,7 @@ export async function openStage(server: Server, { films, peers, temporary, say }
     kinopoiskIds,
     queries,
     readers,
+    start: startService,
     async stop() {
       await Promise.all([...targets.values()].map((target) => target.stop()))
       await sandbox.close()

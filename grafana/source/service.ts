@@ -192,9 +192,14 @@ export const service = dashboard(
         ),
         graph(
           'Waiting',
-          { 'database {{instance}}': 'db_pool_waiting', 'passwords {{instance}}': 'password_hash_waiting' },
           {
-            description: 'Queries that wait for a connection, and logins that wait for their hash.',
+            'database {{instance}}': 'db_pool_waiting',
+            'passwords {{instance}}': 'password_hash_waiting',
+            'readers {{instance}}': 'http_streamed_answers',
+          },
+          {
+            description:
+              'Queries that wait for a connection, logins that wait for their hash, and long answers that wait for their readers.',
             limits: [1, 100],
             runbook: 'PoolWaiting',
           },

@@ -1,9 +1,44 @@
-import type { PgSelect } from 'drizzle-orm/pg-core'
-
 /** Rows of one page of the listings that are bare arrays. */
 export const pageSize = 12
 
-/** Page `page` (from 1) of a listing, or all of it without a page. */
-export function paged<T extends PgSelect>(listing: T, page: number | undefined) {
-  return page === undefined ? listing : listing.limit(pageSize).offset((page - 1) * pageSize)
+/** Rows of one batch where such a listing is read without a page. */
+export const batchSize = 100
+
+/** A part of a listing. */
+export interface Batch<T> {
+  items: T[]
+  isLast: boolean
+}
+
+/** The rows to find: behind the last one of the batch before, if there was one. */
+interface Range<T> {
+  last: T | undefined
+  limit: number
+  offset: number
+}
+
+/**
+ * A page of a listing (from 1), or all of it, batch by batch. Nothing is held between two batches: no connection and no
+ * snapshot, however long their reader takes.
+ */
+export async function* pageOrAll<T>(
+  page: number | undefined,
+  find: (range: Range<T>) => PromiseLike<T[]>,
+): AsyncGenerator<Batch<T>> {
+  let last: T | undefined
+  if (page !== undefined) {
+    yield { items: await find({ last, limit: pageSize, offset: (page - 1) * pageSize }), isLast: true }
+    return
+  }
+  for (let isLast = false; !isLast; ) {
+    const items = await find({ last, limit: batchSize, offset: 0 })
+    isLast = items.length < batchSize
+    last = items.at(-1)
+    yield { items, isLast }
+  }
+}
+
+/** The rows of all of a listing, which is read in batches. */
+export async function* allRows<T>(find: (range: Range<T>) => PromiseLike<T[]>): AsyncGenerator<T> {
+  for await (const { items } of pageOrAll(undefined, find)) yield* items
 }

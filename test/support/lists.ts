@@ -9,7 +9,7 @@ export interface ImportReport {
   created: number
   updated: number
   skipped: number
-  errors: { row: number; message: string }[]
+  errors: { row: number; message: string; code?: string }[]
   problem: { code: string; message: string } | null
 }
 

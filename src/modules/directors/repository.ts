@@ -1,6 +1,6 @@
-import { asc, eq, sql } from 'drizzle-orm'
+import { asc, eq, gt, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
-import { paged } from '../../db/page.ts'
+import { pageOrAll } from '../../db/page.ts'
 import { directors, loosePhotos } from '../../db/schema/directors.ts'
 
 const columns = {
@@ -14,7 +14,17 @@ export type DirectorChange = Partial<Pick<typeof directors.$inferInsert, 'name' 
 
 export function createDirectorRepository(db: Db) {
   return {
-    list: (page?: number) => paged(db.select(columns).from(directors).orderBy(asc(directors.id)).$dynamic(), page),
+    /** A page, or all in batches. */
+    list: (page?: number) =>
+      pageOrAll<Director>(page, ({ last, limit, offset }) =>
+        db
+          .select(columns)
+          .from(directors)
+          .where(last && gt(directors.id, last.id))
+          .orderBy(asc(directors.id))
+          .limit(limit)
+          .offset(offset),
+      ),
 
     async find(id: number) {
       const [row] = await db.select(columns).from(directors).where(eq(directors.id, id))
@@ -89,4 +99,4 @@ export function createDirectorRepository(db: Db) {
 }
 
 export type DirectorRepository = ReturnType<typeof createDirectorRepository>
-type Director = NonNullable<Awaited<ReturnType<DirectorRepository['find']>>>
+type Director = Pick<typeof directors.$inferSelect, keyof typeof columns>

@@ -1,12 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { rendered, sendArray } from '../../http/json-array.ts'
+import type { Places } from '../../http/places.ts'
 import { IdParams, NoContent, PageQuery, problems } from '../../http/schemas.ts'
 import { Director, DirectorBody, DirectorChange, Directors } from './schemas.ts'
 import type { DirectorService } from './service.ts'
 
+interface Reading {
+  directors: DirectorService
+  places: Places
+}
+
 const tags = ['directors']
 
 /** Reading: on a scope that lets readers of the catalogue in. */
-export const directorRoutes: FastifyPluginAsyncTypebox<{ directors: DirectorService }> = async (app, { directors }) => {
+export const directorRoutes: FastifyPluginAsyncTypebox<Reading> = async (app, { directors, places }) => {
   app.get(
     '/directors',
     {
@@ -18,7 +25,10 @@ export const directorRoutes: FastifyPluginAsyncTypebox<{ directors: DirectorServ
         response: { 200: Directors },
       },
     },
-    (request) => directors.list(request.query.page),
+    (request, reply) => {
+      const render = reply.compileSerializationSchema(Director)
+      return sendArray(request, reply, places, rendered(directors.list(request.query.page), render))
+    },
   )
   app.get(
     '/directors/:id',

@@ -17,7 +17,10 @@ const earliestBirth = '1800-01-01'
 /** Calls with an id throw director_not_found for an unknown one. */
 export function createDirectorService({ directors, photos }: Dependencies) {
   return {
-    list: async (page?: number) => (await directors.list(page)).map(withPhotoUrl),
+    /** A page, or all in batches. */
+    async *list(page?: number) {
+      for await (const { items, isLast } of directors.list(page)) yield { items: items.map(withPhotoUrl), isLast }
+    },
     find: async (id: number) => withPhotoUrl((await directors.find(id)) ?? noDirector(id)),
     async create(director: DirectorChange & { name: string }) {
       refuseUnreal(director.date_of_birth)

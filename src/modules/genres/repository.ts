@@ -1,11 +1,21 @@
-import { asc, eq } from 'drizzle-orm'
+import { asc, eq, gt } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
-import { paged } from '../../db/page.ts'
+import { pageOrAll } from '../../db/page.ts'
 import { genres } from '../../db/schema/genres.ts'
 
 export function createGenreRepository(db: Db) {
   return {
-    list: (page?: number) => paged(db.select().from(genres).orderBy(asc(genres.id)).$dynamic(), page),
+    /** A page, or all in batches. */
+    list: (page?: number) =>
+      pageOrAll<typeof genres.$inferSelect>(page, ({ last, limit, offset }) =>
+        db
+          .select()
+          .from(genres)
+          .where(last && gt(genres.id, last.id))
+          .orderBy(asc(genres.id))
+          .limit(limit)
+          .offset(offset),
+      ),
 
     async find(id: number) {
       const [row] = await db.select().from(genres).where(eq(genres.id, id))

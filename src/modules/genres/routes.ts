@@ -1,12 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { rendered, sendArray } from '../../http/json-array.ts'
+import type { Places } from '../../http/places.ts'
 import { IdParams, NoContent, PageQuery, problems } from '../../http/schemas.ts'
 import { Genre, GenreBody, Genres } from './schemas.ts'
 import type { GenreService } from './service.ts'
 
+interface Reading {
+  genres: GenreService
+  places: Places
+}
+
 const tags = ['genres']
 
 /** Reading: on a scope that lets readers of the catalogue in. */
-export const genreRoutes: FastifyPluginAsyncTypebox<{ genres: GenreService }> = async (app, { genres }) => {
+export const genreRoutes: FastifyPluginAsyncTypebox<Reading> = async (app, { genres, places }) => {
   app.get(
     '/genres',
     {
@@ -18,7 +25,10 @@ export const genreRoutes: FastifyPluginAsyncTypebox<{ genres: GenreService }> = 
         response: { 200: Genres },
       },
     },
-    (request) => genres.list(request.query.page),
+    (request, reply) => {
+      const render = reply.compileSerializationSchema(Genre)
+      return sendArray(request, reply, places, rendered(genres.list(request.query.page), render))
+    },
   )
   app.get(
     '/genres/:id',

@@ -1,21 +1,20 @@
 import { sql } from 'drizzle-orm'
+import { newestFirst } from '../../catalogue/user-lists.ts'
 import type { Db } from '../../db/connect.ts'
-import { pageSize } from '../../db/page.ts'
 import { favourites, wishlist } from '../../db/schema/lists.ts'
 
-export { pageSize }
+export { batchSize, pageSize } from '../../db/page.ts'
 
 export function createListIdsRepository(db: Db) {
-  const of = (table: typeof favourites | typeof wishlist) =>
+  const of = (table: typeof favourites | typeof wishlist, list: 'favourites' | 'wishlist') =>
     db
       .select({ id: table.film_id })
       .from(table)
       .where(sql`${table.user_id} = ${sql.placeholder('userId')}`)
-      // As the index has it, though neither is ever null: otherwise PostgreSQL sorts the list.
-      .orderBy(sql`${table.created_at} desc nulls last`, sql`${table.film_id} desc nulls last`)
+      .orderBy(newestFirst(list))
   const lists = {
-    favourites: of(favourites).prepare('favourites_of_user'),
-    wishlist: of(wishlist).prepare('wishlist_of_user'),
+    favourites: of(favourites, 'favourites').prepare('favourites_of_user'),
+    wishlist: of(wishlist, 'wishlist').prepare('wishlist_of_user'),
   }
   return {
     /** The ids of the films in a user's list, newest first. */

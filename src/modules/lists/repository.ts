@@ -1,22 +1,58 @@
 import { and, eq, sql } from 'drizzle-orm'
+import { behind, newestFirst, type Position, positionOf, roomIn } from '../../catalogue/user-lists.ts'
 import type { Db } from '../../db/connect.ts'
+import { pageOrAll } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
-import { favourites, type wishlist } from '../../db/schema/lists.ts'
+import { favourites, wishlist } from '../../db/schema/lists.ts'
 
-/** One user list: `table` says which. */
-export function createListRepository(db: Db, table: typeof favourites | typeof wishlist) {
+export { maxKept } from '../../catalogue/user-lists.ts'
+
+const tables = { favourites, wishlist }
+
+type Added = { added: boolean; favouritesCount: number }
+
+/** One of the user's lists. */
+export function createListRepository(db: Db, list: keyof typeof tables) {
+  const table = tables[list]
+
+  /** `kept`: it was in the list before. */
+  async function tryToAdd(userId: number, filmId: number): Promise<Added & { kept: boolean }> {
+    const kept = sql`exists (select from ${table} where user_id = ${userId} and film_id = ${filmId})`
+    // A statement does not see the row it adds, nor one that another has just added for the same user.
+    const count = list === 'favourites' ? sql`1 + count(*) filter (where user_id <> ${userId})` : sql`count(*)`
+    const [row] = await db.execute<Added & { kept: boolean }>(sql`
+      with added as (
+        insert into ${table} (user_id, film_id)
+        select ${userId}::int, ${filmId}::int where case when ${kept} then false else ${roomIn(list, userId)} > 0 end
+        on conflict do nothing returning film_id)
+      select exists (select from added) as added, ${kept} as kept, (${count})::int as "favouritesCount"
+      from ${favourites} where film_id = ${filmId}`)
+    if (!row) throw new Error('a count has one row')
+    return row
+  }
+
   return {
-    /** `added` is false when it was there already: of concurrent calls exactly one gets true. */
-    async add(userId: number, filmId: number): Promise<{ added: boolean; favouritesCount: number }> {
-      // A statement does not see the row it adds, nor one that another has just added for the same user.
-      const count = table === favourites ? sql`1 + count(*) filter (where user_id <> ${userId})` : sql`count(*)`
-      const [row] = await db.execute<{ added: boolean; favouritesCount: number }>(sql`
-        with added as (
-          insert into ${table} (user_id, film_id) values (${userId}, ${filmId}) on conflict do nothing returning film_id)
-        select exists (select from added) as added, (${count})::int as "favouritesCount"
-        from ${favourites} where film_id = ${filmId}`)
-      if (!row) throw new Error('a count has one row')
-      return row
+    /** The ids of the films, newest first, in batches. */
+    batches: (userId: number) =>
+      pageOrAll<Position>(undefined, ({ last, limit }) =>
+        db
+          .select({ film_id: table.film_id, at: positionOf(list) })
+          .from(table)
+          .where(and(eq(table.user_id, userId), behind(list, last)))
+          .orderBy(newestFirst(list))
+          .limit(limit),
+      ),
+
+    /**
+     * `added` is false when it was there already: of concurrent calls exactly one gets true. Undefined when the list is
+     * full.
+     */
+    async add(userId: number, filmId: number): Promise<Added | undefined> {
+      const first = await tryToAdd(userId, filmId)
+      if (first.added || first.kept) return first
+      // The list is full, or a concurrent call has just added the film.
+      const second = await tryToAdd(userId, filmId)
+      return second.added || second.kept ? second : undefined
     },
 
     async remove(userId: number, filmId: number): Promise<void> {

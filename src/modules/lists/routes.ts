@@ -2,7 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { inputFault } from '../../errors.ts'
 import { callerOf } from '../../http/caller.ts'
+import { sendArray } from '../../http/json-array.ts'
 import { sendJson } from '../../http/json-payload.ts'
+import type { Places } from '../../http/places.ts'
 import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Movie, Movies } from '../movies/schemas.ts'
 import { AddBody } from './schemas.ts'
@@ -10,6 +12,7 @@ import type { ListService } from './service.ts'
 
 interface Options {
   list: ListService
+  places: Places
   /** In the path: `favorites` or `wishlist`. */
   path: string
   /** In the operationIds: `Favorites` or `Wishlist`. */
@@ -19,11 +22,11 @@ interface Options {
 const tags = ['lists']
 const description =
   '201 when it was added, 200 when it was there already. Kinopoisk is asked about a movie that is not known, or only in ' +
-  'part; one known in part is added also when Kinopoisk cannot be asked.'
+  'part; one known in part is added also when Kinopoisk cannot be asked. A list holds up to 20,000 films.'
 
 /** One user list under both its addresses: /movies/<path> and /<path>/movies. Needs `authenticate` on its scope. */
-export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list, path, name }) => {
-  const added = { 201: Movie, 200: Movie, ...problems('movie_not_found', ...upstreamProblems) }
+export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list, places, path, name }) => {
+  const added = { 201: Movie, 200: Movie, ...problems('movie_not_found', 'list_full', ...upstreamProblems) }
   const add = async (request: Pick<FastifyRequest, 'user' | 'ip'>, filmId: number, reply: FastifyReply) => {
     const { added, movie } = await list.add(callerOf(request), filmId)
     return reply.code(added ? 201 : 200).send(movie)
@@ -40,11 +43,15 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
           tags,
           operationId: `list${name}${suffix}`,
           summary: `The user's ${path}, newest first`,
+          description: 'More than 100 are streamed, without an entity tag.',
           querystring: PageQuery,
           response: { 200: Movies },
         },
       },
-      async (request, reply) => sendJson(reply, await list.find(request.user.id, request.query.page)),
+      async (request, reply) => {
+        const movies = await list.find(request.user.id, request.query.page)
+        return 'bytes' in movies ? sendJson(reply, movies) : sendArray(request, reply, places, movies)
+      },
     )
     app.delete(
       `${url}/:id`,

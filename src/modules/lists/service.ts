@@ -1,34 +1,47 @@
 import type { Static } from '@sinclair/typebox'
-import { AppError } from '../../errors.ts'
+import type { Batch } from '../../db/page.ts'
+import { AppError, listFull } from '../../errors.ts'
 import { type JsonPayload, joinArray, parse } from '../../http/json-payload.ts'
 import type { Caller } from '../../kinopoisk/request.ts'
 import type { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
-import { pageSize } from './ids-repository.ts'
-import type { ListRepository } from './repository.ts'
+import { batchSize, pageSize } from './ids-repository.ts'
+import { type ListRepository, maxKept } from './repository.ts'
 
 export type ListService = ReturnType<typeof createListService>
 
 interface Dependencies {
+  /** As clients call it. */
+  name: string
   list: ListRepository
   /** The ids of the films in the user's list, the newest first. */
   idsOf(userId: number): Promise<ReadonlySet<number>>
   movies: Pick<MovieService, 'findKnown' | 'findAll'>
 }
 
-export function createListService({ list, idsOf, movies }: Dependencies) {
+export function createListService({ name, list, idsOf, movies }: Dependencies) {
+  const findAll = async (ids: number[]) => (await movies.findAll(ids)).map((movie) => movie.json)
+
+  async function* batches(userId: number): AsyncGenerator<Batch<string>> {
+    for await (const { items, isLast } of list.batches(userId)) {
+      const found = await findAll(items.map((item) => item.film_id))
+      yield { items: found.map((json) => json.bytes), isLast }
+    }
+  }
+
   return {
-    /** The movies as JSON, newest first; all of them without a page. */
-    async find(userId: number, page?: number): Promise<JsonPayload> {
-      const ids = [...(await idsOf(userId))]
-      const shown = page === undefined ? ids : ids.slice((page - 1) * pageSize, page * pageSize)
-      return joinArray(await movies.findAll(shown))
+    /** The movies as JSON, newest first: those of a page, or all; many are in batches. */
+    async find(userId: number, page?: number): Promise<JsonPayload | AsyncGenerator<Batch<string>>> {
+      const ids = await idsOf(userId)
+      if (page === undefined && ids.size > batchSize) return batches(userId)
+      const shown = page === undefined ? [...ids] : [...ids].slice((page - 1) * pageSize, page * pageSize)
+      return joinArray(await findAll(shown))
     },
 
-    /** @throws {AppError} movie_not_found, or upstream_* when the film is not known at all and upstream is not available */
+    /** @throws {AppError} movie_not_found, list_full, or upstream_* when the film is not known at all and upstream is not available */
     async add(caller: Caller, filmId: number) {
       const { json } = await movies.findKnown(filmId, caller)
-      const { added, favouritesCount } = await list.add(caller.userId, filmId)
+      const { added, favouritesCount } = (await list.add(caller.userId, filmId)) ?? fail(listFull(name, maxKept))
       return { added, movie: { ...parse<Static<typeof Movie>>(json), favorites_count: favouritesCount } }
     },
 
@@ -40,4 +53,8 @@ export function createListService({ list, idsOf, movies }: Dependencies) {
       await list.remove(userId, filmId)
     },
   }
+}
+
+function fail(error: AppError): never {
+  throw error
 }

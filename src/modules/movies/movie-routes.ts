@@ -1,12 +1,12 @@
-import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { setCacheHeaders } from '../../http/cache-headers.ts'
 import { callerOf } from '../../http/caller.ts'
+import { sendArray } from '../../http/json-array.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
+import type { Places } from '../../http/places.ts'
 import { problems, upstreamProblems } from '../../http/schemas.ts'
 import { viewerOf } from '../../plugins/auth.ts'
-import { arrayText } from './listing/array-text.ts'
 import { CatalogueQuery } from './listing/schemas.ts'
 import type { MovieCatalogue } from './listing/service.ts'
 import { readMovieId } from './movie-id.ts'
@@ -16,12 +16,13 @@ import type { MovieService } from './service.ts'
 interface Options {
   movies: MovieService
   catalogue: MovieCatalogue
+  places: Places
 }
 
 const tags = ['movies']
 
 /** Reading: on a scope that lets readers of the catalogue in, `authenticate` or `identify`. */
-export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { movies, catalogue }) => {
+export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { movies, catalogue, places }) => {
   app.get(
     '/movies',
     {
@@ -44,10 +45,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
         return sendJson(reply, found.movies)
       }
-      const batches = await catalogue.all(order, reply.compileSerializationSchema(Movie))
-      // HEAD must not read the rest.
-      const text = request.method === 'HEAD' ? [] : arrayText(batches)
-      return reply.type('application/json; charset=utf-8').send(Readable.from(text) as never)
+      return sendArray(request, reply, places, catalogue.all(order, reply.compileSerializationSchema(Movie)))
     },
   )
 

@@ -1,7 +1,6 @@
 import { chain, type MaybePromise } from '../../cache/maybe-promise.ts'
 import { isOwnId } from '../../catalogue/film-ids.ts'
 import { AppError, isUpstream } from '../../errors.ts'
-import type { JsonPayload } from '../../http/json-payload.ts'
 import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Caller, Purpose } from '../../kinopoisk/request.ts'
@@ -133,10 +132,8 @@ export function createMovieService({
       return (await movies.find(id)) ?? movieNotFound(id)
     },
 
-    /** The JSON of the stored movies among `ids`, in their order. */
-    async findAll(ids: number[]): Promise<JsonPayload[]> {
-      return (await movieCache.findMany(ids)).map((movie) => movie.json)
-    },
+    /** The stored movies among `ids`, in their order. */
+    findAll: movieCache.findMany,
 
     /** The movie of an IMDb id, as `find`. */
     async findByImdb(imdbId: string, caller: Caller) {

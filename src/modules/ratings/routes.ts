@@ -1,14 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf } from '../../http/caller.ts'
+import { sendArray } from '../../http/json-array.ts'
+import type { Places } from '../../http/places.ts'
 import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Rating, RatingBody, Ratings } from './schemas.ts'
 import type { RatingService } from './service.ts'
+
+interface Options {
+  ratings: RatingService
+  places: Places
+}
 
 const tags = ['ratings']
 const url = '/films/:id/rating'
 
 /** The user's own scores. Needs `authenticate` on its scope. */
-export const ratingRoutes: FastifyPluginAsyncTypebox<{ ratings: RatingService }> = async (app, { ratings }) => {
+export const ratingRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ratings, places }) => {
   app.get(
     '/ratings',
     {
@@ -16,11 +23,12 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<{ ratings: RatingService }>
         tags,
         operationId: 'listRatings',
         summary: "The user's scores with their films, newest change first",
+        description: 'More than 100 are streamed, without an entity tag.',
         querystring: PageQuery,
         response: { 200: Ratings },
       },
     },
-    (request) => ratings.list(request.user.id, request.query.page),
+    (request, reply) => sendArray(request, reply, places, ratings.list(request.user.id, request.query.page)),
   )
   app.get(
     url,
@@ -42,10 +50,12 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<{ ratings: RatingService }>
         tags,
         operationId: 'putRating',
         summary: 'Rate a film from 1 to 10',
-        description: '201 for a first score, 200 when it replaces one. A Kinopoisk film not yet known is looked up.',
+        description:
+          '201 for a first score, 200 when it replaces one. A Kinopoisk film not yet known is looked up. A user can rate up to ' +
+          '20,000 films; other scores can still be changed then.',
         params: IdParams,
         body: RatingBody,
-        response: { 201: Rating, 200: Rating, ...problems('film_not_found', ...upstreamProblems) },
+        response: { 201: Rating, 200: Rating, ...problems('film_not_found', 'list_full', ...upstreamProblems) },
       },
     },
     async (request, reply) => {

@@ -1,6 +1,7 @@
 import { and, eq, exists, gt, inArray, type SQL, sql } from 'drizzle-orm'
 import { minOwnId } from '../../catalogue/film-ids.ts'
 import type { Db } from '../../db/connect.ts'
+import { allRows } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
 import { kinopoiskSpending } from '../../db/schema/kinopoisk.ts'
 import { knownNetworks } from '../../db/schema/known-networks.ts'
@@ -11,37 +12,43 @@ import { users } from '../../db/schema/users.ts'
 import { lockOtherAdmins } from './admin-lock.ts'
 
 const lists = [favourites, wishlist, ratings]
+const sessionColumns = {
+  id: sessions.id,
+  created_at: sessions.created_at,
+  last_used_at: sessions.last_used_at,
+  expires_at: sessions.expires_at,
+  user_agent: sessions.user_agent,
+  ip: sessions.ip,
+}
 
 /** An account as a whole: its data, and its end. */
 export function createAccountRepository(db: Db) {
   return {
-    /** By id, behind `after`; nothing that is a secret. */
-    findSessions: (userId: number, limit: number, after: string | undefined) =>
-      db
-        .select({
-          id: sessions.id,
-          created_at: sessions.created_at,
-          last_used_at: sessions.last_used_at,
-          expires_at: sessions.expires_at,
-          user_agent: sessions.user_agent,
-          ip: sessions.ip,
-        })
-        .from(sessions)
-        .where(and(eq(sessions.user_id, userId), after ? gt(sessions.id, after) : undefined))
-        .orderBy(sessions.id)
-        .limit(limit),
+    /** By id; nothing that is a secret. */
+    sessions: (userId: number) =>
+      allRows<Pick<typeof sessions.$inferSelect, keyof typeof sessionColumns>>(({ last, limit }) =>
+        db
+          .select(sessionColumns)
+          .from(sessions)
+          .where(and(eq(sessions.user_id, userId), last && gt(sessions.id, last.id)))
+          .orderBy(sessions.id)
+          .limit(limit),
+      ),
 
     /** The networks of its recent logins. */
-    findNetworks: (userId: number) =>
-      db
-        .select({ network: knownNetworks.network, last_login_at: knownNetworks.last_login_at })
-        .from(knownNetworks)
-        .where(eq(knownNetworks.user_id, userId))
-        .orderBy(knownNetworks.network),
+    networks: (userId: number) =>
+      allRows<Pick<typeof knownNetworks.$inferSelect, 'network' | 'last_login_at'>>(({ last, limit }) =>
+        db
+          .select({ network: knownNetworks.network, last_login_at: knownNetworks.last_login_at })
+          .from(knownNetworks)
+          .where(and(eq(knownNetworks.user_id, userId), last && gt(knownNetworks.network, last.network)))
+          .orderBy(knownNetworks.network)
+          .limit(limit),
+      ),
 
     /** What its requests have cost on the days that are still counted. */
-    findCalls: (userId: number) =>
-      db
+    async *calls(userId: number) {
+      yield* await db
         .select({
           day: kinopoiskSpending.day,
           interactive: sql<number>`sum(${kinopoiskSpending.interactive})::int`,
@@ -50,7 +57,8 @@ export function createAccountRepository(db: Db) {
         .from(kinopoiskSpending)
         .where(eq(kinopoiskSpending.user_id, userId))
         .groupBy(kinopoiskSpending.day)
-        .orderBy(kinopoiskSpending.day),
+        .orderBy(kinopoiskSpending.day)
+    },
 
     /**
      * Erases the account with its lists, ratings and sessions: the tables cascade, and the films' figures follow. Nothing is

@@ -81,9 +81,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
 }
 
 /** A further member of a JSON object: an array, piece by piece. */
-async function* memberText<T>(name: string, rows: AsyncIterable<T> | PromiseLike<T[]>, serialise: (row: T) => string) {
+async function* memberText<T>(name: string, rows: AsyncIterable<T>, serialise: (row: T) => string) {
   let separator = `,"${name}":[`
-  for await (const row of 'then' in rows ? await rows : rows) {
+  for await (const row of rows) {
     yield separator + serialise(row)
     separator = ','
   }

@@ -27,28 +27,17 @@ interface Dependencies {
 
 export type AccountService = ReturnType<typeof createAccountService>
 
-const pageSize = 1000
-
 /** What belongs to the account as a whole. */
 export function createAccountService({ users, accounts, listRows, confirmPassword }: Dependencies) {
-  async function* sessions(userId: number) {
-    let after: string | undefined
-    do {
-      const page = await accounts.findSessions(userId, pageSize, after)
-      yield* page
-      after = page.length === pageSize ? page.at(-1)?.id : undefined
-    } while (after)
-  }
-
   return {
-    /** Everything held about the user: the profile, and the lists as they are read, a page of rows at a time. */
+    /** Everything held about the user: the profile, and the lists as they are read. */
     async collect(userId: number) {
       return {
         profile: await users.profile(userId),
         lists: {
-          sessions: sessions(userId),
-          networks: accounts.findNetworks(userId),
-          kinopoisk_calls: accounts.findCalls(userId),
+          sessions: accounts.sessions(userId),
+          networks: accounts.networks(userId),
+          kinopoisk_calls: accounts.calls(userId),
           favorites: listRows(userId, 'favorites'),
           wishlist: listRows(userId, 'wishlist'),
           ratings: listRows(userId, 'ratings'),

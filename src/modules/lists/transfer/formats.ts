@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { isOwnId, maxKinopoiskId } from '../../../catalogue/film-ids.ts'
-import { inputFault } from '../../../errors.ts'
+import { type ErrorCode, inputFault } from '../../../errors.ts'
 import { unguardFormula } from '../../../text/csv.ts'
 import { missing, RowFault, readId, readImdbId, readInstant, readScore, readYear, titlesOf } from './cells.ts'
 import type { Table } from './csv.ts'
@@ -27,6 +27,8 @@ export interface Entry {
 export interface Fault {
   row: number
   message: string
+  /** Where the API has a code for it. */
+  code?: ErrorCode
 }
 
 export type FormatName = 'own' | 'letterboxd' | 'imdb'

@@ -1,42 +1,63 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm'
+import {
+  behind,
+  isoTime,
+  maxKept,
+  newestFirst,
+  type Position,
+  positionOf,
+  roomIn,
+} from '../../../catalogue/user-lists.ts'
 import type { Db } from '../../../db/connect.ts'
+import { allRows } from '../../../db/page.ts'
 import { films } from '../../../db/schema/films.ts'
 import { favourites, wishlist } from '../../../db/schema/lists.ts'
 import { ratings } from '../../../db/schema/ratings.ts'
 
+export { maxKept }
+
 export const listNames = ['favorites', 'wishlist', 'ratings'] as const
 export type ListName = (typeof listNames)[number]
 
-/** What is to be in a list; `value` is the score of a rating, times are ISO text or null for now. */
+/** What is to be in a list; `value` is the score of a rating, times are ISO text or null for now. `row` is its row in the file. */
 export interface Item {
+  row: number
   film_id: number
   value: number | null
   added_at: string | null
   updated_at: string | null
 }
 
-/** Where the next page of an export goes on. */
-export interface Cursor {
-  at: string
+/** A film in a list, as it goes out; times are ISO text. */
+export interface ListedRow {
   film_id: number
+  imdb_id: string | null
+  title: string
+  original_title: string | null
+  year: number | null
+  rating: number | null
+  added_at: string
+  updated_at: string | null
 }
 
-// With all the digits that PostgreSQL stores: a Date would lose some, and with them the order.
-const iso = (column: SQL | typeof ratings.updated_at) =>
-  sql<string>`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+/** What became of items: `refused` are the films that there was no room for. */
+export interface Outcome {
+  created: number
+  updated: number
+  refused: number[]
+}
 
-const nulls = { favorites: sql`nulls last`, wishlist: sql`nulls last`, ratings: sql`nulls first` }
 const tables = { favorites: favourites, wishlist }
+const tableNames = { favorites: 'favourites', wishlist: 'wishlist', ratings: 'ratings' } as const
 
 /** The three lists of a user as they go out and come in, in batches. */
 export function createTransferRepository(db: Db) {
   return {
-    /** Newest first, behind `after`. */
-    async findPage(userId: number, list: ListName, limit: number, after: Cursor | undefined) {
+    /** Newest first. */
+    rows(userId: number, list: ListName): AsyncGenerator<ListedRow> {
       const table = list === 'ratings' ? ratings : tables[list]
-      const at = list === 'ratings' ? ratings.updated_at : table.created_at
-      const behind = after && sql`(${at}, ${table.film_id}) < (${after.at}::timestamptz, ${after.film_id})`
-      return (
+      const name = tableNames[list]
+      return allRows<ListedRow & Position>(({ last, limit }) =>
         db
           .select({
             film_id: films.id,
@@ -45,17 +66,22 @@ export function createTransferRepository(db: Db) {
             original_title: films.original_name,
             year: films.year,
             rating: list === 'ratings' ? ratings.value : sql<null>`null`,
-            added_at: iso(sql`${table.created_at}`),
-            updated_at: list === 'ratings' ? iso(ratings.updated_at) : sql<null>`null`,
-            at: iso(sql`${at}`),
+            added_at: isoTime(table.created_at),
+            updated_at: list === 'ratings' ? isoTime(ratings.updated_at) : sql<null>`null`,
+            at: positionOf(name),
           })
           .from(table)
           .innerJoin(films, eq(films.id, table.film_id))
-          .where(and(eq(table.user_id, userId), behind))
-          // As the indexes have it, though none is ever null: otherwise PostgreSQL sorts the whole list for a page.
-          .orderBy(sql`${at} desc ${nulls[list]}`, sql`${table.film_id} desc ${nulls[list]}`)
-          .limit(limit)
+          .where(and(eq(table.user_id, userId), behind(name, last)))
+          .orderBy(newestFirst(name))
+          .limit(limit),
       )
+    },
+
+    /** How many more films the user may keep, now. */
+    async findRoom(userId: number, list: ListName): Promise<number> {
+      const [row] = await db.execute<{ room: number }>(sql`select ${roomIn(tableNames[list], userId)} as room`)
+      return row?.room ?? 0
     },
 
     /** Which of the films the user has in the list: the score by film, null in a list without scores. */
@@ -68,36 +94,53 @@ export function createTransferRepository(db: Db) {
       return new Map(rows.map((row) => [row.id, row.value]))
     },
 
-    /** One statement, films by id; returns how many were not there before. */
-    async add(userId: number, list: 'favorites' | 'wishlist', items: Item[]): Promise<number> {
-      const rows = await db.execute(sql`
-        insert into ${tables[list]} (user_id, film_id, created_at)
-        select ${userId}, film_id, coalesce(added::timestamptz, statement_timestamp()) from ${unnest(items)} order by film_id
-        on conflict do nothing returning film_id`)
-      return rows.length
+    /** One statement: of what is not there yet, the first in the file as far as there is room. */
+    async add(userId: number, list: 'favorites' | 'wishlist', items: Item[]): Promise<Outcome> {
+      const [row] = await db.execute<{ created: number; refused: number[] }>(sql`
+        with ${fresh(userId, list, items)},
+        added as (
+          insert into ${tables[list]} (user_id, film_id, created_at)
+          select ${userId}, film_id, coalesce(added::timestamptz, statement_timestamp()) from taken order by film_id
+          on conflict do nothing returning film_id)
+        select (select count(*)::int from added) as created, ${refused} as refused`)
+      return { updated: 0, ...(row ?? { created: 0, refused: [] }) }
     },
 
     /** The same for scores: what is there with another value is replaced; `updated` counts those. */
-    async rate(userId: number, items: Item[]): Promise<{ created: number; updated: number }> {
-      const rows = await db.execute<{ added: boolean }>(sql`
-        insert into ratings (user_id, film_id, value, created_at, updated_at)
-        select ${userId}, film_id, value, coalesce(added, updated, statement_timestamp()::text)::timestamptz,
-          coalesce(updated, added, statement_timestamp()::text)::timestamptz
-        from ${unnest(items)} order by film_id
-        on conflict (user_id, film_id) do update set value = excluded.value, updated_at = excluded.updated_at,
-          created_at = least(ratings.created_at, excluded.created_at)
-        where ratings.value <> excluded.value
-        returning ratings.xmax = 0 as added`)
-      const created = rows.filter((row) => row.added).length
-      return { created, updated: rows.length - created }
+    async rate(userId: number, items: Item[]): Promise<Outcome> {
+      const [row] = await db.execute<Outcome & Record<string, unknown>>(sql`
+        with ${fresh(userId, 'ratings', items)},
+        rated as (
+          insert into ratings (user_id, film_id, value, created_at, updated_at)
+          select ${userId}, film_id, value, coalesce(added, updated, statement_timestamp()::text)::timestamptz,
+            coalesce(updated, added, statement_timestamp()::text)::timestamptz
+          from (select * from item where not is_fresh union all select * from taken) wanted order by film_id
+          on conflict (user_id, film_id) do update set value = excluded.value, updated_at = excluded.updated_at,
+            created_at = least(ratings.created_at, excluded.created_at)
+          where ratings.value <> excluded.value
+          returning ratings.xmax = 0 as added)
+        select (select count(*)::int from rated where added) as created,
+          (select count(*)::int from rated where not added) as updated, ${refused} as refused`)
+      return row ?? { created: 0, updated: 0, refused: [] }
     },
   }
 }
 
 export type TransferRepository = ReturnType<typeof createTransferRepository>
 
-function unnest(items: Item[]): SQL {
+/** `item` with what is there marked, and `taken`: what is not, in the order of the file, as far as there is room. */
+function fresh(userId: number, list: ListName, items: Item[]): SQL {
   const column = (name: keyof Item) => sql.param(items.map((item) => item[name]))
-  return sql`unnest(${column('film_id')}::int[], ${column('value')}::smallint[], ${column('added_at')}::text[],
-    ${column('updated_at')}::text[]) as item (film_id, value, added, updated)`
+  const kept = sql`select from ${list === 'ratings' ? ratings : tables[list]} kept
+    where kept.user_id = ${userId} and kept.film_id = item.film_id`
+  return sql`
+    item as materialized (
+      select item.*, not exists (${kept}) as is_fresh
+      from unnest(${column('film_id')}::int[], ${column('value')}::smallint[], ${column('added_at')}::text[],
+        ${column('updated_at')}::text[]) with ordinality as item (film_id, value, added, updated, place)),
+    taken as materialized (
+      select * from item where is_fresh order by place limit (select ${roomIn(tableNames[list], userId)}))`
 }
+
+const refused = sql`coalesce(
+  (select json_agg(film_id) from item where is_fresh and film_id not in (select film_id from taken)), '[]')`

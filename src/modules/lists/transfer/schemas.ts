@@ -43,6 +43,13 @@ export const Report = Type.Object(
       Type.Object({
         row: Type.Integer({ minimum: 1, description: 'In a file the header is row 1; a vote is counted from 1' }),
         message: Type.String(),
+        code: Type.Optional(
+          Type.Unsafe<ErrorCode>({
+            type: 'string',
+            enum: ['list_full'],
+            description: '`list_full`: the list has no room for the film of this row',
+          }),
+        ),
       }),
     ),
     problem: Type.Unsafe<{ code: ErrorCode; message: string } | null>(

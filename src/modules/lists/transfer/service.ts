@@ -1,3 +1,4 @@
+import { listFull } from '../../../errors.ts'
 import type { Gateway } from '../../../kinopoisk/gateway.ts'
 import type { Caller } from '../../../kinopoisk/request.ts'
 import type { MovieService } from '../../movies/service.ts'
@@ -7,7 +8,7 @@ import { type Entry, type Fault, type FormatName, readEntries } from './formats.
 import { createLookUps, type Interruption, type LookUps } from './look-ups.ts'
 import { batches, type Match, matchFilms } from './matching.ts'
 import type { MatchingRepository, VotedFilm } from './matching-repository.ts'
-import { type Item, type ListName, listNames, type TransferRepository } from './repository.ts'
+import { type Item, type ListName, listNames, maxKept, type Outcome, type TransferRepository } from './repository.ts'
 import { readVotes } from './votes.ts'
 
 export type TransferService = ReturnType<typeof createTransferService>
@@ -56,15 +57,16 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
     const look = lookUpIn(work.films, caller, dryRun)
     const { matches, errors, interruption } = await matchFilms(matching, work.entries, look)
     let [created, updated] = [0, 0]
+    const faults = [...work.errors, ...errors]
     for (const list of listNames) {
-      const items = itemsOf(matches, list)
-      for (const part of batches(items)) {
-        const done = await (dryRun ? preview : apply)(caller.userId, list, part)
+      const change = await (dryRun ? previewer : applier)(caller.userId, list)
+      for (const part of batches(itemsOf(matches, list))) {
+        const done = await change(part)
         created += done.created
         updated += done.updated
+        faults.push(...rowsOf(part, done.refused, list))
       }
     }
-    const faults = [...work.errors, ...errors].toSorted((a, b) => a.row - b.row)
     return {
       format: work.format,
       dry_run: dryRun,
@@ -72,27 +74,29 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
       created,
       updated,
       skipped: work.rows - faults.length - created - updated,
-      errors: faults,
+      errors: faults.toSorted((a, b) => a.row - b.row),
       problem: work.interruption ?? interruption,
     }
   }
 
-  async function preview(userId: number, list: ListName, items: Item[]) {
-    const existing = await transfer.findExisting(
-      userId,
-      list,
-      items.map((item) => item.film_id),
-    )
-    const created = items.filter((item) => !existing.has(item.film_id)).length
-    const changed = items.filter(
-      (item) => existing.has(item.film_id) && existing.get(item.film_id) !== item.value,
-    ).length
-    return { created, updated: list === 'ratings' ? changed : 0 }
+  /** What would be done with the parts of a list, one after the other. */
+  async function previewer(userId: number, list: ListName) {
+    let room = await transfer.findRoom(userId, list)
+    return async (items: Item[]): Promise<Outcome> => {
+      const ids = items.map((item) => item.film_id)
+      const existing = await transfer.findExisting(userId, list, ids)
+      const isChanged = ({ film_id, value }: Item) => existing.has(film_id) && existing.get(film_id) !== value
+      const fresh = ids.filter((id) => !existing.has(id))
+      const created = Math.min(fresh.length, room)
+      room -= created
+      const updated = list === 'ratings' ? items.filter(isChanged).length : 0
+      return { created, updated, refused: fresh.slice(created) }
+    }
   }
 
-  async function apply(userId: number, list: ListName, items: Item[]) {
-    if (list === 'ratings') return transfer.rate(userId, items)
-    return { created: await transfer.add(userId, list, items), updated: 0 }
+  function applier(userId: number, list: ListName) {
+    return (items: Item[]): Promise<Outcome> =>
+      list === 'ratings' ? transfer.rate(userId, items) : transfer.add(userId, list, items)
   }
 
   return {
@@ -116,12 +120,19 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
   }
 }
 
-/** A film that a file has several times in a list: its last row counts. */
+/** A film that a file has several times in a list: its last row counts. In the order of the file. */
 function itemsOf(matches: Match[], list: ListName): Item[] {
   const items = new Map<number, Item>()
   for (const { entry, film_id } of matches) {
-    const { value, added_at, updated_at } = entry
-    if (entry.list === list) items.set(film_id, { film_id, value, added_at, updated_at })
+    const { row, value, added_at, updated_at } = entry
+    if (entry.list === list) items.set(film_id, { row, film_id, value, added_at, updated_at })
   }
-  return [...items.values()].toSorted((a, b) => a.film_id - b.film_id)
+  return [...items.values()]
+}
+
+/** The rows of films for which the list has no room. */
+function rowsOf(items: Item[], refused: number[], list: ListName): Fault[] {
+  const { code, message } = listFull(list, maxKept)
+  const ids = new Set(refused)
+  return items.filter((item) => ids.has(item.film_id)).map(({ row }) => ({ row, code, message }))
 }

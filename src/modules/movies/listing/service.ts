@@ -1,4 +1,4 @@
-import { joinArray } from '../../../http/json-payload.ts'
+import { joinArray, toBytes } from '../../../http/json-payload.ts'
 import type { MovieCache } from '../cache.ts'
 import { type MovieRepository, pageSize } from '../repository.ts'
 import type { MovieStream, Order } from './stream-repository.ts'
@@ -26,16 +26,15 @@ export function createMovieCatalogue({ movies, movieCache, stream, count }: Depe
       return { movies: joinArray(found.map((movie) => movie.json)), total, page, pages }
     },
 
-    /**
-     * Each movie rendered by `render`, in batches. Neither memory nor a connection is held while the client does not
-     * read. The first batch has been read when this resolves, so that a failure becomes a status.
-     */
-    async all<T>(order: Order, render: (movie: Movie) => T) {
-      const first = await stream.readBehind(order, render)
-      return (async function* batches() {
-        for (let batch = first; batch.last; batch = await stream.readBehind(order, render, batch.last))
-          yield batch.items
-      })()
+    /** The bytes of each movie as `render` has it, in batches. No connection is held between two. */
+    async *all(order: Order, render: (movie: Movie) => string) {
+      const bytesOf = (movie: Movie) => toBytes(render(movie))
+      let batch = await stream.readBehind(order, bytesOf)
+      yield batch
+      while (!batch.isLast) {
+        batch = await stream.readBehind(order, bytesOf, batch.last)
+        yield batch
+      }
     },
   }
 }

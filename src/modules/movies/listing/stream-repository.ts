@@ -36,15 +36,16 @@ export function createMovieStream(sql: Database['sql']) {
   return {
     /**
      * Some hundreds of movies behind a position, or from the first on, rendered by `render`, with the position of the
-     * last one; nothing at the end. Each batch is a range of one index.
+     * last one. Each batch is a range of one index.
      */
     async readBehind<T>(order: Order, render: (movie: Movie) => T, position: Position = starts[order]) {
-      const empty = (): { items: T[]; last?: Position } => ({ items: [] })
+      const empty = (): { items: T[]; last?: Position; isLast: boolean } => ({ items: [], isLast: true })
       let batch = empty()
       const rows = sql.unsafe<Row[]>(texts[order], orders[order].place(position), { prepare: true })
       await rows.forEach((row) => {
         batch.items.push(render(withGenre(row)))
         batch.last = { id: row.id, year: row.year }
+        batch.isLast = batch.items.length < batchSize
       })
       const read = batch
       batch = empty()

@@ -1,0 +1,64 @@
+import type { FastifyReply } from 'fastify'
+import { Gauge, type Registry } from 'prom-client'
+import { AppError } from '../errors.ts'
+
+/** Whose answer it is, as a request tells: a user's, or without a token an address'. */
+export interface Reader {
+  user?: { id: number } | undefined
+  ip: string
+}
+
+export type Places = ReturnType<typeof createPlaces>
+
+// A long answer that is not read holds up to some 0.4 MB: two pieces, and a batch of its listing.
+const max = 256
+const maxOfUser = 32
+// Behind one address may be all users of a front that renders on its server.
+const maxOfAddress = 128
+
+/** Places for answers that are sent as slowly as their reader takes them, with a share for each. Nothing waits. */
+export function createPlaces(metrics: Registry) {
+  const taken = new Map<string, number>()
+  let count = 0
+  new Gauge({
+    name: 'http_streamed_answers',
+    help: 'Long answers that are being sent as their reader takes them',
+    registers: [metrics],
+    collect() {
+      this.set(count)
+    },
+  })
+  return {
+    /** Returns the release function; only its first call counts. @throws {AppError} overloaded */
+    async acquire({ user, ip }: Reader): Promise<() => void> {
+      const key = user ? `user ${user.id}` : ip
+      const own = taken.get(key) ?? 0
+      if (own >= (user ? maxOfUser : maxOfAddress)) throw tooMany(`${own} long answers to you`)
+      if (count >= max) throw tooMany(`${count} long answers`)
+      taken.set(key, own + 1)
+      count++
+      let released = false
+      return () => {
+        if (released) return
+        released = true
+        count--
+        const left = (taken.get(key) ?? 1) - 1
+        if (left > 0) taken.set(key, left)
+        else taken.delete(key)
+      }
+    },
+  }
+}
+
+/** Until the answer has been sent, or its reader is gone. @throws {AppError} overloaded */
+export async function holdPlace(reader: Reader, { raw }: FastifyReply, places: Places): Promise<void> {
+  const release = await places.acquire(reader)
+  if (raw.destroyed) return release()
+  raw.once('finish', release).once('close', release)
+}
+
+function tooMany(what: string): AppError {
+  return new AppError('overloaded', {
+    detail: `${what} are under way already: read them to their end, or ask for pages; try again soon`,
+  })
+}
