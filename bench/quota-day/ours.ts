@@ -68,7 +68,7 @@ async function logIn(app: Awaited<ReturnType<typeof buildApp>>, users: number) {
   await sql`
     insert into sessions (id, user_id, refresh_hash, expires_at)
     select id::uuid, user_id, sha256(id::bytea), '2100-01-01'
-    from jsonb_to_recordset(${sql.json(sessions)}) as session (id text, user_id integer)`
+    from jsonb_to_recordset(${JSON.stringify(sessions)}::text::jsonb) as session (id text, user_id integer)`
   return sessions.map(({ id, user_id }) => ({
     authorization: `Bearer ${app.accessTokens.sign({ userId: user_id, sessionId: id })}`,
   }))
