@@ -99,7 +99,8 @@ describe('a refresh', () => {
     expectProblem(await refresh(9_999_990), 404, 'movie_not_found')
     const before = service.calls.length
     expectProblem(await refresh(1_000_000_000), 404, 'movie_not_found')
-    expectProblem(await refresh(10_000_001), 400, 'invalid_input')
+    expectProblem(await refresh(20_000_000), 404, 'movie_not_found')
+    expectProblem(await refresh(0), 400, 'invalid_input')
     expectProblem(await refresh('x'), 400, 'invalid_input')
     expect(service.calls).toHaveLength(before)
   })

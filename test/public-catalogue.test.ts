@@ -130,7 +130,7 @@ describe('A public catalogue', () => {
   })
 
   test('an id that no movie can have is 400 for everybody', async () => {
-    for (const id of ['500000000', '0', 'abc']) {
+    for (const id of ['0', 'abc']) {
       problemOf(await ask({ url: `/movies/${id}` }), 400, 'invalid_input')
       problemOf(await service.get(`/movies/${id}`), 400, 'invalid_input')
     }

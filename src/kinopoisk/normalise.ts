@@ -166,15 +166,16 @@ function texts(values: Loose[] | undefined): string[] {
 const invisible =
   /[[\p{Cc}--\s]\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]|^[\u200b-\u200d]+|[\u200b-\u200d]+$/gv
 
+// What a usual name has none of: of these there are many, and the test is the cheapest.
+const unusual = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]|\s{2}|[^\S ]/u
+
 /** One line of the length that its column takes; the cut leaves neither half a character nor a space at the end. */
 function line(value: Loose, maxLength: number): string | null {
-  const whole = text(value)?.replace(invisible, '').replace(/\s+/g, ' ').trim()
-  return (
-    whole
-      ?.slice(0, maxLength)
-      .replace(/[\ud800-\udbff]$/, '')
-      .trimEnd() || null
-  )
+  const sent = text(value)
+  if (sent === null || (sent.length <= maxLength && !unusual.test(sent))) return sent
+  const whole = sent.replace(invisible, '').replace(/\s+/g, ' ').trim()
+  const cut = whole.slice(0, maxLength).replace(/[\ud800-\udbff]$/, '')
+  return cut.trimEnd() || null
 }
 
 /** An address on the web, or null: a page of ours may show it. */
