@@ -19,18 +19,13 @@ try {
   const base = `http://127.0.0.1:${port}`
   const env = {
     DATABASE_URL: url,
-    DATA_DIR: folder,
+    DATA_DIR: await processes.freshFolder(),
     PORT: String(port),
-    JWT_SECRET: 'a secret of the bench, longer than 32 bytes',
+    JWT_SECRET: 'a secret of the bench that has more than 32 bytes',
   }
   const args = [heapFlag, '--import', './src/instrument.ts', 'src/server.ts']
-  const service = processes.runNode(args, { env: { ...env, ACCESS_TTL: '1d', LOG_LEVEL: 'error' } })
-  await processes.until(() =>
-    fetch(`${base}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    ),
-  )
+  const service = processes.runNode(args, { env: { ...env, ACCESS_TTL: '1d' } })
+  await service.printed(/listening/)
   const [hostile, other] = [await registered(base, 'hostile'), await registered(base, 'somebody')]
   await seedLists(url, hostile.id)
   print('round | idle p95 | besieged p95 | RSS before | peak | growth | unread | whole | broken | kept')

@@ -30,7 +30,7 @@ export async function sendArray(
   // HEAD must not read the rest.
   if (request.method === 'HEAD') return reply.send(Readable.from([]) as never) as never
   await holdPlace(request, reply, places)
-  return reply.send(Readable.from(pieces(withFirst(first.items, batches))) as never) as never
+  return reply.send(Readable.from(pieces(inTurn(places, first.items, batches))) as never) as never
 }
 
 /** Batches of rows as batches of bytes of JSON. */
@@ -43,9 +43,13 @@ function whole(items: string[]): JsonPayload {
   return { bytes, etag: etagOf(bytes) }
 }
 
-async function* withFirst(first: string[], rest: AsyncIterable<Batch<string>>): AsyncGenerator<string[]> {
+async function* inTurn(places: Places, first: string[], rest: AsyncGenerator<Batch<string>>): AsyncGenerator<string[]> {
   yield first
-  for await (const { items } of rest) yield items
+  for (;;) {
+    const { value } = await places.inTurn(() => rest.next())
+    if (!value) return
+    yield value.items
+  }
 }
 
 async function* pieces(batches: AsyncIterable<string[]>): AsyncGenerator<Buffer> {

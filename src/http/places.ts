@@ -15,11 +15,15 @@ const max = 256
 const maxOfUser = 32
 // Behind one address may be all users of a front that renders on its server.
 const maxOfAddress = 128
+// Batches that are read and rendered at once: other requests wait for so many at most, however many readers there are.
+const maxInTurn = 3
 
-/** Places for answers that are sent as slowly as their reader takes them, with a share for each. Nothing waits. */
+/** Places for answers that are sent as slowly as their reader takes them, with a share for each. Nobody waits for one. */
 export function createPlaces(metrics: Registry) {
   const taken = new Map<string, number>()
   let count = 0
+  const turns: (() => void)[] = []
+  let working = 0
   new Gauge({
     name: 'http_streamed_answers',
     help: 'Long answers that are being sent as their reader takes them',
@@ -45,6 +49,19 @@ export function createPlaces(metrics: Registry) {
         const left = (taken.get(key) ?? 1) - 1
         if (left > 0) taken.set(key, left)
         else taken.delete(key)
+      }
+    },
+
+    /** `read` when its turn comes: one of each answer waits, so the places bound the queue. */
+    async inTurn<T>(read: () => Promise<T>): Promise<T> {
+      if (working < maxInTurn) working++
+      else await new Promise<void>((resolve) => turns.push(resolve))
+      try {
+        return await read()
+      } finally {
+        const next = turns.shift()
+        if (next) next()
+        else working--
       }
     },
   }
