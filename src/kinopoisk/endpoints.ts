@@ -1,4 +1,4 @@
-import { isOverlong, normaliseFilm, normalisePart } from './normalise.ts'
+import { normaliseFilm, normalisePart } from './normalise.ts'
 import { type Reader, readerOf } from './reader.ts'
 import type { DataEndpoint, UpstreamRequest } from './request.ts'
 import { rowsOf } from './rows.ts'
@@ -13,6 +13,7 @@ import {
   Vote,
   type VotesResponse,
 } from './schemas.ts'
+import { isOverlong } from './values.ts'
 
 const readFilm = timed(readerOf(FilmResponse))
 const readAccount = readerOf(AccountResponse)

@@ -1,6 +1,6 @@
-import { count, moment, name, text } from '../normalise.ts'
+import { address, count, moment, name, poster, text } from '../values.ts'
 import type { Contributor, Fact, Image, RelatedFilm, Review, ReviewTotals, Season, Video } from './schemas.ts'
-import { address, day, picture, plainText } from './values.ts'
+import { day, plainText } from './values.ts'
 
 /** What stands with every film of a list. */
 export function filmNames({ filmId: id, nameRu, nameEn, nameOriginal }: Omit<RelatedFilm, 'relationType'>) {
@@ -12,8 +12,8 @@ export function filmNames({ filmId: id, nameRu, nameEn, nameOriginal }: Omit<Rel
 export function normaliseRelated(film: RelatedFilm) {
   return {
     ...filmNames(film),
-    poster_url: picture(film.posterUrl),
-    poster_preview_url: picture(film.posterUrlPreview),
+    poster_url: poster(film.posterUrl),
+    poster_preview_url: poster(film.posterUrlPreview),
     relation: text(film.relationType),
   }
 }
@@ -49,7 +49,7 @@ export function normaliseContributor(person: Contributor) {
     role: text(person.description),
     profession: text(person.professionKey),
     profession_name: text(person.professionText),
-    photo_url: picture(person.posterUrl),
+    photo_url: poster(person.posterUrl),
   }
 }
 

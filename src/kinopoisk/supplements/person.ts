@@ -1,7 +1,7 @@
-import { count, isExpectation, name, percent, rating, text } from '../normalise.ts'
+import { address, count, isExpectation, name, percent, poster, rating, text } from '../values.ts'
 import { filmNames } from './film.ts'
 import type { Person } from './schemas.ts'
-import { address, day, picture, plainText } from './values.ts'
+import { day, plainText } from './values.ts'
 
 /** More than anybody has; the answer has a bound. */
 const maxRows = 1000
@@ -23,7 +23,7 @@ export function normaliseProfile(person: Person) {
     height_cm: count(person.growth) || null,
     profession: text(person.profession),
     awards: count(person.hasAwards),
-    photo_url: picture(person.posterUrl),
+    photo_url: poster(person.posterUrl),
     web_url: address(person.webUrl),
     facts: facts.slice(0, maxRows),
     films_total: films.length,

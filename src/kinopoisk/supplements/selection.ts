@@ -1,7 +1,8 @@
 import { type KinopoiskFilm, normaliseFilm } from '../normalise.ts'
+import { poster } from '../values.ts'
 import { filmNames } from './film.ts'
 import type { SelectedFilm } from './schemas.ts'
-import { day, picture } from './values.ts'
+import { day } from './values.ts'
 
 /** A film of a selection as its part of the details: about as much as a search tells. */
 export function selectedPart(sent: SelectedFilm, fetchedAt: Date): KinopoiskFilm {
@@ -13,8 +14,8 @@ export function selectedPart(sent: SelectedFilm, fetchedAt: Date): KinopoiskFilm
     nameOriginal: nameOriginal || nameEn || null,
     filmLength: filmLength ?? duration ?? null,
     ratingImdb: ratingImdb ?? ratingImbd ?? null,
-    posterUrl: picture(sent.posterUrl),
-    posterUrlPreview: picture(sent.posterUrlPreview),
+    posterUrl: poster(sent.posterUrl),
+    posterUrlPreview: poster(sent.posterUrlPreview),
   }
   return normaliseFilm(film, fetchedAt, false)
 }
