@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { IdParams, problems, upstreamProblems } from '../../http/schemas.ts'
-import { viewerOf } from '../../plugins/auth.ts'
+import { callerOf, viewerOf } from '../../plugins/auth.ts'
 import { setCacheHeaders } from './cache-headers.ts'
 import { arrayText } from './listing/array-text.ts'
 import { CatalogueQuery } from './listing/schemas.ts'
@@ -38,7 +38,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
       const { page, status, state } = request.query
       const order = (status ?? state) === undefined ? 'id' : 'new'
       if (page !== undefined) {
-        const found = await catalogue.page(order, page)
+        const found = await catalogue.page(order, page, callerOf(request))
         reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
         return sendJson(reply, found.movies)
       }

@@ -73,9 +73,9 @@ export function createMovieService({
       ({ movie = movieNotFound(id), result }) => ({ movie, result }),
     )
 
-  async function fallbackSearch(query: string, page: number, error: unknown) {
+  async function fallbackSearch(userId: number, query: string, page: number, error: unknown) {
     if (!isUpstream(error)) throw error
-    const local = await searchLocally(query, page)
+    const local = await searchLocally(query, page, userId)
     const result = kinopoisk.fallback('local', undefined, error.code)
     return { result, found: renderSearch(inputOf(query, page, result), local) }
   }
@@ -133,7 +133,7 @@ export function createMovieService({
       const response = kinopoisk.search(query, page)
       const searched =
         response instanceof Promise
-          ? response.then(render, (error) => fallbackSearch(query, page, error))
+          ? response.then(render, (error) => fallbackSearch(userId, query, page, error))
           : render(response)
       return chain(searched, ({ result, found }) =>
         chain(membership.both(userId), (listed) => ({
