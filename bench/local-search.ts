@@ -8,6 +8,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { drizzle } from 'drizzle-orm/postgres-js'
+import { createCache } from '../src/cache/cache.ts'
+import type { ChangeFeed } from '../src/cache/change-feed.ts'
 import { connect } from '../src/db/connect.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { startPostgres } from '../src/embedded/postgres.ts'
@@ -37,10 +39,11 @@ try {
     await migrate(server.url)
     await seed(server.url, Number(size))
   }
+  const noFeed = { isCurrent: () => false, listen: () => {} } as unknown as ChangeFeed
   const semaphore = createSemaphore({ name: 'searches', max: 1 })
-  const search = createLocalSearch({ films: createSearchRepository(db), semaphore })
+  const search = createLocalSearch({ films: createSearchRepository(db), semaphore, cache: createCache(noFeed, 0) })
   for (const query of queries) {
-    const { times, value } = await timed(() => search(query, 1))
+    const { times, value } = await timed(() => search(query, 1, 'bench'))
     const { total, items } = value
     print([query.slice(0, 36), times.at(3), times.at(-1), total, `${items[0]?.title} / ${items[0]?.original_title}`])
   }

@@ -29,6 +29,8 @@ import type { Services } from './services.ts'
 
 /** The scopes, from open to everyone to administrators only, and the modules in each. */
 export async function registerRoutes(app: FastifyInstance, config: Config, services: Services): Promise<void> {
+  // Of a user one at a time, whichever it is.
+  const downloads = createSemaphore({ name: 'downloads', max: 200, maxPerCaller: 1, maxQueue: 200 })
   await app.register(async (open) => {
     open.addHook('onRequest', noStore)
     await open.register(healthRoutes, {
@@ -50,7 +52,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await reading.register(directorRoutes, services)
     await reading.register(photoRoutes, services)
     await reading.register(movieCatalogueRoutes, services)
-    await reading.register(filmExportRoutes, services)
+    await reading.register(filmExportRoutes, { ...services, downloads })
   })
   await app.register(async (secured) => {
     secured.addHook('onRoute', documentConditionalGet)
@@ -59,14 +61,14 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     secured.addHook('onRequest', secured.authenticate)
     await secured.register(sessionRoutes, services)
     await secured.register(userRoutes, services)
-    await secured.register(accountRoutes, services)
+    await secured.register(accountRoutes, { ...services, downloads })
     await secured.register(searchRoutes, services)
     await secured.register(supplementRoutes, services)
     await secured.register(personRoutes, services)
     const { favorites, wishlist, places } = services
     await secured.register(listRoutes, { list: favorites, places, path: 'favorites', name: 'Favorites' })
     await secured.register(listRoutes, { list: wishlist, places, path: 'wishlist', name: 'Wishlist' })
-    await secured.register(transferRoutes, services)
+    await secured.register(transferRoutes, { ...services, downloads })
     await secured.register(ratingRoutes, services)
     await secured.register(async (administration) => {
       administration.addHook('onRequest', administration.requireAdmin)
@@ -77,7 +79,8 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       await administration.register(genreAdminRoutes, services)
       await administration.register(directorAdminRoutes, services)
       await administration.register(photoAdminRoutes, services)
-      const uploads = createSemaphore({ name: 'uploads', max: 4 })
+      // Each up to 1 GiB on disk.
+      const uploads = createSemaphore({ name: 'uploads', max: 4, maxPerCaller: 2 })
       await administration.register(filmImportRoutes, { filmImport: services.filmImport, uploads })
     })
   })

@@ -145,6 +145,7 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
     accessTtlMs: config.accessTtlMs,
     refreshTtlMs: config.refreshTtlMs,
     phoneRegion: config.phoneRegion,
+    countsLoopback: config.trustProxy !== false,
     reused({ userId: user_id, sessionId: session_id }) {
       metrics.reused()
       app.log.warn({ event: 'refresh_token_reused', user_id, session_id }, 'an old refresh token ended its session')
@@ -185,7 +186,8 @@ function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { data
   const searchRepository = createSearchRepository(db)
   const searchLocally = createLocalSearch({
     films: searchRepository,
-    semaphore: createSemaphore({ name: 'local searches', max: 3, maxQueue: 100, maxWaitMs: 5_000 }),
+    semaphore: createSemaphore({ name: 'local searches', max: 3, maxQueue: 100 }),
+    cache,
   })
   const movies = createMovieService({
     movies: movieRepository,
@@ -213,7 +215,7 @@ function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { data
     films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),
     filmExport: createFilmExport({
       exports: createExportRepository(databaseUrl),
-      semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 20, maxWaitMs: 10_000 }),
+      semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 40 }),
     }),
     filmImport: createFilmImport({ imports: createImportRepository(databaseUrl), ...now }),
   }

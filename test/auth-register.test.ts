@@ -148,7 +148,9 @@ describe('registering', () => {
     const email = anEmail()
     const spellings = Array.from({ length: 20 }, (_, i) => upperCaseAt(email, i))
     const answers = await Promise.all(spellings.map((login) => register({ login, password })))
-    expect(statuses(answers)).toEqual({ 201: 1, 409: 19 })
+    // On a busy machine some would wait for more than 5 s.
+    const { 201: won, 409: taken = 0, 503: refused = 0 } = statuses(answers)
+    expect([won, taken + refused]).toEqual([1, 19])
     const [row] = await database.sql`select count(*)::int from users where lower(login) = ${email}`
     expect(row?.count).toBe(1)
   })

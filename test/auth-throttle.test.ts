@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createAuthRepository } from '../src/modules/auth/repository.ts'
 import { createThrottleRepository } from '../src/modules/auth/throttle-repository.ts'
-import { networkOf } from '../src/text/networks.ts'
+import { networkOf, siteOf } from '../src/text/networks.ts'
 import { password, testApp } from './support/app.ts'
 import {
   aName,
@@ -57,8 +57,8 @@ describe('guessing one account', () => {
     expectProblem(answer, 429, 'too_many_requests')
     expect(answer.headers).toMatchObject({
       'retry-after': '1',
-      'ratelimit-policy': '"account";q=10;w=86400',
-      ratelimit: '"account";r=0;t=1',
+      'ratelimit-policy': '"login";q=10;w=86400',
+      ratelimit: '"login";r=0;t=1',
     })
     expect(answer.json().detail).toBe('Too many failed attempts: wait 1 s')
     expect([await verified(), await figure('auth_throttled_total', { by: 'account' })]).toEqual([
@@ -91,7 +91,7 @@ describe('guessing one account', () => {
       return answers.map(({ statusCode, headers }) => [statusCode, headers['ratelimit-policy']])
     }
     const known = await answersTo(ann.login)
-    expect(known.at(-1)).toEqual([429, '"account";q=10;w=86400'])
+    expect(known.at(-1)).toEqual([429, '"login";q=10;w=86400'])
     expect(await answersTo(aName())).toEqual(known)
     expect(await answersTo(blocked.login)).toEqual(known)
   })
@@ -116,7 +116,9 @@ describe('guessing one account', () => {
     const { login } = await newUser()
     const address = anAddress()
     const answers = await Promise.all(Array.from({ length: 40 }, () => logInFrom(address, login)))
-    expect(statuses(answers)).toEqual({ 200: 40 })
+    // On a busy machine some would wait for more than 5 s.
+    expect([200, 503]).toEqual(expect.arrayContaining(answers.map((answer) => answer.statusCode)))
+    expect(statuses(answers)[200]).toBeGreaterThan(10)
   })
 })
 
@@ -130,7 +132,7 @@ describe('a known device', () => {
     for (let i = 0; i < 10; i++) await logIn(login, wrong)
     await now()
     const answer = await logIn(login)
-    expect([answer.statusCode, answer.headers['ratelimit-policy']]).toEqual([429, '"device";q=10;w=86400'])
+    expect([answer.statusCode, answer.headers['ratelimit-policy']]).toEqual([429, '"login";q=10;w=86400'])
     expect((await logInFrom(anAddress(), login)).statusCode).toBe(200)
   })
 
@@ -160,24 +162,133 @@ describe('a known device', () => {
   })
 })
 
+describe('a refresh token of an earlier session', () => {
+  const logInWith = (refresh_token: string, login: string, secret = password, remoteAddress = '127.0.0.1') =>
+    call({ method: 'POST', url: '/login', remoteAddress, payload: { login, password: secret, refresh_token } })
+
+  test('lets its device in where a neighbour at the same address has guessed too often', async () => {
+    const { login, tokens } = await newUser()
+    for (let i = 0; i < 11; i++) await logIn(login, wrong)
+    await now()
+    expect((await logIn(login)).statusCode).toBe(429)
+    expect((await logInWith(tokens.refresh_token, login)).statusCode).toBe(200)
+  })
+
+  test('also when its session has ended, at an address that is new, and when others have failed everywhere', async () => {
+    const { login, id, tokens } = await newUser()
+    await database.sql`delete from sessions where user_id = ${id}`
+    for (let i = 0; i < 11; i++) await logInFrom(anAddress(), login, wrong)
+    await now()
+    expect((await logInFrom(anAddress(), login)).statusCode).toBe(429)
+    expect((await logInWith(tokens.refresh_token, login, password, anAddress())).statusCode).toBe(200)
+  })
+
+  test('has a count of its own, under the same public name', async () => {
+    const { login, tokens } = await newUser()
+    for (let i = 0; i < 10; i++) expect((await logInWith(tokens.refresh_token, login, wrong)).statusCode).toBe(401)
+    await now()
+    const answer = await logInWith(tokens.refresh_token, login)
+    expect([answer.statusCode, answer.headers['ratelimit-policy']]).toEqual([429, '"login";q=10;w=86400'])
+    expect((await logIn(login)).statusCode).toBe(200)
+  })
+
+  test('of another account, of before the user was in it, or made up proves nothing', async () => {
+    const [ann, bob] = [await newUser(), await newUser()]
+    const [session, , , mac] = bob.tokens.refresh_token.split('.')
+    const madeUp = [ann.tokens.refresh_token, `${session}.0.${mac}`, `${session}.0.${ann.id}.${mac}`, 'x', '']
+    for (let i = 0; i < 11; i++) await logIn(bob.login, wrong)
+    await now()
+    for (const token of madeUp) expect([token, (await logInWith(token, bob.login)).statusCode]).toEqual([token, 429])
+  })
+})
+
+describe('registering without end', () => {
+  const registerFrom = (remoteAddress: string) =>
+    call({ method: 'POST', url: '/register', remoteAddress, payload: { login: aName(), password } })
+  const counts = async () =>
+    (await database.sql`select failures from auth_failures order by failures`).map((row) => row.failures)
+  const setCounts = (failures: number) =>
+    database.sql`update auth_failures set failures = ${failures}, failed_at = now()`
+
+  test('is refused from the 300th of an hour at an address on, at both replicas', async () => {
+    await database.sql`delete from auth_failures`
+    const address = anAddress()
+    expect((await registerFrom(address)).statusCode).toBe(201)
+    expect(await counts()).toEqual([1])
+    await setCounts(299)
+    expect((await registerFrom(address)).statusCode).toBe(201)
+    await now()
+    const other = await service.replica()
+    for (const app of [service.app, other]) {
+      const answer = await app.inject({
+        method: 'POST',
+        url: '/register',
+        remoteAddress: address,
+        payload: { login: aName(), password },
+      })
+      expectProblem(answer, 429, 'too_many_requests')
+      expect([answer.headers['ratelimit-policy'], answer.headers['retry-after']]).toEqual([
+        '"registrations";q=300;w=3600',
+        '1',
+      ])
+    }
+    expect((await registerFrom(anAddress())).statusCode).toBe(201)
+    await pass(1)
+    expect((await registerFrom(address)).statusCode).toBe(201)
+    await now()
+    expect((await registerFrom(address)).headers['retry-after']).toBe('2')
+  })
+
+  test('counts an IPv6 /48 too, and the machine itself not at all', async () => {
+    await database.sql`delete from auth_failures`
+    expect((await registerFrom('127.0.0.1')).statusCode).toBe(201)
+    expect(await counts()).toEqual([])
+    expect((await registerFrom('2001:db8:9:1::1')).statusCode).toBe(201)
+    expect(await counts()).toEqual([1, 1])
+    await setCounts(999)
+    expect((await registerFrom('2001:db8:9:2::1')).statusCode).toBe(201)
+    await now()
+    const answer = await registerFrom('2001:db8:9:3::1')
+    expect([answer.statusCode, answer.headers['ratelimit-policy']]).toEqual([429, '"site-registrations";q=1000;w=3600'])
+  })
+
+  test('from 60 an hour on waits behind all others', async () => {
+    await database.sql`delete from auth_failures`
+    const busy = anAddress()
+    expect((await registerFrom(busy)).statusCode).toBe(201)
+    await setCounts(60)
+    const order: string[] = []
+    const noted = async (who: string, work: Promise<unknown>) => {
+      await work
+      order.push(who)
+    }
+    const six = (who: string, from: () => string) => Array.from({ length: 6 }, () => noted(who, registerFrom(from())))
+    await Promise.all([...six('busy', () => busy), ...six('other', anAddress)])
+    expect(order.slice(-3)).toEqual(['busy', 'busy', 'busy'])
+  })
+})
+
 describe('spraying', () => {
   test('ten thousand accounts from one address is refused soon; who is known there, and elsewhere, gets in', async () => {
     await database.sql`delete from auth_failures`
-    const { login } = await newUser()
-    const stranger = await newUser()
+    const here = anAddress()
+    const [{ login, id }, stranger] = [await newUser(), await newUser()]
+    await database.sql`update known_networks set network = ${here} where user_id = ${id}`
     await database.sql`update known_networks set network = '192.0.2.77' where user_id = ${stranger.id}`
-    await logIn(aName(), wrong)
+    await database.sql`delete from auth_failures`
+    const spray = () => logInFrom(here, aName(), wrong)
+    await spray()
     await database.sql`update auth_failures set failures = 250`
     let tries = 250
-    let answer = await logIn(aName(), wrong)
-    for (; tries < 10_000 && answer.statusCode === 401; tries++) answer = await logIn(aName(), wrong)
+    let answer = await spray()
+    for (; tries < 10_000 && answer.statusCode === 401; tries++) answer = await spray()
     expect(tries).toBeLessThanOrEqual(300)
     expect([answer.statusCode, answer.headers['ratelimit-policy']]).toEqual([429, '"address";q=300;w=86400'])
-    expect((await logIn(login)).statusCode).toBe(200)
+    expect((await logInFrom(here, login)).statusCode).toBe(200)
     await now()
-    expect((await logIn(aName(), wrong)).statusCode, 'a login has not set the address back').toBe(429)
+    expect((await spray()).statusCode, 'a login has not set the address back').toBe(429)
     await now()
-    expect((await logIn(stranger.login)).statusCode).toBe(429)
+    expect((await logInFrom(here, stranger.login)).statusCode).toBe(429)
     expect((await logInFrom('192.0.2.77', stranger.login)).statusCode).toBe(200)
     expect((await logInFrom(anAddress(), aName(), wrong)).statusCode).toBe(401)
   })
@@ -186,6 +297,37 @@ describe('spraying', () => {
     await atLimit((login) => logInFrom('2001:db8:1:2::1', login, wrong))
     expect((await logInFrom('2001:db8:1:2:ffff:ffff:ffff:ffff', aName(), wrong)).statusCode).toBe(429)
     expect((await logInFrom('2001:db8:1:3::1', aName(), wrong)).statusCode).toBe(401)
+  })
+
+  test('from many networks of an IPv6 /48 is counted for all of it, with a higher limit', async () => {
+    await atLimit((login) => logInFrom('2001:db8:5:1::1', login, wrong))
+    await database.sql`update auth_failures set failures = 999`
+    const from = (network: number, site = 5) => logInFrom(`2001:db8:${site}:${network}::1`, aName(), wrong)
+    expect((await from(2)).statusCode).toBe(401)
+    await now()
+    const answer = await from(3)
+    expect([answer.statusCode, answer.headers['ratelimit-policy']]).toEqual([429, '"site";q=1000;w=86400'])
+    expect((await from(3, 6)).statusCode).toBe(401)
+    expect([siteOf('2001:db8:a:b::/64'), siteOf('203.0.113.7'), siteOf('unknown')]).toEqual([
+      '2001:db8:a::/48',
+      undefined,
+      undefined,
+    ])
+  })
+
+  test('from the machine itself is counted only where a proxy names the clients', async () => {
+    const proxied = await testApp({ TRUST_PROXY: '10.0.0.0/8' })
+    for (const [{ app }, count] of [
+      [service, 0],
+      [proxied, 1],
+    ] as const) {
+      await app.database.sql`delete from auth_failures`
+      for (const remoteAddress of ['127.0.0.1', '::1', '127.1.2.3', '::ffff:127.0.0.1'])
+        await app.inject({ method: 'POST', url: '/login', remoteAddress, payload: { login: aName(), password: wrong } })
+      // Four accounts, and the addresses: three, as ::ffff:127.0.0.1 is the first one, with the site of ::1.
+      expect(await app.database.sql`select from auth_failures`).toHaveLength(4 + 4 * count)
+    }
+    await proxied.close()
   })
 
   test('with a forged X-Forwarded-For changes nothing', async () => {

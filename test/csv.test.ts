@@ -11,7 +11,9 @@ import { readAddresses } from '../src/db/pool/address.ts'
 import { columns } from '../src/modules/films/csv/format.ts'
 import { mustBeWebUrl } from '../src/text/web-url.ts'
 import { as, password, type TestApp, type TestUser, testApp, testUser } from './support/app.ts'
+import { slowUploads } from './support/crowds.ts'
 import { expectProblem } from './support/movies.ts'
+import { adminUser } from './support/operations.ts'
 
 let service: TestApp
 let database: Database
@@ -499,6 +501,18 @@ describe('the import', () => {
     const [response] = await once(request, 'response')
     expect(response.statusCode).toBe(413)
     request.destroy()
+  })
+
+  test('that comes slowly holds up nobody but its sender', async () => {
+    const { port } = service.app.server.address() as AddressInfo
+    const slow = slowUploads(`http://127.0.0.1:${port}`, 10, '/films/import', { authorization: `Bearer ${adminToken}` })
+    await expect.poll(slow.answered).toBe(8)
+    expect((await importCsv(`${short}\n`)).json().detail).toMatch(/^Other uploads of yours are under way/)
+    const other = as(service.app, await adminUser(service.app))
+    const answer = await other({ method: 'POST', url: '/films/import', ...form(`${short}\n`) })
+    slow.stop()
+    expect(answer.statusCode).toBe(200)
+    await expect.poll(async () => (await importCsv(`${short}\n`)).statusCode).toBe(200)
   })
 
   test('runs once at a time', async () => {

@@ -331,7 +331,7 @@ describe('GET /movies/{id} by an IMDb id', () => {
     expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/)
   })
 
-  test.each(['abc', 'tt', 'tt12', 'nm0000206', '0', '-1', '1e3', '301a', '500000000', '2147483648', 'https:'])(
+  test.each(['abc', 'tt', 'tt12', 'nm0000206', '0', '-1', '1e3', '301a', '2147483648', 'https:'])(
     '%s is 400, and says what is taken',
     async (id) => {
       const before = service.calls.length

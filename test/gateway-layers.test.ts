@@ -601,7 +601,7 @@ describe('patience with overdue calls', () => {
 
   test('a circuit counts it as a timeout at once, and its response as a success', async () => {
     const { fetch, pending, breakers } = build()
-    const calls = Array.from({ length: 5 }, (_, userId) => fetch(request, within(20, { userId })))
+    const calls = Array.from({ length: 5 }, (_, userId) => fetch(filmRequest(100 + userId), within(20, { userId })))
     await vi.waitFor(() => expect(breakers.states()).toMatchObject({ film: 'open' }), patient)
     await expect(fetch(request, soon())).rejects.toMatchObject({ code: 'upstream_unavailable' })
     pending[0]?.end.resolve()

@@ -396,11 +396,11 @@ describe('the reading of an answer', () => {
     expect(filmRequest(7).ttlSeconds({ kinopoiskId: 7, ...sent })).toBe(seconds)
   })
 
-  test('what was not found stays so for a day, a search without results for an hour', () => {
+  test('what was not found stays so for a day', () => {
     expect(filmRequest(7).ttlSeconds(null)).toBe(day)
-    expect(searchRequest('x', 1).ttlSeconds(null)).toBe(hour)
+    expect(searchRequest('x', 1).ttlSeconds(null)).toBe(day)
     const page = { rows: [], total: 1, sent: 1, unusable: 0 }
-    expect(searchRequest('x', 1).ttlSeconds(page)).toBe(hour)
+    expect(searchRequest('x', 1).ttlSeconds(page)).toBe(day)
     expect(searchRequest('x', 1).ttlSeconds({ ...page, rows: [{ filmId: 7 }] })).toBe(day)
   })
 })

@@ -462,7 +462,7 @@ describe('photos in an S3 that fails', () => {
     })
     const before = s3.objects.size
     const bytes = await picture('png')
-    await expect(photos.replace(id, async () => bytes)).rejects.toThrow('is lost')
+    await expect(photos.replace(id, 1, async () => bytes)).rejects.toThrow('is lost')
     expect(s3.objects.size).toBe(before + 1)
     expect((await asAdmin({ method: 'GET', url })).statusCode).toBe(302)
   })

@@ -71,6 +71,15 @@ const file = form('list,kinopoisk_id,title,year,rating,added_at,updated_at\nrati
 const ways: Record<string, [cost: [interactive: number, imports: number], InjectOptions[]]> = {
   'GET /movies/{id}': [[1, 0], [film(1)]],
   'GET /movies/search': [[1, 0], [{ method: 'GET', url: '/movies/search?query=nothing%20at%20all' }]],
+  ...Object.fromEntries(
+    ['seasons', 'staff', 'images', 'similars', 'sequels', 'facts', 'reviews', 'videos'].map((list, i) => [
+      `GET /movies/{id}/${list}`,
+      [[1, 0], [{ method: 'GET', url: `/movies/${[301, 302, 303, 304, 305, 306, 307, 308][i]}/${list}` }]],
+    ]),
+  ),
+  'GET /people/{id}': [[1, 0], [{ method: 'GET', url: '/people/90000001' }]],
+  'GET /movies/premieres': [[1, 0], [{ method: 'GET', url: '/movies/premieres?year=2024&month=5' }]],
+  'GET /movies/collections': [[1, 0], [{ method: 'GET', url: '/movies/collections?type=TOP_POPULAR_ALL' }]],
   'POST /movies/favorites': [[1, 0], [{ method: 'POST', url: '/movies/favorites', payload: { id: 8_000_002 } }]],
   'POST /favorites/movies/{id}': [[1, 0], [{ method: 'POST', url: '/favorites/movies/8000003' }]],
   'POST /movies/wishlist': [[1, 0], [{ method: 'POST', url: '/movies/wishlist', payload: { id: 8_000_004 } }]],

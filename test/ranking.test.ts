@@ -43,9 +43,14 @@ function totals() {
       },
     },
     cache: createCache(feed, 10_000_000),
-    inTurn: (work) => work(),
+    inTurn: (_caller, work) => work(),
   })
-  return { ...made, counted, films }
+  return {
+    count: (filter: Filter, named: string) => made.count(filter, named, 'a test'),
+    ranking: (filter: Filter) => made.ranking(filter, 'a test'),
+    counted,
+    films,
+  }
 }
 
 const narrowings: Filter[] = [0, 4.1, 7.32, 7.5, 10].flatMap((minRate) => [
@@ -119,7 +124,7 @@ test('More than 50,000 films are left to the database', async () => {
   await large.sql`insert into films (listed, name, director_id, rate, year)
     select true, 'Film ' || n, 1, 5, 2000 from generate_series(1, 50001) n`
   const films = createFilmRepository(large.db)
-  const { ranking } = createTotals({ films, cache: createCache(feed, 10_000_000), inTurn: (work) => work() })
-  for (let times = 0; times < 6; times++) expect(await ranking({ minRate: 1 })).toBeUndefined()
+  const { ranking } = createTotals({ films, cache: createCache(feed, 10_000_000), inTurn: (_caller, work) => work() })
+  for (let times = 0; times < 6; times++) expect(await ranking({ minRate: 1 }, 'a test')).toBeUndefined()
   await large.close()
 })

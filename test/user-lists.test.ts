@@ -1,14 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createMatchingRepository } from '../src/modules/lists/transfer/matching-repository.ts'
-import { endBlock, type TestApp, testApp } from './support/app.ts'
+import { as, endBlock, type TestApp, testApp, testUser } from './support/app.ts'
+import { pausedReader, slowUploads } from './support/crowds.ts'
 import { collector, form, reportOf } from './support/lists.ts'
 import { expectProblem } from './support/problems.ts'
 
 let service: TestApp
 let asked: number
+let base: string
 
 beforeAll(async () => {
   service = await testApp({ KINOPOISK_TIMEOUT: '5s', KINOPOISK_PATIENCE: '5s' })
+  base = await service.app.listen({ port: 0, host: '127.0.0.1' })
   const ann = await collector(service)
   for (const id of [299, 301, 316, 324, 325, 326]) await ann.request({ method: 'GET', url: `/movies/${id}` })
 })
@@ -88,6 +91,23 @@ describe('The export', () => {
     expect((await ann.export()).body).toBe(body)
     expect(await ann.upload(body)).toEqual({ ...done, format: 'own', rows: 36, created: 0, skipped: 36 })
     expect(calls()).toEqual([])
+  })
+
+  test('is one of a user at a time, also of the account and the catalogue; that of others is not held up', async () => {
+    const [ann, bob] = [await testUser(service.app), await testUser(service.app)]
+    const { sql } = service.app.database
+    await sql`insert into films (name) select 'Длинный ' || n || repeat(' и длинный', 30) from generate_series(1, 4000) n`
+    for (const list of ['favourites', 'wishlist'])
+      await sql`insert into ${sql(list)} (user_id, film_id) select ${ann.id}, id from films where name like 'Длинный %'`
+    await sql`insert into ratings (user_id, film_id, value) select ${ann.id}, id, 5 from films where name like 'Длинный %'`
+    const paused = await pausedReader(base, '/user/lists.csv', ann.headers)
+    const files = ['/user/lists.csv', '/user/export', '/films/export.csv']
+    const get = (user: typeof ann, url: string) => as(service.app, user)({ method: 'GET', url })
+    for (const answer of await Promise.all(files.map((url) => get(ann, url))))
+      expect(expectProblem(answer, 503, 'overloaded').detail).toMatch(/^Other downloads of yours are under way/)
+    for (const url of files) expect((await get(bob, url)).statusCode).toBe(200)
+    paused.destroy()
+    await expect.poll(async () => (await get(ann, '/user/lists.csv')).statusCode).toBe(200)
   })
 
   test('of more than a page has every film once, newest first', async () => {
@@ -495,6 +515,19 @@ describe('An import', () => {
     const refused = answers.find((answer) => answer.statusCode === 503)
     if (refused) expectProblem(refused, 503, 'overloaded')
     expect(await ann.upload(`${header}\nfavorites,301,,,,,,,,`)).toMatchObject({ skipped: 1 })
+  })
+
+  test('that comes slowly holds no place: others import meanwhile, and its user has ten on their way', async () => {
+    const [ann, bob] = [await testUser(service.app), await collector(service)]
+    const slow = slowUploads(base, 12, '/user/lists/import', ann.headers)
+    const more = () =>
+      as(service.app, ann)({ method: 'POST', url: '/user/lists/import', ...form(`${header}\nfavorites,301,,,,,,,,`) })
+    await expect.poll(slow.answered).toBe(2)
+    expect(expectProblem(await more(), 503, 'overloaded').detail).toMatch(/^Other uploads of yours are under way/)
+    const answers = await Promise.all(Array.from({ length: 9 }, () => bob.send(`${header}\nfavorites,301,,,,,,,,`)))
+    slow.stop()
+    expect(answers.map((answer) => answer.statusCode)).toEqual(Array(9).fill(200))
+    await expect.poll(async () => (await more()).statusCode).toBe(200)
   })
 
   test('takes 20,000 rows in 5 MiB, and no more', async () => {

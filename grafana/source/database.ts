@@ -186,10 +186,10 @@ export const database = dashboard(
         graph(
           'Logins that wait for their hash',
           {
-            'waiting {{instance}}': `password_hash_waiting{${of}}`,
-            'turned away a second {{instance}}': `rate(password_hash_rejected_total{${of}}[$__rate_interval])`,
+            'waiting {{lane}} {{instance}}': `password_hash_waiting{${of}}`,
+            'turned away a second {{lane}} {{instance}}': `rate(password_hash_rejected_total{${of}}[$__rate_interval])`,
           },
-          { description: 'Two are hashed at once.', limits: [50, 100], runbook: 'PasswordQueueLong' },
+          { description: 'Two are hashed at once; logins of known accounts, others and registrations take turns.', limits: [50, 100], runbook: 'PasswordQueueLong' },
         ),
         table(
           'Versions',

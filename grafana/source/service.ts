@@ -194,7 +194,7 @@ export const service = dashboard(
           'Waiting',
           {
             'database {{instance}}': 'db_pool_waiting',
-            'passwords {{instance}}': 'password_hash_waiting',
+            'passwords {{instance}}': 'sum by (instance) (password_hash_waiting)',
             'readers {{instance}}': 'http_streamed_answers',
           },
           {

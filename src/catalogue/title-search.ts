@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from '../db/connect.ts'
+import { isCanceled } from '../db/errors.ts'
 import { films } from '../db/schema/films.ts'
 import { pattern } from './film-filter.ts'
 
@@ -20,9 +21,9 @@ export function filmNames(db: Db) {
       return row?.found === true
     },
 
-    /** The films whose names have most in common with `words`, at most 500. */
-    findLike(words: string): Promise<{ id: number; words: string }[]> {
-      return byIndex(
+    /** The films whose names have most in common with `words`, at most 500; undefined when that takes too long. */
+    findLike(words: string): Promise<{ id: number; words: string }[] | undefined> {
+      return byTrigrams(
         db,
         (tx) =>
           tx
@@ -31,7 +32,7 @@ export function filmNames(db: Db) {
             .where(sql`${films.listed} and ${words} <% ${films.words}`)
             .orderBy(sql`strict_word_similarity(${words}, ${films.words}) desc, ${films.id}`)
             .limit(500),
-        sharedTrigrams(words),
+        { shared: sharedTrigrams(words), maxMs: maxLookUpMs },
       )
     },
   }
@@ -39,15 +40,40 @@ export function filmNames(db: Db) {
 
 /**
  * For conditions on films.words. The planner takes a name for common when it doesn't know it, and would read film by film:
- * only the index may be used. `shared` is the share of its trigrams that the left side of `<%` must find in the right.
+ * only the index may be used.
  */
-export function byIndex<T>(db: Db, work: (tx: Db) => Promise<T>, shared = 0.5): Promise<T> {
+export function byIndex<T>(db: Db, work: (tx: Db) => Promise<T>, settings: Record<string, string> = {}): Promise<T> {
+  const all = { enable_seqscan: 'off', enable_indexscan: 'off', enable_indexonlyscan: 'off', ...settings }
+  const rows = Object.entries(all).map(([name, value]) => sql`(${name}, ${value})`)
   return db.transaction(async (tx) => {
-    await tx.execute(sql`select set_config(name, value, true) from (values ('enable_seqscan', 'off'),
-      ('enable_indexscan', 'off'), ('enable_indexonlyscan', 'off'),
-      ('pg_trgm.word_similarity_threshold', ${String(shared)})) settings (name, value)`)
+    await tx.execute(sql`
+      select set_config(name, value, true) from (values ${sql.join(rows, sql`, `)}) settings (name, value)`)
     return work(tx)
   })
+}
+
+/** For how long the nearest names are looked for: with some words that would take seconds. */
+const maxLookUpMs = 1_000
+
+/**
+ * The same for `<%`: `shared` is the share of its trigrams that the left side must find in the right. Undefined when it
+ * takes longer than `maxMs`.
+ */
+export async function byTrigrams<T>(
+  db: Db,
+  work: (tx: Db) => Promise<T>,
+  { shared, maxMs }: { shared: number; maxMs: number },
+): Promise<T | undefined> {
+  const settings = {
+    'pg_trgm.word_similarity_threshold': String(shared),
+    statement_timeout: String(Math.max(1, Math.ceil(maxMs))),
+  }
+  try {
+    return await byIndex(db, work, settings)
+  } catch (error) {
+    if (isCanceled(error)) return undefined
+    throw error
+  }
 }
 
 /**

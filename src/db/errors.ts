@@ -54,6 +54,11 @@ export function isUnavailable(error: unknown): boolean {
   return isQueryError(error) && unavailable.test(driverError(error).code ?? '')
 }
 
+/** True for a statement that took longer than it may. */
+export function isCanceled(error: unknown): boolean {
+  return isQueryError(error) && driverError(error).code === '57014'
+}
+
 /** What a broken constraint means to a client: a code of errors.ts, and what to change. */
 const meanings = {
   users_favorite_genre_genres_id_fk: { code: 'genre_not_found', detail: 'favorite_genre is not the id of a genre' },

@@ -1,11 +1,10 @@
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import fp from 'fastify-plugin'
 import { AppError, inputFault } from '../errors.ts'
+import { openNameless } from './nameless-file.ts'
 
 /** The part of a request that is used here, as @fastify/multipart makes it. */
 interface FormRequest {
@@ -72,7 +71,11 @@ export async function readUpload(request: FormRequest, field: string): Promise<{
  * is complete before it is used, so a slow or lost client never holds the database. The caller closes it.
  * @throws {AppError} invalid_input unless the form is one file named `field`; payload_too_large above `limit` bytes
  */
-export async function saveUpload(request: FormRequest, field: string, limit: number): Promise<FileHandle> {
+export async function saveUpload(
+  request: FormRequest,
+  field: string,
+  limit: number,
+): Promise<{ file: FileHandle; name: string }> {
   if (!request.isMultipart()) throw inputFault(`body.${field}`, 'is required, as a file of a multipart form')
   if (Number(request.headers['content-length'] ?? 0) > limit + 64 * 1024) {
     dropRest(request)
@@ -81,15 +84,15 @@ export async function saveUpload(request: FormRequest, field: string, limit: num
   const file = await openNameless()
   const bounds = bound(request)
   try {
-    let received = false
+    let saved: { file: FileHandle; name: string } | undefined
     for await (const part of request.parts({ limits: { ...limits, fileSize: limit } })) {
-      if (part.type !== 'file' || part.fieldname !== field || received) throw notOneFile(field)
+      if (part.type !== 'file' || part.fieldname !== field || saved) throw notOneFile(field)
       part.file.on('data', bounds.alive)
       await file.writeFile(part.file)
       if (part.file.truncated) throw tooLarge(limit)
-      received = true
+      saved = { file, name: part.filename }
     }
-    return received ? file : fail(notOneFile(field))
+    return saved ?? fail(notOneFile(field))
   } catch (error) {
     await file.close()
     dropRest(request)
@@ -109,15 +112,6 @@ export function dropRest({ raw }: Pick<FormRequest, 'raw'>): void {
     if (dropped > maxDropped) raw.destroy()
   })
   raw.resume()
-}
-
-async function openNameless(): Promise<FileHandle> {
-  const folder = await mkdtemp(join(tmpdir(), 'kinoteka-upload-'))
-  try {
-    return await open(join(folder, 'file'), 'wx+', 0o600)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
 }
 
 function bound({ raw }: FormRequest) {

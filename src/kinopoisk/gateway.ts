@@ -243,6 +243,9 @@ function createBackground() {
       works.add(work)
       void work.finally(() => works.delete(work))
     },
-    idle: async () => void (await Promise.allSettled(works)),
+    async idle() {
+      // What ends may begin something else.
+      while (works.size > 0) await Promise.allSettled(works)
+    },
   }
 }

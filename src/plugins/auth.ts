@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 import { AppError } from '../errors.ts'
+import { networkCaller } from '../http/callers.ts'
 
 export interface CurrentUser {
   id: number
@@ -130,6 +131,11 @@ function settle(work: () => void | Promise<void>, done: (error?: Error) => void)
 /** The user of a request on a scope with `identify`: null without a valid token. */
 export function viewerOf(request: FastifyRequest): CurrentUser | null {
   return request.user ?? null
+}
+
+/** Under which name a request has its share of what is limited: its user's id, else its network. */
+export function queueKeyOf(request: FastifyRequest) {
+  return viewerOf(request)?.id ?? networkCaller(request.ip)
 }
 
 interface Claims {

@@ -21,7 +21,7 @@ export interface Limits {
   maxLagMs: number
 }
 
-// In flight: above all requests that may rightly wait at once: 500 for a hash, some for an import or export, a second's
+// In flight: above all requests that may rightly wait at once: 5 s worth for a hash, some for an import or export, a second's
 // worth for the database.
 const defaults: Limits = { maxInFlight: 1000, bodyGraceMs: 30 * second, maxLagMs: second }
 const exempt = new Set(['/livez', '/readyz', '/metrics'])

@@ -11,6 +11,22 @@ export function networkOf(ip: string): string {
   return `${groups.slice(0, 4).join(':')}::/64`
 }
 
+/** The /48 around a /64, since that is what one site gets; undefined for IPv4. */
+export function siteOf(network: string): string | undefined {
+  return network.endsWith('::/64') ? `${network.split(':', 3).join(':')}::/48` : undefined
+}
+
+/** Under which name a network has its share of what is limited: behind its site, whose share it is too. */
+export function callerAt(network: string): string | readonly [site: string, network: string] {
+  const site = siteOf(network)
+  return site === undefined ? network : [site, network]
+}
+
+/** The machine itself: a proxy, or a front that renders on its server, speaks for all its users from there. */
+export function isLoopback(network: string): boolean {
+  return network.startsWith('127.') || network === '0:0:0:0::/64'
+}
+
 /** The eight groups of an IPv6 address, without leading zeros. */
 function groupsOf(address: string): string[] {
   // A URL has the one canonical form, whatever the spelling.

@@ -73,14 +73,17 @@ describe('a login that fails', () => {
 })
 
 describe('many logins at once', () => {
-  test('are all answered, 200 of them, and leave threads for files and DNS', async () => {
+  test('are all answered, those that would wait for more than 5 s at once, and leave threads for files and DNS', async () => {
     const { login } = await newUser()
     let done = 0
     const logins = Array.from({ length: 200 }, () => logIn(login).finally(() => done++))
     await Promise.race(logins)
     const file = readFile(import.meta.filename).then(() => done)
     const name = lookup('localhost').then(() => done)
-    expect(statuses(await Promise.all(logins))).toEqual({ 200: 200 })
+    const answers = statuses(await Promise.all(logins))
+    expect((answers[200] ?? 0) + (answers[503] ?? 0)).toBe(200)
+    // As fast as they come: 5 s of hashes on the slowest machine.
+    expect(answers[200]).toBeGreaterThan(20)
     expect(await file).toBeLessThan(100)
     expect(await name).toBeLessThan(100)
   })
@@ -102,16 +105,16 @@ describe('many logins at once', () => {
   }, async () => {
     const rejected = await figure('password_hash_rejected_total')
     const login = aName()
-    const answers = await Promise.all(Array.from({ length: 560 }, () => logIn(login, password)))
+    const answers = await Promise.all(Array.from({ length: 560 }, () => logInFrom('192.0.2.9', login, password)))
     const refused = answers.filter((answer) => answer.statusCode === 503)
     expect(refused.length).toBeGreaterThan(0)
     for (const answer of refused) {
       expectProblem(answer, 503, 'overloaded')
-      expect(answer.headers['retry-after']).toBe('5')
+      expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/)
     }
     expect(await figure('password_hash_rejected_total')).toBe(rejected + refused.length)
     // Once it was their turn, most were refused for the failures of the first: no hash was made for them.
-    expect(statuses(answers)[429]).toBeGreaterThan(400)
+    expect(statuses(answers)[429]).toBeGreaterThan(statuses(answers)[401] ?? 0)
     expect(await figure('password_hash_waiting')).toBe(0)
     expect((await logIn(ann.login)).statusCode).toBe(200)
   })

@@ -5,7 +5,7 @@ const forms = {
   'an e-mail': /[\w.+-]+@[\w-]+(?:\.[\w-]+)+/,
   'a phone': /\+\d{10,15}|(?<![\w.-])0\d{9}(?![\w.-])/,
   'an access token': /eyJ[\w-]{8,}\.[\w-]+\.[\w-]+/,
-  'a refresh token': /[\da-f-]{36}\.\d+\.[\w-]{43}/,
+  'a refresh token': /[\da-f-]{36}\.\d+(?:\.\d+)?\.[\w-]{43}/,
   'a password hash': /\$argon2/,
   'an authorization': /\b(?:bearer|basic) [\w+/=.-]{8,}/i,
 }

@@ -3,8 +3,8 @@ import { check, integer, pgTable, timestamp } from 'drizzle-orm/pg-core'
 import { bytea } from './bytea.ts'
 
 /**
- * Recent failed guesses, counted under what they have in common: see modules/auth/throttle.ts. `key` is the SHA-256 of
- * that, since a text typed as a login may be a password. A count without a new failure for a day is void.
+ * Recent failed guesses, and registrations, counted under what they have in common: see modules/auth/throttle.ts. `key` is
+ * the SHA-256 of that, since a text typed as a login may be a password. A count without a new one for a day is void.
  */
 export const authFailures = pgTable(
   'auth_failures',

@@ -1,5 +1,6 @@
 import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/max'
 import { inputFault } from '../../errors.ts'
+import { isReserved } from './reserved-names.ts'
 
 /** The names under which a client may send its login; all mean the same. */
 const loginNames = ['login', 'email', 'phone', 'username'] as const
@@ -17,13 +18,31 @@ export function readLogin(body: LoginInput, region: CountryCode): string {
   const login = (body[name] ?? '').normalize('NFKC').trim()
   if (login.includes('@')) return readEmail(login, name)
   if (/^\+?[\p{Nd}\p{Pd}\s().]+$/u.test(login)) return readPhone(login, region, name)
-  if (!/^[\p{L}\p{Nd}_.-]{3,32}$/u.test(login)) {
-    throw inputFault(
-      `body.${name}`,
-      'must be an e-mail, a phone or a user name of 3 to 32 letters, digits, "_", "." or "-"',
-    )
-  }
+  // With marks, as some letters get one in lower case (`İ`): there are accounts with such a name.
+  if (!/^[\p{L}\p{M}\p{Nd}_.-]{3,64}$/u.test(login)) throw noLogin(name)
   return login.toLowerCase()
+}
+
+/**
+ * The same for a new account: only what logs in as it is stored, and no user name that could be taken for the service's own.
+ * @throws {AppError} invalid_input
+ */
+export function readNewLogin(body: LoginInput, region: CountryCode): string {
+  const login = readLogin(body, region)
+  const name = loginNames.find((each) => body[each]) ?? 'login'
+  const isName = !login.includes('@') && !login.startsWith('+')
+  if (isName && !/^[\p{L}\p{Nd}_.-]{3,32}$/u.test(login)) throw noLogin(name)
+  if (readLogin({ login }, region) !== login)
+    throw inputFault(`body.${name}`, 'has letters that are other ones in lower case: write it in lower case')
+  if (isName && isReserved(login)) throw inputFault(`body.${name}`, "looks like the service's own: take another")
+  return login
+}
+
+function noLogin(name: string) {
+  return inputFault(
+    `body.${name}`,
+    'must be an e-mail, a phone or a user name of 3 to 32 letters, digits, "_", "." or "-", in lower case too',
+  )
 }
 
 /** True when `text` is one of the spellings of a normalised login. */

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { AppError } from '../../errors.ts'
-import { createPasswords, type Passwords } from './passwords.ts'
+import { createPasswords, laneNames, type Passwords } from './passwords.ts'
 import type { AuthService } from './service.ts'
 
 /** The module's metrics, as callbacks and wrappers; the service knows nothing of them. */
@@ -53,17 +53,20 @@ function passwordsWithMetrics(registers: Registry[]): Passwords {
   const rejected = new Counter({
     name: 'password_hash_rejected_total',
     help: 'Answered with 503: too many waited, or one for too long',
+    labelNames: ['lane'],
     registers,
   })
+  for (const lane of laneNames) rejected.inc({ lane }, 0)
   const passwords = createPasswords({
     hashed: (kind, seconds) => duration.observe({ kind }, seconds),
-    rejected: () => rejected.inc(),
+    rejected: (lane) => rejected.inc({ lane }),
   })
   new Gauge({
     name: 'password_hash_waiting',
     help: 'Passwords that wait for a turn of argon2',
+    labelNames: ['lane'],
     collect() {
-      this.set(passwords.queueLength())
+      for (const lane of laneNames) this.set({ lane }, passwords.queueLength(lane))
     },
     registers,
   })

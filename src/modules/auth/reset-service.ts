@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { CountryCode } from 'libphonenumber-js/max'
 import { AppError } from '../../errors.ts'
-import { networkOf } from '../../text/networks.ts'
+import { callerAt, networkOf } from '../../text/networks.ts'
 import type { Passwords } from './passwords.ts'
 import type { ResetRepository } from './reset-repository.ts'
 import type { Device } from './service.ts'
@@ -35,11 +35,11 @@ export function createResetService({ resets, passwords, throttle, phoneRegion }:
       const tokenHash = hashOf(token)
       const user = await resets.find(tokenHash)
       if (!user) {
-        await guard.failed()
+        await guard.count()
         throw invalidToken()
       }
       refuseWeak({ path: 'body.new_password', value: newPassword }, user.login, phoneRegion)
-      const hash = await passwords.hash(newPassword)
+      const hash = await passwords.hash(newPassword, { lane: 'stranger', caller: callerAt(network) })
       if (!(await resets.redeem(user.userId, tokenHash, hash, network))) throw invalidToken()
       await guard.passed()
       return user.userId

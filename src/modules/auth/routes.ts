@@ -1,6 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { clientSignal } from '../../http/downloads.ts'
 import { problems } from '../../http/schemas.ts'
 import { Profile } from '../users/schemas.ts'
 import type { UserService } from '../users/service.ts'
@@ -32,7 +33,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
           ...open,
           operationId: `register${suffix}`,
           summary: 'Register with a phone, an e-mail or a user name',
-          description: `A 409 tells that somebody has the login. ${throttled} (here: too many 409 at one address).`,
+          description: `A 409 tells that somebody has the login. ${throttled} (here: too many 409 at one address, or more than 300 registrations an hour; from 60 on they wait behind all others). A name that looks like the service's own is refused.`,
           body: RegisterBody,
           response: {
             201: Profile,
@@ -41,7 +42,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
         },
       },
       async (request, reply) => {
-        const id = await auth.register(request.body, users.readAbout(request.body), device(request))
+        const id = await auth.register(request.body, users.readAbout(request.body), device(request, reply))
         return reply
           .code(201)
           .header('location', '/user')
@@ -58,14 +59,14 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
           ...open,
           operationId: `login${suffix}`,
           summary: 'Log in: a token pair',
-          description: `Also the token endpoint of the OAuth 2 password flow (form body, \`username\`). ${throttled}.`,
+          description: `Also the token endpoint of the OAuth 2 password flow (form body, \`username\`). ${throttled}. With the \`refresh_token\` of an earlier session, ended or not, the failures of others at the same address do not count.`,
           body: LoginBody,
           response: { 200: TokenPair, ...problems('invalid_credentials', 'too_many_requests') },
         },
       },
       async (request, reply) => {
         reply.header('cache-control', 'no-store')
-        return auth.login(request.body, device(request))
+        return auth.login(request.body, device(request, reply))
       },
     )
   }
@@ -85,11 +86,11 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
-      return auth.refresh(request.body.access_token, request.body.refresh_token, device(request))
+      return auth.refresh(request.body.access_token, request.body.refresh_token, device(request, reply))
     },
   )
 }
 
-function device(request: FastifyRequest): Device {
-  return { userAgent: request.headers['user-agent'], ip: request.ip }
+function device(request: FastifyRequest, reply: FastifyReply): Device {
+  return { userAgent: request.headers['user-agent'], ip: request.ip, signal: clientSignal(reply) }
 }

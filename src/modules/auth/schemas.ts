@@ -24,7 +24,18 @@ export const RegisterBody = Type.Object(
 )
 
 export const LoginBody = Type.Object(
-  { ...login, password: Password },
+  {
+    ...login,
+    password: Password,
+    refresh_token: Type.Optional(
+      Type.String({
+        maxLength: 4096,
+        description:
+          'Of an earlier session of the account, ended or not: it shows that this device was logged in before',
+        examples: ['5e0f6c1e-….0.…'],
+      }),
+    ),
+  },
   { description: aLogin, examples: [{ login: 'ann@example.org', password: 'correct horse battery' }] },
 )
 

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { CountryCode } from 'libphonenumber-js/max'
 import { AppError } from '../../errors.ts'
-import { networkOf } from '../../text/networks.ts'
-import { type LoginInput, readLogin } from './logins.ts'
-import { isOutdated, type Passwords } from './passwords.ts'
+import { createSemaphore } from '../../semaphore.ts'
+import { callerAt, networkOf } from '../../text/networks.ts'
+import { createAttempts, type Device } from './attempts.ts'
+import { type LoginInput, readLogin, readNewLogin } from './logins.ts'
+import { isOutdated, type Passwords, type Turn } from './passwords.ts'
 import type { RefreshTokens } from './refresh-tokens.ts'
 import type { AuthRepository, NewUser } from './repository.ts'
 import type { SessionRepository } from './session-repository.ts'
@@ -27,6 +29,8 @@ interface Dependencies {
   accessTtlMs: number
   refreshTtlMs: number
   phoneRegion: CountryCode
+  /** See attempts.ts. */
+  countsLoopback: boolean
   /** Called when an old refresh token ended its session. */
   reused: (session: { userId: number; sessionId: string }) => void
 }
@@ -38,10 +42,13 @@ export interface TokenPair {
   expires_in: number
 }
 
-/** Where a request comes from. */
-export interface Device {
-  userAgent: string | undefined
-  ip: string
+export type { Device }
+
+interface Attempt {
+  login: string
+  password: string
+  proof: string | undefined
+  device: Device
 }
 
 /** The user of the request. */
@@ -58,6 +65,9 @@ export type AuthService = ReturnType<typeof createAuthService>
 
 export function createAuthService(dependencies: Dependencies) {
   const { repository, sessions, passwords, throttle, accessTokens, refreshTokens, phoneRegion } = dependencies
+  const attempts = createAttempts(dependencies)
+  // Before the hash: of one network, however many it tries, few queries are in the database.
+  const looks = createSemaphore({ name: 'password checks', max: 8, maxPerCaller: 4, maxQueue: 1_000 })
   const traits = (refreshToken: string, { userAgent, ip }: Device) => ({
     refresh_hash: refreshTokens.hash(refreshToken),
     expires_at: new Date(Date.now() + dependencies.refreshTtlMs),
@@ -72,25 +82,24 @@ export function createAuthService(dependencies: Dependencies) {
   })
 
   /** Undefined when the account changed between the check of the password and its session. */
-  async function tryLogin(login: string, password: string, device: Device): Promise<TokenPair | undefined> {
+  async function tryLogin({ login, password, proof, device }: Attempt): Promise<TokenPair | undefined> {
     const network = networkOf(device.ip)
-    const user = await repository.findCredentials(login, network)
-    const known = throttle.guard([{ by: 'device', of: [login, network] }])
-    const unknown = throttle.guard([
-      { by: 'account', of: [login] },
-      { by: 'address', of: [network] },
-    ])
-    const guard = user?.is_known_network ? known : unknown
-    await guard.check()
+    const look = async () => {
+      const user = await repository.findCredentials(login, network)
+      const attempt = attempts.ofLogin({ login, user, proof, device })
+      await attempt.guard.check()
+      return { user, ...attempt }
+    }
+    const { user, guard, turn, clear } = await looks.run(callerAt(network), look, { signal: device.signal })
     const hash = user?.blocked ? undefined : user?.password_hash
-    if (!(await passwords.verify(password, hash, guard)) || !user || !hash) throw new AppError('invalid_credentials')
+    if (!(await passwords.verify(password, hash, turn, guard)) || !user || !hash)
+      throw new AppError('invalid_credentials')
     const sessionId = randomUUID()
-    const refreshToken = refreshTokens.make({ sessionId, generation: 0 })
+    const refreshToken = refreshTokens.make({ sessionId, generation: 0, userId: user.id })
     const session = { id: sessionId, user_id: user.id, ...traits(refreshToken, device) }
     if (!(await sessions.insert(session, hash, network))) return undefined
-    // The others go on counting: other accounts, or other networks, are in them.
-    await known.passed()
-    if (isOutdated(hash)) await repository.replaceHash(user.id, hash, await passwords.hash(password))
+    await clear()
+    if (isOutdated(hash)) await repository.replaceHash(user.id, hash, await passwords.hash(password, turn))
     return pair(user.id, sessionId, refreshToken)
   }
 
@@ -99,7 +108,9 @@ export function createAuthService(dependencies: Dependencies) {
     const guard = throttle.guard([{ by: 'password', of: [String(userId)] }])
     await guard.check()
     const account = await repository.findPasswordHash(userId)
-    if (!account || !(await passwords.verify(given.value, account.password_hash, guard))) throw wrongPassword(given)
+    const turn: Turn = { lane: 'known', caller: userId }
+    if (!account || !(await passwords.verify(given.value, account.password_hash, turn, guard)))
+      throw wrongPassword(given)
     await guard.passed()
     return account
   }
@@ -111,24 +122,25 @@ export function createAuthService(dependencies: Dependencies) {
       about: Omit<NewUser, 'login' | 'password_hash' | 'role'>,
       device: Device,
     ): Promise<number> {
-      const login = readLogin(input, phoneRegion)
+      const login = readNewLogin(input, phoneRegion)
       refuseWeak({ path: 'body.password', value: input.password }, login, phoneRegion)
-      const network = networkOf(device.ip)
-      const guard = throttle.guard([{ by: 'registration', of: [network] }])
-      await guard.check()
-      const password_hash = await passwords.hash(input.password, guard)
-      const id = await repository.insertUser({ ...about, login, password_hash }, network)
+      const { turn, check, countFailed } = attempts.ofRegistration(device)
+      const password_hash = await passwords.hash(input.password, turn, { check })
+      const id = await repository.insertUser({ ...about, login, password_hash }, networkOf(device.ip))
       if (id !== undefined) return id
-      await guard.failed()
+      await countFailed()
       throw new AppError('login_taken', {
         detail: 'Somebody has registered with this login already: log in, or take another',
       })
     },
 
     /** @throws {AppError} invalid_credentials, whatever the reason, after the same work; too_many_requests before it */
-    async login(input: LoginInput & { password: string }, device: Device): Promise<TokenPair> {
+    async login(
+      { refresh_token: proof, ...input }: LoginInput & { password: string; refresh_token?: string },
+      device: Device,
+    ): Promise<TokenPair> {
       const login = readLogin(input, phoneRegion)
-      const attempt = () => tryLogin(login, input.password, device)
+      const attempt = () => tryLogin({ login, password: input.password, proof, device })
       // Once more: a login at the same moment may have replaced the hash of the same password.
       const tokens = (await attempt()) ?? (await attempt())
       if (!tokens) throw new AppError('invalid_credentials')
@@ -144,7 +156,7 @@ export function createAuthService(dependencies: Dependencies) {
       const { userId, sessionId } = accessTokens.verify(accessToken, { ignoreExpiration: true })
       const token = refreshTokens.read(refreshToken)
       if (token?.sessionId !== sessionId) throw badRefreshToken()
-      const child = refreshTokens.make({ sessionId, generation: token.generation + 1 })
+      const child = refreshTokens.make({ ...token, generation: token.generation + 1 })
       if (await sessions.rotate(sessionId, refreshTokens.hash(refreshToken), traits(child, device)))
         return pair(userId, sessionId, child)
 
@@ -162,7 +174,7 @@ export function createAuthService(dependencies: Dependencies) {
     async changePassword(user: User, before: GivenPassword, after: GivenPassword): Promise<void> {
       const { login, password_hash } = await confirm(user.id, before)
       refuseWeak(after, login, phoneRegion)
-      const hash = await passwords.hash(after.value)
+      const hash = await passwords.hash(after.value, { lane: 'known', caller: user.id })
       if (!(await repository.replacePassword(user, password_hash, hash))) throw wrongPassword(before)
     },
 

@@ -5,7 +5,7 @@ import { authFailures } from '../../db/schema/auth-failures.ts'
 
 const isVoid = sql`${authFailures.failed_at} < now() - interval '1 day'`
 
-/** Counts of failed guesses, shared by all replicas. */
+/** Counts of failed guesses and of registrations, shared by all replicas. */
 export function createThrottleRepository(db: Db) {
   const byKeys = db
     .select({
@@ -19,12 +19,14 @@ export function createThrottleRepository(db: Db) {
     .prepare('auth_failures')
   return {
     /** The counts that there are, and the seconds since the last failure of each. */
-    find(keys: Buffer[]) {
+    async find(keys: Buffer[]) {
+      if (keys.length === 0) return []
       return byKeys.execute({ keys: makePgArray(keys.map((key) => `\\x${key.toString('hex')}`)) })
     },
 
     /** One more under each key. One statement, and in the order of the keys, so that two can't wait for each other. */
     async add(keys: Buffer[]): Promise<void> {
+      if (keys.length === 0) return
       await db
         .insert(authFailures)
         .values(keys.toSorted(Buffer.compare).map((key) => ({ key })))

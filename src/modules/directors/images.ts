@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp'
 import { AppError, inputFault } from '../../errors.ts'
-import { createSemaphore } from '../../semaphore.ts'
+import { createSemaphore, type QueueKey } from '../../semaphore.ts'
 
 export interface Image {
   bytes: Buffer
@@ -11,7 +11,7 @@ export interface Image {
 export type Images = ReturnType<typeof createImages>
 
 // A picture takes a thread of libuv's pool of four, and up to 300 MB (a progressive JPEG of 50 megapixels) for a second.
-const turns = { max: 1, maxQueue: 20, maxWaitMs: 60_000 }
+const turns = { max: 1, maxQueue: 60 }
 const maxPixels = 50_000_000
 const maxSide = 2048
 const secondsToDecode = 20
@@ -50,10 +50,10 @@ export function createImages() {
      * animation, and nothing else of the file: no EXIF, no location, no appended archive.
      * @throws {AppError} unsupported_media_type, invalid_input (damaged), payload_too_large (pixels), overloaded
      */
-    async reencode(bytes: Buffer): Promise<Image> {
+    async reencode(bytes: Buffer, caller: QueueKey): Promise<Image> {
       const kind = kindOf(bytes)
       const { contentType, extension } = kind
-      return semaphore.run(async () => ({ bytes: await reencodeAs(kind, bytes), contentType, extension }))
+      return semaphore.run(caller, async () => ({ bytes: await reencodeAs(kind, bytes), contentType, extension }))
     },
   }
 }

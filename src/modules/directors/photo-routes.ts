@@ -96,6 +96,7 @@ const uploadRoute: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (
         },
       },
     },
-    (request) => photos.replace(request.params.id, async () => (await readUpload(request, 'photo')).bytes),
+    (request) =>
+      photos.replace(request.params.id, request.user.id, async () => (await readUpload(request, 'photo')).bytes),
   )
 }

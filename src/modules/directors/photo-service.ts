@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from '../../errors.ts'
-import { createSemaphore } from '../../semaphore.ts'
+import { createSemaphore, type QueueKey } from '../../semaphore.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { noDirector, withPhotoUrl } from './director.ts'
 import type { Images } from './images.ts'
@@ -16,6 +16,7 @@ interface Dependencies {
 
 // Each holds up to 5 MiB of memory, from its first byte until it is re-encoded.
 const uploadsAtOnce = 20
+const uploadsPerCaller = 15
 
 export type PhotoService = ReturnType<typeof createPhotoService>
 
@@ -35,7 +36,7 @@ export function createPhotoService({ directors, storage, images, onDeleteFailed 
     }
   }
   const find = async (id: number) => (await directors.find(id)) ?? noDirector(id)
-  const uploads = createSemaphore({ name: 'uploads', max: uploadsAtOnce })
+  const uploads = createSemaphore({ name: 'uploads', max: uploadsAtOnce, maxPerCaller: uploadsPerCaller })
 
   return {
     discard,
@@ -56,9 +57,11 @@ export function createPhotoService({ directors, storage, images, onDeleteFailed 
      * The director with the new photo. `read` is called after all has been checked that can be without the bytes.
      * @throws {AppError} director_not_found, overloaded, what `read` throws, what Images throws, storage_unavailable
      */
-    async replace(id: number, read: () => Promise<Buffer>) {
+    async replace(id: number, caller: QueueKey, read: () => Promise<Buffer>) {
       await find(id)
-      const { bytes, contentType, extension } = await uploads.run(async () => images.reencode(await read()))
+      const { bytes, contentType, extension } = await uploads.run(caller, async () =>
+        images.reencode(await read(), caller),
+      )
       const key = `directors/${randomUUID()}.${extension}`
       await directors.addOrphanedPhoto(key)
       try {

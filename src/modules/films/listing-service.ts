@@ -3,18 +3,20 @@ import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../cache/cache.ts'
 import { inputFault } from '../../errors.ts'
 import { etagOf, type JsonPayload, joinArray } from '../../http/json-payload.ts'
-import { createSemaphore } from '../../semaphore.ts'
+import { createSemaphore, type QueueKey } from '../../semaphore.ts'
 import type { FilmCache } from './cache.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import type { FilmRepository, Filter, Match, Place } from './repository.ts'
 import { FilmPage, type FilmQuery, type Sort } from './schemas.ts'
-import { findMatch } from './title-match.ts'
+import { findShared, isOverloaded } from './shared-load.ts'
+import { findMatch, nothing } from './title-match.ts'
 import { createTotals } from './totals.ts'
 
 // A page is cached this long whatever happens, so that a popular page costs nothing.
 const pageTtlMs = 1_000
-// As long as a statement may take.
-const maxWaitMs = 15_000
+// What took too long to find is not looked for again so soon.
+const unfoundTtlMs = 60_000
+const lookUpWaitMs = 2_000
 
 export type FilmListing = ReturnType<typeof createFilmListing>
 
@@ -42,21 +44,61 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
     ttlMs: pageTtlMs,
   })
   const small = { sizeOf: () => 200, invalidatedBy: { film: 'all', genre: 'all' } } as const
+  const words = cache.region<string, string>({
+    name: 'film words',
+    sizeOf: (text) => 2 * text.length,
+    invalidatedBy: {},
+  })
+  // By words: another spelling of the same is no other search. What is not there is remembered too.
   const matches = cache.region<string, Match>({
     name: 'film match',
     ...small,
     sizeOf: (match) => ('ids' in match ? 8 * match.ids.length : 200),
   })
+  const unfound = cache.region<string, Match>({
+    name: 'film match missed',
+    ...small,
+    invalidatedBy: {},
+    ttlMs: unfoundTtlMs,
+  })
   const genreIds = cache.region<string, number[]>({ name: 'genre ids', ...small, invalidatedBy: { genre: 'all' } })
   const commonGenres = cache.region<string, boolean>({ name: 'common genre', ...small })
   // Counting is the expensive part: it must not take all connections.
-  const { run: inTurn } = createSemaphore({ name: 'counts', max: 2, maxQueue: 100, maxWaitMs })
+  const { run: inTurn } = createSemaphore({ name: 'counts', max: 2, maxQueue: 100 })
+  // Apart from counts, so that a name that contains the words is found at once, whoever looks for nonsense. Those that get no
+  // turn do without.
+  const lookUps = createSemaphore({ name: 'look-ups of names', max: 2, maxQueue: 40, maxWaitMs: lookUpWaitMs })
+  const late = new WeakSet<object>()
   const totals = createTotals({ films, cache, inTurn })
 
-  async function readFilter(query: FilmQuery): Promise<Filter> {
+  async function matchOf(q: string, caller: QueueKey): Promise<Match> {
+    const wanted = (await words.find(q, () => films.readWords(q))) ?? ''
+    if (wanted === '') return { signs: q.normalize('NFC') }
+    const known = unfound.get(wanted)
+    if (known) return known
+    const names = {
+      hasPart: (part: string) => inTurn(caller, () => films.hasPart(part)),
+      findLike: (like: string) =>
+        lookUps
+          .run(caller, () => films.findLike(like))
+          .catch((error) => {
+            late.add(error)
+            throw error
+          }),
+    }
+    try {
+      const found = await findShared(matches, wanted, () => findMatch(names, wanted))
+      return found ?? (await unfound.find(wanted, async () => nothing)) ?? nothing
+    } catch (error) {
+      if (isOverloaded(error) && late.has(error)) return nothing
+      throw error
+    }
+  }
+
+  async function readFilter(query: FilmQuery, caller: QueueKey): Promise<Filter> {
     const { genre, min_rate, director_id, year_from, year_to, q } = query
     const ids = genre && (await genreIds.find(JSON.stringify(genre), () => films.findGenreIds(genre)))
-    const match = q === undefined ? undefined : await matches.find(q, () => inTurn(() => findMatch(films, q)))
+    const match = q === undefined ? undefined : await matchOf(q, caller)
     return {
       ...(ids && { genreIds: ids }),
       ...(min_rate !== undefined && { minRate: min_rate }),
@@ -72,9 +114,9 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
     return (await commonGenres.find(String(id), () => films.isCommon(id))) ?? false
   }
 
-  async function read(query: FilmQuery): Promise<Page> {
+  async function read(query: FilmQuery, caller: QueueKey): Promise<Page> {
     const { limit = 20, sort = 'id', cursor, page = 1 } = query
-    const filter = await readFilter(query)
+    const filter = await readFilter(query, caller)
     const named = JSON.stringify({ ...filter, match: query.q })
     const position = cursor === undefined ? undefined : readCursor(cursor, `${sort} ${named}`, sort)
     const offset = (page - 1) * limit
@@ -87,8 +129,8 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
     }
 
     if (matchesNothing(filter)) return pageOf([], 0)
-    const ranking = await totals.ranking(filter)
-    const count = async () => ranking?.count(filter) ?? totals.count(filter, named)
+    const ranking = await totals.ranking(filter, caller)
+    const count = async () => ranking?.count(filter) ?? totals.count(filter, named, caller)
     // No query for a page past the end.
     if (offset > 0 && offset >= (await count())) return pageOf([], await count())
     const slice = { limit, offset, position }
@@ -107,14 +149,14 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
 
   return {
     /** How many films the catalogue has. */
-    total: () => totals.count({}, '{}'),
+    total: (caller: QueueKey) => totals.count({}, '{}', caller),
 
-    /** @throws {AppError} invalid_input for a cursor that is not of this listing, or comes with a page */
-    async list(query: FilmQuery): Promise<Page> {
+    /** @throws {AppError} overloaded; invalid_input for a cursor that is not of this listing, or comes with a page */
+    async list(query: FilmQuery, caller: QueueKey): Promise<Page> {
       if (query.cursor !== undefined && query.page !== undefined) {
         throw inputFault('query.cursor', 'excludes page: send one of them')
       }
-      return (await pages.find(JSON.stringify(query), () => read(query))) as Page
+      return (await findShared(pages, JSON.stringify(query), () => read(query, caller))) as Page
     },
   }
 }

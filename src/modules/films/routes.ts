@@ -3,7 +3,7 @@ import { callerOf } from '../../http/caller.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
-import { viewerOf } from '../../plugins/auth.ts'
+import { queueKeyOf, viewerOf } from '../../plugins/auth.ts'
 import { Film, FilmBody, FilmChange, FilmPage, FilmQuery } from './schemas.ts'
 import type { FilmService } from './service.ts'
 
@@ -23,13 +23,14 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
         summary: 'The catalogue: filtered, searched, sorted, page by page',
         description:
           'Filters combine. Go on by `page`, or by `cursor` at the same cost however deep; the header Link (RFC 8288) ' +
-          'has the neighbouring pages.',
+          'has the neighbouring pages. Where no name contains `q`, the nearest ones are looked for, for about a second: when ' +
+          'that is too short, there are no suggestions for a minute.',
         querystring: FilmQuery,
         response: { 200: FilmPage },
       },
     },
     async (request, reply) => {
-      const found = await films.list(request.query)
+      const found = await films.list(request.query, queueKeyOf(request))
       const link = links.get(found) ?? pageLinks('/films', request.query, found)
       links.set(found, link)
       return sendJson(reply.header('link', link), found.json)

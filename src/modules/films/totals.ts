@@ -1,6 +1,8 @@
 import type { Cache } from '../../cache/cache.ts'
+import type { QueueKey } from '../../semaphore.ts'
 import { createRanking, type Ranking } from './ranking.ts'
 import type { FilmRepository, Filter } from './repository.ts'
+import { findShared } from './shared-load.ts'
 
 /** After this many requests that differ in rate and year only, a filter's films are ranked. */
 const minRequests = 3
@@ -10,8 +12,8 @@ const maxRanked = 50_000
 interface Dependencies {
   films: Pick<FilmRepository, 'count' | 'rank'>
   cache: Cache
-  /** Counting is slow: it waits for its turn. */
-  inTurn<T>(work: () => Promise<T>): Promise<T>
+  /** Counting is slow: it waits for the turn of its caller. */
+  inTurn<T>(caller: QueueKey, work: () => Promise<T>): Promise<T>
 }
 
 /**
@@ -34,19 +36,19 @@ export function createTotals({ films, cache, inTurn }: Dependencies) {
 
   return {
     /** `named` is the filter's key. */
-    count: async (filter: Filter, named: string): Promise<number> =>
-      (await totals.find(named, () => inTurn(() => films.count(filter)))) ?? 0,
+    count: async (filter: Filter, named: string, caller: QueueKey): Promise<number> =>
+      (await findShared(totals, named, () => inTurn(caller, () => films.count(filter)))) ?? 0,
 
     /** The ranked films of the filter without its rate and years, if they are requested often enough. */
-    async ranking({ minRate, yearFrom, yearTo, ...others }: Filter): Promise<Ranking | undefined> {
+    async ranking({ minRate, yearFrom, yearTo, ...others }: Filter, caller: QueueKey): Promise<Ranking | undefined> {
       if (others.match || (minRate ?? yearFrom ?? yearTo) === undefined) return undefined
       const key = JSON.stringify(others)
       const known = rankings.get(key)
       if (known) return known === 'too many' ? undefined : known
       const requests = await requested.find(key, async () => ({ times: 0 }))
       if (!requests || ++requests.times <= minRequests) return undefined
-      const made = await rankings.find(key, async () => {
-        const found = await inTurn(() => films.rank(others, maxRanked + 1))
+      const made = await findShared(rankings, key, async () => {
+        const found = await inTurn(caller, () => films.rank(others, maxRanked + 1))
         return found.length > maxRanked ? 'too many' : createRanking(found)
       })
       return made === 'too many' ? undefined : made

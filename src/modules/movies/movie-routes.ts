@@ -6,7 +6,7 @@ import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import type { Places } from '../../http/places.ts'
 import { problems, upstreamProblems } from '../../http/schemas.ts'
-import { viewerOf } from '../../plugins/auth.ts'
+import { queueKeyOf, viewerOf } from '../../plugins/auth.ts'
 import { CatalogueQuery } from './listing/schemas.ts'
 import type { MovieCatalogue } from './listing/service.ts'
 import { readMovieId } from './movie-id.ts'
@@ -41,7 +41,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
       const { page, status, state } = request.query
       const order = (status ?? state) === undefined ? 'id' : 'new'
       if (page !== undefined) {
-        const found = await catalogue.page(order, page)
+        const found = await catalogue.page(order, page, queueKeyOf(request))
         reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
         return sendJson(reply, found.movies)
       }

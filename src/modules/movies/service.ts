@@ -93,9 +93,9 @@ export function createMovieService({
     sync: (id, caller) => chain(isOfKinopoisk(id), (ofKinopoisk) => (ofKinopoisk ? sync(id, caller) : {})),
   })
 
-  async function fallbackSearch(query: string, page: number, error: unknown) {
+  async function fallbackSearch(userId: number, query: string, page: number, error: unknown) {
     if (!isUpstream(error)) throw error
-    const local = await searchLocally(query, page)
+    const local = await searchLocally(query, page, userId)
     const result = kinopoisk.fallback('local', undefined, error.code)
     return { result, found: renderSearch(inputOf(query, page, result), local) }
   }
@@ -105,7 +105,7 @@ export function createMovieService({
       chain(searchCache.find(result.value, inputOf(query, page, result)), (found) => ({ result, found }))
     const response = kinopoisk.search(query, page, caller)
     return response instanceof Promise
-      ? response.then(render, (error) => fallbackSearch(query, page, error))
+      ? response.then(render, (error) => fallbackSearch(caller.userId, query, page, error))
       : render(response)
   }
 

@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream'
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { clientSignal, whileSent } from '../../http/downloads.ts'
 import { NoContent, problems } from '../../http/schemas.ts'
+import type { Semaphore } from '../../semaphore.ts'
 import {
   AccountExport,
   EraseBody,
@@ -26,8 +28,14 @@ const items = {
 }
 const listNames = Object.keys(items) as ListName[]
 
+interface Options {
+  account: AccountService
+  /** Answers that are being sent. */
+  downloads: Semaphore
+}
+
 /** Needs `authenticate` on its scope. */
-export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService }> = async (app, { account }) => {
+export const accountRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { account, downloads }) => {
   await app.register(formbody)
 
   app.get(
@@ -39,11 +47,13 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ account: AccountService 
         summary: 'Everything held about the user, as one JSON',
         description:
           'Profile, sessions (without what is secret), networks of logins, calls of Kinopoisk, and the lists, newest first. Streamed; one that ' +
-          'fails when it has begun ends with a cut connection.',
+          'fails when it has begun ends with a cut connection, and so does one of which less than 8 KB/s are read. A user has one ' +
+          'download at a time; a second one waits up to 5 s, then it is 503.',
         response: { 200: AccountExport },
       },
     },
     async (request, reply) => {
+      whileSent(reply, await downloads.acquire(request.user.id, { signal: clientSignal(reply) }))
       const { profile, lists } = await account.collect(request.user.id)
       const profileText = reply.compileSerializationSchema(Profile)(profile)
       const serialise = (name: ListName) => reply.compileSerializationSchema(items[name])

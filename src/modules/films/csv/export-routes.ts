@@ -1,12 +1,26 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import fresh from 'fresh'
+import { clientSignal, whileSent } from '../../../http/downloads.ts'
 import { problems } from '../../../http/schemas.ts'
+import { createSpool } from '../../../http/spool.ts'
+import { queueKeyOf } from '../../../plugins/auth.ts'
+import type { Semaphore } from '../../../semaphore.ts'
 import type { FilmExport } from './export-service.ts'
 import { CsvFile, CsvUnchanged, ExportQuery } from './schemas.ts'
 
+interface Options {
+  filmExport: FilmExport
+  /** Answers that are being sent. */
+  downloads: Semaphore
+}
+
+// Where /tmp is memory, as in a container, it counts there.
+const maxSpooled = 256 * 1024 ** 2
+
 /** On a scope that lets readers of the catalogue in. */
-export const filmExportRoutes: FastifyPluginAsyncTypebox<{ filmExport: FilmExport }> = async (app, { filmExport }) => {
+export const filmExportRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { filmExport, downloads }) => {
+  const spool = createSpool({ maxBytes: maxSpooled })
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort())
 
@@ -21,18 +35,22 @@ export const filmExportRoutes: FastifyPluginAsyncTypebox<{ filmExport: FilmExpor
           'RFC 4180 in UTF-8, by id. `genres` are joined by `|` (in a name `\\|` and `\\\\`). A text that a spreadsheet would ' +
           "take for a formula (first `= + - @` TAB or CR, maybe behind `'`) has one `'` put in front; the import takes it off. " +
           'With the `ETag` of an earlier export as `If-None-Match` the answer is 304 as long as no film, director or genre has changed. ' +
-          'An export that fails when it has begun ends with a cut connection.',
+          'An export that fails when it has begun ends with a cut connection, and so does one of which less than 8 KB/s are ' +
+          'read. A user has one download at a time (without a token: a network); a second one waits up to 5 s, then it is 503.',
         querystring: ExportQuery,
         response: { 200: CsvFile, 304: CsvUnchanged, ...problems('overloaded') },
       },
     },
     async (request, reply) => {
-      const opened = await filmExport.open({ bom: request.query.bom ?? true })
+      const caller = queueKeyOf(request)
+      const signal = clientSignal(reply)
+      whileSent(reply, await downloads.acquire(caller, { signal }))
+      const opened = await filmExport.open({ bom: request.query.bom ?? true, caller, signal })
       const { etag } = opened
       const isKnown = fresh(request.headers, { etag })
       const isRead = request.method !== 'HEAD' && !isKnown
       if (!isRead) opened.close()
-      const csv = isRead ? await opened.read(closing.signal) : Readable.from([])
+      const csv = isRead ? spool(await opened.read(closing.signal)) : Readable.from([])
       reply.headers({ etag, 'x-content-type-options': 'nosniff' })
       // With null, which the schema wants, it would have a content type.
       if (isKnown) return reply.code(304).send(undefined as never)

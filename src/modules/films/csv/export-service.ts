@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { finished, type Readable } from 'node:stream'
 import { AppError } from '../../../errors.ts'
-import type { Semaphore } from '../../../semaphore.ts'
+import type { QueueKey, Semaphore } from '../../../semaphore.ts'
 import type { Export, ExportRepository } from './export-repository.ts'
 
 // Excel takes a CSV without it for another alphabet than UTF-8.
 const byteOrderMark = '\ufeff'
-// A client that reads nothing, or is not done, within this time is cut off: an export holds a connection and a
-// snapshot.
+// An export that gets on by nothing, or is not done, within this time is cut off: it holds a connection and a snapshot. Its
+// reader is waited for only where the spool is full.
 const stallMs = 60_000
 const maxMs = 3_600_000
 
@@ -30,8 +30,8 @@ export interface OpenedExport {
 export function createFilmExport({ exports, semaphore }: Dependencies) {
   return {
     /** @throws {AppError} overloaded */
-    async open({ bom }: { bom: boolean }): Promise<OpenedExport> {
-      const release = await semaphore.acquire()
+    async open({ bom, caller, signal }: Opening): Promise<OpenedExport> {
+      const release = await semaphore.acquire(caller, { signal })
       const opened = await exports.open().catch((error) => {
         release()
         throw error
@@ -43,6 +43,13 @@ export function createFilmExport({ exports, semaphore }: Dependencies) {
       return { etag: entityTag(opened.version, bom), read: (signal) => readCsv(opened, { bom, signal, close }), close }
     },
   }
+}
+
+interface Opening {
+  bom: boolean
+  caller: QueueKey
+  /** Aborted when the client has gone. */
+  signal: AbortSignal
 }
 
 interface Reading {

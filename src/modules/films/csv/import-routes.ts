@@ -1,15 +1,17 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
 import { AppError } from '../../../errors.ts'
+import { clientSignal } from '../../../http/downloads.ts'
 import { problems } from '../../../http/schemas.ts'
 import { formsPlugin, saveUpload } from '../../../http/uploads.ts'
+import { queueKeyOf } from '../../../plugins/auth.ts'
 import type { Semaphore } from '../../../semaphore.ts'
 import type { FilmImport } from './import-service.ts'
 import { ImportForm, ImportQuery, ImportReport } from './schemas.ts'
 
 interface Options {
   filmImport: FilmImport
+  /** Files that are here or on their way; what happens to them then is one at a time. */
   uploads: Semaphore
   /** Bytes of a file. */
   limit?: number
@@ -58,16 +60,16 @@ export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
     },
     async (request, reply) => {
       await filmImport.requireNone()
-      const release = await uploads.acquire()
+      const release = await uploads.acquire(queueKeyOf(request))
       let file: FileHandle | undefined
       try {
-        const upload = await saveUpload(request, 'file', limit)
+        const { file: upload } = await saveUpload(request, 'file', limit)
         file = upload
         const source = {
           head: () => readHead(upload),
           bytes: () => upload.createReadStream({ start: 0, autoClose: false }),
         }
-        const signal = AbortSignal.any([closing.signal, lost(reply)])
+        const signal = AbortSignal.any([closing.signal, clientSignal(reply)])
         return await filmImport.run(source, { dryRun: request.query.dry_run ?? false, signal })
       } finally {
         await file?.close()
@@ -80,13 +82,4 @@ export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
 async function readHead(file: FileHandle): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(65_536), 0, 65_536, 0)
   return buffer.subarray(0, bytesRead)
-}
-
-/** Aborted when the client disconnects before the response. */
-function lost(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort(new AppError('bad_request', { detail: 'The client went away' }))
-  })
-  return controller.signal
 }

@@ -1,11 +1,13 @@
+import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from '@sinclair/typebox'
 import { inputFault } from '../../../errors.ts'
 import { callerOf } from '../../../http/caller.ts'
+import { clientSignal, whileSent } from '../../../http/downloads.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
-import { dropRest, formsPlugin, readUpload } from '../../../http/uploads.ts'
-import { createSemaphore } from '../../../semaphore.ts'
+import { dropRest, formsPlugin, saveUpload } from '../../../http/uploads.ts'
+import { createSemaphore, type Semaphore } from '../../../semaphore.ts'
 import { writeTable } from './csv.ts'
 import { columns } from './export.ts'
 import { FileForm, ImportQuery, Report, VotesBody } from './schemas.ts'
@@ -17,8 +19,16 @@ const example =
   `${columns.join(',')}\r\n` +
   'ratings,301,301,tt0133093,Матрица,The Matrix,1999,9,2026-11-20T10:00:00.000000Z,2026-11-20T10:00:00.000000Z\r\n'
 
+interface Options {
+  transfer: TransferService
+  /** Answers that are being sent. */
+  downloads: Semaphore
+}
+
+const maxBytes = 5 * 1024 ** 2
+
 /** A user's lists out and in. Needs `authenticate` on its scope. */
-export const transferRoutes: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = async (app, { transfer }) => {
+export const transferRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { transfer, downloads }) => {
   app.get(
     '/user/lists.csv',
     {
@@ -28,7 +38,8 @@ export const transferRoutes: FastifyPluginAsyncTypebox<{ transfer: TransferServi
         summary: "The user's favorites, wishlist and ratings as CSV",
         description:
           'A row for each film and list, newest first; times in UTC. A cell of text that begins with `=`, `+`, `-`, `@`, tab ' +
-          'or CR has an apostrophe before it, against formulas in spreadsheets; the import takes it away.',
+          'or CR has an apostrophe before it, against formulas in spreadsheets; the import takes it away. A download of which less ' +
+          'than 8 KB/s are read is cut off; a user has one at a time, and a second one waits up to 5 s, then it is 503.',
         response: {
           200: {
             description: 'RFC 4180, UTF-8, with a header row',
@@ -38,6 +49,7 @@ export const transferRoutes: FastifyPluginAsyncTypebox<{ transfer: TransferServi
       },
     },
     async (request, reply) => {
+      whileSent(reply, await downloads.acquire(request.user.id, { signal: clientSignal(reply) }))
       const rows = Readable.from(transfer.export(request.user.id))
       const csv = writeTable(columns)
       rows.on('error', (error) => csv.destroy(error)).pipe(csv)
@@ -49,11 +61,13 @@ export const transferRoutes: FastifyPluginAsyncTypebox<{ transfer: TransferServi
   await app.register(importRoute, { transfer })
 }
 
-const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = async (app, { transfer }) => {
+const importRoute: FastifyPluginAsyncTypebox<Pick<Options, 'transfer'>> = async (app, { transfer }) => {
   await app.register(formsPlugin)
+  // On disk, whole or on their way: a slow sender has a place here, and no other.
+  const uploads = createSemaphore({ name: 'uploads', max: 200, maxPerCaller: 10 })
   // A file is held in memory; votes are waited for: neither may crowd out the other.
-  const files = createSemaphore({ name: 'imports of files', max: 10 })
-  const votes = createSemaphore({ name: 'imports of votes', max: 10 })
+  const files = createSemaphore({ name: 'imports of files', max: 10, maxPerCaller: 1, maxQueue: 40 })
+  const votes = createSemaphore({ name: 'imports of votes', max: 10, maxPerCaller: 1, maxQueue: 40 })
 
   app.post(
     '/user/lists/import',
@@ -66,7 +80,8 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
           'A film is found by its Kinopoisk id, else by its IMDb id, else by exact title (Russian or original) and year, ' +
           'never by guess. A row that fits no film or several is reported and nothing is done. The same import again changes ' +
           'nothing. Of Kinopoisk films not yet known 50 are looked up in an import. A rating in the file replaces another one. ' +
-          'Letterboxd: ratings.csv, diary.csv, watchlist.csv, likes/films.csv. IMDb: ratings, watchlist and lists.',
+          'Letterboxd: ratings.csv, diary.csv, watchlist.csv, likes/films.csv. IMDb: ratings, watchlist and lists. A user has one ' +
+          'import at a time: a second one waits up to 5 s, then it is 503.',
         querystring: ImportQuery,
         body: {
           content: { 'application/json': { schema: VotesBody }, 'multipart/form-data': { schema: FileForm } },
@@ -77,18 +92,31 @@ const importRoute: FastifyPluginAsyncTypebox<{ transfer: TransferService }> = as
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { dry_run: dryRun = false, list } = request.query
       // As it is now: the connection may be gone before the last call.
       const caller = { ...callerOf(request) }
+      const { userId: id } = caller
+      const signal = clientSignal(reply)
       if (request.isMultipart()) {
-        const read = async () => transfer.importFile(caller, await readUpload(request, 'file'), { list, dryRun })
-        return files.run(read).finally(() => dropRest(request))
+        const receive = async () => {
+          const { file, name } = await saveUpload(request, 'file', maxBytes)
+          const read = async () => transfer.importFile(caller, { bytes: await bytesOf(file), name }, { list, dryRun })
+          return files.run(id, read, { signal }).finally(() => file.close())
+        }
+        return uploads.run(id, receive).finally(() => dropRest(request))
       }
       const body = request.body as Static<typeof VotesBody> | undefined
       if (!body) throw inputFault('body', 'must be a form with a file, or JSON with kinopoisk_user_id')
       if (list) throw inputFault('query.list', 'is for files only: votes are ratings')
-      return votes.run(() => transfer.importVotes(caller, body.kinopoisk_user_id, dryRun))
+      return votes.run(id, () => transfer.importVotes(caller, body.kinopoisk_user_id, dryRun), { signal })
     },
   )
+}
+
+/** All of it; where writing it has ended does not matter. */
+async function bytesOf(file: FileHandle): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe((await file.stat()).size)
+  await file.read(bytes, 0, bytes.length, 0)
+  return bytes
 }

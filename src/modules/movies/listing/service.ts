@@ -1,4 +1,5 @@
 import { joinArray, toBytes } from '../../../http/json-payload.ts'
+import type { QueueKey } from '../../../semaphore.ts'
 import type { MovieCache } from '../cache.ts'
 import { type MovieRepository, pageSize } from '../repository.ts'
 import type { MovieStream, Order } from './stream-repository.ts'
@@ -12,14 +13,14 @@ interface Dependencies {
   movieCache: Pick<MovieCache, 'findMany'>
   stream: MovieStream
   /** How many films the catalogue has. */
-  count(): Promise<number>
+  count(caller: QueueKey): Promise<number>
 }
 
 /** The catalogue in the movie vocabulary. */
 export function createMovieCatalogue({ movies, movieCache, stream, count }: Dependencies) {
   return {
-    async page(order: Order, page: number) {
-      const total = await count()
+    async page(order: Order, page: number, caller: QueueKey) {
+      const total = await count(caller)
       const pages = Math.ceil(total / pageSize)
       // No query for a page past the end.
       const found = page > pages ? [] : await movieCache.findMany(await movies.listPage(order, page))

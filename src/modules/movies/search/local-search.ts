@@ -1,4 +1,5 @@
-import type { Semaphore } from '../../../semaphore.ts'
+import type { Cache } from '../../../cache/cache.ts'
+import type { QueueKey, Semaphore } from '../../../semaphore.ts'
 import { distance, maxEdits } from '../../../text/edit-distance.ts'
 import { otherLayout } from '../../../text/keyboard-layout.ts'
 import { toVisible } from '../../../text/search-key.ts'
@@ -15,10 +16,29 @@ const passes = [
   { shared: 0.3, maxLength: 11 },
 ]
 
+// For how long the nearest names of a query are looked for: with some words that would take seconds. What was found,
+// nothing too, is remembered for a while.
+const maxLookUpMs = 1_000
+const nearestTtlMs = 60_000
+
 export type LocalSearch = ReturnType<typeof createLocalSearch>
 
-/** Searches the films known here by title; `semaphore` keeps searches from taking all connections. */
-export function createLocalSearch({ films, semaphore }: { films: SearchRepository; semaphore: Semaphore }) {
+interface Dependencies {
+  films: SearchRepository
+  /** Keeps searches from taking all connections. */
+  semaphore: Semaphore
+  cache: Cache
+}
+
+/** Searches the films known here by title. */
+export function createLocalSearch({ films, semaphore, cache }: Dependencies) {
+  const nearest = cache.region<string, number[]>({
+    name: 'nearest names',
+    sizeOf: (ids) => 8 * ids.length,
+    invalidatedBy: { film: 'all' },
+    ttlMs: nearestTtlMs,
+  })
+
   /**
    * As typed, or in the other keyboard layout; else as people mean it who write more than a title; else the nearest by
    * edit distance.
@@ -34,18 +54,23 @@ export function createLocalSearch({ films, semaphore }: { films: SearchRepositor
       if (found.total > 0) return found
       readings.push({ ...reading, words })
     }
-    const ids = await findNearest(meant.length > 0 ? readings.slice(typed.length) : readings)
-    return { ids: await films.sort(ids), total: ids.length }
+    const near = meant.length > 0 ? readings.slice(typed.length) : readings
+    const key = near.map(({ words, year }) => `${words} ${year ?? ''}`).join('\n')
+    const ids = (await nearest.find(key, async () => films.sort(await findNearest(near)))) ?? []
+    return { ids, total: ids.length }
   }
 
-  /** The films with the lowest edit distance from any of the readings. */
+  /** The films with the lowest edit distance from any of the readings, of those found in time. */
   async function findNearest(readings: (TitleReading & { words: string })[]): Promise<number[]> {
+    const deadline = performance.now() + maxLookUpMs
     const edits = new Map<number, number>()
     let fewest = Number.POSITIVE_INFINITY
     for (const { shared, maxLength } of passes) {
       const fitting = readings.filter(({ words }) => maxEdits(words) > 0 && [...words].length <= maxLength)
       for (const { words, year } of fitting) {
-        for (const film of await films.findSimilar(words, shared, year)) {
+        const maxMs = deadline - performance.now()
+        const found = maxMs > 0 ? await films.findSimilar(words, year, { shared, maxMs }) : undefined
+        for (const film of found ?? []) {
           edits.set(film.id, Math.min(distance(words, film.words), edits.get(film.id) ?? Number.POSITIVE_INFINITY))
         }
       }
@@ -56,8 +81,8 @@ export function createLocalSearch({ films, semaphore }: { films: SearchRepositor
   }
 
   /** `page` from 1, 20 films each. @throws {AppError} overloaded */
-  return (query: string, page: number) =>
-    semaphore.run(async () => {
+  return (query: string, page: number, key: QueueKey) =>
+    semaphore.run(key, async () => {
       const { ids, total } = await find(toVisible(query))
       const shown = ids.slice((page - 1) * pageSize, page * pageSize)
       const items = shown.length > 0 ? await films.readItems(shown) : []

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { pattern } from '../../../catalogue/film-filter.ts'
 import { movieColumns } from '../../../catalogue/movie-columns.ts'
-import { byIndex, filmNames } from '../../../catalogue/title-search.ts'
+import { byIndex, byTrigrams, filmNames } from '../../../catalogue/title-search.ts'
 import type { Db } from '../../../db/connect.ts'
 import { films } from '../../../db/schema/films.ts'
 
@@ -77,15 +77,18 @@ export function createSearchRepository(db: Db) {
       return { ids: rows.map((row) => row.id), total: rows[0]?.total ?? 0 }
     },
 
-    /** Up to 2000 films whose names share this part of the trigrams of `words`; the lower it is, the longer it takes. */
-    findSimilar(words: string, shared: number, year: number | undefined) {
+    /**
+     * Up to 2000 films whose names share this part of the trigrams of `words`; the lower it is, the longer it takes.
+     * Undefined when it takes longer than `maxMs`.
+     */
+    findSimilar(words: string, year: number | undefined, limits: { shared: number; maxMs: number }) {
       const similar = (tx: Db) =>
         tx
           .select({ id: films.id, words: films.words })
           .from(films)
           .where(sql`${words} <% ${films.words} and ${isOfYear(year)}`)
           .limit(maxCompared)
-      return byIndex(db, similar, shared)
+      return byTrigrams(db, similar, limits)
     },
 
     /** The most voted first. */
