@@ -192,7 +192,10 @@ export const service = dashboard(
         ),
         graph(
           'Waiting',
-          { 'database {{instance}}': 'db_pool_waiting', 'passwords {{instance}}': 'sum by (instance) (password_hash_waiting)' },
+          {
+            'database {{instance}}': 'db_pool_waiting',
+            'passwords {{instance}}': 'sum by (instance) (password_hash_waiting)',
+          },
           {
             description: 'Queries that wait for a connection, and logins that wait for their hash.',
             limits: [1, 100],
