@@ -53,7 +53,7 @@ export function byIndex<T>(db: Db, work: (tx: Db) => Promise<T>, settings: Recor
 }
 
 /** For how long the nearest names are looked for: with some words that would take seconds. */
-export const maxLookUpMs = 1_000
+const maxLookUpMs = 1_000
 
 /**
  * The same for `<%`: `shared` is the share of its trigrams that the left side must find in the right. Undefined when it
