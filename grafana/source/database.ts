@@ -189,7 +189,11 @@ export const database = dashboard(
             'waiting {{lane}} {{instance}}': `password_hash_waiting{${of}}`,
             'turned away a second {{lane}} {{instance}}': `rate(password_hash_rejected_total{${of}}[$__rate_interval])`,
           },
-          { description: 'Two are hashed at once; logins of known accounts, others and registrations take turns.', limits: [50, 100], runbook: 'PasswordQueueLong' },
+          {
+            description: 'Two are hashed at once; logins of known accounts, others and registrations take turns.',
+            limits: [50, 100],
+            runbook: 'PasswordQueueLong',
+          },
         ),
         table(
           'Versions',

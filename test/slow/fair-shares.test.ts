@@ -10,7 +10,7 @@ let loud: TestUser
 let others: TestUser[]
 
 beforeAll(async () => {
-  service = await testApp({ TRUST_PROXY: 'true' })
+  service = await testApp({ TRUST_PROXY: 'true', LOG_LEVEL: 'silent' })
   base = await service.app.listen({ port: 0, host: '127.0.0.1' })
   loud = await testUser(service.app)
   others = await Promise.all(Array.from({ length: 5 }, () => testUser(service.app)))
@@ -33,7 +33,7 @@ const csv =
   'list,film_id,kinopoisk_id,imdb_id,title,original_title,year,rating,added_at,updated_at\nfavorites,301,,,,,,,,\n'
 
 describe('One client leaves others their share', () => {
-  test('150 connections that register: others log in from where they are known', async () => {
+  test('100 connections that register: others log in from where they are known', async () => {
     // An address for every login: the harm is done by the load, not by the count of one address.
     const login = (i: number): Shot => ({
       method: 'POST',
@@ -42,16 +42,15 @@ describe('One client leaves others their share', () => {
       payload: { login: other(i).login, password },
     })
     const idle = await tally(base, 20, login, 2)
-    const attack = crowd(base, 150, (client, i) => ({
+    const attack = crowd(base, 100, (client, i) => ({
       method: 'POST',
       path: '/register',
       headers: { 'x-forwarded-for': '203.0.113.66' },
       payload: { login: `crowd-${client}-${i}`, password },
     }))
     await sleep(2_000)
-    const during = await tally(base, 100, login, 2)
-    await attack.stop()
-    expect(during.statuses).toEqual({ 200: 100 })
+    const during = await tally(base, 50, login, 2).finally(attack.stop)
+    expect(during.statuses).toEqual({ 200: 50 })
     expect(during.p95Ms).toBeLessThanOrEqual(Math.max(10 * idle.p95Ms, 2_000))
   })
 
