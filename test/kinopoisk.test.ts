@@ -1,10 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-<<<<<<< ours
-import { filmRequest, searchRequest, staffRequest } from '../src/kinopoisk/endpoints.ts'
-=======
-import { filmRequest, listRequest, searchRequest } from '../src/kinopoisk/endpoints.ts'
->>>>>>> theirs
+import { filmRequest, listRequest, searchRequest, staffRequest } from '../src/kinopoisk/endpoints.ts'
 import { normaliseFilm, normaliseItem } from '../src/kinopoisk/normalise.ts'
 import type { FilmResponse, SearchItem } from '../src/kinopoisk/schemas.ts'
 
@@ -400,21 +396,13 @@ describe('the reading of an answer', () => {
     expect(filmRequest(7).ttlSeconds({ kinopoiskId: 7, ...sent })).toBe(seconds)
   })
 
-<<<<<<< ours
-  test('what was not found stays so for a day', () => {
+  test('what was not found, and a search, stay so for a day; a page of a list that is not there for an hour', () => {
     expect(filmRequest(7).ttlSeconds(null)).toBe(day)
     expect(searchRequest('x', 1).ttlSeconds(null)).toBe(day)
     const page = { rows: [], total: 1, sent: 1, unusable: 0 }
     expect(searchRequest('x', 1).ttlSeconds(page)).toBe(day)
     expect(searchRequest('x', 1).ttlSeconds({ ...page, rows: [{ filmId: 7 }] })).toBe(day)
-=======
-  test('what was not found, and a search, stay so for a day; a page of a list that is not there for an hour', () => {
-    expect(filmRequest(7).ttlSeconds(null)).toBe(day)
-    expect(searchRequest('x', 1).ttlSeconds(null)).toBe(day)
-    expect(searchRequest('x', 1).ttlSeconds({ searchFilmsCountResult: 0, films: [] })).toBe(day)
-    expect(searchRequest('x', 1).ttlSeconds({ searchFilmsCountResult: 1, films: [{ filmId: 7 }] })).toBe(day)
     expect(listRequest(1999, 1).ttlSeconds(null)).toBe(hour)
-    expect(listRequest(1999, 1).ttlSeconds({ totalPages: 0, items: [] })).toBe(30 * day)
->>>>>>> theirs
+    expect(listRequest(1999, 1).ttlSeconds({ rows: [], total: 0, sent: 0, unusable: 0 })).toBe(30 * day)
   })
 })

@@ -192,13 +192,6 @@ export const service = dashboard(
         ),
         graph(
           'Waiting',
-<<<<<<< HEAD
-=======
-          {
-            'database {{instance}}': 'db_pool_waiting',
-            'passwords {{instance}}': 'sum by (instance) (password_hash_waiting)',
-          },
->>>>>>> w-h
           {
             'database {{instance}}': 'db_pool_waiting',
             'passwords {{instance}}': 'sum by (instance) (password_hash_waiting)',
