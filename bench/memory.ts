@@ -65,7 +65,7 @@ async function bench(): Promise<void> {
   const say = (line: string) => process.stderr.write(`${line}\n`)
   const stage = await openStage(server, { films, peers: [], temporary, say })
   for (const target of stage.targets.values()) await target.stop()
-  for (const name of names) await writeRequests(join(temporary, name), await scenarios[name](stage))
+  for (const name of names) await writeRequests(join(temporary, name), scenarios[name](stage))
   print(['flags', 'idle', 'peak', `after ${after} s`, ...names.map((name) => `${name}/s`)])
   const measured = new Map<string, number[][]>(chosen.map((name) => [name, []]))
   for (let round = 1; round <= rounds; round++) {

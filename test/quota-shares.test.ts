@@ -177,6 +177,21 @@ describe('A user who is alone', () => {
     expect(await spend(ledgerOf(50), await user())).toEqual([calls, refused])
   })
 
+  test('is not alone while others are logged in, but for administrators', async () => {
+    const [ann, bob] = [await user(), await user()]
+    const ledger = ledgerOf(50)
+    await database.sql`
+      insert into sessions (id, user_id, refresh_hash, expires_at, last_used_at)
+      values (gen_random_uuid(), ${bob.userId}, sha256('x'), '2100-01-01', ${at('12:00:00')}::timestamptz - interval '6 days')`
+    expect(await spend(ledger, ann)).toEqual([20, 'user'])
+    await database.sql`update users set role = 'admin' where id = ${bob.userId}`
+    expect(await spend(ledger, ann, 'interactive', 1)).toEqual([1, 'none'])
+    await database.sql`update users set role = 'user'`
+    expect(await spend(ledger, ann)).toEqual([0, 'user'])
+    await clocked.pass('1 day')
+    expect(await spend(ledger, ann)).toEqual([39, 'day'])
+  })
+
   test('is so no longer when somebody else has come, and not again when they were erased', async () => {
     const [ann, bob] = [await user(), await user()]
     const ledger = ledgerOf()
@@ -202,14 +217,17 @@ describe('New accounts', () => {
     expect(await spend(ledger, dora)).toEqual([51, 'user'])
   })
 
-  test('have shares of their own while nobody is at another network, as in a household or behind a front', async () => {
+  test('have it also while nobody is anywhere else', async () => {
     const ledger = ledgerOf()
     const [ann, bob] = [await user({ days: 0 }), await user({ days: 0 })]
     await spend(ledger, bob, 'interactive', 1)
     expect(await spend(ledger, ann)).toEqual([79, 'user'])
-    expect(await spend(ledger, bob)).toEqual([63, 'user'])
-    await spend(ledger, await user({ days: 0, network: '192.0.2.2' }), 'interactive', 1)
+    expect(await spend(ledger, bob)).toEqual([0, 'network'])
     expect(await spend(ledger, await user({ days: 0 }))).toEqual([0, 'network'])
+  })
+
+  test('have none when there is one of them alone', async () => {
+    expect(await spend(ledgerOf(50), await user({ days: 0 }))).toEqual([39, 'day'])
   })
 
   test('that are erased leave their network what it has spent', async () => {

@@ -30,7 +30,7 @@ beforeAll(async () => {
 beforeEach(() => clocked.stopAt(at('12:00:00')))
 afterEach(
   () =>
-    database.sql`truncate kinopoisk_answers, kinopoisk_leases, kinopoisk_usage, kinopoisk_accounts, kinopoisk_rates, kinopoisk_spending`,
+    database.sql`truncate kinopoisk_answers, kinopoisk_leases, kinopoisk_usage, kinopoisk_accounts, kinopoisk_rates, users cascade`,
 )
 afterAll(() => database.close())
 

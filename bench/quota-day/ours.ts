@@ -66,8 +66,8 @@ async function logIn(app: Awaited<ReturnType<typeof buildApp>>, users: number) {
     select 'bench-' || i, 'none', '2020-01-01' from generate_series(1, ${users}) i returning id`
   const sessions = accounts.map(({ id }) => ({ id: randomUUID(), user_id: id }))
   await sql`
-    insert into sessions (id, user_id, refresh_hash, expires_at)
-    select id::uuid, user_id, sha256(id::bytea), '2100-01-01'
+    insert into sessions (id, user_id, refresh_hash, expires_at, last_used_at)
+    select id::uuid, user_id, sha256(id::bytea), '2100-01-01', '2100-01-01'
     from jsonb_to_recordset(${JSON.stringify(sessions)}::text::jsonb) as session (id text, user_id integer)`
   return sessions.map(({ id, user_id }) => ({
     authorization: `Bearer ${app.accessTokens.sign({ userId: user_id, sessionId: id })}`,

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskSpending as spending, kinopoiskUsage as usage } from '../../db/schema/kinopoisk.ts'
+import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
 import type { CallContext, Purpose } from '../request.ts'
 import { callsLeft, exceedsShare, type UserPurpose } from './shares.ts'
@@ -99,17 +100,20 @@ export function createCharges(db: Db, { isBootstrapping = () => false, ...option
       ${ofUser} end`
   }
 
-  /** A user who is the only one to spend in a week has no share, nor have new accounts of one network alone. */
+  /** A user who is the only one of the week has no share. */
   function overShare(purpose: UserPurpose): SQL {
-    const week = sql`key_hash = ${keyHash} and day > balance.day - 7`
-    const others = sql`select from ${spending} where ${week} and network is null
-      and user_id is distinct from caller.user_id and interactive + import > 0`
-    const calls = (by: SQL) => sql`(select sum(interactive + import) from ${spending} where ${week} and ${by})`
+    const exceeds = (row: 'own' | 'shared') => exceedsShare(purpose, sql.raw(`${row}.${purpose}`))
+    // Others are those who have spent, and readers who were here: an administrator may only have looked after things.
+    const callers = sql`select from ${spending} where key_hash = ${keyHash} and day > balance.day - 7
+      and network is null and user_id is distinct from caller.user_id and interactive + import > 0`
+    const readers = sql`select from ${sessions} join ${users} on ${users.id} = ${sessions.user_id}
+      where ${users.role} = 'user' and ${users.id} <> caller.user_id
+        and last_used_at > balance.now - interval '7 days'`
     return sql`
       when own_limit is not null or calls_left is null then null
-      when ${exceedsShare(purpose, sql`own.${sql.identifier(purpose)}`)} and exists (${others}) then 'user'
-      when shared.id is not null and ${exceedsShare(purpose, sql`shared.${sql.identifier(purpose)}`)}
-        and ${calls(sql`network is null`)} > ${calls(sql`network = caller.network`)} then 'network'`
+      when not (coalesce(${exceeds('own')}, false) or coalesce(${exceeds('shared')}, false)) then null
+      when not (exists (${callers}) or exists (${readers})) then null
+      when ${exceeds('own')} then 'user' else 'network'`
   }
 
   /** Adds the rows that are not there yet, with nothing spent: only a row that was committed before can be locked. */
