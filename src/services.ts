@@ -79,19 +79,16 @@ export type Services = ReturnType<typeof createServices>
 export function createServices(app: FastifyInstance, config: Config, externals: ServiceExternals) {
   const accounts = createAccounts(app, config, externals.jwtSecrets)
   const { listCache, ...catalogue } = createCatalogue(app, externals)
+  const { movies } = catalogue
   const directors = createDirectors(app)
   return {
     ...accounts.services,
     ...catalogue,
     ...directors.services,
-    ...createLists(app, catalogue.movies, listCache),
+    ...createLists(app, movies, listCache),
     genres: createGenreService({ genres: createGenreRepository(app.database.db) }),
-    ratings: createRatingService({ ratings: createRatingRepository(app.database.db), movies: catalogue.movies }),
-    supplements: createSupplementService({
-      movies: catalogue.movies,
-      membership: listCache,
-      kinopoisk: app.kinopoisk,
-    }),
+    ratings: createRatingService({ ratings: createRatingRepository(app.database.db), movies }),
+    supplements: createSupplementService({ movies, membership: listCache, kinopoisk: app.kinopoisk }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
     places: createPlaces(app.metrics),
     kinopoiskStatus: app.kinopoisk.status,

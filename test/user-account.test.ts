@@ -68,6 +68,8 @@ describe('GET /user/export', () => {
       'favourites',
       'kinopoisk_spending',
       'known_networks',
+      // Not exported: the hash of a one-time token, which says nothing of the user.
+      'password_resets',
       'ratings',
       'sessions',
       'wishlist',

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client'
 import type { MaybePromise } from '../cache/maybe-promise.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
+import { createBackground } from './background.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
 import { createCountedFetch } from './counted-fetch.ts'
 import { filmRequest, filmsByImdb, imdbRequest, listRequest, staffRequest, votesRequest } from './endpoints.ts'
@@ -231,21 +232,6 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       // The calls that nobody waits for end with it.
       await upstream.close()
       await Promise.race([idle(), sleep(maxCloseMs, undefined, { ref: false })])
-    },
-  }
-}
-
-/** Work that no caller waits for. */
-function createBackground() {
-  const works = new Set<Promise<void>>()
-  return {
-    runInBackground(work: Promise<void>): void {
-      works.add(work)
-      void work.finally(() => works.delete(work))
-    },
-    async idle() {
-      // What ends may begin something else.
-      while (works.size > 0) await Promise.allSettled(works)
     },
   }
 }
