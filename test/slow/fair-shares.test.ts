@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connect } from '../../src/db/connect.ts'
 import { as, password, type TestApp, type TestUser, testApp, testUser } from '../support/app.ts'
 import { crowd, pausedReader, type Shot, slowUploads, tally } from '../support/crowds.ts'
 import { form } from '../support/lists.ts'
@@ -14,17 +15,17 @@ beforeAll(async () => {
   base = await service.app.listen({ port: 0, host: '127.0.0.1' })
   loud = await testUser(service.app)
   others = await Promise.all(Array.from({ length: 5 }, () => testUser(service.app)))
-  const { sql } = service.app.database
+  // A busy machine may take its time for this.
+  const { sql, close } = connect(service.databaseUrl, { max: 1, deadlineMs: Number.POSITIVE_INFINITY })
+  await sql`set statement_timeout = 0`
   await sql`insert into directors (name) values ('d')`
   await sql`insert into genres (name) values ('g')`
-  // In parts, each within the time of a statement on a busy machine.
-  for (let from = 1; from < 30_000; from += 3_000) {
-    await sql`
-      insert into films (listed, name, director_id, rate, year, minutes, description)
-      select true, 'Фильм ' || md5(n::text) || ' ' || n, 1, 5, 2000, 90, repeat('описание ', 60)
-      from generate_series(${from}::int, ${from}::int + 2999) n`
-  }
+  await sql`
+    insert into films (listed, name, director_id, rate, year, minutes, description)
+    select true, 'Фильм ' || md5(n::text) || ' ' || n, 1, 5, 2000, 90, repeat('описание ', 180)
+    from generate_series(1, 8000) n`
   await sql`insert into film_genres select id, 1, 0 from films`
+  await close()
 })
 afterAll(() => service?.close())
 
@@ -80,7 +81,7 @@ describe('One client leaves others their share', () => {
     await expect.poll(sessions).toBe(0)
     const last = other(4)
     const answer = await fetch(`${base}/films/export.csv`, { headers: last.headers })
-    expect([answer.status, (await answer.text()).split('\r\n').length]).toEqual([200, 30_002])
+    expect([answer.status, (await answer.text()).split('\r\n').length]).toEqual([200, 8_002])
     const lists = await as(service.app, last)({ method: 'GET', url: '/user/lists.csv' })
     expect(lists.statusCode).toBe(200)
     for (const reader of await Promise.all([...paused, second])) reader.destroy()
@@ -99,10 +100,10 @@ describe('One client leaves others their share', () => {
     const during = await tally(
       base,
       40,
-      (i) => ({ path: `/films?q=${nonsense(-1 - i)}`, headers: other(i).headers }),
+      (i) => ({ path: `/films?q=${nonsense(900_000_001 + i)}`, headers: other(i).headers }),
       2,
     )
     await attack.stop()
-    expect(during.served).toBeGreaterThanOrEqual(0.95)
+    expect(during.served, JSON.stringify(during.statuses)).toBeGreaterThanOrEqual(0.95)
   })
 })
