@@ -215,6 +215,12 @@ export const kinopoisk = dashboard(
           },
         ),
         graph(
+          'Served from our own films',
+          { '{{endpoint}}: {{reason}}': perSecond('kinopoisk_fallbacks_total', 'endpoint, reason') },
+          { unit: 'ops', description: 'Films and searches for which Kinopoisk was not available, and why.' },
+          'stacked',
+        ),
+        graph(
           'Odd members',
           { '{{endpoint}}: {{member}}': perSecond('kinopoisk_odd_members_total', 'endpoint, member') },
           {

@@ -25,6 +25,9 @@ const codes: Record<Failed, ErrorCode> = {
   bad_response: 'upstream_bad_response',
 }
 
+/** The codes that a failed call may have. */
+export const failureCodes = [...new Set(Object.values(codes))]
+
 // Of the system and of undici.
 const unsentCodes = new Set([
   ...['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'],

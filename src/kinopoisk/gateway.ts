@@ -3,11 +3,13 @@ import type { Registry } from 'prom-client'
 import type { MaybePromise } from '../cache/maybe-promise.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
+import { createLogThrottle } from '../log-throttle.ts'
 import { createBackground } from './background.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
 import { createCountedFetch } from './counted-fetch.ts'
 import { filmRequest, filmsByImdb, imdbRequest, listRequest, staffRequest, votesRequest } from './endpoints.ts'
 import { type Clock, systemClock } from './layers/cache.ts'
+import type { WarnOnce } from './layers/warnings.ts'
 import { createLazyResults, type LazyResult, type Transform } from './lazy-result.ts'
 import { createMetrics } from './metrics.ts'
 import {
@@ -95,18 +97,21 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export interface GatewayOptions extends Omit<PipelineOptions, 'clock' | 'metrics' | 'runInBackground' | 'warn'> {
+export interface GatewayOptions
+  extends Omit<PipelineOptions, 'clock' | 'metrics' | 'runInBackground' | 'warn' | 'warnOnce'> {
   /** Upstream is the embedded sandbox: Cache-Status says so. */
   sandbox: boolean
   clock?: Clock
   registry?: Registry
   /** Milliseconds between calls of the prefetch. */
   prefetchMs?: number
-  /** Called with errors in the background. */
+  /** Called with errors in the background, and with the fields of a line of the log. */
   warn?: (error: unknown, message: string) => void
 }
 
 const pageSize = 20
+// For lines of the log of one kind.
+const warnEveryMs = 10_000
 // For the leases of ended calls. What waits for another replica ends with the process.
 const maxCloseMs = 2_000
 const maxVotePages = 100
@@ -119,7 +124,13 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const withCacheStatus = createCacheStatus(clock, sandbox)
   const { runInBackground, idle } = createBackground()
   const isBootstrapping = () => prefetch.isBootstrapping()
-  const pipeline = createPipeline(database, { ...limits, clock, metrics, isBootstrapping, runInBackground, warn })
+  const throttle = createLogThrottle(warnEveryMs)
+  const warnOnce: WarnOnce = (kind, fields, message) => {
+    const repeated = throttle(kind)
+    if (repeated !== undefined) warn({ ...fields, ...(repeated > 0 && { repeated }) }, message)
+  }
+  const background = { runInBackground, warn, warnOnce }
+  const pipeline = createPipeline(database, { ...limits, clock, metrics, isBootstrapping, ...background })
   const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, failures, probe, upstream } =
     pipeline
   const fetchForced: UpstreamFetch = (request, context) => fetchFresh(request, { ...context, forced: true })
@@ -197,7 +208,10 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       return withCacheStatus(found, value && resultOf(value))
     },
     fallback(result, syncedAt, reason) {
-      if (result !== 'stale') metrics.results.inc({ endpoint: result === 'local' ? 'search' : 'film', result })
+      const endpoint = result === 'local' ? 'search' : 'film'
+      if (result !== 'stale') metrics.results.inc({ endpoint, result })
+      metrics.fallbacks.inc({ endpoint, reason })
+      warnOnce(`fallback ${endpoint} ${reason}`, { endpoint, result, code: reason }, 'served from our own films')
       const fetchedAt = syncedAt ?? clock.now()
       const stored = withCacheStatus({ value: null, fetchedAt, via: 'stale', reason }, null)
       return result === 'local' ? { ...stored, source: 'local' } : stored

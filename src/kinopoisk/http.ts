@@ -76,9 +76,27 @@ function read<T>(text: string, request: UpstreamRequest<T>, onOdd: UpstreamOptio
   const sent = parse(text)
   const message = errorText(sent)
   if (message !== undefined) throw failureOfText(message) ?? badResponse('an error text under 200')
-  const value = request.read(sent, (member) => onOdd?.(request.endpoint, member))
-  if (value === undefined) throw badResponse('of an unknown shape')
+  let firstOdd: string | undefined
+  const value = request.read(sent, (member) => {
+    firstOdd ??= member
+    onOdd?.(request.endpoint, member)
+  })
+  if (value === undefined) {
+    throw badResponse(`of an unknown shape: ${shapeOf(sent)}${firstOdd ? `; the first odd member is ${firstOdd}` : ''}`)
+  }
   return value
+}
+
+// What a member's name may be; anything else may be content.
+const memberName = /^[A-Za-z]\w{0,39}$/
+const maxNames = 10
+
+/** What was sent, in a word and by the names of its members. */
+function shapeOf(sent: unknown): string {
+  if (Array.isArray(sent)) return `a list of ${sent.length}`
+  if (typeof sent !== 'object' || sent === null) return sent === null ? 'null' : `a ${typeof sent}`
+  const names = Object.keys(sent).filter((name) => memberName.test(name))
+  return `an object with ${names.slice(0, maxNames).join(', ') || 'no usual member'}`
 }
 
 function parse(text: string): unknown {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { outcomes, shares, UpstreamFailure } from './failures.ts'
+import { failureCodes, outcomes, shares, UpstreamFailure } from './failures.ts'
 import { dataEndpoints, endpoints, type Layer, purposes } from './request.ts'
 
 /** How a caller's request ended. */
@@ -105,6 +105,10 @@ export function createMetrics(registry = new Registry()) {
       help: 'Calls of today by the user with the most of them',
       registers,
       collect,
+    }),
+    fallbacks: counter('kinopoisk_fallbacks_total', 'Requests served from our own films, and why', {
+      endpoint: ['film', 'search'],
+      reason: failureCodes,
     }),
     failuresRepeated: counter(
       'kinopoisk_failures_repeated_total',

@@ -9,6 +9,7 @@ import { retried } from './layers/retry.ts'
 import { sharedFlight } from './layers/shared-flight.ts'
 import { coalesced } from './layers/single-flight.ts'
 import { createTrust } from './layers/trust.ts'
+import { type WarnOnce, warned } from './layers/warnings.ts'
 import { type GatewayMetrics, withMetrics } from './metrics.ts'
 import { createProbe } from './probe.ts'
 import { type BudgetOptions, createBudget } from './quota/budget.ts'
@@ -32,12 +33,13 @@ export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
   runInBackground(work: Promise<void>): void
   /** Called with what went wrong where nobody waits. */
   warn(error: unknown, message: string): void
+  warnOnce: WarnOnce
 }
 
 /** The layers between a caller and upstream, in their order, and what they share. */
 export function createPipeline(database: Database, options: PipelineOptions) {
   const { cache, clock, metrics, circuitPauses, failurePauses, probeEveryMs = 60_000, ...rest } = options
-  const { patienceMs, runInBackground, warn, ...limits } = rest
+  const { patienceMs, runInBackground, warn, warnOnce, ...limits } = rest
   const onOdd = (endpoint: Endpoint, member: string) => metrics.oddMembers.inc({ endpoint, member })
   const upstream = createUpstream({ ...limits, onOdd }, clock)
   const responses = createResponseRepository(database.db)
@@ -81,6 +83,7 @@ export function createPipeline(database: Database, options: PipelineOptions) {
     breakers.execute,
     timed,
     withMetrics(metrics),
+    warned(warnOnce),
   ]
   const fetchFresh = compose(upstream.fetch, layers)
   const fetchCached = cached(responses, { freshness, clock, metrics, runInBackground, onUnexpected })(fetchFresh)

@@ -29,7 +29,8 @@ export default fp(async (app: FastifyInstance, options: Omit<GatewayOptions, 're
   app.addHook('onClose', () => gateway.close())
 })
 
-/** What is known to happen without its stack. */
+/** What is known to happen without its stack; fields as they are. */
 function reasonOf(error: unknown): object {
-  return error instanceof AppError ? { code: error.code, reason: error.message } : { err: error }
+  if (error instanceof AppError) return { code: error.code, reason: error.message }
+  return error instanceof Error ? { err: error } : Object(error)
 }
