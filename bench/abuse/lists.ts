@@ -26,6 +26,10 @@ try {
   const args = [heapFlag, '--import', './src/instrument.ts', 'src/server.ts']
   const service = processes.runNode(args, { env: { ...env, ACCESS_TTL: '1d' } })
   await service.printed(/listening/)
+  let isOver = false
+  service.child.once('exit', (code, signal) => {
+    if (!isOver) print(`The service is gone: ${code ?? signal}\n${service.stderr()}`)
+  })
   const [hostile, other] = [await registered(base, 'hostile'), await registered(base, 'somebody')]
   await seedLists(url, hostile.id)
   print('round | idle p95 | besieged p95 | RSS before | peak | growth | unread | whole | broken | kept')
@@ -36,6 +40,7 @@ try {
     print(rowOf(round, figures))
     await sleep(5000)
   }
+  isOver = true
   process.exitCode = kept > 0 ? 0 : 1
 } finally {
   await processes.cleanUp()

@@ -68,9 +68,9 @@ export async function besiege({ base, pid, hostile, other }: Attack): Promise<Fi
   }, 100)
   const held = await holdUnread(base, hostile)
   const reader = startReader(`${base}/ratings`, hostile)
-  const besieged = await timesOf(base, other, 500)
+  // Else it would fail later, and hide why.
+  const besieged = await timesOf(base, other, 500).finally(() => clearInterval(watch))
   const { whole, broken } = await stopReader(reader)
-  clearInterval(watch)
   for (const response of held) response.destroy()
   return {
     idleP95: p95(idle),
