@@ -146,9 +146,10 @@ test('What is in the cache is not read again, and the metrics count it', async (
 test('While changes cannot be followed everything is read from the database', async () => {
   const { id } = await service.add()
   await read(`/films/${id}`)
-  await service.app.database.sql`alter table changes rename to changes_away`
   // For the triggers, but without what is looked for.
-  await service.app.database.sql`create table changes (topic text, key text)`
+  await service.app.database.sql.unsafe(`
+    alter table changes rename to changes_away;
+    create table changes (topic text, key text)`)
   await until(() => !service.app.changeFeed.isCurrent())
   await inDatabase(service.databaseUrl, async (sql) => {
     await sql`set session_replication_role = replica`
