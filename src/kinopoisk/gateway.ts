@@ -3,13 +3,12 @@ import type { Registry } from 'prom-client'
 import type { MaybePromise } from '../cache/maybe-promise.ts'
 import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
-import { createLogThrottle } from '../log-throttle.ts'
 import { createBackground } from './background.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
 import { createCountedFetch } from './counted-fetch.ts'
 import { filmRequest, filmsByImdb, imdbRequest, listRequest, staffRequest, votesRequest } from './endpoints.ts'
 import { type Clock, systemClock } from './layers/cache.ts'
-import type { WarnOnce } from './layers/warnings.ts'
+import { createWarnOnce } from './layers/warnings.ts'
 import { createLazyResults, type LazyResult, type Transform } from './lazy-result.ts'
 import { createMetrics } from './metrics.ts'
 import {
@@ -110,8 +109,6 @@ export interface GatewayOptions
 }
 
 const pageSize = 20
-// For lines of the log of one kind.
-const warnEveryMs = 10_000
 // For the leases of ended calls. What waits for another replica ends with the process.
 const maxCloseMs = 2_000
 const maxVotePages = 100
@@ -124,11 +121,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const withCacheStatus = createCacheStatus(clock, sandbox)
   const { runInBackground, idle } = createBackground()
   const isBootstrapping = () => prefetch.isBootstrapping()
-  const throttle = createLogThrottle(warnEveryMs)
-  const warnOnce: WarnOnce = (kind, fields, message) => {
-    const repeated = throttle(kind)
-    if (repeated !== undefined) warn({ ...fields, ...(repeated > 0 && { repeated }) }, message)
-  }
+  const warnOnce = createWarnOnce(warn)
   const background = { runInBackground, warn, warnOnce }
   const pipeline = createPipeline(database, { ...limits, clock, metrics, isBootstrapping, ...background })
   const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, failures, probe, upstream } =

@@ -1,8 +1,19 @@
+import { createLogThrottle } from '../../log-throttle.ts'
 import { UpstreamFailure } from '../failures.ts'
 import type { Layer, UpstreamRequest } from '../request.ts'
 
 /** Logs fields with a message, where a throttle for the kind lets one pass. */
 export type WarnOnce = (kind: string, fields: object, message: string) => void
+
+const everyMs = 10_000
+
+export function createWarnOnce(warn: (fields: object, message: string) => void): WarnOnce {
+  const throttle = createLogThrottle(everyMs)
+  return (kind, fields, message) => {
+    const repeated = throttle(kind)
+    if (repeated !== undefined) warn({ ...fields, ...(repeated > 0 && { repeated }) }, message)
+  }
+}
 
 /** A line for the failures of calls: of each endpoint and outcome at most one in a while, never with what was sent. */
 export function warned(warnOnce: WarnOnce): Layer {
