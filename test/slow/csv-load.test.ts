@@ -49,11 +49,12 @@ describe('exports of many films', () => {
   }
 
   test('come whole, several at a time, while other requests are answered', async () => {
-    const readers = [user, admin, await testUser(service.app)]
+    const readers = [user, admin, ...(await Promise.all([1, 2, 3].map(() => testUser(service.app))))]
     const bodies = Promise.all(readers.map(async (reader) => (await get(reader)).text()))
     for (let i = 0; i < 20; i++) {
       expect((await as(service.app, user)({ method: 'GET', url: '/user' })).statusCode).toBe(200)
-      expect(await sessions()).toBeLessThanOrEqual(2)
+      // Two, and those whose server process has not seen yet that they are over.
+      expect(await sessions()).toBeLessThanOrEqual(4)
     }
     const [first, ...others] = await bodies
     expect(first?.split('\r\n')).toHaveLength(30_002)

@@ -1,13 +1,14 @@
 import { afterEach, expect, test } from 'vitest'
 import { besiege, heapFlag, seedLists } from '../../bench/abuse/unread.ts'
-import { jwtSecret, testApp, testUser } from '../support/app.ts'
+import { testApp, testUser } from '../support/app.ts'
 import { cleanUp, freePort, freshFolder, runNode, until } from '../support/process.ts'
 
 afterEach(cleanUp)
 
 test('20 unread answers and 6 readers of 20,000 ratings neither end the process nor fill its memory', async () => {
   // Of it only the database, and the users of it.
-  const service = await testApp()
+  const jwtSecret = 'x'.repeat(32)
+  const service = await testApp({}, { jwtSecrets: [jwtSecret] })
   const [hostile, other] = [await testUser(service.app), await testUser(service.app)]
   await seedLists(service.databaseUrl, hostile.id)
   const port = await freePort()

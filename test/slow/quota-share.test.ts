@@ -21,7 +21,7 @@ async function start() {
       response.end(JSON.stringify({ totalQuota: { value: -1, used: 0 }, dailyQuota, accountType: 'FREE' }))
     } else {
       calls.push(url)
-      response.writeHead(404).end()
+      response.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"not found"}')
     }
   })
   closers.push(upstream.close)
