@@ -258,6 +258,13 @@ describe('Places for long answers', () => {
     await expect(places.acquire(one)).rejects.toThrow('under way')
   })
 
+  test('of an IPv6 network without a token are one share, however many addresses it has', async () => {
+    const places = createPlaces(new Registry())
+    for (let i = 0; i < 128; i++) await places.acquire({ ip: `2001:db8::${i.toString(16)}` })
+    await expect(places.acquire({ ip: '2001:db8::ffff' })).rejects.toThrow('under way')
+    await places.acquire({ ip: '2001:db8:0:1::1' })
+  })
+
   test('take turns with reading: three at once, also after one that failed', async () => {
     const { inTurn } = createPlaces(new Registry())
     let [running, most] = [0, 0]

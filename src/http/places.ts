@@ -1,8 +1,9 @@
 import type { FastifyReply } from 'fastify'
 import { Gauge, type Registry } from 'prom-client'
 import { AppError } from '../errors.ts'
+import { networkOf } from '../text/networks.ts'
 
-/** Whose answer it is, as a request tells: a user's, or without a token an address'. */
+/** Whose answer it is, as a request tells: a user's, or without a token a network's. */
 export interface Reader {
   user?: { id: number } | undefined
   ip: string
@@ -35,7 +36,7 @@ export function createPlaces(metrics: Registry) {
   return {
     /** Returns the release function; only its first call counts. @throws {AppError} overloaded */
     async acquire({ user, ip }: Reader): Promise<() => void> {
-      const key = user ? `user ${user.id}` : ip
+      const key = user ? `user ${user.id}` : networkOf(ip)
       const own = taken.get(key) ?? 0
       if (own >= (user ? maxOfUser : maxOfAddress)) throw tooMany(`${own} long answers to you`)
       if (count >= max) throw tooMany(`${count} long answers`)
