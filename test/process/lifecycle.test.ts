@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { Agent, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { cloneDatabase, password, testApp } from '../support/app.ts'
 import { serve } from '../support/movies.ts'
 import { expectProblem } from '../support/problems.ts'
-import { cleanUp, freshFolder, type Program, repository, runNode, runProgram, until } from '../support/process.ts'
+import { cleanUp, freshFolder, runProgram, until } from '../support/process.ts'
+import { addressOf, entry, replicaEnvironment, send, startReplica } from '../support/replica.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -15,17 +15,6 @@ afterEach(async () => {
   await cleanUp()
 })
 
-/** The service as `npm start` runs it, on a database of its own. */
-function startReplica(databaseUrl: string, dataDir: string, env: Record<string, string> = {}): Program {
-  const entry = ['--import', join(repository, 'src/instrument.ts'), join(repository, 'src/server.ts')]
-  return runNode(entry, { env: { ...environment(databaseUrl, dataDir), ...env } })
-}
-
-function environment(databaseUrl: string, dataDir: string): Record<string, string> {
-  return { PORT: '0', DATABASE_URL: databaseUrl, DATA_DIR: dataDir, JWT_SECRET: 'x'.repeat(32), LOG_LEVEL: 'info' }
-}
-
-const addressOf = (replica: Program) => replica.printed(/listening at (http:\/\/[^"]+)"/)
 const statusOf = (url: string) =>
   fetch(url).then(
     (answer) => answer.text().then(() => answer.status),
@@ -113,9 +102,8 @@ describe('On SIGTERM', () => {
 
 describe('With few files to open', () => {
   test.skipIf(process.platform !== 'linux')('more connections than files do not end it', async () => {
-    const entry = ['--import', join(repository, 'src/instrument.ts'), join(repository, 'src/server.ts')]
     const limited = ['-c', 'ulimit -n 200 && exec "$0" "$@"', process.execPath, ...entry]
-    const replica = runProgram('sh', limited, { env: environment(await cloneDatabase(), await freshFolder()) })
+    const replica = runProgram('sh', limited, { env: replicaEnvironment(await cloneDatabase(), await freshFolder()) })
     const address = await addressOf(replica)
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const alive = () => ask(`${address}/livez`, agent)
@@ -146,16 +134,3 @@ describe('Draining', () => {
     await close()
   })
 })
-
-function send(agent: Agent, method: string, url: string, headers: Record<string, string>, json: string) {
-  return new Promise<{ status: number; body: string }>((resolve, reject) => {
-    const withBody = method === 'POST' || method === 'PUT'
-    const type = withBody ? { 'content-type': 'application/json' } : {}
-    httpRequest(url, { agent, method, headers: { ...headers, ...type } }, async (answer) => {
-      const body = (await answer.toArray().catch(reject))?.join('') ?? ''
-      resolve({ status: answer.statusCode ?? 0, body })
-    })
-      .on('error', reject)
-      .end(withBody ? json : undefined)
-  })
-}

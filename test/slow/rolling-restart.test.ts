@@ -1,24 +1,15 @@
-import { Agent, request as httpRequest } from 'node:http'
-import { join } from 'node:path'
+import { Agent } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { cloneDatabase, password } from '../support/app.ts'
-import { cleanUp, freshFolder, type Program, repository, runNode, until } from '../support/process.ts'
+import { cleanUp, freshFolder, until } from '../support/process.ts'
 import { startProxy } from '../support/proxy.ts'
+import { addressOf, send, startReplica } from '../support/replica.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0)) await close()
   await cleanUp()
 })
-
-/** The service as `npm start` runs it, on a database that others share. */
-function startReplica(databaseUrl: string, dataDir: string): Program {
-  const entry = ['--import', join(repository, 'src/instrument.ts'), join(repository, 'src/server.ts')]
-  const env = { PORT: '0', DATABASE_URL: databaseUrl, DATA_DIR: dataDir, JWT_SECRET: 'x'.repeat(32), LOG_LEVEL: 'info' }
-  return runNode(entry, { env })
-}
-
-const addressOf = (replica: Program) => replica.printed(/listening at (http:\/\/[^"]+)"/)
 
 describe('Two replicas behind a proxy', () => {
   test('are restarted one after the other under load, and no request is lost', { timeout: 120_000 }, async () => {
@@ -86,17 +77,4 @@ async function drive(address: string): Promise<{ answers(): number; stop(): Prom
       return failures
     },
   }
-}
-
-function send(agent: Agent, method: string, url: string, headers: Record<string, string>, json: string) {
-  return new Promise<{ status: number; body: string }>((resolve, reject) => {
-    const withBody = method === 'POST' || method === 'PUT'
-    const type = withBody ? { 'content-type': 'application/json' } : {}
-    httpRequest(url, { agent, method, headers: { ...headers, ...type } }, async (answer) => {
-      const body = (await answer.toArray().catch(reject))?.join('') ?? ''
-      resolve({ status: answer.statusCode ?? 0, body })
-    })
-      .on('error', reject)
-      .end(withBody ? json : undefined)
-  })
 }
