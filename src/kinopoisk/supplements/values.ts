@@ -1,4 +1,4 @@
-import { htmlToText } from '../../text/html.ts'
+import { withoutTags } from '../../text/html.ts'
 import { type Loose, text } from '../values.ts'
 
 /** A calendar day: `2016-07-15`; null for one with unknown parts, such as `1965-00-00`. */
@@ -9,7 +9,7 @@ export function day(value: Loose): string | null {
   return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(date) ? date : null
 }
 
-/** Facts and reviews are HTML. */
+/** Facts and reviews are HTML: without its tags, with entities decoded once. */
 export function plainText(value: Loose): string | null {
-  return text(htmlToText(String(value ?? '')))
+  return text(withoutTags(String(value ?? '')))
 }
