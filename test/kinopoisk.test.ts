@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { filmRequest, listRequest, searchRequest, staffRequest } from '../src/kinopoisk/endpoints.ts'
+import { filmRequest, listRequest, searchRequest } from '../src/kinopoisk/endpoints.ts'
 import { normaliseFilm, normaliseItem } from '../src/kinopoisk/normalise.ts'
 import type { FilmResponse, SearchItem } from '../src/kinopoisk/schemas.ts'
+import { supplementOf } from '../src/kinopoisk/supplements/table.ts'
 
 const hour = 3600
 const day = 24 * hour
@@ -369,7 +370,7 @@ describe('the reading of an answer', () => {
     const films = [{ filmId: 7, nameRu: 'a' }, { filmId: 8 }, { filmId: '7', nameRu: 'b' }]
     expect(searchRequest('x', 1).read({ films })?.rows).toEqual([{ filmId: 7, nameRu: 'a' }, { filmId: 8 }])
     const staff = ['DIRECTOR', 'ACTOR', 'DIRECTOR'].map((professionKey) => ({ staffId: 1, professionKey }))
-    expect(staffRequest(7).read(staff)?.rows).toHaveLength(2)
+    expect(supplementOf('staff', { id: 7 }).request.read(staff)).toMatchObject({ rows: { length: 2 } })
   })
 
   test('whatever is sent, reading it throws nothing, and what is read can be normalised', () => {

@@ -8,8 +8,6 @@ import {
   type ListResponse,
   SearchItem,
   type SearchResponse,
-  StaffMember,
-  type StaffResponse,
   Vote,
   type VotesResponse,
 } from './schemas.ts'
@@ -22,8 +20,6 @@ const readList = rowsOf(readFilm, { names, keyOf: (film) => film.kinopoiskId })
 const readSearch = rowsOf(timed(readerOf(SearchItem)), { names, keyOf: (film) => film.filmId })
 // Its rows without an id are reported to the user, one by one.
 const readVotes = rowsOf(readerOf(Vote), { names, keyOf: (vote) => vote.kinopoiskId, mayBeUnusable: true })
-// A person has a row for each profession.
-const readStaff = rowsOf(readerOf(StaffMember), { keyOf: (person) => `${person.staffId} ${person.professionKey}` })
 
 const hour = 3600
 const day = 24 * hour
@@ -35,7 +31,6 @@ export const paths = {
   list: '/api/v2.2/films?order=NUM_VOTE&',
   imdb: '/api/v2.2/films?imdbId=',
   search: '/api/v2.1/films/search-by-keyword?',
-  staff: '/api/v1/staff?',
   votes: '/api/v1/kp_users/',
 }
 
@@ -138,17 +133,6 @@ export function votesRequest(userId: number, page: number): UpstreamRequest<Vote
     maxBytes: mebibyte,
     read: readVotes,
     ttlSeconds: () => hour,
-  }
-}
-
-/** GET /api/v1/staff: everyone who made the film, directors first, once for each profession. */
-export function staffRequest(filmId: number): UpstreamRequest<StaffResponse> {
-  return {
-    endpoint: 'staff',
-    path: `${paths.staff}filmId=${filmId}`,
-    maxBytes: 4 * mebibyte,
-    read: readStaff,
-    ttlSeconds: (staff) => (staff?.rows.length ? 30 * day : day),
   }
 }
 

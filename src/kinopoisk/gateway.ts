@@ -6,19 +6,12 @@ import type { ErrorCode } from '../errors.ts'
 import { createBackground } from './background.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
 import { createCountedFetch } from './counted-fetch.ts'
-import { filmRequest, filmsByImdb, imdbRequest, listRequest, staffRequest, votesRequest } from './endpoints.ts'
+import { filmRequest, filmsByImdb, imdbRequest, listRequest, votesRequest } from './endpoints.ts'
 import { type Clock, systemClock } from './layers/cache.ts'
 import { createWarnOnce } from './layers/warnings.ts'
 import { createLazyResults, type LazyResult, type Transform } from './lazy-result.ts'
 import { createMetrics } from './metrics.ts'
-import {
-  type KinopoiskFilm,
-  type KinopoiskPerson,
-  type KinopoiskVote,
-  normaliseFilm,
-  normalisePerson,
-  normaliseVote,
-} from './normalise.ts'
+import { type KinopoiskFilm, type KinopoiskVote, normaliseFilm, normaliseVote } from './normalise.ts'
 import { createPipeline, type PipelineOptions } from './pipeline.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
 import type { Caller, Purpose, UpstreamFetch } from './request.ts'
@@ -62,8 +55,6 @@ export interface Gateway {
   imdb(imdbId: string, caller: Caller): Promise<CachedResult<number[]>>
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
   votes(userId: number, page: number, caller: Caller): Promise<CachedResult<VotesPage | null>>
-  /** The staff of a film, directors first; empty when Kinopoisk does not know. */
-  staff(filmId: number, caller: Caller): Promise<CachedResult<KinopoiskPerson[]>>
   /** What upstream tells beside details, by the table of supplements. Null: upstream's 404. */
   supplement<N extends SupplementName>(
     name: N,
@@ -187,12 +178,6 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
         items: rows.map(normaliseVote),
         unusable,
       })
-    },
-    async staff(filmId, caller) {
-      const request = staffRequest(filmId)
-      const found = await fetchCounted(fetchCached, request, 'interactive', caller)
-      const staff = await readValue(request, found)
-      return withCacheStatus(found, (staff?.rows ?? []).map(normalisePerson))
     },
     async supplement(name, query, caller) {
       const { request, resultOf } = supplementOf(name, query)

@@ -1,4 +1,4 @@
-import type { FilmResponse, SearchItem, StaffMember, Vote } from './schemas.ts'
+import type { FilmResponse, SearchItem, Vote } from './schemas.ts'
 import {
   address,
   ageLimit,
@@ -6,7 +6,6 @@ import {
   count,
   flag,
   isExpectation,
-  line,
   minutes,
   moment,
   name,
@@ -25,7 +24,6 @@ import {
  */
 export type KinopoiskFilm = ReturnType<typeof normaliseFilm>
 export type KinopoiskItem = ReturnType<typeof normaliseItem>
-export type KinopoiskPerson = ReturnType<typeof normalisePerson>
 export type KinopoiskVote = ReturnType<typeof normaliseVote>
 
 /** The films in a response of upstream. */
@@ -133,14 +131,5 @@ export function normaliseVote(vote: Vote) {
     genres: texts(vote.genres?.map(({ genre }) => genre)),
     poster_url: poster(vote.posterUrl),
     value: Number.isInteger(value) ? value : null,
-  }
-}
-
-/** A person of the staff; null names are those that upstream does not have. */
-export function normalisePerson(person: StaffMember) {
-  return {
-    kinopoisk_id: person.staffId,
-    name: line(person.nameRu, 200) ?? line(person.nameEn, 200),
-    profession: text(person.professionKey),
   }
 }

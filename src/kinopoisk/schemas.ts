@@ -93,19 +93,10 @@ export const Vote = Type.Object({
 })
 export type Vote = Static<typeof Vote>
 
-export const StaffMember = Type.Object({
-  staffId: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
-  nameRu: text,
-  nameEn: text,
-  professionKey: text,
-})
-export type StaffMember = Static<typeof StaffMember>
-
 /** Lists, whatever they are called: rows.ts. */
 export type ListResponse = Rows<FilmResponse>
 export type SearchResponse = Rows<SearchItem>
 export type VotesResponse = Rows<Vote>
-export type StaffResponse = Rows<StaffMember>
 
 const Quota = Type.Object({
   /** -1: no limit. */

@@ -30,6 +30,11 @@ export function name(value: Loose): string | null {
   return line(value, 500)
 }
 
+/** As long as the column of a director's takes. */
+export function personName(value: Loose): string | null {
+  return line(value, 200)
+}
+
 export function texts(values: Loose[] | undefined): string[] {
   return [...new Set((values ?? []).map((value) => line(value, 100)).filter((value) => value !== null))]
 }
@@ -43,7 +48,7 @@ const invisible =
 const unusual = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]|\s{2}|[^\S ]/u
 
 /** One line of the length that its column takes; the cut leaves neither half a character nor a space at the end. */
-export function line(value: Loose, maxLength: number): string | null {
+function line(value: Loose, maxLength: number): string | null {
   const sent = text(value)
   if (sent === null || (sent.length <= maxLength && !unusual.test(sent))) return sent
   const whole = sent.replace(invisible, '').replace(/\s+/g, ' ').trim()

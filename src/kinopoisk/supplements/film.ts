@@ -1,4 +1,4 @@
-import { address, count, moment, name, poster, text } from '../values.ts'
+import { address, count, moment, name, personName, poster, text } from '../values.ts'
 import type { Contributor, Fact, Image, RelatedFilm, Review, ReviewTotals, Season, Video } from './schemas.ts'
 import { day, plainText } from './values.ts'
 
@@ -41,10 +41,10 @@ export function hasNewEpisodes(seasons: { episodes: { release_date: string | nul
 }
 
 export function normaliseContributor(person: Contributor) {
-  const original = name(person.nameEn)
+  const original = personName(person.nameEn)
   return {
     id: person.staffId,
-    name: name(person.nameRu) ?? original,
+    name: personName(person.nameRu) ?? original,
     original_name: original,
     role: text(person.description),
     profession: text(person.professionKey),

@@ -17,7 +17,7 @@ interface Dependencies {
   listing: FilmListing
   filmCache: FilmCache
   movies: Pick<MovieService, 'fetch'>
-  kinopoisk: Pick<Gateway, 'staff'>
+  kinopoisk: Pick<Gateway, 'supplement'>
   now?: () => Date
 }
 
@@ -63,10 +63,9 @@ export function createFilmService({
 
   /** The first director that Kinopoisk names. */
   async function findDirector(filmId: number, caller: Caller) {
-    const { value } = await kinopoisk.staff(filmId, caller)
-    for (const { kinopoisk_id, name, profession } of value) {
-      if (profession === 'DIRECTOR' && name !== null && kinopoisk_id > 0)
-        return { kinopoisk_id, name: normalizeName(name) }
+    const { value } = await kinopoisk.supplement('staff', { id: filmId }, caller)
+    for (const { id, name, profession } of value?.items ?? []) {
+      if (profession === 'DIRECTOR' && name !== null) return { kinopoisk_id: id, name: normalizeName(name) }
     }
     return undefined
   }
