@@ -4,6 +4,7 @@ import { isMigrated } from './db/migrate.ts'
 import { createPlaces } from './http/places.ts'
 import type { Clock } from './kinopoisk/layers/cache.ts'
 import { hashKey } from './kinopoisk/quota/ledger.ts'
+import { createAttempts } from './modules/auth/attempts.ts'
 import { createAuthMetrics } from './modules/auth/metrics.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from './modules/auth/repository.ts'
@@ -131,18 +132,15 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
   const metrics = createAuthMetrics(app.metrics)
   const passwords = metrics.passwords()
   const throttle = createThrottle(failures, metrics.throttled)
+  const refreshTokens = createRefreshTokens(jwtSecrets)
+  const attempts = createAttempts({ throttle, refreshTokens, countsLoopback: config.trustProxy !== false })
   const resets = createResetRepository(db)
   const auth = createAuthService({
-    repository,
-    sessions,
-    passwords,
-    throttle,
+    ...{ repository, sessions, passwords, throttle, attempts, refreshTokens },
     accessTokens: app.accessTokens,
-    refreshTokens: createRefreshTokens(jwtSecrets),
     accessTtlMs: config.accessTtlMs,
     refreshTtlMs: config.refreshTtlMs,
     phoneRegion: config.phoneRegion,
-    countsLoopback: config.trustProxy !== false,
     reused({ userId: user_id, sessionId: session_id }) {
       metrics.reused()
       app.log.warn({ event: 'refresh_token_reused', user_id, session_id }, 'an old refresh token ended its session')
@@ -159,7 +157,7 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
   return {
     services: {
       auth: metrics.withMetrics(auth),
-      resets: createResetService({ resets, passwords, throttle, phoneRegion: config.phoneRegion }),
+      resets: createResetService({ resets, passwords, attempts, phoneRegion: config.phoneRegion }),
       sessions: createSessionService({ sessions }),
       users,
       accounts: createUserAdminService({ accounts: createUserAdminRepository(db) }),

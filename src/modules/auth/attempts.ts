@@ -31,16 +31,18 @@ interface LoginAttempt {
 const maxFrequent = 10_000
 const hourMs = 3_600_000
 
+export type Attempts = ReturnType<typeof createAttempts>
+
 /** Under what attempts are counted, and in which queue they wait for their hash. */
 export function createAttempts({ throttle, refreshTokens, countsLoopback }: Dependencies) {
   // Networks from which very many have registered of late: known before the database is asked.
   const frequent = new LRUCache<string, true>({ max: maxFrequent, ttl: hourMs })
 
-  /** Under the address, and under its site. */
-  function counted(network: string, by: Counted['by'], bySite: Counted['by']): Counted[] {
+  /** Under the address, and under its site where that counts too. */
+  function counted(network: string, by: Counted['by'], bySite?: Counted['by']): Counted[] {
     if (isLoopback(network) && !countsLoopback) return []
-    const site = siteOf(network)
-    return [{ by, of: [network] }, ...(site === undefined ? [] : [{ by: bySite, of: [site] }])]
+    const site = bySite && siteOf(network)
+    return [{ by, of: [network] }, ...(site ? [{ by: bySite, of: [site] }] : [])]
   }
 
   /** What shows that the account was logged in to before: the session of a token, or the network. */
@@ -63,11 +65,18 @@ export function createAttempts({ throttle, refreshTokens, countsLoopback }: Depe
       return { guard, turn: { lane: 'stranger', caller: callerAt(network), signal }, clear: own.passed }
     },
 
+    /** With a token that an administrator has issued; wrong ones count. */
+    ofReset({ ip, signal }: Pick<Device, 'ip' | 'signal'>): { guard: Guard; turn: Turn; network: string } {
+      const network = networkOf(ip)
+      const turn: Turn = { lane: 'stranger', caller: callerAt(network), signal }
+      return { guard: throttle.guard(counted(network, 'reset')), turn, network }
+    },
+
     /** Each attempt counts, also one that makes an account; those that find a login taken count once more. */
     ofRegistration({ ip, signal }: Device) {
       const network = networkOf(ip)
       const all = counted(network, 'address_registrations', 'site_registrations')
-      const failed: Counted[] = isLoopback(network) && !countsLoopback ? [] : [{ by: 'registration', of: [network] }]
+      const failed = counted(network, 'registration')
       const guard = throttle.guard([...all, ...failed])
       return {
         turn: { lane: 'registration', caller: callerAt(network), last: frequent.has(network), signal } satisfies Turn,

@@ -1,24 +1,22 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { CountryCode } from 'libphonenumber-js/max'
 import { AppError } from '../../errors.ts'
-import { callerAt, networkOf } from '../../text/networks.ts'
+import type { Attempts, Device } from './attempts.ts'
 import type { Passwords } from './passwords.ts'
 import type { ResetRepository } from './reset-repository.ts'
-import type { Device } from './service.ts'
-import type { Throttle } from './throttle.ts'
 import { refuseWeak } from './weak-passwords.ts'
 
 interface Dependencies {
   resets: ResetRepository
   passwords: Pick<Passwords, 'hash'>
-  throttle: Throttle
+  attempts: Pick<Attempts, 'ofReset'>
   phoneRegion: CountryCode
 }
 
 export type ResetService = ReturnType<typeof createResetService>
 
 /** A new password for a forgotten one: an administrator issues a one-time token, the user redeems it. */
-export function createResetService({ resets, passwords, throttle, phoneRegion }: Dependencies) {
+export function createResetService({ resets, passwords, attempts, phoneRegion }: Dependencies) {
   return {
     /** @throws {AppError} user_not_found, account_blocked */
     issue: (userId: number) => issueToken(resets, userId),
@@ -29,8 +27,7 @@ export function createResetService({ resets, passwords, throttle, phoneRegion }:
      * @throws {AppError} invalid_reset_token, weak_password, too_many_requests
      */
     async redeem(token: string, newPassword: string, device: Pick<Device, 'ip'>): Promise<number> {
-      const network = networkOf(device.ip)
-      const guard = throttle.guard([{ by: 'reset', of: [network] }])
+      const { guard, turn, network } = attempts.ofReset(device)
       await guard.check()
       const tokenHash = hashOf(token)
       const user = await resets.find(tokenHash)
@@ -39,7 +36,7 @@ export function createResetService({ resets, passwords, throttle, phoneRegion }:
         throw invalidToken()
       }
       refuseWeak({ path: 'body.new_password', value: newPassword }, user.login, phoneRegion)
-      const hash = await passwords.hash(newPassword, { lane: 'stranger', caller: callerAt(network) })
+      const hash = await passwords.hash(newPassword, turn)
       if (!(await resets.redeem(user.userId, tokenHash, hash, network))) throw invalidToken()
       await guard.passed()
       return user.userId

@@ -4,7 +4,7 @@ import type { CountryCode } from 'libphonenumber-js/max'
 import { AppError } from '../../errors.ts'
 import { createSemaphore } from '../../semaphore.ts'
 import { callerAt, networkOf } from '../../text/networks.ts'
-import { createAttempts, type Device } from './attempts.ts'
+import type { Attempts, Device } from './attempts.ts'
 import { type LoginInput, readLogin, readNewLogin } from './logins.ts'
 import { isOutdated, type Passwords, type Turn } from './passwords.ts'
 import type { RefreshTokens } from './refresh-tokens.ts'
@@ -24,13 +24,12 @@ interface Dependencies {
   sessions: SessionRepository
   passwords: Passwords
   throttle: Throttle
+  attempts: Attempts
   accessTokens: AccessTokens
   refreshTokens: RefreshTokens
   accessTtlMs: number
   refreshTtlMs: number
   phoneRegion: CountryCode
-  /** See attempts.ts. */
-  countsLoopback: boolean
   /** Called when an old refresh token ended its session. */
   reused: (session: { userId: number; sessionId: string }) => void
 }
@@ -64,8 +63,7 @@ const graceSeconds = 10
 export type AuthService = ReturnType<typeof createAuthService>
 
 export function createAuthService(dependencies: Dependencies) {
-  const { repository, sessions, passwords, throttle, accessTokens, refreshTokens, phoneRegion } = dependencies
-  const attempts = createAttempts(dependencies)
+  const { repository, sessions, passwords, throttle, attempts, accessTokens, refreshTokens, phoneRegion } = dependencies
   // Before the hash: of one network, however many it tries, few queries are in the database.
   const looks = createSemaphore({ name: 'password checks', max: 8, maxPerCaller: 4, maxQueue: 1_000 })
   const traits = (refreshToken: string, { userAgent, ip }: Device) => ({
