@@ -1,6 +1,6 @@
 /**
  * What the service takes of memory: node bench/memory.ts [--films 100000] [--rounds 3] [--seconds 15] [--after 300]
- *   [--only none,semi-space]
+ *   [--only 'npm start,none']
  * With the default MEMORY_CACHE_MB, each round in a process of its own: details, filters and searches one after the other, 64
  * connections, then nothing for `after` seconds. Prints idle, peak and what is left, in MB, beside the requests in a second; once
  * for each set of flags, side by side.
@@ -14,7 +14,7 @@ import { startServer } from './load/postgres.ts'
 import { answering, atEnd, endAll, memoryNow, pinSelf } from './load/processes.ts'
 import { details, lists, searches } from './load/requests.ts'
 import { median } from './load/rounds.ts'
-import { openStage, type Stage } from './load/stage.ts'
+import { openStage, type Stage, startFlags } from './load/stage.ts'
 import { load, writeRequests } from './load/wrk.ts'
 
 interface Variant {
@@ -23,10 +23,10 @@ interface Variant {
 }
 
 const variants: Record<string, Variant> = {
+  'npm start': { flags: startFlags },
   none: {},
-  'semi-space': { flags: ['--max-semi-space-size=4'] },
-  arenas: { env: { MALLOC_ARENA_MAX: '2' } },
-  both: { flags: ['--max-semi-space-size=4'], env: { MALLOC_ARENA_MAX: '2' } },
+  'semi-space': { flags: ['--max-semi-space-size=16'] },
+  arenas: { flags: startFlags, env: { MALLOC_ARENA_MAX: '2' } },
 }
 const scenarios = { detail: details, list: () => lists(), search: searches }
 const names = Object.keys(scenarios) as (keyof typeof scenarios)[]
@@ -66,7 +66,13 @@ async function bench(): Promise<void> {
   const stage = await openStage(server, { films, peers: [], temporary, say })
   for (const target of stage.targets.values()) await target.stop()
   for (const name of names) await writeRequests(join(temporary, name), scenarios[name](stage))
-  print(['flags', 'idle', 'peak', `after ${after} s`, ...names.map((name) => `${name}/s`)])
+  print([
+    'flags',
+    'idle',
+    ...names.map((name) => `${name}, peak`),
+    `after ${after} s`,
+    ...names.map((name) => `${name}/s`),
+  ])
   const measured = new Map<string, number[][]>(chosen.map((name) => [name, []]))
   for (let round = 1; round <= rounds; round++) {
     for (const [name, all] of measured) {
@@ -81,23 +87,23 @@ async function bench(): Promise<void> {
 
 async function measure(stage: Stage, temporary: string, { flags = [], env = {} }: Variant): Promise<number[]> {
   const log = join(temporary, `service-${films}.log`)
-  const service = stage.start(4190, { MEMORY_CACHE_MB: '128', ...env }, flags)
+  const service = stage.start(4180, { MEMORY_CACHE_MB: '128', ...env }, flags)
   atEnd(service.stop)
   await answering(service, `http://127.0.0.1:${service.port}/livez`, log)
   await sleep(3000)
   const idle = await memoryNow(service.pid)
   const common = { target: service, databasePid: stage.server.pid, seconds }
   const rates: number[] = []
-  let peak = 0
+  const peaks: number[] = []
   for (const name of names) {
     const { rate, memory } = await load({ ...common, file: join(temporary, name) })
     rates.push(rate)
-    peak = Math.max(peak, memory)
+    peaks.push(memory)
   }
   await sleep(after * 1000)
   const left = await memoryNow(service.pid)
   await service.stop()
-  return [idle, peak, left, ...rates]
+  return [idle, ...peaks, left, ...rates]
 }
 
 function print(cells: (string | number)[]): void {

@@ -4,9 +4,8 @@ import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
-import { buildApp, type Externals } from './app.ts'
+import type { Externals } from './app.ts'
 import { type Config, loadConfig, readEnvironment } from './config/config.ts'
-import { migrate } from './db/migrate.ts'
 import { demoFilms, sandboxFacts, sandboxKey } from './embedded/demo.ts'
 import { startPostgres } from './embedded/postgres.ts'
 import { startSandbox } from './embedded/sandbox/server.ts'
@@ -60,6 +59,8 @@ async function start(): Promise<void> {
   const config = loadConfig(readEnvironment(), (warning) => warnings.push(warning))
   const externals = await openExternals(config)
   if (ending.signal.aborted) return
+  // Most of what there is to load: not for a start that ends with a fault before.
+  const [{ buildApp }, { migrate }] = await Promise.all([import('./app.ts'), import('./db/migrate.ts')])
   await migrate(externals.databaseUrl).catch((error) => {
     const advice = config.databaseUrl ? '. Check DATABASE_URL' : ''
     throw new Error(`The database cannot be reached or migrated: ${reason(error)}${advice}`)

@@ -49,6 +49,12 @@ describe('docker-compose.yml', () => {
     for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/)
   })
 
+  test('has an image that starts the service with the flags of npm start', () => {
+    const [, command = '[]'] = /^CMD (.+)$/m.exec(dockerfile) ?? []
+    expect(packageJson.scripts.start).toContain(JSON.parse(command).slice(1).join(' '))
+    expect(command).toContain('src/server.ts')
+  })
+
   test('tells of every service whether it is well; the app does so by its image', () => {
     expect(each.filter(([, { healthcheck }]) => !healthcheck).map(([name]) => name)).toEqual(['app'])
     expect(dockerfile).toContain('HEALTHCHECK')

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import packageJson from '../../package.json' with { type: 'json' }
 import { migrate } from '../../src/db/migrate.ts'
 import { startSandbox } from '../../src/embedded/sandbox/server.ts'
 import { makeFilms } from '../quota-day/films.ts'
@@ -13,6 +14,8 @@ import { answering, atEnd, launch, loadCore, pin, serverCore } from './processes
 const root = join(import.meta.dirname, '../..')
 const port = 4110
 const base = `http://127.0.0.1:${port}`
+/** Those that `npm start` gives to Node. */
+export const startFlags = packageJson.scripts.start.match(/--(max|heap)-\S+/g) ?? []
 const kinopoiskFilms = 5_000
 const searches = 200
 const tokens = 200
@@ -63,7 +66,7 @@ export async function openStage(server: Server, { films, peers, temporary, say }
 
   say('starting the service and its peers')
   const log = join(temporary, `service-${films}.log`)
-  const startService = (at: number, more: Record<string, string> = {}, flags: string[] = []) => ({
+  const startService = (at: number, more: Record<string, string> = {}, flags = startFlags) => ({
     ...launch('Kinoteka', [process.execPath, ...flags, '--import', './src/instrument.ts', 'src/server.ts'], {
       core: serverCore,
       cwd: root,
