@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { loadConfig, readEnvironment } from './config/config.ts'
+import { type Config, loadConfig, readEnvironment } from './config/config.ts'
 import { connect, type Db } from './db/connect.ts'
-import { migrate } from './db/migrate.ts'
+import { databaseSettings, prepareDatabase } from './db/prepare.ts'
 import { findPostgres, startPostgres } from './embedded/postgres.ts'
 import { readLogin } from './modules/auth/logins.ts'
 import { createPasswords } from './modules/auth/passwords.ts'
@@ -27,14 +27,14 @@ async function run(given: string[]): Promise<string> {
   const known = readLogin({ login }, config.phoneRegion)
   const running = config.databaseUrl ?? (await findPostgres(config.dataDir))
   const work = isReset ? issueReset : makeAdmin
-  if (running) return withDatabase(running, known, work)
+  if (running) return withDatabase(config, running, known, work)
   const embedded = await startPostgres({ dataDir: config.dataDir })
-  return withDatabase(embedded.url, known, work).finally(embedded.stop)
+  return withDatabase(config, embedded.url, known, work).finally(embedded.stop)
 }
 
-async function withDatabase(url: string, login: string, work: typeof makeAdmin): Promise<string> {
-  await migrate(url)
-  const { db, close } = connect(url, { max: 1 })
+async function withDatabase(config: Config, url: string, login: string, work: typeof makeAdmin): Promise<string> {
+  const { databaseUrl } = await prepareDatabase(databaseSettings(config, url))
+  const { db, close } = connect(databaseUrl, { max: 1 })
   try {
     return await work(db, login)
   } finally {

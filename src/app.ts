@@ -59,7 +59,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(validationPlugin)
   await app.register(openapiPlugin, { version: externals.version })
   await app.register(dbPlugin, { url: externals.databaseUrl })
-  await app.register(cachePlugin, { url: externals.databaseUrl, maxBytes: config.cacheBytes })
+  await app.register(cachePlugin, { url: externals.sessionUrl ?? externals.databaseUrl, maxBytes: config.cacheBytes })
   await app.register(kinopoiskPlugin, {
     ...externals.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,

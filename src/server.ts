@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Externals } from './app.ts'
 import { type Config, loadConfig, readEnvironment } from './config/config.ts'
+import { DatabaseRefusal } from './db/refusal.ts'
 import { demoFilms, sandboxFacts, sandboxKey } from './embedded/demo.ts'
 import { startPostgres } from './embedded/postgres.ts'
 import { startSandbox } from './embedded/sandbox/server.ts'
@@ -22,6 +23,9 @@ const isTerminal = process.stdout.isTTY === true
 const [, , runningDatabase] = process.argv
 const stops: Stops = [flushReports]
 const ending = new AbortController()
+const endLine = 'the embedded PostgreSQL has ended; it is started again and again'
+/** Into the log, as soon as there is one. */
+let databaseEnded = (reason: string): unknown => process.stderr.write(`${endLine}: ${reason}\n`)
 const started = start().catch(async (error) => {
   if (ending.signal.aborted) return
   process.stderr.write(`${explain(error)}\n`)
@@ -60,14 +64,23 @@ async function start(): Promise<void> {
   const externals = await openExternals(config)
   if (ending.signal.aborted) return
   // Most of what there is to load: not for a start that ends with a fault before.
-  const [{ buildApp }, { migrate }] = await Promise.all([import('./app.ts'), import('./db/migrate.ts')])
-  await migrate(externals.databaseUrl).catch((error) => {
+  const [{ buildApp }, { databaseSettings, prepareDatabase }] = await Promise.all([
+    import('./app.ts'),
+    import('./db/prepare.ts'),
+  ])
+  const urls = await prepareDatabase({
+    ...databaseSettings(config, externals.databaseUrl),
+    warn: (warning) => warnings.push(warning),
+    onWait: () => process.stderr.write('Another process has been migrating the database for 5 s: waiting for it.\n'),
+  }).catch((error) => {
+    if (error instanceof DatabaseRefusal) throw error
     const advice = config.databaseUrl ? '. Check DATABASE_URL' : ''
     throw new Error(`The database cannot be reached or migrated: ${reason(error)}${advice}`)
   })
   if (ending.signal.aborted) return
-  const app = await buildApp(config, externals)
+  const app = await buildApp(config, { ...externals, ...urls })
   stops.push(() => drain(app, config.drainDelayMs))
+  databaseEnded = (reason) => app.log.error({ reason }, endLine)
   await app.ready()
   const address = await app.listen({
     host: config.host,
@@ -120,7 +133,7 @@ async function openExternals(config: Config): Promise<Externals> {
 }
 
 async function embeddedDatabase({ dataDir }: Config): Promise<string> {
-  const postgres = await startPostgres({ dataDir, signal: ending.signal })
+  const postgres = await startPostgres({ dataDir, signal: ending.signal, onEnd: (reason) => databaseEnded(reason) })
   stops.push(postgres.stop)
   return postgres.url
 }

@@ -64,6 +64,8 @@ import { createSemaphore } from './semaphore.ts'
 /** What the services need of what lies outside of the process. */
 export interface ServiceExternals {
   databaseUrl: string
+  /** Without a pooler, if databaseUrl has one: for the change feed, exports and imports. */
+  sessionUrl?: string | undefined
   jwtSecrets: string[]
   /** Listed where no film has ever been. */
   demoCatalogue?: DemoFilm[] | undefined
@@ -173,7 +175,8 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
 }
 
 /** The catalogue in both vocabularies, and the look-ups in Kinopoisk. */
-function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { databaseUrl, clock }: ServiceExternals) {
+function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, externals: ServiceExternals) {
+  const { databaseUrl, sessionUrl = databaseUrl, clock } = externals
   const { db } = database
   const movieRepository = createMovieRepository(db)
   const movieCache = createMovieCache({ movies: movieRepository, cache })
@@ -209,10 +212,10 @@ function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { data
     }),
     films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),
     filmExport: createFilmExport({
-      exports: createExportRepository(databaseUrl),
+      exports: createExportRepository(sessionUrl),
       semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 40 }),
     }),
-    filmImport: createFilmImport({ imports: createImportRepository(databaseUrl), ...now }),
+    filmImport: createFilmImport({ imports: createImportRepository(sessionUrl, database), ...now }),
   }
 }
 

@@ -198,7 +198,7 @@ describe('The checker sees', () => {
 
 describe('The checker lets pass', () => {
   test.each([
-    ['src/server.ts', "import { migrate } from './db/migrate.ts'\nimport { report } from './instrument.ts'"],
+    ['src/server.ts', "import { prepareDatabase } from './db/prepare.ts'\nimport { report } from './instrument.ts'"],
     ['src/app.ts', "import authPlugin from './plugins/auth.ts'\nconst app = Fastify({})"],
     ['src/app.ts', "import { createServices } from './services.ts'\nimport type { Config } from './config/config.ts'"],
     ['src/services.ts', "import { createFilmService } from './modules/films/service.ts'"],

@@ -8,22 +8,15 @@ import { connect, type Database } from '../src/db/connect.ts'
 import { openConnection } from '../src/db/copy/connection.ts'
 import { isUnavailable, meaning, violated } from '../src/db/errors.ts'
 import { isMigrated, migrate } from '../src/db/migrate.ts'
+import { readAddresses } from '../src/db/pool/address.ts'
+import { DatabaseRefusal } from '../src/db/refusal.ts'
 import { genres } from '../src/db/schema/genres.ts'
 import { users } from '../src/db/schema/users.ts'
 import { cloneDatabase } from './support/app.ts'
-import { databaseUrl } from './support/database.ts'
+import { emptyDatabase } from './support/pgbouncer.ts'
 import { cleanUp, repository, runNode } from './support/process.ts'
 
 afterEach(cleanUp)
-
-async function emptyDatabase(): Promise<string> {
-  const server = inject('postgresUrl')
-  const name = `empty_${crypto.randomUUID().replaceAll('-', '')}`
-  const { sql, close } = connect(server, { max: 1 })
-  await sql`create database ${sql(name)}`
-  await close()
-  return databaseUrl(server, name)
-}
 
 async function withDatabase<T>(url: string, work: (database: Database) => Promise<T>): Promise<T> {
   const database = connect(url, { max: 2 })
@@ -62,6 +55,79 @@ describe('Migrations', () => {
         from drizzle.__drizzle_migrations`
       expect(row?.all).toBeGreaterThan(0)
       expect(row?.different).toBe(row?.all)
+    })
+  })
+})
+
+describe('A schema of a newer release', () => {
+  const newer = async () => {
+    const url = await cloneDatabase()
+    await withDatabase(
+      url,
+      ({ sql }) => sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('x', 9000000000000)`,
+    )
+    return url
+  }
+
+  test('is refused, and the message names both ways on', async () => {
+    const error = await errorOf(migrate(await newer()))
+    expect(error).toBeInstanceOf(DatabaseRefusal)
+    expect((error as Error).message).toMatch(/newer release.*Start the newer release.*DATABASE_ACCEPT_NEWER=true/)
+  })
+
+  test('is worked with where that is configured, with a warning', async () => {
+    const warnings: string[] = []
+    const url = await newer()
+    await migrate(url, { acceptsNewer: true, warn: (line) => warnings.push(line) })
+    expect(warnings).toEqual([expect.stringContaining('it is used all the same')])
+    await withDatabase(url, async (database) => expect(await isMigrated(database)).toBe(true))
+  })
+})
+
+describe('A database that knows no Cyrillic letters', () => {
+  // Upper and lower case go by the provider of the collation, trigrams by LC_CTYPE in some versions.
+  const odd = [
+    `template template0 encoding 'UTF8' locale_provider libc locale 'C'`,
+    `template template0 encoding 'SQL_ASCII' locale_provider libc locale 'C'`,
+  ]
+
+  test.each(odd)('is refused while it is new, and stays as it was: %s', async (how) => {
+    const url = await emptyDatabase(how)
+    const error = await errorOf(migrate(url))
+    expect(error).toBeInstanceOf(DatabaseRefusal)
+    expect((error as Error).message).toMatch(/LC_CTYPE C|encoding SQL_ASCII/)
+    expect((error as Error).message).toContain(`CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'`)
+    await withDatabase(url, async ({ sql }) => {
+      expect(await sql`select nspname from pg_namespace where nspname = 'drizzle'`).toEqual([])
+      expect(await sql`select relname from pg_class where relname = 'films'`).toEqual([])
+    })
+  })
+
+  test('starts with a warning each time where there are films', async () => {
+    const url = await emptyDatabase(odd[0])
+    await withDatabase(url, async ({ db, sql }) => {
+      await runMigrations(db, { migrationsFolder: join(repository, 'drizzle') })
+      await sql`insert into films (name, year) values ('Матрица', 1999)`
+    })
+    for (const _ of [1, 2]) {
+      const warnings: string[] = []
+      await migrate(url, { warn: (line) => warnings.push(line) })
+      expect(warnings).toEqual([expect.stringMatching(/LC_CTYPE C.*would find nothing/)])
+    }
+  })
+
+  test.each([
+    `template template0 encoding 'UTF8' locale_provider builtin builtin_locale 'C.UTF-8' lc_collate 'C' lc_ctype 'C'`,
+    `template template0 encoding 'UTF8' locale_provider icu icu_locale 'und' lc_collate 'C' lc_ctype 'C'`,
+    `template template0 encoding 'UTF8' locale_provider libc locale 'C.UTF-8'`,
+  ])('is told by what it does: where a film is found by a Cyrillic name all is well: %s', async (how) => {
+    const url = await emptyDatabase(how)
+    const refusal = await errorOf(migrate(url))
+    await withDatabase(url, async ({ db, sql }) => {
+      if (refusal) await runMigrations(db, { migrationsFolder: join(repository, 'drizzle') })
+      await sql`insert into films (name, year) values ('МАТРИЦА', 1999)`
+      const found = await sql`select from films where words %> 'матрицо'`
+      expect({ how, refused: refusal instanceof DatabaseRefusal }).toEqual({ how, refused: found.length === 0 })
     })
   })
 })
@@ -391,5 +457,33 @@ test('A database of any name is reached by its encoded URL, over several hosts, 
     const session = await openConnection(url, { statementTimeoutMs: 1000 })
     expect(await session.query(read)).toEqual([{ name }])
     session.close()
+  }
+})
+
+describe('A URL that a host of PostgreSQL prints for its pooler', () => {
+  test('has parameters that are not passed on to the server', async () => {
+    const url = `${await cloneDatabase()}&pgbouncer=true`
+    await withDatabase(url, async ({ sql, ownsSessions }) => {
+      expect(ownsSessions).toBe(false)
+      await sql`select ${1}::int`
+      expect(await sql`select name from pg_prepared_statements`).toEqual([])
+      const [row] = await sql.begin((tx) => tx`select current_setting('lock_timeout') as limit`)
+      expect(row).toEqual({ limit: '5s' })
+    })
+    expect(Object.keys(readAddresses(url)[0] ?? {})).toEqual(['database', 'user', 'host', 'port'])
+    const connection = await openConnection(url, { statementTimeoutMs: 1_000 })
+    expect(connection.ownsSession).toBe(false)
+    connection.close()
+  })
+})
+
+test('A COMMIT that the server answers with a rollback is an error, and a retry may help', async () => {
+  const connection = await openConnection(await cloneDatabase(), { statementTimeoutMs: 1_000 })
+  try {
+    await connection.begin()
+    await errorOf(connection.query('select 1/0'))
+    expect(isUnavailable(await errorOf(connection.commit()))).toBe(true)
+  } finally {
+    connection.close()
   }
 })

@@ -22,7 +22,7 @@ export const database = dashboard(
             runbook: 'DatabaseDown',
           },
         ),
-        stat('Connections', `sum(db_pool_connections{${of}})`, { description: 'Of all replicas to the database.' }),
+        stat('Connections', `sum(db_connections{${of}})`, { description: 'Of all replicas to the database.' }),
         stat('Waiting for one', `sum(db_pool_waiting{${of}})`, {
           description: 'Queries without a connection.',
           limits: [1, 10],

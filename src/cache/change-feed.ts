@@ -74,7 +74,7 @@ export function openChangeFeed(url: string, { warn = () => {}, pruneMs = 60_000 
     connection = await openConnection(url, {
       statementTimeoutMs: currentMs,
       queryTimeoutMs: currentMs,
-      name: 'kinoteka-changes',
+      use: 'changes',
     })
     if (closed) return connection.close()
     ;[position] = await connection.query<Row>(startQuery)

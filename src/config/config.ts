@@ -71,7 +71,10 @@ export function loadConfig(env: Record<string, string | undefined>, warn: (line:
     dataDir: read('DATA_DIR', text('.data')),
     cacheBytes: read('MEMORY_CACHE_MB', integer(128, 0, 65_536)) * 1024 * 1024,
     databaseUrl: read('DATABASE_URL', optional(postgresUrl)),
+    databaseDirectUrl: read('DATABASE_DIRECT_URL', optional(postgresUrl)),
     databaseReadUrl: read('DATABASE_READ_URL', optional(postgresUrl)),
+    prepare: read('DB_PREPARE', oneOf('auto', ['auto', 'true', 'false'] as const)),
+    acceptsNewer: read('DATABASE_ACCEPT_NEWER', flag(false)),
     jwtSecrets: read('JWT_SECRET', optional(secrets)),
     accessTtlMs: read('ACCESS_TTL', duration('15m', '1s', '30d')),
     refreshTtlMs: read('REFRESH_TTL', duration('30d', '1m', '400d')),
@@ -137,6 +140,7 @@ function crossFaults(
 ): string[] {
   const faults: string[] = []
   if (databaseUrl && !isSet('JWT_SECRET')) faults.push('JWT_SECRET is required with DATABASE_URL')
+  if (isSet('DATABASE_DIRECT_URL') && !isSet('DATABASE_URL')) faults.push('DATABASE_DIRECT_URL needs DATABASE_URL')
   if (databaseUrl && demoCatalogue)
     faults.push('DEMO_CATALOGUE must not be true with DATABASE_URL: it is for the embedded database only')
   if (isSet('KINOPOISK_API_KEY') && demoCatalogue)

@@ -5,6 +5,7 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { isSocket, partsOf } from './pool/address.ts'
 import { arrayTypes } from './pool/array-types.ts'
+import type { Use } from './pool/open-connections.ts'
 import { requireRepair } from './pool/repair-check.ts'
 import { createSockets } from './pool/sockets.ts'
 import { connectionLost, createTrackedSql } from './pool/tracked-sql.ts'
@@ -15,6 +16,8 @@ export type Db = PostgresJsDatabase | PgTransaction<PostgresJsQueryResultHKT>
 export interface Database {
   db: PostgresJsDatabase
   sql: postgres.Sql
+  /** False behind a pooler in transaction mode: what outlives a transaction, such as LISTEN, is somebody else's there. */
+  ownsSessions: boolean
   /** Connections at work and idle, and queries and transactions that wait for one. */
   stats(): { active: number; idle: number; waiting: number }
   close(): Promise<void>
@@ -33,6 +36,7 @@ interface Options {
   onOutage?: (down: boolean) => void
 }
 
+const limits = { statement_timeout: 15_000, lock_timeout: 5_000, idle_in_transaction_session_timeout: 15_000 }
 const maxWaiting = 1_000
 const checkMs = 250
 /** After this time a query without a reply is a reason to check whether the database responds at all. */
@@ -48,7 +52,9 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   requireRepair()
   let pool = openPool(url, max)
   let isDown = false
+  const { pooler } = partsOf(url)
   const queries = createTrackedSql({
+    ...(pooler && { onBegin: setLimits }),
     refusal: () => {
       if (isDown) return connectionLost('The database does not answer')
       return queries.count() >= maxWaiting ? connectionLost('Too many queries wait for the database') : undefined
@@ -100,6 +106,7 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   return {
     db: drizzle(sql),
     sql,
+    ownsSessions: pooler !== 'transaction',
     stats() {
       const { active, waiting } = queries.stats()
       return { active, idle: Math.max(0, pool.count() - active), waiting }
@@ -113,15 +120,16 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   }
 }
 
-function openPool(url: string, max: number) {
-  const { servers, database, user, password, parameters } = partsOf(url)
-  const sockets = createSockets(servers, max)
+function openPool(url: string, max: number, use: Use = 'pool') {
+  const { servers, database, user, password, parameters, pooler, prepares } = partsOf(url)
+  const sockets = createSockets(servers, max, use)
   // By itself the driver reads of a URL neither sockets nor what is encoded in a database's name.
   const sql = postgres(`postgres:///?${parameters}`, {
     database,
     ...(user && { user }),
     ...(password && { password }),
     max,
+    prepare: prepares,
     connect_timeout: 5,
     backoff: () => 0.2,
     onnotice: () => {},
@@ -133,12 +141,8 @@ function openPool(url: string, max: number) {
     ...({ socket: sockets.open } as object),
     // 'read-write' picks a standby on PostgreSQL >= 14 (porsager/postgres#815).
     ...(servers.every(isSocket) ? {} : { target_session_attrs: 'primary' as const }),
-    connection: {
-      application_name: 'kinoteka',
-      statement_timeout: 15_000,
-      lock_timeout: 5_000,
-      idle_in_transaction_session_timeout: 15_000,
-    },
+    // PgBouncer refuses limits at the start of a connection, or drops them.
+    connection: { application_name: 'kinoteka', ...(pooler ? {} : limits) },
   })
   drizzle(sql) // sets how it reads times
   return {
@@ -149,6 +153,12 @@ function openPool(url: string, max: number) {
       sockets.close()
     },
   }
+}
+
+/** Behind a pooler, sent in one piece with BEGIN and not waited for; if it fails, so does the transaction. */
+function setLimits(tx: Pick<postgres.Sql, 'unsafe'>): void {
+  const settings = Object.entries(limits).map(([name, ms]) => `set local ${name} = ${ms}`)
+  tx.unsafe(settings.join('; ')).catch(() => {})
 }
 
 /** Probes the database over a connection of its own, which stays open while it responds. */
@@ -162,7 +172,7 @@ function createProbe(url: string) {
   return {
     close,
     async isAlive(): Promise<boolean> {
-      pool ??= openPool(url, 1)
+      pool ??= openPool(url, 1, 'probe')
       const reply = pool.sql`select 1`.then(
         () => true,
         // It may be full, or refuse us, but it responds; unless it starts or stops.

@@ -47,7 +47,7 @@ export function violated(error: unknown): string | undefined {
 // is being renamed), 25006 (read-only: a standby), 40 (serialisation, deadlock), 55P03 and 57014 (lock or statement timeout),
 // and the driver's own connection errors.
 const unavailable =
-  /^(08...|53...|57P0.|57014|55000|3D000|55P03|25006|40001|40P01|CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)$/
+  /^(08...|53...|57P0.|57014|40000|55000|3D000|55P03|25006|40001|40P01|CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)$/
 
 /** True when the database is unavailable for now: 503. */
 export function isUnavailable(error: unknown): boolean {

@@ -71,9 +71,10 @@ async function createCluster(
   if (!isHere) await symlink(path, aside)
   await mkdir(path, { mode: 0o700 })
   if (account) await chown(path, account.uid, account.gid)
-  await initialise(path, programs, account, signal).catch((error) =>
-    removeAside(aside).then(() => Promise.reject(error)),
-  )
+  await initialise(path, programs, account, signal).catch(async (error) => {
+    await removeAside(aside)
+    throw signal?.aborted ? error : notMade(link, error)
+  })
   if (isHere) return rename(path, link)
   const whole = join(standIn, `postgres-${id}`)
   await rename(path, whole)
@@ -107,6 +108,15 @@ async function initialise(
   await initdb('C.UTF-8').catch(() => initdb('en_US.UTF-8').catch(() => initdb('C')))
 }
 
+/** What initdb says has a line for each step, and the reason in one of them. */
+function notMade(link: string, { message, stderr = '' }: Error & { stderr?: string }): Error {
+  const reason = /^(?:initdb: error: |.*(?:FATAL|PANIC): +)(.+)$/m.exec(stderr)?.[1] ?? message
+  const advice = /No space left/.test(`${stderr}${message}`)
+    ? 'The disk is full: a new database needs some 50 MB. '
+    : ''
+  return new Error(`No database could be made in ${link}. ${advice}What initdb says: ${reason}`)
+}
+
 /**
  * What a first start that was killed left aside; its initdb may still run, then the next start removes it.
  * In the stand-in only what our own link leads to: another service may be making the rest.
@@ -131,6 +141,12 @@ async function checkVersion(link: string): Promise<void> {
     )
   })
   if (version.trim() === major) return
+  if (!/^\d/.test(version)) {
+    throw new Error(
+      `${join(link, 'PG_VERSION')} is empty or damaged, so the database in ${link} is not whole. ` +
+        'Bring it back from a backup, or set DATA_DIR to another folder to begin anew.',
+    )
+  }
   throw new Error(
     `${link} holds a PostgreSQL ${version.trim()} database, this release brings PostgreSQL ${major}. ` +
       'Dump it with the old release and restore it into a new DATA_DIR, or set DATABASE_URL to a server of its own.',

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
-import { chown, mkdtemp, open, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chown, mkdtemp, open, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import { type Cluster, findCluster, openCluster, user } from './cluster.ts'
 import { makeDataDir } from './data-dir.ts'
 import { lockFolder } from './lock.ts'
 import { clearLeftovers, findServer, socketDirPrefix } from './pid-file.ts'
+import { beginAnew, lastWords, logPath, tail } from './server-log.ts'
 
 export interface EmbeddedPostgres {
   /** For DATABASE_URL: a Unix socket that only this account may enter, no TCP. */
@@ -22,6 +22,8 @@ interface Options {
   fsync?: boolean
   /** Ends the making of the database, which takes the longest of a first start. */
   signal?: AbortSignal
+  /** Called with the reason when the server has ended by itself, or cannot be started again; once for each reason. */
+  onEnd?: (reason: string) => void
 }
 
 const readyTimeoutMs = 60_000
@@ -31,13 +33,18 @@ const restartAfterMs = 500
  * Starts the PostgreSQL of `dataDir`, made on the first start; restarts it should it die.
  * @throws when another service uses the folder, or it is of another major version
  */
-export async function startPostgres({ dataDir, fsync = true, signal }: Options): Promise<EmbeddedPostgres> {
+export async function startPostgres({
+  dataDir,
+  fsync = true,
+  signal,
+  onEnd = () => {},
+}: Options): Promise<EmbeddedPostgres> {
   await makeDataDir(dataDir)
   const unlock = await lockFolder(dataDir)
   try {
     const cluster = await openCluster(dataDir, signal)
     await clearLeftovers(cluster.path)
-    const { url, stop } = await supervised(cluster, dataDir, fsync)
+    const { url, stop } = await supervised(cluster, dataDir, fsync, onEnd)
     return { url, stop: () => stop().finally(unlock) }
   } catch (error) {
     await unlock()
@@ -52,21 +59,39 @@ export async function findPostgres(dataDir: string): Promise<string | undefined>
   return running ? socketUrl(running.socketDir) : undefined
 }
 
-async function supervised(cluster: Cluster, dataDir: string, fsync: boolean): Promise<EmbeddedPostgres> {
+async function supervised(
+  cluster: Cluster,
+  dataDir: string,
+  fsync: boolean,
+  onEnd: (reason: string) => void,
+): Promise<EmbeddedPostgres> {
   // Not in DATA_DIR: a socket's path is limited to some 100 bytes.
   const socketDir = await mkdtemp(socketDirPrefix)
   if (cluster.account) await chown(socketDir, cluster.account.uid, cluster.account.gid)
   const stopping = new AbortController()
   let server: ChildProcess | undefined
+  let logFrom = 0
   const start = async () => {
+    logFrom = await beginAnew(logPath(dataDir))
     server = await launch(cluster, dataDir, socketDir, fsync)
     await ready(server, socketDir, dataDir)
   }
   const supervise = async () => {
+    let last: string | undefined
     while (!stopping.signal.aborted) {
       if (server) await ended(server)
+      // While it cannot be started, which is tried twice a second, the reason stays the same.
+      const reason = server && !stopping.signal.aborted ? await lastWords(server, dataDir, logFrom) : last
+      if (reason !== undefined && reason !== last) onEnd(reason)
+      last = reason
       await sleep(restartAfterMs, undefined, { signal: stopping.signal }).catch(() => {})
-      if (!stopping.signal.aborted) await start().catch(() => {}) // and once more
+      if (stopping.signal.aborted) continue
+      await start().then(
+        () => {
+          last = undefined
+        },
+        () => {}, // and once more
+      )
     }
   }
   // The process may end without stop(): a second signal, a bug. The server then shuts down by itself.
@@ -122,10 +147,6 @@ async function launch(cluster: Cluster, dataDir: string, socketDir: string, fsyn
   return server
 }
 
-function logPath(dataDir: string): string {
-  return join(dataDir, 'postgres.log')
-}
-
 /** Waits out start and crash recovery. */
 async function ready(server: ChildProcess, socketDir: string, dataDir: string): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs
@@ -152,7 +173,7 @@ async function ready(server: ChildProcess, socketDir: string, dataDir: string): 
 }
 
 async function explain(dataDir: string): Promise<string> {
-  const log = await readFile(logPath(dataDir), 'utf8').catch(() => '')
+  const log = await tail(logPath(dataDir))
   return `The embedded PostgreSQL does not start; the end of ${logPath(dataDir)}:\n${log.slice(-1000)}`
 }
 

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Gauge, Histogram } from 'prom-client'
 import { connect, type Database } from '../db/connect.ts'
+import { openConnections } from '../db/pool/open-connections.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -40,6 +41,15 @@ export default fp(async (app: FastifyInstance, options: { url: string }) => {
     registers,
     collect() {
       this.set(database.stats().waiting)
+    },
+  })
+  new Gauge({
+    name: 'db_connections',
+    help: 'All connections of this process to the database, by what they are for',
+    labelNames: ['use'],
+    registers,
+    collect() {
+      for (const [use, count] of Object.entries(openConnections())) this.set({ use }, count)
     },
   })
   app.decorate('database', database)

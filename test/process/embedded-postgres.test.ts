@@ -155,11 +155,13 @@ describe('A server of DATA_DIR', () => {
 
   test('is started again when it dies, and the same URL works', async () => {
     const dataDir = await preparedFolder()
-    const { url, stop } = await startServer(dataDir)
+    const reasons: string[] = []
+    const { url, stop } = await startServer(dataDir, (reason) => reasons.push(reason))
     await sqlOn(url)`create table kept as select 1 as id`
     const [before = 0] = serverPids(dataDir)
     kill(before, 'SIGKILL')
     await until(async () => (await sqlOn(url)`select id from kept`.catch(() => [])).length === 1)
+    expect(reasons).toEqual(['it was ended by SIGKILL'])
     const [after = 0] = serverPids(dataDir)
     expect(after).not.toBe(before)
 
@@ -168,6 +170,26 @@ describe('A server of DATA_DIR', () => {
     await stop()
     expect(serverPids(dataDir)).toEqual([])
     expect(existsSync(socketDirOf(url))).toBe(false)
+  })
+
+  test('says once why it has ended and cannot be started again, and goes on when that is mended', async () => {
+    const dataDir = await preparedFolder()
+    const reasons: string[] = []
+    const { url } = await startServer(dataDir, (reason) => reasons.push(reason))
+    const wal = join(dataDir, 'postgres/pg_wal')
+    // As on a full disk: no new file can be made.
+    await chmod(wal, 0o500)
+    const sql = sqlOn(url)
+    await until(async () => {
+      await sql`select pg_switch_wal(), pg_logical_emit_message(true, '', repeat('x', 1000000))`.catch(() => {})
+      return reasons.length > 0
+    })
+    expect(reasons[0]).toMatch(
+      /^(exit code 1|it was ended by \w+): (PANIC|FATAL): could not .*pg_wal.*Permission denied/,
+    )
+    await chmod(wal, 0o700)
+    await until(async () => (await sqlOn(url)`select 1`.catch(() => [])).length === 1)
+    expect(reasons.length).toBeLessThanOrEqual(2)
   })
 
   test('is not found before the first start nor after a stop', async () => {
@@ -240,6 +262,16 @@ describe('A start on a folder in disorder', () => {
         'Dump it with the old release and restore it into a new DATA_DIR, or set DATABASE_URL',
     )
     expect(await readdir(dataDir)).toEqual(['postgres'])
+    expect(await readdir(join(dataDir, 'postgres'))).toEqual(['PG_VERSION'])
+  })
+
+  test('says so when the file with the version was emptied', async () => {
+    const dataDir = await freshFolder()
+    await mkdir(join(dataDir, 'postgres'))
+    await writeFile(join(dataDir, 'postgres/PG_VERSION'), '')
+    await expect(startServer(dataDir)).rejects.toThrow(
+      `${dataDir}/postgres/PG_VERSION is empty or damaged, so the database in ${dataDir}/postgres is not whole.`,
+    )
     expect(await readdir(join(dataDir, 'postgres'))).toEqual(['PG_VERSION'])
   })
 

@@ -38,7 +38,7 @@ export const rules: Rule[] = [
     may: () => [
       /^src\/(app|instrument|start-messages|terminal)\.ts$/,
       config,
-      /^src\/db\/(migrate|errors)\.ts$/,
+      /^src\/db\/(errors|prepare|refusal)\.ts$/,
       embedded,
     ],
   },

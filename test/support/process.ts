@@ -88,8 +88,8 @@ export function ownFolder(folder: string): string {
   return folder
 }
 
-export async function startServer(dataDir: string): Promise<EmbeddedPostgres> {
-  const server = await startPostgres({ dataDir })
+export async function startServer(dataDir: string, onEnd?: (reason: string) => void): Promise<EmbeddedPostgres> {
+  const server = await startPostgres({ dataDir, ...(onEnd && { onEnd }) })
   servers.push(server)
   return {
     url: server.url,

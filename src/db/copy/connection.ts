@@ -1,7 +1,8 @@
 import type { Readable, Writable } from 'node:stream'
 import pg from 'pg'
 import { from } from 'pg-copy-streams'
-import { type Address, readAddresses } from '../pool/address.ts'
+import { type Address, type Pooler, partsOf, readAddresses } from '../pool/address.ts'
+import { counted, type Use } from '../pool/open-connections.ts'
 import { copyOut, LendingSocket } from './copy-out.ts'
 
 /**
@@ -9,8 +10,16 @@ import { copyOut, LendingSocket } from './copy-out.ts'
  * and locks that live as long as the connection.
  */
 export interface DedicatedConnection {
-  /** Rows of one statement. Errors of the server carry `code` and `constraint`. */
-  query<T extends object>(text: string, values?: unknown[]): Promise<T[]>
+  /** False behind a pooler in transaction mode: what outlives a transaction (a lock, a table) is somebody else's there. */
+  ownsSession: boolean
+  /** The server's process, as it was named at the start: behind a pooler not that of pg_backend_pid(). */
+  processId: number
+  /** Rows of one statement. Errors of the server carry `code` and `constraint`. `name`: of a prepared statement. */
+  query<T extends object>(text: string, values?: unknown[], name?: string): Promise<T[]>
+  /** Begins a transaction, behind a pooler with the limits that the connection has elsewhere. */
+  begin(mode?: string): Promise<void>
+  /** @throws also when the server rolls back what it was told to commit */
+  commit(): Promise<void>
   /**
    * `COPY … TO STDOUT (format csv)` with CR LF, in blocks; `onBlock` is called for each. The server is read no faster
    * than the stream.
@@ -26,16 +35,19 @@ interface ConnectionOptions {
   statementTimeoutMs: number
   /** After this time a statement without a reply fails, also when the server is silent; never if absent. */
   queryTimeoutMs?: number
-  /** Its application_name; kinoteka-csv if absent. */
-  name?: string
+  /** What it is for, which its application_name tells: kinoteka-csv if absent. */
+  use?: Exclude<Use, 'pool' | 'probe'>
+  /** As in libpq: settings for the server at the start. */
+  options?: string
 }
 
 /** A connection to the primary of `url`: the first of its hosts that takes writes. */
 export async function openConnection(url: string, options: ConnectionOptions): Promise<DedicatedConnection> {
   const failures: unknown[] = []
+  const { pooler } = partsOf(url)
   for (const address of readAddresses(url)) {
     try {
-      return await open(address, options)
+      return await open(address, options, pooler)
     } catch (error) {
       failures.push(error)
     }
@@ -43,26 +55,33 @@ export async function openConnection(url: string, options: ConnectionOptions): P
   throw failures[0]
 }
 
-async function open(address: Address, options: ConnectionOptions): Promise<DedicatedConnection> {
+async function open(
+  address: Address,
+  options: ConnectionOptions,
+  pooler: Pooler | undefined,
+): Promise<DedicatedConnection> {
+  const { use = 'csv' } = options
+  const limits = limitsOf(options)
   const client = new pg.Client({
     ...address,
-    stream: () => new LendingSocket(),
-    application_name: options.name ?? 'kinoteka-csv',
+    stream: () => counted(new LendingSocket(), use),
+    application_name: `kinoteka-${use}`,
     connectionTimeoutMillis: 5_000,
-    statement_timeout: options.statementTimeoutMs,
+    ...(options.options && { options: options.options }),
     ...(options.queryTimeoutMs && { query_timeout: options.queryTimeoutMs }),
-    lock_timeout: 5_000,
-    idle_in_transaction_session_timeout: 15_000,
+    // PgBouncer refuses them here, or drops them.
+    ...(pooler ? {} : limits),
   })
   // Each query rejects on a lost connection too; without a listener the process would end.
   client.on('error', () => {})
-  const run = async (text: string, values: unknown[] = []) => {
+  const send = async (text: string, values: unknown[] = [], name?: string) => {
     try {
-      return (await client.query(text, values)).rows
+      return await client.query({ text, values, ...(name && { name }) })
     } catch (error) {
       throw markQuery(error, text)
     }
   }
+  const run = async (...args: Parameters<typeof send>) => (await send(...args)).rows
   try {
     await client.connect().catch((error) => {
       throw markQuery(error, 'connect')
@@ -70,16 +89,37 @@ async function open(address: Address, options: ConnectionOptions): Promise<Dedic
     const [row] = await run('select pg_is_in_recovery() as standby')
     if (row.standby) throw markQuery(Object.assign(new Error('The server is a standby'), { code: '25006' }), 'connect')
     // Not every operating system supports it.
-    await run(`set client_connection_check_interval = '1s'`).catch(() => {})
+    if (!pooler) await run(`set client_connection_check_interval = '1s'`).catch(() => {})
   } catch (error) {
     drop(client)
     throw error
   }
   return {
-    query: (text, values) => run(text, values) as Promise<never[]>,
+    ownsSession: pooler !== 'transaction',
+    processId: (client as unknown as { processID: number }).processID,
+    query: (text, values, name) => run(text, values, name) as Promise<never[]>,
+    async begin(mode = '') {
+      const settings = Object.entries(pooler ? limits : {}).map(([name, ms]) => `; set local ${name} = ${ms}`)
+      await client.query(`begin ${mode}${settings.join('')}`).catch((error) => {
+        throw markQuery(error, 'begin')
+      })
+    },
+    async commit() {
+      const { command } = await send('commit')
+      if (command !== 'COMMIT')
+        throw markQuery(Object.assign(new Error('It was rolled back'), { code: '40000' }), 'commit')
+    },
     copyOut: (text, onBlock) => marked(copyOut(client, text, onBlock), text),
     copyIn: (text) => marked(client.query(from(text)), text),
     close: () => drop(client),
+  }
+}
+
+function limitsOf({ statementTimeoutMs }: ConnectionOptions) {
+  return {
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 15_000,
   }
 }
 

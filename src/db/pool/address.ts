@@ -11,18 +11,52 @@ export interface Address {
   ssl?: ConnectionOptions | false
 }
 
+/** What stands between the service and PostgreSQL: see db/pooler.ts. */
+export type Pooler = 'session' | 'transaction'
+
+/** The parts of a database's URL, and the parameters in it that are ours. */
+export interface DatabaseUrl extends PostgresUrl {
+  /** Absent where the connection is one of PostgreSQL's own. */
+  pooler?: Pooler
+  /** False where statements must have no names. */
+  prepares: boolean
+}
+
 /** The servers of a database's URL. `prefer` and `allow` are without TLS here: `pg` can't fall back. */
 export function readAddresses(url: string): Address[] {
-  const { servers, parameters, ...common } = partsOf(url)
+  const { servers, parameters, pooler: _pooler, prepares: _prepares, ...common } = partsOf(url)
   const ssl = readSsl(parameters.get('sslmode') ?? parameters.get('ssl'))
   return servers.map((server) => ({ ...common, ...server, ...(isSocket(server) ? {} : { ssl }) }))
 }
 
 /** Of a URL that the configuration has checked. */
-export function partsOf(url: string): PostgresUrl {
+export function partsOf(url: string): DatabaseUrl {
   const parts = readPostgresUrl(url)
   if (!parts) throw new Error('The URL of the database cannot be read')
-  return parts
+  const { parameters } = parts
+  const take = (name: string) => {
+    const value = parameters.get(name)
+    parameters.delete(name)
+    return value
+  }
+  // `pgbouncer=true` is what Prisma calls it, and so what hosts of PostgreSQL print.
+  const isPgBouncer = take('pgbouncer') === 'true'
+  const pooler = take('pooler') ?? (isPgBouncer ? 'transaction' : undefined)
+  const prepares = take('prepare') !== 'false'
+  return { ...parts, ...(isPooler(pooler) && { pooler }), prepares: prepares && !isPgBouncer }
+}
+
+/** The same URL, with what has been found out about what stands before the database. */
+export function withPooler(
+  url: string,
+  { pooler, prepares }: { pooler?: Pooler | undefined; prepares: boolean },
+): string {
+  const added = [pooler && `pooler=${pooler}`, !prepares && 'prepare=false'].filter(Boolean).join('&')
+  return added ? `${url}${url.includes('?') ? '&' : '?'}${added}` : url
+}
+
+function isPooler(value: string | undefined): value is Pooler {
+  return value === 'session' || value === 'transaction'
 }
 
 export function isSocket({ host }: { host: string }): boolean {

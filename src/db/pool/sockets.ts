@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Address } from './address.ts'
+import { counted, type Use } from './open-connections.ts'
 
 const windowMs = 200
 
@@ -9,7 +10,7 @@ const windowMs = 200
  * ever where a connection is accepted and closed (a proxy without a server behind it), or where all of several hosts
  * refuse.
  */
-export function createSockets(addresses: Pick<Address, 'host' | 'port'>[], max: number) {
+export function createSockets(addresses: Pick<Address, 'host' | 'port'>[], max: number, use: Use = 'pool') {
   const made = new Set<Socket>()
   let closed = false
   let turn = 0
@@ -35,7 +36,7 @@ export function createSockets(addresses: Pick<Address, 'host' | 'port'>[], max: 
       const { host = 'localhost', port = 5432 } = addresses[turn++ % addresses.length] ?? {}
       const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host)
       for (const old of made) if (old.destroyed) made.delete(old)
-      made.add(socket)
+      made.add(counted(socket, use))
       // For the name in the certificate, and for messages.
       return Object.assign(socket, { host, port })
     },

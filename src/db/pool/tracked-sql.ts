@@ -22,6 +22,8 @@ interface Options {
   refusal(): Error | undefined
   /** Called for every statement when it has ended, either way. */
   onQuery?: ((seconds: number) => void) | undefined
+  /** Called first in every transaction. */
+  onBegin?: (tx: postgres.Sql) => void
 }
 
 /** The set of a running query, and why a new one may be refused. */
@@ -31,7 +33,7 @@ interface Scope {
 }
 
 /** The queries and transactions that the driver has not finished. */
-export function createTrackedSql({ refusal, onQuery }: Options) {
+export function createTrackedSql({ refusal, onQuery, onBegin }: Options) {
   const works = new Set<Work>()
   const inTransactions = new Set<Work>()
   const outside: Scope = { running: works, refusal }
@@ -99,6 +101,7 @@ export function createTrackedSql({ refusal, onQuery }: Options) {
       works.delete(work)
       started = true
       transactions++
+      onBegin?.(tx as postgres.Sql)
       return unlessLost(
         () => fn(trackedScope(tx, scope)),
         () => over,
@@ -195,7 +198,8 @@ function isFatal(error: unknown): boolean {
   return severity === 'FATAL' || (cause instanceof Error && isFatal(cause))
 }
 
-/** The driver's own error of a transaction names no query. */
+/** The driver's own error of a transaction names no query. The second is of patches/postgres.diff. */
 function isLoss(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^CONNECTION_/.test(String(error.code)) && !('query' in error)
+  const codes = /^(CONNECTION_|TRANSACTION_ROLLED_BACK$)/
+  return error instanceof Error && 'code' in error && codes.test(String(error.code)) && !('query' in error)
 }

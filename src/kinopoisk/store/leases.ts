@@ -9,7 +9,7 @@ const channel = 'kinopoisk_leases'
  * Which replica calls upstream for which path: a row with an expiry by the database's clock. The end of a call is
  * announced by NOTIFY; a replica that misses it finds it in the row.
  */
-export function createLeaseRepository({ db, sql: driver }: Database) {
+export function createLeaseRepository({ db, sql: driver, ownsSessions }: Database) {
   const wakers = new Map<string, Set<() => void>>()
   const wake = (path: string) => {
     for (const each of wakers.get(path) ?? []) each()
@@ -20,10 +20,10 @@ export function createLeaseRepository({ db, sql: driver }: Database) {
   return {
     /**
      * Listens to the ends of all calls from now on. Rejects when the database can't be reached; the driver listens
-     * again by itself after.
+     * again by itself after. Behind a pooler in transaction mode nobody listens: the rows are looked at all the same.
      */
     async listen(): Promise<void> {
-      await driver.listen(channel, wake)
+      if (ownsSessions) await driver.listen(channel, wake)
     },
 
     /** False while another holds it. */

@@ -16,13 +16,15 @@ export function createImportSteps(connection: DedicatedConnection, present: Read
   const statements = writeStatements(present)
 
   async function transaction<T>(work: () => Promise<T>): Promise<T> {
-    await connection.query('begin')
+    // Behind a pooler in transaction mode all of the import is one transaction, and this a part of it.
+    const isPart = !connection.ownsSession
+    await (isPart ? connection.query('savepoint step') : connection.begin())
     try {
       const result = await work()
-      await connection.query('commit')
+      await (isPart ? connection.query('release savepoint step') : connection.commit())
       return result
     } catch (error) {
-      await connection.query('rollback').catch(() => {})
+      await connection.query(isPart ? 'rollback to savepoint step' : 'rollback').catch(() => {})
       throw error
     }
   }

@@ -69,7 +69,7 @@ export function createExportRepository(url: string) {
       // As long as the reader takes: export-service.ts bounds that.
       const connection = await openConnection(url, { statementTimeoutMs: 0 })
       try {
-        await connection.query('begin isolation level repeatable read read only')
+        await connection.begin('isolation level repeatable read read only')
         const [row] = await connection.query<{ version: string }>(versionQuery)
         await connection.query(exportSettings)
         return {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database } from '../../../db/connect.ts'
 import { type DedicatedConnection, openConnection } from '../../../db/copy/connection.ts'
 import { createImportSteps } from './apply-repository.ts'
 import type { Column } from './format.ts'
@@ -13,7 +14,10 @@ const lockKey = 7_300_159
 const statementTimeoutMs = 600_000
 const unlockMs = 2_000
 
-/** One import: a session with temporary tables, under a lock that it holds until it is closed. */
+/**
+ * One import: a session with temporary tables, under a lock that it holds until it is closed; behind a pooler in
+ * transaction mode, where no session is ours, a transaction.
+ */
 function createImportWork(connection: DedicatedConnection, close: () => void) {
   return {
     /** Takes the lines of staging.ts. */
@@ -24,9 +28,18 @@ function createImportWork(connection: DedicatedConnection, close: () => void) {
     plan: (present: ReadonlySet<Column>, maxErrors: number) => planImport(connection, present, maxErrors),
     steps: (present: ReadonlySet<Column>) => createImportSteps(connection, present),
     close,
+    /** Where all of the import is one transaction, only this makes it last. */
+    async commit(): Promise<void> {
+      if (connection.ownsSession) return
+      // Or they would be in the way of the next import that gets this connection of the server.
+      await connection.query('discard temp')
+      await connection.commit()
+    },
     /** Closes, with the lock free at once: a session that is only closed holds it until the server has noticed. */
     async release(): Promise<void> {
-      const unlocked = connection.query('select pg_advisory_unlock($1)', [lockKey])
+      const unlocked = connection.ownsSession
+        ? connection.query('select pg_advisory_unlock($1)', [lockKey])
+        : connection.query('rollback')
       await Promise.race([unlocked, sleep(unlockMs, undefined, { ref: false })]).catch(() => {})
       close()
     },
@@ -35,36 +48,45 @@ function createImportWork(connection: DedicatedConnection, close: () => void) {
 
 export type ImportWork = ReturnType<typeof createImportWork>
 
-export function createImportRepository(url: string) {
+export function createImportRepository(url: string, { sql }: Pick<Database, 'sql'>) {
+  // However many files come at once, one connection is opened: the others would not get the lock.
+  let running: DedicatedConnection | 'opening' | undefined
+
+  async function open(): Promise<ImportWork | undefined> {
+    const connection = await openConnection(url, { statementTimeoutMs })
+    running = connection
+    const close = () => {
+      if (running === connection) running = undefined
+      connection.close()
+    }
+    try {
+      if (!connection.ownsSession) await connection.begin()
+      const lock = connection.ownsSession ? 'pg_try_advisory_lock' : 'pg_try_advisory_xact_lock'
+      const [row] = await connection.query<{ locked: boolean }>(`select ${lock}($1) as locked`, [lockKey])
+      if (row?.locked) return createImportWork(connection, close)
+    } catch (error) {
+      close()
+      throw error
+    }
+    close()
+    return undefined
+  }
+
   return {
     /** Undefined while another import has the lock. */
     async open(): Promise<ImportWork | undefined> {
-      const connection = await openConnection(url, { statementTimeoutMs })
-      try {
-        const [row] = await connection.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
-          lockKey,
-        ])
-        if (row?.locked) return createImportWork(connection, connection.close)
-      } catch (error) {
-        connection.close()
-        throw error
-      }
-      connection.close()
-      return undefined
+      if (running) return undefined
+      running = 'opening'
+      return open().finally(() => {
+        if (running === 'opening') running = undefined
+      })
     },
 
     async isRunning(): Promise<boolean> {
-      const connection = await openConnection(url, { statementTimeoutMs })
-      try {
-        const rows = await connection.query(
-          `select from pg_locks where locktype = 'advisory' and classid = 0 and objid = $1 and objsubid = 1
-            and database = (select oid from pg_database where datname = current_database())`,
-          [lockKey],
-        )
-        return rows.length > 0
-      } finally {
-        connection.close()
-      }
+      const rows = await sql`
+        select from pg_locks where locktype = 'advisory' and classid = 0 and objid = ${lockKey} and objsubid = 1
+          and database = (select oid from pg_database where datname = current_database())`
+      return rows.length > 0
     },
   }
 }

@@ -52,7 +52,9 @@ export function createFilmImport({ imports, now = () => new Date() }: Dependenci
         const plan = await work.plan(present, report.maxErrors)
         report.addErrors(plan.errors_total, plan.errors)
         if (dryRun) return report.end({ ...plan, dryRun })
-        return report.end({ ...(await apply(work, present, report)), skipped: plan.skipped, dryRun })
+        const done = await apply(work, present, report)
+        await work.commit()
+        return report.end({ ...done, skipped: plan.skipped, dryRun })
       } catch (error) {
         throw signal.aborted ? signal.reason : error
       } finally {
