@@ -1,7 +1,11 @@
 import type { Readable, Writable } from 'node:stream'
-import pg from 'pg'
+import type pg from 'pg'
 import { from } from 'pg-copy-streams'
-import { type Address, readAddresses } from '../pool/address.ts'
+import type { Address } from '../pool/address.ts'
+import { dropClient, openClient } from '../pool/identity.ts'
+import { silence, withinOwnTime } from '../pool/own-time.ts'
+import { type Servers, useServers } from '../pool/servers.ts'
+import { connectionLost } from '../pool/tracked-sql.ts'
 import { copyOut, LendingSocket } from './copy-out.ts'
 
 /**
@@ -30,56 +34,59 @@ interface ConnectionOptions {
   name?: string
 }
 
-/** A connection to the primary of `url`: the first of its hosts that takes writes. */
+/** A connection to the primary of `url` that the pool uses too; dropped when the pool moves to another one. */
 export async function openConnection(url: string, options: ConnectionOptions): Promise<DedicatedConnection> {
-  const failures: unknown[] = []
-  for (const address of readAddresses(url)) {
-    try {
-      return await open(address, options)
-    } catch (error) {
-      failures.push(error)
+  const { servers, release } = useServers(url)
+  try {
+    const address = await servers.primary()
+    const connection = await open(address, options, servers)
+    const unsubscribe = servers.onMove(connection.close)
+    return {
+      ...connection,
+      close() {
+        unsubscribe()
+        release()
+        connection.close()
+      },
     }
+  } catch (error) {
+    release()
+    throw error
   }
-  throw failures[0]
 }
 
-async function open(address: Address, options: ConnectionOptions): Promise<DedicatedConnection> {
-  const client = new pg.Client({
-    ...address,
+async function open(address: Address, options: ConnectionOptions, servers: Servers): Promise<DedicatedConnection> {
+  const client = await openClient(address, {
     stream: () => new LendingSocket(),
     application_name: options.name ?? 'kinoteka-csv',
-    connectionTimeoutMillis: 5_000,
     statement_timeout: options.statementTimeoutMs,
-    ...(options.queryTimeoutMs && { query_timeout: options.queryTimeoutMs }),
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 15_000,
+  }).catch((error) => {
+    throw markQuery(error, 'connect')
   })
-  // Each query rejects on a lost connection too; without a listener the process would end.
-  client.on('error', () => {})
   const run = async (text: string, values: unknown[] = []) => {
     try {
-      return (await client.query(text, values)).rows
+      return (await unlessSilent(client, client.query(text, values), options.queryTimeoutMs)).rows
     } catch (error) {
       throw markQuery(error, text)
     }
   }
   try {
-    await client.connect().catch((error) => {
-      throw markQuery(error, 'connect')
-    })
-    const [row] = await run('select pg_is_in_recovery() as standby')
-    if (row.standby) throw markQuery(Object.assign(new Error('The server is a standby'), { code: '25006' }), 'connect')
+    if (!servers.inspection.accepts(await run(servers.inspection.query))) {
+      throw connectionLost(`${address.host} is not the primary`)
+    }
     // Not every operating system supports it.
     await run(`set client_connection_check_interval = '1s'`).catch(() => {})
   } catch (error) {
-    drop(client)
+    dropClient(client)
     throw error
   }
   return {
     query: (text, values) => run(text, values) as Promise<never[]>,
     copyOut: (text, onBlock) => marked(copyOut(client, text, onBlock), text),
     copyIn: (text) => marked(client.query(from(text)), text),
-    close: () => drop(client),
+    close: () => dropClient(client),
   }
 }
 
@@ -93,8 +100,14 @@ function marked<T extends Readable | Writable>(stream: T, text: string): T {
   return stream
 }
 
-function drop(client: pg.Client): void {
-  client.end().catch(() => {})
-  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection
-  stream.destroy()
+/** A query without a reply for so long has lost its connection. */
+async function unlessSilent<T>(client: pg.Client, query: Promise<T>, limitMs: number | undefined): Promise<T> {
+  if (!limitMs) return query
+  const outcome = await withinOwnTime(
+    query.then((result) => ({ result })),
+    limitMs,
+  )
+  if (outcome) return outcome.result
+  dropClient(client)
+  throw silence()
 }

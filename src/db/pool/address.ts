@@ -9,13 +9,16 @@ export interface Address {
   user?: string
   password?: string
   ssl?: ConnectionOptions | false
+  /** `pg` does not go on without TLS by itself. */
+  isSslOptional?: boolean
 }
 
-/** The servers of a database's URL. `prefer` and `allow` are without TLS here: `pg` can't fall back. */
+/** The servers of a database's URL. */
 export function readAddresses(url: string): Address[] {
   const { servers, parameters, ...common } = partsOf(url)
-  const ssl = readSsl(parameters.get('sslmode') ?? parameters.get('ssl'))
-  return servers.map((server) => ({ ...common, ...server, ...(isSocket(server) ? {} : { ssl }) }))
+  const mode = parameters.get('sslmode') ?? parameters.get('ssl')
+  const security = { ssl: readSsl(mode), isSslOptional: isOptional(mode) }
+  return servers.map((server) => ({ ...common, ...server, ...(isSocket(server) ? {} : security) }))
 }
 
 /** Of a URL that the configuration has checked. */
@@ -31,5 +34,9 @@ export function isSocket({ host }: { host: string }): boolean {
 
 function readSsl(mode: string | null): ConnectionOptions | false {
   if (mode === 'verify-full' || mode === 'verify-ca') return {}
-  return mode === 'require' || mode === 'true' ? { rejectUnauthorized: false } : false
+  return mode === 'require' || mode === 'true' || isOptional(mode) ? { rejectUnauthorized: false } : false
+}
+
+function isOptional(mode: string | null): boolean {
+  return mode === 'prefer' || mode === 'allow'
 }

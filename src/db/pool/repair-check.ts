@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
+export const notRepaired = 'The driver postgres in node_modules is not repaired: run `node patches/apply.cjs`'
 
 /** The driver's own list of connections and of waiting queries. */
 interface Queue {
@@ -23,7 +24,7 @@ export function requireRepair(open: (initial: object) => Queue = publishedQueue(
   }
   // The queue has one item now. The repaired one stores its items elsewhere, and few here.
   if (items.length > 500) {
-    throw new Error('The driver postgres in node_modules is not repaired: run `node patches/apply.cjs`')
+    throw new Error(notRepaired)
   }
 }
 
