@@ -26,6 +26,13 @@ export async function withinOwnTime<T>(work: Promise<T>, ms: number): Promise<T 
   return Promise.race([work, promise]).finally(stop)
 }
 
+/** Measures own time from now on, until `stop`. */
+export function startOwnTimer(): { ms(): number; stop(): void } {
+  let steps = 0
+  const timer = setInterval(() => steps++, stepMs).unref()
+  return { ms: () => steps * stepMs, stop: () => clearInterval(timer) }
+}
+
 /** A clock that stops while the event loop does; `tick` is to be called every `periodMs`. */
 export function createOwnClock(periodMs: number) {
   let stalled = 0
