@@ -5,11 +5,10 @@
  * takes some eight minutes; `--short`, two faults and no page, takes one.
  */
 import { join } from 'node:path'
-import { cleanUp, freshFolder } from '../test/support/process.ts'
-import { addressOf, startReplica } from '../test/support/replica.ts'
-import { type Fault, type Outcome, runCase, type Stage } from './ha/cases.ts'
+import { cleanUp } from '../test/support/process.ts'
+import { type Fault, type Outcome, runCase, type Stage, startReplicas } from './ha/cases.ts'
 import { type Cluster, missingTools, openCluster } from './ha/cluster.ts'
-import { createClient, register, type User } from './ha/load.ts'
+import { register } from './ha/load.ts'
 import { faultsOf, rowOf, table, writeTable } from './ha/report.ts'
 
 const args = process.argv.slice(2)
@@ -67,27 +66,21 @@ function tell(outcome: Outcome): void {
   broken.push(...faultsOf(outcome).map((fault) => `${where}: ${fault}`))
 }
 
-/** Two replicas that name the nodes in opposite order: whichever leads stands first for one, or last for the other. */
+/** The database with its users and films, made through the first replicas. */
 async function openStage(cluster: Cluster): Promise<Stage> {
   const [leader] = cluster.nodes
   if (!leader) throw new Error('There is no node')
   await cluster.query(leader, 'create database kinoteka', 'postgres')
-  const orders = [cluster.nodes, cluster.nodes.toReversed()]
-  const replicas = []
-  for (const order of orders) {
-    const hosts = order.map(({ port }) => `127.0.0.1:${port}`).join()
-    const url = `postgres://postgres@${hosts}/kinoteka`
-    replicas.push(startReplica(url, await freshFolder(), { TRUST_PROXY: 'loopback' }))
-  }
-  const clients = (await Promise.all(replicas.map(addressOf))).map(createClient)
-  const [client] = clients
+  const stage: Stage = { cluster, replicas: [], clients: [], users: [], films: [], cases: 0 }
+  await startReplicas(stage, leader)
+  const [client] = stage.clients
   if (!client) throw new Error('There is no replica')
-  const users: User[] = []
   // One after the other: passwords are hashed, which is dear.
-  for (let i = 0; i < usersCount; i++) users.push(await register(client, `reader${i}`))
+  for (let i = 0; i < usersCount; i++) stage.users.push(await register(client, `reader${i}`))
   const seeded = await cluster.query(
     leader,
     `insert into films (name) select 'Film ' || n from generate_series(1, 10000) n returning id`,
   )
-  return { cluster, replicas, clients, users, films: seeded.map(({ id }) => Number(id)), cases: 0 }
+  stage.films = seeded.map(({ id }) => Number(id))
+  return stage
 }

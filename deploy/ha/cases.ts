@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Program } from '../../test/support/process.ts'
+import { freshFolder, type Program } from '../../test/support/process.ts'
+import { addressOf, startReplica } from '../../test/support/replica.ts'
 import { type Cluster, type Node, until } from './cluster.ts'
-import { type Client, startWriters, type User, type Writers } from './load.ts'
+import { type Client, createClient, startWriters, type User, type Writers } from './load.ts'
 
 export type Fault = 'switchover' | 'kill' | 'freeze' | 'cut' | 'cut and kill'
 
@@ -39,11 +40,12 @@ const cutMs = 3_000
 
 /** Brings the fault about under load, waits until all is well, and counts. */
 export async function runCase(stage: Stage, fault: Fault, isSynchronous: boolean): Promise<Outcome> {
-  const { cluster, clients, users, films } = stage
+  const { cluster, users, films } = stage
   await cluster.untilWhole()
   const old = (await cluster.leader()) as Node
+  await startReplicas(stage, old)
   const from = stage.cases++ * writersCount
-  const writers = startWriters(clients, users.slice(from, from + writersCount), films)
+  const writers = startWriters(stage.clients, users.slice(from, from + writersCount), films)
   await sleep(3000)
   if (fault.startsWith('cut')) {
     old.relay.cut()
@@ -72,6 +74,26 @@ export async function runCase(stage: Stage, fault: Fault, isSynchronous: boolean
     different: await countDifferent(stage, leader),
     ended: stage.replicas.filter(({ child }) => child.exitCode !== null || child.signalCode !== null).length,
   }
+}
+
+/** Two replicas anew: to one the leader is the first host of its URL, to the other the second one. */
+export async function startReplicas(stage: Stage, leader: Node): Promise<void> {
+  for (const client of stage.clients) await client.close()
+  for (const { child, ended } of stage.replicas) {
+    child.kill('SIGTERM')
+    await ended()
+  }
+  const [second, ...others] = stage.cluster.nodes.filter((node) => node !== leader) as [Node, ...Node[]]
+  const orders = [
+    [leader, second, ...others],
+    [second, leader, ...others],
+  ]
+  stage.replicas = []
+  for (const order of orders) {
+    const url = `postgres://postgres@${order.map(({ port }) => `127.0.0.1:${port}`).join()}/kinoteka`
+    stage.replicas.push(startReplica(url, await freshFolder(), { TRUST_PROXY: 'loopback' }))
+  }
+  stage.clients = (await Promise.all(stage.replicas.map(addressOf))).map(createClient)
 }
 
 async function bringAbout(cluster: Cluster, fault: Fault, old: Node): Promise<void> {
