@@ -4,15 +4,13 @@
  * whether or not they have been answered, while each replica in turn gets SIGTERM and is started anew on its port. Needs Debian's
  * haproxy. Prints sent, rate and lost; ends with 1 if one was lost or fewer than 500 a second were answered.
  */
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as processes from '../test/support/process.ts'
 import { createLoad } from './rolling-restart/load.ts'
+import { admin, isReady, startProxy, startReplica } from './rolling-restart/stage.ts'
 
 const [rounds = 1, rate = 600] = process.argv.slice(2, 4).map(Number)
 const haproxy = process.argv[4] ?? '/usr/sbin/haproxy'
-const admin = { login: 'admin', password: 'correct horse battery staple' }
 const folder = await processes.freshFolder()
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => processes.cleanUp().finally(() => process.exit(1)))
@@ -20,9 +18,9 @@ for (const signal of ['SIGINT', 'SIGTERM'])
 try {
   const { url } = await processes.startServer(folder)
   const [front, health, ...ports] = await Promise.all(Array.from({ length: 4 }, processes.freePort))
-  const replicas = ports.map((port) => startReplica(url, port))
+  const replicas = ports.map((port) => startReplica(url, port, folder))
   for (const port of ports) await processes.until(() => isReady(`http://127.0.0.1:${port}/readyz`))
-  const proxy = await startProxy({ front, health }, ports)
+  const proxy = await startProxy({ front, health }, ports, folder, haproxy)
   const load = await createLoad(`http://127.0.0.1:${front}`, admin)
   const begun = performance.now()
   const stop = load.start(rate)
@@ -32,7 +30,7 @@ try {
       replicas[i]?.child.kill('SIGTERM')
       const code = await replicas[i]?.ended()
       if (code !== 0) load.failures.push(`A replica ended with ${code}: ${replicas[i]?.stderr()}`)
-      replicas[i] = startReplica(url, port)
+      replicas[i] = startReplica(url, port, folder)
       await proxy.printed(new RegExp(`(?:r${i} is UP[\\s\\S]*){${round}}`))
       await sleep(5000)
     }
@@ -55,42 +53,4 @@ function report({ spent, failures }: Awaited<ReturnType<typeof createLoad>>, sec
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
   process.exitCode = failures.length === 0 && answered >= 500 ? 0 : 1
-}
-
-function startReplica(url: string, port: number): processes.Program {
-  const env = {
-    PORT: String(port),
-    DATABASE_URL: url,
-    DATA_DIR: folder,
-    JWT_SECRET: 'a secret of the bench that has more than 32 bytes',
-    ADMIN_LOGIN: admin.login,
-    ADMIN_PASSWORD: admin.password,
-    TRUST_PROXY: 'loopback',
-    LOG_LEVEL: 'warn',
-    // As in docker-compose.yml.
-    DRAIN_DELAY: '3s',
-  }
-  return processes.runNode(['--import', './src/instrument.ts', 'src/server.ts'], { env })
-}
-
-/** The repository's HAProxy with the addresses of here. */
-async function startProxy(own: Record<'front' | 'health', unknown>, ports: number[]): Promise<processes.Program> {
-  const text = await readFile(join(import.meta.dirname, '../deploy/haproxy.cfg'), 'utf8')
-  const servers = ports.map((port, i) => `  server r${i} 127.0.0.1:${port}`)
-  const config = text
-    .replace(/^resolvers[\s\S]*?(?=^frontend)/m, '')
-    .replace('bind :8080', `bind 127.0.0.1:${own.front}`)
-    .replace('127.0.0.1:8081', `127.0.0.1:${own.health}`)
-    .replace(/^ *server-template.*$/m, servers.join('\n'))
-  await writeFile(join(folder, 'haproxy.cfg'), config)
-  const proxy = processes.runProgram(haproxy, ['-db', '-f', join(folder, 'haproxy.cfg')])
-  await processes.until(() => isReady(`http://127.0.0.1:${own.health}/health`))
-  return proxy
-}
-
-function isReady(url: string): Promise<boolean> {
-  return fetch(url).then(
-    ({ ok }) => ok,
-    () => false,
-  )
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config/config.ts'
 import { isMigrated } from './db/migrate.ts'
+import { withinOwnTime } from './db/pool/own-time.ts'
 import { createPlaces } from './http/places.ts'
 import type { Clock } from './kinopoisk/layers/cache.ts'
 import { hashKey } from './kinopoisk/quota/ledger.ts'
@@ -96,7 +97,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     places: createPlaces(app.metrics),
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.database.db).count,
-    isReady: () => isMigrated(app.database),
+    isReady: async () => (await withinOwnTime(isMigrated(app.database), 500)) === true,
     /** Cleanups, run every hour. */
     housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.cleanup, ...directors.housekeeping },
     prepare: () => prepare(app, externals, accounts.services.auth),

@@ -198,6 +198,14 @@ describe('the layer alone', () => {
     expect(await refused()).toBe(0)
   })
 
+  test('a stall of our own event loop is not taken for a slow database', async () => {
+    const { limited } = build(() => new Promise(() => {}))
+    const code = codeOf(limited(search(1), call(2_000)))
+    const end = performance.now() + 1_500
+    while (performance.now() < end);
+    expect(await code).toBe('upstream_rate_limited')
+  })
+
   test('a database that fails fails one call after another, and is tried again by the next', async () => {
     let down = true
     const { limited } = build(async () => {

@@ -85,6 +85,16 @@ export const database = dashboard(
           },
         ),
       ],
+      [
+        graph(
+          'Servers',
+          { '{{server}} {{state}}': `count by (server, state) (db_servers{${of}})` },
+          {
+            description: 'How many replicas see a server so. Refused: two take writes, see deploy/HA.md.',
+          },
+          'stacked',
+        ),
+      ],
     ],
     'Read before': [
       [

@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { PgTransaction } from 'drizzle-orm/pg-core'
 import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
-import { isSocket, partsOf } from './pool/address.ts'
+import { partsOf } from './pool/address.ts'
 import { arrayTypes } from './pool/array-types.ts'
-import type { Use } from './pool/open-connections.ts'
-import { requireRepair } from './pool/repair-check.ts'
+import { createOwnClock } from './pool/own-time.ts'
+import { notRepaired, requireRepair } from './pool/repair-check.ts'
+import { type Servers, useServers } from './pool/servers.ts'
 import { createSockets } from './pool/sockets.ts'
 import { connectionLost, createTrackedSql } from './pool/tracked-sql.ts'
 
@@ -20,6 +20,8 @@ export interface Database {
   ownsSessions: boolean
   /** Connections at work and idle, and queries and transactions that wait for one. */
   stats(): { active: number; idle: number; waiting: number }
+  /** The servers of the URL, and what each is used as. */
+  servers: Servers['states']
   close(): Promise<void>
 }
 
@@ -34,6 +36,8 @@ interface Options {
   deadlineMs?: number
   /** Called when the database stops responding, and when it responds again. */
   onOutage?: (down: boolean) => void
+  /** Called once for each server that would take writes and must not, with the reason. */
+  onRefusal?: (message: string) => void
 }
 
 const limits = { statement_timeout: 15_000, lock_timeout: 5_000, idle_in_transaction_session_timeout: 15_000 }
@@ -41,16 +45,18 @@ const maxWaiting = 1_000
 const checkMs = 250
 /** After this time a query without a reply is a reason to check whether the database responds at all. */
 const suspectAfterMs = 750
-const probeMs = 1_250
 
 /**
  * A pool on `url` (postgres://…; several hosts: the primary is found; `?host=/dir` is a Unix socket, as in libpq).
  * Connections are made when first needed. When the database stops responding, running queries fail within some 2 s and
  * new ones at once, until it responds again: by itself the driver would wait for a frozen server for ever.
  */
-export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs = 20_000 }: Options = {}): Database {
+export function connect(url: string, options: Options = {}): Database {
+  const { max = 10, onQuery, onOutage, onRefusal, deadlineMs = 20_000 } = options
   requireRepair()
-  let pool = openPool(url, max)
+  const { servers, release } = useServers(url)
+  const clock = createOwnClock(checkMs)
+  let pool = openPool(url, servers, max)
   let isDown = false
   const { pooler } = partsOf(url)
   const queries = createTrackedSql({
@@ -60,15 +66,23 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
       return queries.count() >= maxWaiting ? connectionLost('Too many queries wait for the database') : undefined
     },
     onQuery,
+    now: clock.now,
   })
-  const probe = createProbe(url)
 
   /** The pool is replaced, as the driver cannot drop one connection. */
   function replacePool(seconds: number): void {
     const old = pool
-    pool = openPool(url, max)
+    pool = openPool(url, servers, max)
     old.close(seconds).catch(() => {})
   }
+
+  const unsubscribe = [
+    servers.onMove(() => {
+      replacePool(0)
+      queries.abandon(connectionLost('Another server has become the primary'))
+    }),
+    servers.onRefusal((message) => onRefusal?.(message)),
+  ]
 
   function setDown(down: boolean): void {
     if (down !== isDown) onOutage?.(down)
@@ -78,13 +92,14 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   async function check(): Promise<void> {
     if (!isDown && queries.oldestMs() < suspectAfterMs) return
     const before = queries.answered()
+    const fault = await servers.fault()
     // A database that finishes other queries is only slow: the running ones must not be lost.
-    const isAlive = (await probe.isAlive()) || queries.answered() > before
+    const isAlive = !fault || queries.answered() > before
     if (closed) return
     if (!isAlive) {
       if (!isDown) replacePool(0)
       setDown(true)
-      return queries.abandon(connectionLost('The database has stopped answering'))
+      return queries.abandon(connectionLost(`The database has stopped answering: ${fault.message}`))
     }
     setDown(false)
     if (queries.oldestMs() < deadlineMs) return
@@ -95,6 +110,7 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   let checking = false
   let closed = false
   const timer = setInterval(async () => {
+    clock.tick()
     if (checking) return
     checking = true
     await check().finally(() => {
@@ -111,18 +127,21 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
       const { active, waiting } = queries.stats()
       return { active, idle: Math.max(0, pool.count() - active), waiting }
     },
+    servers: servers.states,
     async close() {
       closed = true
       clearInterval(timer)
+      for (const each of unsubscribe) each()
       // After an outage the driver waits the whole time for connections that are gone.
-      await Promise.all([pool.close(1), probe.close()])
+      await pool.close(1)
+      release()
     },
   }
 }
 
-function openPool(url: string, max: number, use: Use = 'pool') {
-  const { servers, database, user, password, parameters, pooler, prepares } = partsOf(url)
-  const sockets = createSockets(servers, max, use)
+function openPool(url: string, servers: Servers, max: number) {
+  const { servers: hosts, database, user, password, parameters, pooler, prepares } = partsOf(url)
+  const sockets = createSockets(servers.primary, max)
   // By itself the driver reads of a URL neither sockets nor what is encoded in a database's name.
   const sql = postgres(`postgres:///?${parameters}`, {
     database,
@@ -130,20 +149,21 @@ function openPool(url: string, max: number, use: Use = 'pool') {
     ...(password && { password }),
     max,
     prepare: prepares,
-    connect_timeout: 5,
+    // The sockets have one that our own event loop cannot use up.
+    connect_timeout: 0,
     backoff: () => 0.2,
     onnotice: () => {},
     fetch_types: false,
     // Without the cast the type of everything built over it would name them.
     ...({ types: arrayTypes } as object),
-    // In the driver's types there is one host, also for `socket`.
-    ...({ host: servers.map(({ host }) => host), port: servers.map(({ port }) => port) } as object),
-    ...({ socket: sockets.open } as object),
-    // 'read-write' picks a standby on PostgreSQL >= 14 (porsager/postgres#815).
-    ...(servers.every(isSocket) ? {} : { target_session_attrs: 'primary' as const }),
+    // For messages: where a connection goes is decided by `socket`, and `inspect` (patches/postgres.diff) asks whether it
+    // has got to a server that may be written to.
+    ...({ host: [hosts[0]?.host], port: [hosts[0]?.port] } as object),
+    ...({ socket: sockets.open, inspect: servers.inspection } as object),
     // PgBouncer refuses limits at the start of a connection, or drops them.
     connection: { application_name: 'kinoteka', ...(pooler ? {} : limits) },
   })
+  if (!('inspect' in sql.options)) throw new Error(notRepaired)
   drizzle(sql) // sets how it reads times
   return {
     sql,
@@ -159,30 +179,4 @@ function openPool(url: string, max: number, use: Use = 'pool') {
 function setLimits(tx: Pick<postgres.Sql, 'unsafe'>): void {
   const settings = Object.entries(limits).map(([name, ms]) => `set local ${name} = ${ms}`)
   tx.unsafe(settings.join('; ')).catch(() => {})
-}
-
-/** Probes the database over a connection of its own, which stays open while it responds. */
-function createProbe(url: string) {
-  let pool: ReturnType<typeof openPool> | undefined
-  const close = async () => {
-    const old = pool
-    pool = undefined
-    await old?.close(0)
-  }
-  return {
-    close,
-    async isAlive(): Promise<boolean> {
-      pool ??= openPool(url, 1, 'probe')
-      const reply = pool.sql`select 1`.then(
-        () => true,
-        // It may be full, or refuse us, but it responds; unless it starts or stops.
-        ({ name, code = '' }: Error & { code?: string }) => name === 'PostgresError' && !code.startsWith('57P'),
-      )
-      // The second wait lets in a reply that came while our own event loop was blocked.
-      const late = sleep(probeMs).then(() => sleep(20, false))
-      const alive = await Promise.race([reply, late])
-      if (!alive) await close()
-      return alive
-    },
-  }
 }

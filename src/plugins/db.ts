@@ -23,6 +23,7 @@ export default fp(async (app: FastifyInstance, options: { url: string }) => {
     onQuery: (seconds) => duration.observe(seconds),
     onOutage: (down) =>
       down ? app.log.error('the database does not answer') : app.log.warn('the database answers again'),
+    onRefusal: (reason) => app.log.error({ reason }, 'a server of the database is refused'),
   })
   new Gauge({
     name: 'db_pool_connections',
@@ -50,6 +51,16 @@ export default fp(async (app: FastifyInstance, options: { url: string }) => {
     registers,
     collect() {
       for (const [use, count] of Object.entries(openConnections())) this.set({ use }, count)
+    },
+  })
+  new Gauge({
+    name: 'db_servers',
+    help: 'Servers of DATABASE_URL, by what they are: the primary in use, a standby, silent, or refused though it takes writes',
+    labelNames: ['server', 'state'],
+    registers,
+    collect() {
+      this.reset()
+      for (const labels of database.servers()) this.set(labels, 1)
     },
   })
   app.decorate('database', database)

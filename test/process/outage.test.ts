@@ -127,7 +127,7 @@ describe('A database that answers', () => {
     expect(after?.pid).not.toBe(before?.pid)
   })
 
-  test('is asked on a new connection for what the query asks, and nothing else: the loss of that nobody would catch', async () => {
+  test('is asked on a new connection what it is and for what the query asks, and nothing else: the loss of that nobody would catch', async () => {
     const url = new URL(await cloneDatabase())
     const file = `.s.PGSQL.${url.port || 5432}`
     const origin = join(url.searchParams.get('host') ?? '', file)
@@ -143,7 +143,8 @@ describe('A database that answers', () => {
     const [row] = await pool(url.href, { max: 1 })
       .sql`select ${['a"', null, '', 'NULL', 'б,\\']}::text[] as texts, '{1,2}'::int[] as numbers`
     expect(row).toEqual({ texts: ['a"', null, '', 'NULL', 'б,\\'], numbers: [1, 2] })
-    expect([...sent.matchAll(/select/gi)]).toHaveLength(1)
+    expect(sent).toContain('select pg_is_in_recovery()')
+    expect([...sent.replaceAll(/select pg_is_in_recovery\(\)[^\0]*/g, '').matchAll(/select/gi)]).toHaveLength(1)
   })
 
   test('takes no more than a thousand waiting queries; the next fails at once', async () => {

@@ -1,8 +1,12 @@
 import type { Readable, Writable } from 'node:stream'
-import pg from 'pg'
+import type pg from 'pg'
 import { from } from 'pg-copy-streams'
-import { type Address, type Pooler, partsOf, readAddresses } from '../pool/address.ts'
+import { type Address, type Pooler, partsOf } from '../pool/address.ts'
+import { dropClient, openClient } from '../pool/identity.ts'
 import { counted, type Use } from '../pool/open-connections.ts'
+import { silence, withinOwnTime } from '../pool/own-time.ts'
+import { type Servers, useServers } from '../pool/servers.ts'
+import { connectionLost } from '../pool/tracked-sql.ts'
 import { copyOut, LendingSocket } from './copy-out.ts'
 
 /**
@@ -41,57 +45,60 @@ interface ConnectionOptions {
   options?: string
 }
 
-/** A connection to the primary of `url`: the first of its hosts that takes writes. */
+/** A connection to the primary of `url` that the pool uses too; dropped when the pool moves to another one. */
 export async function openConnection(url: string, options: ConnectionOptions): Promise<DedicatedConnection> {
-  const failures: unknown[] = []
-  const { pooler } = partsOf(url)
-  for (const address of readAddresses(url)) {
-    try {
-      return await open(address, options, pooler)
-    } catch (error) {
-      failures.push(error)
+  const { servers, release } = useServers(url)
+  try {
+    const address = await servers.primary()
+    const connection = await open(address, options, servers, partsOf(url).pooler)
+    const unsubscribe = servers.onMove(connection.close)
+    return {
+      ...connection,
+      close() {
+        unsubscribe()
+        release()
+        connection.close()
+      },
     }
+  } catch (error) {
+    release()
+    throw error
   }
-  throw failures[0]
 }
 
 async function open(
   address: Address,
   options: ConnectionOptions,
+  servers: Servers,
   pooler: Pooler | undefined,
 ): Promise<DedicatedConnection> {
-  const { use = 'csv' } = options
+  const { use = 'csv', queryTimeoutMs } = options
   const limits = limitsOf(options)
-  const client = new pg.Client({
-    ...address,
+  const client = await openClient(address, {
     stream: () => counted(new LendingSocket(), use),
     application_name: `kinoteka-${use}`,
-    connectionTimeoutMillis: 5_000,
     ...(options.options && { options: options.options }),
-    ...(options.queryTimeoutMs && { query_timeout: options.queryTimeoutMs }),
     // PgBouncer refuses them here, or drops them.
     ...(pooler ? {} : limits),
+  }).catch((error) => {
+    throw markQuery(error, 'connect')
   })
-  // Each query rejects on a lost connection too; without a listener the process would end.
-  client.on('error', () => {})
   const send = async (text: string, values: unknown[] = [], name?: string) => {
     try {
-      return await client.query({ text, values, ...(name && { name }) })
+      return await unlessSilent(client, client.query({ text, values, ...(name && { name }) }), queryTimeoutMs)
     } catch (error) {
       throw markQuery(error, text)
     }
   }
   const run = async (...args: Parameters<typeof send>) => (await send(...args)).rows
   try {
-    await client.connect().catch((error) => {
-      throw markQuery(error, 'connect')
-    })
-    const [row] = await run('select pg_is_in_recovery() as standby')
-    if (row.standby) throw markQuery(Object.assign(new Error('The server is a standby'), { code: '25006' }), 'connect')
+    if (!servers.inspection.accepts(await run(servers.inspection.query))) {
+      throw connectionLost(`${address.host} is not the primary`)
+    }
     // Not every operating system supports it.
     if (!pooler) await run(`set client_connection_check_interval = '1s'`).catch(() => {})
   } catch (error) {
-    drop(client)
+    dropClient(client)
     throw error
   }
   return {
@@ -100,9 +107,7 @@ async function open(
     query: (text, values, name) => run(text, values, name) as Promise<never[]>,
     async begin(mode = '') {
       const settings = Object.entries(pooler ? limits : {}).map(([name, ms]) => `; set local ${name} = ${ms}`)
-      await client.query(`begin ${mode}${settings.join('')}`).catch((error) => {
-        throw markQuery(error, 'begin')
-      })
+      await send(`begin ${mode}${settings.join('')}`)
     },
     async commit() {
       const { command } = await send('commit')
@@ -111,7 +116,7 @@ async function open(
     },
     copyOut: (text, onBlock) => marked(copyOut(client, text, onBlock), text),
     copyIn: (text) => marked(client.query(from(text)), text),
-    close: () => drop(client),
+    close: () => dropClient(client),
   }
 }
 
@@ -133,8 +138,14 @@ function marked<T extends Readable | Writable>(stream: T, text: string): T {
   return stream
 }
 
-function drop(client: pg.Client): void {
-  client.end().catch(() => {})
-  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection
-  stream.destroy()
+/** A query without a reply for so long has lost its connection. */
+async function unlessSilent<T>(client: pg.Client, query: Promise<T>, limitMs: number | undefined): Promise<T> {
+  if (!limitMs) return query
+  const outcome = await withinOwnTime(
+    query.then((result) => ({ result })),
+    limitMs,
+  )
+  if (outcome) return outcome.result
+  dropClient(client)
+  throw silence()
 }

@@ -9,6 +9,8 @@ export interface Address {
   user?: string
   password?: string
   ssl?: ConnectionOptions | false
+  /** `pg` does not go on without TLS by itself. */
+  isSslOptional?: boolean
 }
 
 /** What stands between the service and PostgreSQL: see db/pooler.ts. */
@@ -22,11 +24,12 @@ export interface DatabaseUrl extends PostgresUrl {
   prepares: boolean
 }
 
-/** The servers of a database's URL. `prefer` and `allow` are without TLS here: `pg` can't fall back. */
+/** The servers of a database's URL. */
 export function readAddresses(url: string): Address[] {
   const { servers, parameters, pooler: _pooler, prepares: _prepares, ...common } = partsOf(url)
-  const ssl = readSsl(parameters.get('sslmode') ?? parameters.get('ssl'))
-  return servers.map((server) => ({ ...common, ...server, ...(isSocket(server) ? {} : { ssl }) }))
+  const mode = parameters.get('sslmode') ?? parameters.get('ssl')
+  const security = { ssl: readSsl(mode), isSslOptional: isOptional(mode) }
+  return servers.map((server) => ({ ...common, ...server, ...(isSocket(server) ? {} : security) }))
 }
 
 /** Of a URL that the configuration has checked. */
@@ -65,5 +68,9 @@ export function isSocket({ host }: { host: string }): boolean {
 
 function readSsl(mode: string | null): ConnectionOptions | false {
   if (mode === 'verify-full' || mode === 'verify-ca') return {}
-  return mode === 'require' || mode === 'true' ? { rejectUnauthorized: false } : false
+  return mode === 'require' || mode === 'true' || isOptional(mode) ? { rejectUnauthorized: false } : false
+}
+
+function isOptional(mode: string | null): boolean {
+  return mode === 'prefer' || mode === 'allow'
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
+export const notRepaired = 'The driver postgres in node_modules is not repaired: run `node patches/apply.cjs`'
 
 /** The driver's own list of connections and of waiting queries. */
 interface Queue {
@@ -29,7 +30,7 @@ export function requireRepair(
   }
   // The queue has one item now. The repaired one stores its items elsewhere, and few here.
   if (items.length > 500 || !transactions.includes("command !== 'COMMIT'")) {
-    throw new Error('The driver postgres in node_modules is not repaired: run `node patches/apply.cjs`')
+    throw new Error(notRepaired)
   }
 }
 

@@ -11,6 +11,7 @@ interface Query extends Promise<unknown> {
 }
 
 interface Work {
+  /** By the clock that stops while our own event loop does. */
   began: number
   reject(error: unknown): void
   /** Absent for a transaction that waits for a connection. */
@@ -24,6 +25,7 @@ interface Options {
   onQuery?: ((seconds: number) => void) | undefined
   /** Called first in every transaction. */
   onBegin?: (tx: postgres.Sql) => void
+  now(): number
 }
 
 /** The set of a running query, and why a new one may be refused. */
@@ -33,7 +35,7 @@ interface Scope {
 }
 
 /** The queries and transactions that the driver has not finished. */
-export function createTrackedSql({ refusal, onQuery, onBegin }: Options) {
+export function createTrackedSql({ refusal, onQuery, onBegin, now }: Options) {
   const works = new Set<Work>()
   const inTransactions = new Set<Work>()
   const outside: Scope = { running: works, refusal }
@@ -48,9 +50,10 @@ export function createTrackedSql({ refusal, onQuery, onBegin }: Options) {
       const fault = refusal()
       if (fault) return query.reject(fault)
       const { resolve, reject } = query
-      const work: Work = { began: performance.now(), query, reject }
+      const work: Work = { began: now(), query, reject }
+      const sentAt = performance.now()
       const end = () => {
-        if (running.delete(work)) onQuery?.((performance.now() - work.began) / 1000)
+        if (running.delete(work)) onQuery?.((performance.now() - sentAt) / 1000)
       }
       query.resolve = (rows) => {
         answered++
@@ -88,7 +91,7 @@ export function createTrackedSql({ refusal, onQuery, onBegin }: Options) {
     const fault = refusal()
     if (fault) throw fault
     const { promise, reject } = Promise.withResolvers()
-    const work: Work = { began: performance.now(), reject }
+    const work: Work = { began: now(), reject }
     works.add(work)
     let started = false
     let over = false
@@ -147,11 +150,11 @@ export function createTrackedSql({ refusal, onQuery, onBegin }: Options) {
       const oldest = [works, inTransactions].map(
         (each) => each.values().next().value?.began ?? Number.POSITIVE_INFINITY,
       )
-      return performance.now() - Math.min(...oldest)
+      return now() - Math.min(...oldest)
     },
     /** Rejects what has been running for at least `forMs`. */
     abandon(error: Error, forMs = 0) {
-      const before = performance.now() - forMs
+      const before = now() - forMs
       for (const work of [...works, ...inTransactions]) if (work.began <= before) work.reject(error)
     },
   }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startOwnTimer } from '../../db/pool/own-time.ts'
 import { AppError } from '../../errors.ts'
 import { refusal, UpstreamFailure } from '../failures.ts'
 import type { GatewayMetrics } from '../metrics.ts'
@@ -85,8 +86,8 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
   const pending = new Set<CallContext>()
   let nextSlotAt = 0
   let advancing = false
-  // When the running query began.
-  let queriedAt: number | undefined
+  // Of the running query: a stall of our own is no slowness of the database.
+  let queryTime: ReturnType<typeof startOwnTimer> | undefined
 
   /** Until the slot of a call with `ahead` calls before it, if no other replica takes slots. */
   function expectedMs(ahead: number): number {
@@ -104,9 +105,10 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
     advancing = true
     while (waiting.length > 0) {
       try {
-        queriedAt = performance.now()
+        queryTime = startOwnTimer()
         const waitMs = await rates.take(rate).finally(() => {
-          queriedAt = undefined
+          queryTime?.stop()
+          queryTime = undefined
         })
         if (waitMs <= 0) waiting[0]?.grant()
         else await waitOut(waitMs)
@@ -119,7 +121,7 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
 
   function timeoutError(maxWait: number): AppError {
     // The database was slow, and not the rate.
-    const isSlow = queriedAt !== undefined && performance.now() - queriedAt > maxWait / 2
+    const isSlow = queryTime !== undefined && queryTime.ms() > maxWait / 2
     return isSlow
       ? new AppError('database_unavailable')
       : refusal('upstream_rate_limited', expectedMs(waiting.length) / 1000)

@@ -6,14 +6,13 @@ import { problems } from '../../http/schemas.ts'
 import { ProblemKind, ProblemParams, Ready } from './schemas.ts'
 
 interface Options {
-  /** True when the database responds and has the newest schema. */
+  /** True when the database responds in time and has the newest schema. */
   isReady(): Promise<boolean>
   isStopping(): boolean
   metricsToken: string | undefined
 }
 
 const open = { tags: ['service'], security: [] }
-const readyWithinMs = 500
 
 /** Health, metrics and the kinds of problems: open to everyone, but for a metrics token. */
 export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { isReady, isStopping, metricsToken }) => {
@@ -38,8 +37,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { is
     },
     async () => {
       if (isStopping()) throw new AppError('shutting_down')
-      const late = new Promise<false>((resolve) => setTimeout(resolve, readyWithinMs, false).unref())
-      if (await Promise.race([isReady().catch(() => false), late])) return { status: 'ok' as const }
+      if (await isReady().catch(() => false)) return { status: 'ok' as const }
       throw new AppError('database_unavailable', {
         detail: 'The database does not answer or its schema is out of date',
       })
