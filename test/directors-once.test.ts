@@ -3,6 +3,7 @@ import { createDirectorRepository } from '../src/modules/directors/repository.ts
 import { as, type TestUser } from './support/app.ts'
 import { type Catalogue, catalogue, problemOf } from './support/films.ts'
 import { adminUser } from './support/operations.ts'
+import { until } from './support/process.ts'
 
 let service: Catalogue
 let ann: TestUser
@@ -137,6 +138,24 @@ describe('Idempotency keys', () => {
     expect((await create({ name: freshName() }, freshKey())).statusCode).toBe(201)
     await sql`update idempotency_keys set created_at = now() - interval '25 hours' where user_id = ${bob.id}`
     expect((await create({ name: freshName() }, freshKey(), service.app, bob)).statusCode).toBe(201)
+  })
+
+  test('are not stored for an account that is erased at the same moment, and no director is added', async () => {
+    const { sql } = service.app.database
+    const [bob, name] = [await adminUser(service.app), freshName()]
+    let answer: ReturnType<typeof create> | undefined
+    await sql.begin(async (tx) => {
+      await tx`delete from users where id = ${bob.id}`
+      answer = create({ name }, freshKey(), service.app, bob)
+      answer.catch(() => {})
+      await until(async () => {
+        const waiting =
+          await tx`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+        return waiting.length > 0
+      })
+    })
+    problemOf((await answer) as Awaited<ReturnType<typeof create>>, 401, 'invalid_token')
+    expect(await named(name)).toBe(0)
   })
 
   test('go with the account of their user', async () => {
