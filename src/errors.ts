@@ -35,6 +35,7 @@ export const errorCodes = {
   payload_too_large: [413, 'The body is too large'],
   unsupported_media_type: [415, 'Unsupported content type'],
   unknown_reference: [422, 'The request refers to what does not exist'],
+  idempotency_key_reused: [422, 'The idempotency key was used for another request'],
   film_incomplete: [422, 'Kinopoisk does not tell enough about the film'],
   too_many_requests: [429, 'Too many requests'],
   headers_too_large: [431, 'The request headers are too large'],

@@ -230,7 +230,7 @@ function createDirectors({ database, storage, log }: FastifyInstance) {
   })
   return {
     services: { photos, directors: createDirectorService({ directors: repository, photos }) },
-    housekeeping: { photos: photos.cleanup },
+    housekeeping: { photos: photos.cleanup, idempotencyKeys: repository.deleteExpiredKeys },
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import { describe, expect, test } from 'vitest'
-import { parse, parseAllDocuments } from 'yaml'
+import { parse } from 'yaml'
 import packageJson from '../package.json' with { type: 'json' }
 import { loadConfig } from '../src/config/config.ts'
 import { repository } from './support/process.ts'
@@ -152,35 +152,9 @@ describe('The image', () => {
     expect(dockerfile).not.toMatch(/SECRET|PASSWORD/)
   })
 
-  test('has one version everywhere', async () => {
+  test('has one version everywhere', () => {
     const { version } = packageJson
     expect(dockerfile).toContain(`ARG VERSION=${version}\n`)
     expect(services.app?.image).toBe(`kinoteka:${version}`)
-    expect(await read('deploy/kubernetes.yml')).toContain(`image: kinoteka:${version}\n`)
-  })
-})
-
-describe('deploy/kubernetes.yml', () => {
-  test('has objects that find each other, and pods without rights', async () => {
-    const documents = parseAllDocuments(await read('deploy/kubernetes.yml'))
-    expect(documents.flatMap(({ errors }) => errors)).toEqual([])
-    const objects = documents.map((document) => document.toJS())
-    const { spec } = objects.find(({ kind }) => kind === 'Deployment')
-    const labels = { 'app.kubernetes.io/name': 'kinoteka' }
-    expect([spec.selector.matchLabels, spec.template.metadata.labels]).toEqual([labels, labels])
-    for (const { kind, metadata, spec: other } of objects) {
-      expect(metadata, kind).toMatchObject({ name: 'kinoteka', labels })
-      const selector = other?.podSelector ?? (kind === 'Service' ? { matchLabels: other.selector } : other?.selector)
-      if (selector) expect(selector, kind).toEqual({ matchLabels: labels })
-    }
-    const [container] = spec.template.spec.containers
-    expect(spec.template.spec.securityContext).toMatchObject({ runAsNonRoot: true })
-    expect(container.securityContext).toMatchObject({ readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } })
-    // An ingress passes /metrics on: without the token no pod starts.
-    expect(container.env).toEqual([
-      { name: 'METRICS_TOKEN', valueFrom: { secretKeyRef: { name: 'kinoteka', key: 'METRICS_TOKEN' } } },
-    ])
-    expect(container.livenessProbe.httpGet.path).toBe('/livez')
-    expect(container.readinessProbe.httpGet.path).toBe('/readyz')
   })
 })

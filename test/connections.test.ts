@@ -70,12 +70,13 @@ test('However busy it is, a replica has no more connections than the documented 
 test('The documented databases take as many replicas as may run at once', async () => {
   const read = (name: string) => readFile(join(repository, name), 'utf8')
   const number = (text: string, pattern: RegExp) => Number(pattern.exec(text)?.[1])
-  const [kubernetes, compose, runbook] = await Promise.all(
-    ['deploy/kubernetes.yml', 'docker-compose.yml', 'deploy/RUNBOOK.md'].map(read),
+  const base = 'deploy/kubernetes/base'
+  const [scaler, deployment, compose, runbook] = await Promise.all(
+    [`${base}/autoscaler.yaml`, `${base}/deployment.yaml`, 'docker-compose.yml', 'deploy/RUNBOOK.md'].map(read),
   )
-  const replicas = number(kubernetes ?? '', /maxReplicas: (\d+)/) + number(kubernetes ?? '', /maxSurge: (\d+)/)
+  const replicas = number(scaler ?? '', /maxReplicas: (\d+)/) + number(deployment ?? '', /maxSurge: (\d+)/)
   // PostgreSQL keeps three of them for superusers, and people and backups need some.
-  expect(number(kubernetes ?? '', /`max_connections` .* at least (\d+)/)).toBeGreaterThanOrEqual(replicas * most + 10)
+  expect(number(scaler ?? '', /max_connections[^]*?at least (\d+)/)).toBeGreaterThanOrEqual(replicas * most + 10)
   expect(number(compose ?? '', /max_connections=(\d+)/)).toBeGreaterThanOrEqual(10 * most + 10)
   expect(number(runbook ?? '', /holds up to (\d+)\s+connections/)).toBe(most)
 })

@@ -412,7 +412,11 @@ describe('CORS', () => {
           const { statusCode, headers } = await preflight(cors.app, origin, method)
           expect([statusCode, headers['access-control-allow-origin']]).toEqual([204, origin])
           expect(list(headers['access-control-allow-methods'])).toContain(method.toLowerCase())
-          expect(list(headers['access-control-allow-headers'])).toEqual(['authorization', 'content-type'])
+          expect(list(headers['access-control-allow-headers'])).toEqual([
+            'authorization',
+            'content-type',
+            'idempotency-key',
+          ])
         }
       },
     )

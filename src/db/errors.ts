@@ -66,6 +66,7 @@ const meanings = {
   favourites_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
   wishlist_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
   ratings_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
+  idempotency_keys_user_id_users_id_fk: { code: 'invalid_token', detail: 'The account is gone' },
   films_listed_name_key: { code: 'film_exists', detail: 'A film of this name is in the catalogue already' },
   genres_name_key: { code: 'genre_taken', detail: 'There is a genre of this name already' },
   film_genres_genre_id_genres_id_fk: { code: 'genre_in_use', detail: 'Films have this genre: change them first' },

@@ -79,7 +79,7 @@ export default fp(async (app: FastifyInstance, options: { corsOrigins: CorsOrigi
   await app.register(cors, {
     origin: options.corsOrigins === '*' ? '*' : [...options.corsOrigins],
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type'],
+    allowedHeaders: ['authorization', 'content-type', 'idempotency-key'],
     exposedHeaders: [
       ...['age', 'cache-status', 'etag', 'link', 'location', 'x-request-id', 'x-total-count'],
       ...['ratelimit', 'ratelimit-policy', 'retry-after'],

@@ -4,6 +4,7 @@ import keywords from 'ajv-keywords'
 import fastJsonStringify, { type Schema } from 'fast-json-stringify'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { keyPattern, mustBeKey } from '../http/idempotency-key.ts'
 import { Problem, uriFault, wholeNumber } from '../http/schemas.ts'
 
 type JsonSchema = {
@@ -66,6 +67,7 @@ function explain(validate: ValidateFunction, prepare?: (data: Record<string, unk
       if (error.params.format === 'uri') error.message = uriFault(String(error.data)) ?? ''
       if (error.keyword === 'type') error.message = `must be ${[error.params.type].flat().join(' or ')}`
       if (error.params.pattern === wholeNumber) error.message = 'must be a whole number'
+      if (error.params.pattern === keyPattern) error.message = mustBeKey
       if (error.keyword === 'enum') error.message = `must be one of ${error.params.allowedValues.join(', ')}`
       if (error.keyword === 'minLength' && error.params.limit === 1) error.message = 'must not be empty'
       if (error.keyword === 'additionalProperties') {

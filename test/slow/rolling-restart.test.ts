@@ -1,9 +1,9 @@
-import { Agent } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
-import { cloneDatabase, password } from '../support/app.ts'
+import { cloneDatabase } from '../support/app.ts'
+import { drive } from '../support/load.ts'
 import { cleanUp, freshFolder, until } from '../support/process.ts'
 import { startProxy } from '../support/proxy.ts'
-import { addressOf, send, startReplica } from '../support/replica.ts'
+import { addressOf, startReplica } from '../support/replica.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -39,42 +39,3 @@ describe('Two replicas behind a proxy', () => {
     expect(Math.min(...served)).toBeGreaterThan(200)
   })
 })
-
-/** Users that read and write as fast as they are answered, until they are stopped. */
-async function drive(address: string): Promise<{ answers(): number; stop(): Promise<string[]> }> {
-  const agent = new Agent({ keepAlive: true })
-  const login = `driver${process.pid}`
-  await send(agent, 'POST', `${address}/register`, {}, JSON.stringify({ login, password }))
-  const { body } = await send(agent, 'POST', `${address}/login`, {}, JSON.stringify({ login, password }))
-  const headers = { authorization: `Bearer ${(JSON.parse(body) as { access_token: string }).access_token}` }
-  const calls = [
-    ['GET', '/user', 200],
-    ['POST', '/favorites/movies/301', 200],
-    ['GET', '/movies/favorites', 200],
-    ['PUT', '/films/301/rating', 200],
-    ['GET', '/films?limit=20', 200],
-  ] as const
-  // The first of them make what the others find.
-  for (const [method, path] of calls) await send(agent, method, address + path, headers, '{"value": 7}')
-  const failures: string[] = []
-  let answers = 0
-  let going = true
-  const users = Array.from({ length: 24 }, async (_, user) => {
-    for (let i = user; going; i++) {
-      const [method, path, wanted] = calls[i % calls.length] ?? calls[0]
-      const answer = await send(agent, method, address + path, headers, '{"value": 8}').catch((error: Error) => error)
-      if (!('status' in answer) || answer.status !== wanted)
-        failures.push(`${method} ${path}: ${JSON.stringify(answer)}`)
-      answers++
-    }
-  })
-  return {
-    answers: () => answers,
-    async stop() {
-      going = false
-      await Promise.all(users)
-      agent.destroy()
-      return failures
-    },
-  }
-}

@@ -2,6 +2,7 @@ import { asc, eq, gt, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { pageOrAll } from '../../db/page.ts'
 import { directors, loosePhotos } from '../../db/schema/directors.ts'
+import { type Attempt, createCreationRepository } from './creation-repository.ts'
 
 const columns = {
   id: directors.id,
@@ -10,10 +11,15 @@ const columns = {
   photo_key: directors.photo_key,
 }
 
+type NewDirector = DirectorChange & { name: string }
 export type DirectorChange = Partial<Pick<typeof directors.$inferInsert, 'name' | 'date_of_birth'>>
 
 export function createDirectorRepository(db: Db) {
+  const { once, deleteExpiredKeys } = createCreationRepository(db)
+
   return {
+    deleteExpiredKeys,
+
     /** A page, or all in batches. */
     list: (page?: number) =>
       pageOrAll<Director>(page, ({ last, limit, offset }) =>
@@ -31,10 +37,18 @@ export function createDirectorRepository(db: Db) {
       return row
     },
 
-    async insert(director: DirectorChange & { name: string }) {
+    async insert(director: NewDirector) {
       const [row] = await db.insert(directors).values(director).returning(columns)
       return row as Director
     },
+
+    /** Inserts once for a key. Else what the key was used for, or `full`. */
+    insertOnce: (director: NewDirector, attempt: Attempt) =>
+      once(attempt, async (tx, id) => {
+        const row = { ...director, id }
+        const [inserted] = await tx.insert(directors).overridingSystemValue().values(row).returning(columns)
+        return inserted as Director
+      }),
 
     async update(id: number, change: DirectorChange) {
       if (Object.keys(change).length === 0) return this.find(id)

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { IdempotencyHeaders, unquoted } from '../../http/idempotency-key.ts'
 import { rendered, sendArray } from '../../http/json-array.ts'
 import type { Places } from '../../http/places.ts'
 import { IdParams, NoContent, PageQuery, problems } from '../../http/schemas.ts'
@@ -57,13 +58,20 @@ export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: Directo
         tags,
         operationId: 'createDirector',
         summary: 'Add a director',
+        description: 'Two may have the same name, so a client that may repeat the request sends an `Idempotency-Key`.',
+        headers: IdempotencyHeaders,
         body: DirectorBody,
-        response: { 201: Director, ...problems('forbidden') },
+        response: {
+          201: Director,
+          ...problems('forbidden', 'director_not_found', 'idempotency_key_reused', 'too_many_requests'),
+        },
       },
     },
     async (request, reply) => {
       const { name, date_of_birth } = request.body
-      const director = await directors.create({ name, date_of_birth: date_of_birth || null })
+      const key = request.headers['idempotency-key']
+      const row = { name, date_of_birth: date_of_birth || null }
+      const director = await directors.create(row, request.user.id, key && unquoted(key))
       return reply.code(201).header('location', `/directors/${director.id}`).send(director)
     },
   )

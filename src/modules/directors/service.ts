@@ -1,4 +1,5 @@
-import { inputFault } from '../../errors.ts'
+import { createHash } from 'node:crypto'
+import { AppError, inputFault } from '../../errors.ts'
 import { beginsWithDay } from '../../text/dates.ts'
 import { normalizeName } from '../../text/names.ts'
 import { noDirector, withPhotoUrl } from './director.ts'
@@ -22,9 +23,20 @@ export function createDirectorService({ directors, photos }: Dependencies) {
       for await (const { items, isLast } of directors.list(page)) yield { items: items.map(withPhotoUrl), isLast }
     },
     find: async (id: number) => withPhotoUrl((await directors.find(id)) ?? noDirector(id)),
-    async create(director: DirectorChange & { name: string }) {
+    /**
+     * With a key the same request creates one director, however often it comes: a repeat gets that one, as it is by now.
+     * @throws {AppError} idempotency_key_reused, too_many_requests (keys), director_not_found (deleted since)
+     */
+    async create(director: DirectorChange & { name: string }, userId: number, key?: string) {
       refuseUnreal(director.date_of_birth)
-      return withPhotoUrl(await directors.insert({ ...director, name: normalizeName(director.name) }))
+      const row = { ...director, name: normalizeName(director.name) }
+      if (key === undefined) return withPhotoUrl(await directors.insert(row))
+      const requestHash = sha256(JSON.stringify([row.name, row.date_of_birth ?? null]))
+      const found = await directors.insertOnce(row, { userId, keyHash: sha256(key), requestHash })
+      if (found === 'full') throw tooManyKeys()
+      if ('created' in found) return withPhotoUrl(found.created)
+      if (!found.requestHash.equals(requestHash)) throw new AppError('idempotency_key_reused')
+      return withPhotoUrl((await directors.find(found.directorId)) ?? removedSince(found.directorId))
     },
     async update(id: number, change: DirectorChange) {
       refuseUnreal(change.date_of_birth)
@@ -37,6 +49,19 @@ export function createDirectorService({ directors, photos }: Dependencies) {
       if (photo_key) await photos.discard(photo_key)
     },
   }
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+function removedSince(id: number): never {
+  throw new AppError('director_not_found', { detail: `The director ${id}, added with this key, was removed since` })
+}
+
+function tooManyKeys(): AppError {
+  const detail = 'You have used 10,000 idempotency keys in 24 hours: send the request without one, or wait'
+  return new AppError('too_many_requests', { detail, headers: { 'retry-after': '3600' } })
 }
 
 /** `day` has the form YYYY-MM-DD. */
