@@ -4,6 +4,7 @@ import type { DestinationStream } from 'pino'
 import type { Config } from './config/config.ts'
 import authPlugin from './plugins/auth.ts'
 import cachePlugin from './plugins/cache.ts'
+import clockPlugin from './plugins/clock.ts'
 import dbPlugin from './plugins/db.ts'
 import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
@@ -59,6 +60,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(validationPlugin)
   await app.register(openapiPlugin, { version: externals.version })
   await app.register(dbPlugin, { url: externals.databaseUrl })
+  await app.register(clockPlugin)
   await app.register(cachePlugin, { url: externals.databaseUrl, maxBytes: config.cacheBytes })
   await app.register(kinopoiskPlugin, {
     ...externals.kinopoisk,
@@ -66,12 +68,13 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
     patienceMs: config.kinopoisk.patienceMs,
     dailyQuota: config.kinopoisk.dailyQuota,
     resetTz: config.kinopoisk.resetTz,
-    ...(externals.clock && { clock: externals.clock }),
+    clock: externals.clock ?? { now: app.clock.now, random: Math.random },
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
   await app.register(authPlugin, {
     secrets: externals.jwtSecrets,
     ttlMs: config.accessTtlMs,
+    nowMs: app.clock.nowMs,
     findSession: createSessionFinder(app),
   })
 

@@ -95,7 +95,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.database.db).count,
     isReady: () => isMigrated(app.database),
-    /** Cleanups, run every hour. */
+    /** Cleanups, run about every hour. */
     housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.cleanup, ...directors.housekeeping },
     prepare: () => prepare(app, externals, accounts.services.auth),
   }
@@ -131,7 +131,7 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
   const failures = createThrottleRepository(db)
   const metrics = createAuthMetrics(app.metrics)
   const passwords = metrics.passwords()
-  const throttle = createThrottle(failures, metrics.throttled)
+  const throttle = createThrottle(failures, metrics.throttled, app.clock.nowMs)
   const refreshTokens = createRefreshTokens(jwtSecrets)
   const attempts = createAttempts({ throttle, refreshTokens, countsLoopback: config.trustProxy !== false })
   const resets = createResetRepository(db)
