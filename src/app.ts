@@ -61,7 +61,11 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(openapiPlugin, { version: externals.version })
   await app.register(dbPlugin, { url: externals.databaseUrl })
   await app.register(clockPlugin)
-  await app.register(cachePlugin, { url: externals.databaseUrl, maxBytes: config.cacheBytes })
+  await app.register(cachePlugin, {
+    url: externals.databaseUrl,
+    maxBytes: config.cacheBytes,
+    hasStandbys: config.databaseReadUrl !== undefined,
+  })
   await app.register(kinopoiskPlugin, {
     ...externals.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,

@@ -31,6 +31,8 @@ interface Options {
   deadlineMs?: number
   /** Called when the database stops responding, and when it responds again. */
   onOutage?: (down: boolean) => void
+  /** Takes a standby too: whoever uses it checks what it has. */
+  anyServer?: boolean
 }
 
 const maxWaiting = 1_000
@@ -44,9 +46,10 @@ const probeMs = 1_250
  * Connections are made when first needed. When the database stops responding, running queries fail within some 2 s and
  * new ones at once, until it responds again: by itself the driver would wait for a frozen server for ever.
  */
-export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs = 20_000 }: Options = {}): Database {
+export function connect(url: string, options: Options = {}): Database {
+  const { max = 10, onQuery, onOutage, deadlineMs = 20_000, anyServer } = options
   requireRepair()
-  let pool = openPool(url, max)
+  let pool = openPool(url, max, anyServer)
   let isDown = false
   const queries = createTrackedSql({
     refusal: () => {
@@ -55,12 +58,12 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
     },
     onQuery,
   })
-  const probe = createProbe(url)
+  const probe = createProbe(url, anyServer)
 
   /** The pool is replaced, as the driver cannot drop one connection. */
   function replacePool(seconds: number): void {
     const old = pool
-    pool = openPool(url, max)
+    pool = openPool(url, max, anyServer)
     old.close(seconds).catch(() => {})
   }
 
@@ -113,7 +116,7 @@ export function connect(url: string, { max = 10, onQuery, onOutage, deadlineMs =
   }
 }
 
-function openPool(url: string, max: number) {
+function openPool(url: string, max: number, anyServer = false) {
   const { servers, database, user, password, parameters } = partsOf(url)
   const sockets = createSockets(servers, max)
   // By itself the driver reads of a URL neither sockets nor what is encoded in a database's name.
@@ -132,7 +135,7 @@ function openPool(url: string, max: number) {
     ...({ host: servers.map(({ host }) => host), port: servers.map(({ port }) => port) } as object),
     ...({ socket: sockets.open } as object),
     // 'read-write' picks a standby on PostgreSQL >= 14 (porsager/postgres#815).
-    ...(servers.every(isSocket) ? {} : { target_session_attrs: 'primary' as const }),
+    ...(anyServer || servers.every(isSocket) ? {} : { target_session_attrs: 'primary' as const }),
     connection: {
       application_name: 'kinoteka',
       statement_timeout: 15_000,
@@ -152,7 +155,7 @@ function openPool(url: string, max: number) {
 }
 
 /** Probes the database over a connection of its own, which stays open while it responds. */
-function createProbe(url: string) {
+function createProbe(url: string, anyServer?: boolean) {
   let pool: ReturnType<typeof openPool> | undefined
   const close = async () => {
     const old = pool
@@ -162,7 +165,7 @@ function createProbe(url: string) {
   return {
     close,
     async isAlive(): Promise<boolean> {
-      pool ??= openPool(url, 1)
+      pool ??= openPool(url, 1, anyServer)
       const reply = pool.sql`select 1`.then(
         () => true,
         // It may be full, or refuse us, but it responds; unless it starts or stops.

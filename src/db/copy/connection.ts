@@ -28,6 +28,8 @@ interface ConnectionOptions {
   queryTimeoutMs?: number
   /** Its application_name; kinoteka-csv if absent. */
   name?: string
+  /** Takes a standby too. */
+  anyServer?: boolean
 }
 
 /** A connection to the primary of `url`: the first of its hosts that takes writes. */
@@ -68,7 +70,8 @@ async function open(address: Address, options: ConnectionOptions): Promise<Dedic
       throw markQuery(error, 'connect')
     })
     const [row] = await run('select pg_is_in_recovery() as standby')
-    if (row.standby) throw markQuery(Object.assign(new Error('The server is a standby'), { code: '25006' }), 'connect')
+    const isRefused = row.standby && !options.anyServer
+    if (isRefused) throw markQuery(Object.assign(new Error('The server is a standby'), { code: '25006' }), 'connect')
     // Not every operating system supports it.
     await run(`set client_connection_check_interval = '1s'`).catch(() => {})
   } catch (error) {
