@@ -15,6 +15,7 @@ import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
+import readsPlugin from './plugins/reads.ts'
 import requestsPlugin from './plugins/requests.ts'
 import securityPlugin, { responseClassWith } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
@@ -61,11 +62,10 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(openapiPlugin, { version: externals.version })
   await app.register(dbPlugin, { url: externals.databaseUrl })
   await app.register(clockPlugin)
-  await app.register(cachePlugin, {
-    url: externals.databaseUrl,
-    maxBytes: config.cacheBytes,
-    hasStandbys: config.databaseReadUrl !== undefined,
-  })
+  const { databaseUrl: url } = externals
+  const { databaseReadUrl: readUrl, readLagMs: maxLagMs } = config
+  await app.register(cachePlugin, { url, maxBytes: config.cacheBytes, hasStandbys: readUrl !== undefined })
+  await app.register(readsPlugin, { url, readUrl, maxLagMs })
   await app.register(kinopoiskPlugin, {
     ...externals.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,
