@@ -95,7 +95,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     places: createPlaces(app.metrics),
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.reads.db).count,
-    isReady: () => isMigrated(app.database),
+    isReady: () => isMigrated(app.database).catch((error) => app.reads.isServing() || Promise.reject(error)),
     /** Cleanups, run about every hour. */
     housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.cleanup, ...directors.housekeeping },
     prepare: () => prepare(app, externals, accounts.services.auth),

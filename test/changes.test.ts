@@ -138,9 +138,23 @@ describe('Changes of the database are delivered', () => {
     expect(changes.map(({ key }) => key)).toEqual([...others, id])
   })
 
-  test('as a loss of all where they are too many to be read one by one; it stays current', async () => {
+  test('as all of their topic, or as a loss of all, where they are too many; the feed stays current', async () => {
     const { feed, changes, losses } = await follower()
-    await database.sql`insert into changes (topic, key) select 'film', n::text from generate_series(1, 20001) n`
+    const add = (count: number) =>
+      database.sql`insert into changes (topic, key) select 'film', n::text from generate_series(1, ${count}::int) n`
+    await database.sql`insert into changes (topic, key) values ('list', '7')`
+    await add(1_001)
+    await feed.waitUntilCaughtUp()
+    expect([changes, losses(), feed.isCurrent()]).toEqual([
+      [
+        { topic: 'list', key: '7' },
+        { topic: 'film', key: null },
+      ],
+      1,
+      true,
+    ])
+    changes.length = 0
+    await add(100_001)
     await feed.waitUntilCaughtUp()
     expect([changes, losses(), feed.isCurrent()]).toEqual([[], 2, true])
     const id = await addFilm()

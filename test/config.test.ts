@@ -363,3 +363,12 @@ test('Variables of others, and our own, are not taken for misspelt ones', () => 
   loadConfig(env, (line) => lines.push(line))
   expect(lines).toEqual([])
 })
+
+test('Standbys of the embedded database are said to have no effect', () => {
+  const warnings: string[] = []
+  const env = { DATABASE_READ_URL: 'postgres://replica/db' }
+  loadConfig(env, (line) => warnings.push(line))
+  expect(warnings).toEqual([expect.stringMatching(/^DATABASE_READ_URL has no effect without DATABASE_URL/)])
+  loadConfig({ ...env, DATABASE_URL: 'postgres://primary/db', JWT_SECRET: secret }, (line) => warnings.push(line))
+  expect(warnings).toHaveLength(1)
+})

@@ -27,8 +27,10 @@ export interface ChangeFeed {
 
 const pollMs = 250
 const currentMs = 1_000
-/** More changes at once invalidate everything: to read them one by one would take longer than to read again. */
-const maxChanges = 20_000
+/** More changes of a topic at once invalidate all of it, as where the triggers note so many. */
+const maxOfTopic = 1_000
+/** More changes at once are not even counted: they invalidate everything. */
+const maxChanges = 100_000
 
 const server = 'pg_postmaster_start_time()::text as server'
 const here = `pg_current_snapshot()::text as snapshot, ${server}, extract(epoch from clock_timestamp())::float8 as seconds`
@@ -37,13 +39,19 @@ const logEnd = `${here}, pg_current_wal_insert_lsn()::text as inserted, pg_curre
 // Only what the last poll could not see: what began later, and what had not ended. Both by an index, however long a
 // transaction has been open.
 const pollQuery = (columns: string) => `
-  select one.*, noted.topic, noted.key from (select ${columns}) as one left join (
+  with noted as materialized (
     (select topic, key from changes where changes.xid >= pg_snapshot_xmax($1::pg_snapshot)
       order by xid limit ${maxChanges + 1})
     union all
     (select topic, key from changes where changes.xid = any(array(select pg_snapshot_xip($1::pg_snapshot)))
       limit ${maxChanges + 1})
-  ) as noted on true`
+  ), topics as materialized (select topic, count(*) as changes from noted group by topic)
+  select one.*, (select coalesce(sum(changes), 0) > ${maxChanges} from topics) as "isTooMany", unread.topic, unread.key
+  from (select ${columns}) as one left join (
+    select topic, key from noted where topic in (select topic from topics where changes <= ${maxOfTopic})
+    union all
+    select topic, null from topics where changes > ${maxOfTopic}
+  ) as unread on true`
 // Fails where the table could not be polled: else the feed would seem to be current in between.
 const startQuery = (columns: string) => `
   select ${columns} where exists (select changes.xid, changes.topic, changes.key from changes limit 1) is not null`
@@ -57,6 +65,7 @@ interface Position {
 }
 
 interface Row extends Position {
+  isTooMany: boolean
   topic: Topic | null
   key: string | null
   /** Ends of the write-ahead log, where standbys are read. */
@@ -136,7 +145,7 @@ export function openChangeFeed(
   }
 
   function deliver(rows: Row[]): void {
-    const isTooMany = rows.length > maxChanges
+    const isTooMany = rows[0]?.isTooMany === true
     if (isTooMany) reset()
     for (const { topic, key } of isTooMany ? [] : rows) {
       if (topic) for (const listener of listeners) listener.changed({ topic, key })

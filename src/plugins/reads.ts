@@ -41,6 +41,7 @@ export default fp(async (app: FastifyInstance, { url, readUrl, maxLagMs }: Optio
   const count = countReads(app)
   if (readUrl === undefined) {
     app.decorate('reads', readPrimary(app.database, url))
+    registerMetrics(app)
     return
   }
   const { replayTargets, changeFeed } = app
@@ -84,7 +85,7 @@ export default fp(async (app: FastifyInstance, { url, readUrl, maxLagMs }: Optio
     reply.header('cache-status', 'kinoteka; hit; detail="primary_away"')
     reply.header('kinoteka-warning', `primary-away; age=${age}`)
   })
-  registerMetrics(app, reads)
+  registerMetrics(app)
 })
 
 function countReads({ metrics }: FastifyInstance) {
@@ -98,7 +99,7 @@ function countReads({ metrics }: FastifyInstance) {
   return (source: ReadSource) => reads.inc({ source })
 }
 
-function registerMetrics({ metrics, replayTargets }: FastifyInstance, { standbys }: Reads): void {
+function registerMetrics({ metrics, replayTargets, reads: { standbys } }: FastifyInstance): void {
   const common = { labelNames: ['standby'], registers: [metrics] }
   new Gauge({
     ...common,

@@ -29,6 +29,8 @@ export interface Reads {
   /** The primary; while it is away, a standby that has all that this process knows of. */
   cautious: PostgresJsDatabase
   standbys: Pick<Standby, 'name' | 'condition' | 'position'>[]
+  /** Whether what may lag can be read while the primary is away. */
+  isServing(): boolean
   close(): Promise<void>
 }
 
@@ -57,7 +59,7 @@ type Fits = (state: ServerState) => boolean
 /** Without standbys: all is read from the primary. */
 export function readPrimary({ db, sql }: Database, url: string): Reads {
   const connect = (options: ConnectionOptions) => openConnection(url, options)
-  return { db, sql, connect, cautious: db, standbys: [], close: async () => {} }
+  return { db, sql, connect, cautious: db, standbys: [], isServing: () => false, close: async () => {} }
 }
 
 /** Reads at the servers of `url`. */
@@ -144,6 +146,7 @@ export function createReads(standbys: Standby[], primary: Pick<Database, 'sql'>,
         () => openConnection(primaryUrl, options),
       ),
     standbys,
+    isServing: () => standbys.some((standby) => isThere(standby) && standby.condition() !== 'unrelated'),
     async close() {
       await Promise.all(standbys.map((standby) => standby.close()))
     },
