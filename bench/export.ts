@@ -126,7 +126,9 @@ async function wipe(): Promise<void> {
 /** COPY alone, read as fast as it comes and thrown away; without `text` the export's own. */
 async function limit(name = 'COPY of the table to nowhere', text = 'copy films to stdout (format csv)') {
   const session = await openConnection(postgres.url, { statementTimeoutMs: 0 })
-  const exported = text ? undefined : await createExportRepository(postgres.url).open()
+  const exported = text
+    ? undefined
+    : await createExportRepository((options) => openConnection(postgres.url, options)).open()
   const start = performance.now()
   let bytes = 0
   for await (const chunk of exported?.rows(() => {}) ?? session.copyOut(text)) bytes += chunk.length

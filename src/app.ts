@@ -4,6 +4,7 @@ import type { DestinationStream } from 'pino'
 import type { Config } from './config/config.ts'
 import authPlugin from './plugins/auth.ts'
 import cachePlugin from './plugins/cache.ts'
+import clockPlugin from './plugins/clock.ts'
 import dbPlugin from './plugins/db.ts'
 import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
@@ -14,6 +15,7 @@ import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
+import readsPlugin from './plugins/reads.ts'
 import requestsPlugin from './plugins/requests.ts'
 import securityPlugin, { responseClassWith } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
@@ -59,19 +61,24 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(validationPlugin)
   await app.register(openapiPlugin, { version: externals.version })
   await app.register(dbPlugin, { url: externals.databaseUrl })
-  await app.register(cachePlugin, { url: externals.sessionUrl ?? externals.databaseUrl, maxBytes: config.cacheBytes })
+  await app.register(clockPlugin)
+  const { databaseUrl, sessionUrl: url = databaseUrl } = externals
+  const { databaseReadUrl: readUrl, readLagMs: maxLagMs } = config
+  await app.register(cachePlugin, { url, maxBytes: config.cacheBytes, hasStandbys: readUrl !== undefined })
+  await app.register(readsPlugin, { url, databaseUrl, readUrl, maxLagMs })
   await app.register(kinopoiskPlugin, {
     ...externals.kinopoisk,
     timeoutMs: config.kinopoisk.timeoutMs,
     patienceMs: config.kinopoisk.patienceMs,
     dailyQuota: config.kinopoisk.dailyQuota,
     resetTz: config.kinopoisk.resetTz,
-    ...(externals.clock && { clock: externals.clock }),
+    clock: externals.clock ?? { now: app.clock.now, random: Math.random },
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
   await app.register(authPlugin, {
     secrets: externals.jwtSecrets,
     ttlMs: config.accessTtlMs,
+    nowMs: app.clock.nowMs,
     findSession: createSessionFinder(app),
   })
 

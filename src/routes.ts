@@ -23,6 +23,7 @@ import { userAdminRoutes } from './modules/users/admin-routes.ts'
 import { userRoutes } from './modules/users/routes.ts'
 import { conditionalGet, documentConditionalGet } from './plugins/etag.ts'
 import { optionalToken } from './plugins/openapi.ts'
+import { mayLag } from './plugins/reads.ts'
 import { noStore, revalidate } from './plugins/security.ts'
 import { createSemaphore } from './semaphore.ts'
 import type { Services } from './services.ts'
@@ -44,6 +45,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken
     reading.addHook('onRoute', documentConditionalGet)
+    reading.addHook('onRoute', mayLag)
     reading.addHook('onRequest', revalidate(config.publicCatalogue))
     reading.addHook('onSend', conditionalGet)
     reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)

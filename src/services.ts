@@ -81,6 +81,7 @@ export type Services = ReturnType<typeof createServices>
 
 /** Every service, built from its parts over the resources of the plugins. */
 export function createServices(app: FastifyInstance, config: Config, externals: ServiceExternals) {
+  const { db } = app.database
   const accounts = createAccounts(app, config, externals.jwtSecrets)
   const { listCache, ...catalogue } = createCatalogue(app, externals)
   const { movies } = catalogue
@@ -90,23 +91,24 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     ...catalogue,
     ...directors.services,
     ...createLists(app, movies, listCache),
-    genres: createGenreService({ genres: createGenreRepository(app.database.db) }),
-    ratings: createRatingService({ ratings: createRatingRepository(app.database.db), movies }),
+    genres: createGenreService({ genres: createGenreRepository(db), lagging: createGenreRepository(app.reads.db) }),
+    ratings: createRatingService({ ratings: createRatingRepository(db), movies }),
     supplements: createSupplementService({ movies, membership: listCache, kinopoisk: app.kinopoisk }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
     places: createPlaces(app.metrics),
     kinopoiskStatus: app.kinopoisk.status,
-    countUsers: createUsageRepository(app.database.db).count,
-    isReady: async () => (await withinOwnTime(isMigrated(app.database), 500)) === true,
-    /** Cleanups, run every hour. */
+    countUsers: createUsageRepository(app.reads.db).count,
+    isReady: async () =>
+      (await withinOwnTime(isMigrated(app.database).catch(() => undefined), 500)) ?? app.reads.isServing(),
+    /** Cleanups, run about every hour. */
     housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.cleanup, ...directors.housekeeping },
     prepare: () => prepare(app, externals, accounts.services.auth),
   }
 }
 
 /** The user of a live session, for the plugin that checks access tokens. */
-export function createSessionFinder({ database, cache }: FastifyInstance) {
-  return createSessionCache({ sessions: createSessionRepository(database.db), cache })
+export function createSessionFinder({ reads, cache }: FastifyInstance) {
+  return createSessionCache({ sessions: createSessionRepository(reads.cautious), cache })
 }
 
 /** Before the first request: the demo catalogue and the first administrator. */
@@ -134,7 +136,7 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
   const failures = createThrottleRepository(db)
   const metrics = createAuthMetrics(app.metrics)
   const passwords = metrics.passwords()
-  const throttle = createThrottle(failures, metrics.throttled)
+  const throttle = createThrottle(failures, metrics.throttled, app.clock.nowMs)
   const refreshTokens = createRefreshTokens(jwtSecrets)
   const attempts = createAttempts({ throttle, refreshTokens, countsLoopback: config.trustProxy !== false })
   const resets = createResetRepository(db)
@@ -176,52 +178,54 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
 }
 
 /** The catalogue in both vocabularies, and the look-ups in Kinopoisk. */
-function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, externals: ServiceExternals) {
+function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
+  const { cache, database, kinopoisk, reads } = app
   const { databaseUrl, sessionUrl = databaseUrl, clock } = externals
   const { db } = database
   const movieRepository = createMovieRepository(db)
-  const movieCache = createMovieCache({ movies: movieRepository, cache })
+  const laggingMovies = createMovieRepository(reads.db)
+  const movieCache = createMovieCache({ movies: movieRepository, laggingMovies, cache })
   const listCache = createListCache({ ids: createListIdsRepository(db), cache })
-  const searchRepository = createSearchRepository(db)
-  const searchLocally = createLocalSearch({
-    films: searchRepository,
-    semaphore: createSemaphore({ name: 'local searches', max: 3, maxQueue: 100 }),
-    cache,
-  })
   const movies = createMovieService({
     movies: movieRepository,
     movieCache,
     searchCache: createSearchCache(cache),
     membership: listCache,
-    searchLocally,
-    readItems: searchRepository.readItems,
+    searchLocally: createLocalSearch({
+      films: createSearchRepository(reads.db),
+      semaphore: createSemaphore({ name: 'local searches', max: 3, maxQueue: 100 }),
+      cache,
+    }),
+    readItems: createSearchRepository(db).readItems,
     kinopoisk,
   })
   kinopoisk.onDiscovered((transaction, discovery) => ingest(createFilmWriter(transaction), discovery))
   const filmRepository = createFilmRepository(db)
-  const filmCache = createFilmCache({ films: filmRepository, cache })
-  const listing = createFilmListing({ films: filmRepository, filmCache, cache })
+  const laggingFilms = createFilmRepository(reads.db)
+  const filmCache = createFilmCache({ films: filmRepository, laggingFilms, cache })
+  const listing = createFilmListing({ films: laggingFilms, filmCache, cache })
   const now = clock && { now: clock.now }
   return {
     movies,
     listCache,
     catalogue: createMovieCatalogue({
-      movies: movieRepository,
+      movies: laggingMovies,
       movieCache,
-      stream: createMovieStream(database.sql),
+      stream: createMovieStream(reads.sql),
       count: listing.total,
     }),
     films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),
     filmExport: createFilmExport({
-      exports: createExportRepository(sessionUrl),
+      exports: createExportRepository(reads.connect),
       semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 40 }),
     }),
     filmImport: createFilmImport({ imports: createImportRepository(sessionUrl, database), ...now }),
   }
 }
 
-function createDirectors({ database, storage, log }: FastifyInstance) {
+function createDirectors({ database, reads, storage, log }: FastifyInstance) {
   const repository = createDirectorRepository(database.db)
+  const lagging = createDirectorRepository(reads.db)
   const photos = createPhotoService({
     directors: repository,
     storage,
@@ -229,7 +233,7 @@ function createDirectors({ database, storage, log }: FastifyInstance) {
     onDeleteFailed: (err, key) => log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
   })
   return {
-    services: { photos, directors: createDirectorService({ directors: repository, photos }) },
+    services: { photos, directors: createDirectorService({ directors: repository, lagging, photos }) },
     housekeeping: { photos: photos.cleanup, idempotencyKeys: repository.deleteExpiredKeys },
   }
 }

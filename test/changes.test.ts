@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { startChangeCleanup } from '../src/cache/change-cleanup.ts'
 import { type Change, type ChangeFeed, openChangeFeed } from '../src/cache/change-feed.ts'
 import { connect, type Database } from '../src/db/connect.ts'
 import { cloneDatabase } from './support/app.ts'
@@ -19,7 +20,7 @@ afterEach(() => {
 afterAll(() => database.close())
 
 /** Follows the database, and has begun. */
-async function follower(options?: { pruneMs: number }) {
+async function follower(options?: { keepMs: number }) {
   const changes: Change[] = []
   let losses = 0
   const feed = openChangeFeed(url, options)
@@ -116,6 +117,51 @@ describe('Changes of the database are delivered', () => {
     }
   })
 
+  test('though a transaction has been open for long, which is read no more often for it', async () => {
+    const { feed, changes } = await follower()
+    const committing = Promise.withResolvers<void>()
+    const written = Promise.withResolvers<string>()
+    const transaction = database.sql.begin(async (tx) => {
+      written.resolve(await addFilm(tx as never))
+      await committing.promise
+    })
+    const id = await written.promise
+    const others: string[] = []
+    for (let i = 0; i < 5; i++) {
+      others.push(await addFilm())
+      await feed.waitUntilCaughtUp()
+    }
+    expect(changes.map(({ key }) => key)).toEqual(others)
+    committing.resolve()
+    await transaction
+    await feed.waitUntilCaughtUp()
+    expect(changes.map(({ key }) => key)).toEqual([...others, id])
+  })
+
+  test('as all of their topic, or as a loss of all, where they are too many; the feed stays current', async () => {
+    const { feed, changes, losses } = await follower()
+    const add = (count: number) =>
+      database.sql`insert into changes (topic, key) select 'film', n::text from generate_series(1, ${count}::int) n`
+    await database.sql`insert into changes (topic, key) values ('list', '7')`
+    await add(1_001)
+    await feed.waitUntilCaughtUp()
+    expect([changes, losses(), feed.isCurrent()]).toEqual([
+      [
+        { topic: 'list', key: '7' },
+        { topic: 'film', key: null },
+      ],
+      1,
+      true,
+    ])
+    changes.length = 0
+    await add(100_001)
+    await feed.waitUntilCaughtUp()
+    expect([changes, losses(), feed.isCurrent()]).toEqual([[], 2, true])
+    const id = await addFilm()
+    await feed.waitUntilCaughtUp()
+    expect(changes).toEqual([{ topic: 'film', key: id }])
+  })
+
   test('in one word where more than a thousand films changed at once', async () => {
     const { feed, changes } = await follower()
     await database.sql`insert into films (name) select 'Много ' || n from generate_series(1, 1001) n`
@@ -147,16 +193,67 @@ describe('Who can no longer follow', () => {
   })
 })
 
-test('Old changes are removed, and not before every replica has had its time', async () => {
-  const { feed, changes } = await follower({ pruneMs: 300 })
-  const rows = async () => (await database.sql`select count(*)::int as count from changes`)[0]?.count
-  const id = await addFilm()
-  await feed.waitUntilCaughtUp()
-  expect(await rows()).toBeGreaterThan(0)
-  await sleep(400)
-  await until(async () => {
-    await feed.waitUntilCaughtUp()
-    return (await rows()) === 0
+describe('Old changes are removed', () => {
+  const cleanups: { close(): void }[] = []
+  afterEach(() => {
+    for (const each of cleanups.splice(0)) each.close()
   })
-  expect(changes).toContainEqual({ topic: 'film', key: id })
+  const rows = async () => (await database.sql`select count(*)::int as count from changes`)[0]?.count
+  const cleanUp = (options: Parameters<typeof startChangeCleanup>[1], db = database.db) => {
+    cleanups.push(startChangeCleanup({ db }, { keepMs: 300, everyMs: 20, ...options }))
+  }
+  const addChanges = (count: number) =>
+    database.sql`insert into changes (topic, key) select 'film', n::text from generate_series(1, ${count}::int) n`
+
+  test('in batches, by several replicas, while a change feed goes on', async () => {
+    const { feed, changes, losses } = await follower()
+    await addChanges(12_000)
+    for (let i = 0; i < 3; i++) cleanUp({})
+    await until(async () => (await rows()) === 0)
+    const id = await addFilm()
+    await feed.waitUntilCaughtUp()
+    expect(changes).toContainEqual({ topic: 'film', key: id })
+    expect(losses()).toBe(1)
+    await until(async () => (await rows()) === 0)
+  })
+
+  test('and not before every replica has had its time', async () => {
+    await addFilm()
+    cleanUp({ keepMs: 60_000 })
+    await sleep(300)
+    expect(await rows()).toBeGreaterThan(0)
+  })
+
+  test('also behind a transaction that stays open, but for its own', async () => {
+    const { feed, changes } = await follower()
+    const committing = Promise.withResolvers<void>()
+    const written = Promise.withResolvers<string>()
+    const transaction = database.sql.begin(async (tx) => {
+      written.resolve(await addFilm(tx as never))
+      await committing.promise
+    })
+    const id = await written.promise
+    await addFilm()
+    cleanUp({})
+    await until(async () => (await rows()) === 0)
+    committing.resolve()
+    await transaction
+    await feed.waitUntilCaughtUp()
+    expect(changes).toContainEqual({ topic: 'film', key: id })
+    await until(async () => (await rows()) === 0)
+  })
+
+  test('later where that failed, which is said once', async () => {
+    const warnings: string[] = []
+    let broken = true
+    const db = {
+      execute: (query: never) => (broken ? Promise.reject(new Error('gone')) : database.db.execute(query)),
+    } as never
+    await addFilm()
+    cleanUp({ warn: (_error, message) => warnings.push(message) }, db)
+    await sleep(200)
+    expect(warnings).toEqual(['old changes could not be removed now'])
+    broken = false
+    await until(async () => (await rows()) === 0)
+  })
 })

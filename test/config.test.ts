@@ -33,6 +33,7 @@ test('Without any variable the configuration is the documented one', () => {
     databaseReadUrl: undefined,
     prepare: 'auto',
     acceptsNewer: false,
+    readLagMs: 1000,
     jwtSecrets: undefined,
     accessTtlMs: 15 * 60_000,
     refreshTtlMs: 30 * 86_400_000,
@@ -85,6 +86,8 @@ describe('A good value is taken', () => {
     ['DB_PREPARE', 'false', { prepare: 'false' }],
     ['DATABASE_ACCEPT_NEWER', 'true', { acceptsNewer: true }],
     ['DATABASE_READ_URL', 'postgresql://u@replica/db', { databaseReadUrl: 'postgresql://u@replica/db' }],
+    ['READ_LAG', '500ms', { readLagMs: 500 }],
+    ['READ_LAG', '1m', { readLagMs: 60_000 }],
     ['JWT_SECRET', `${secret}, ${'y'.repeat(40)}`, { jwtSecrets: [secret, 'y'.repeat(40)] }],
     ['JWT_SECRET', 'ж'.repeat(16), { jwtSecrets: ['ж'.repeat(16)] }],
     ['ACCESS_TTL', '1000ms', { accessTtlMs: 1000 }],
@@ -163,6 +166,8 @@ describe('A wrong value is named, and not shown', () => {
     ['PORT', '80.5'],
     ['PORT', '0x50'],
     ['DATABASE_READ_URL', 'mysql://u:hunter2@h/db'],
+    ['READ_LAG', '499ms'],
+    ['READ_LAG', '2m'],
     ['JWT_SECRET', 'hunter2-too-short'],
     ['JWT_SECRET', `${secret},hunter2`],
     ['JWT_SECRET', `${secret},`],
@@ -363,4 +368,13 @@ test('Variables of others, and our own, are not taken for misspelt ones', () => 
   const env = Object.fromEntries([...names, ...kubernetes, ...compose, 'LOG_LEVEL'].map((name) => [name, 'info']))
   loadConfig(env, (line) => lines.push(line))
   expect(lines).toEqual([])
+})
+
+test('Standbys of the embedded database are said to have no effect', () => {
+  const warnings: string[] = []
+  const env = { DATABASE_READ_URL: 'postgres://replica/db' }
+  loadConfig(env, (line) => warnings.push(line))
+  expect(warnings).toEqual([expect.stringMatching(/^DATABASE_READ_URL has no effect without DATABASE_URL/)])
+  loadConfig({ ...env, DATABASE_URL: 'postgres://primary/db', JWT_SECRET: secret }, (line) => warnings.push(line))
+  expect(warnings).toHaveLength(1)
 })

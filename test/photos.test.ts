@@ -436,6 +436,10 @@ describe('photos in an S3 that fails', () => {
     const left = () => [...s3.objects.keys()].filter((path) => failed.some((key) => path.endsWith(key)))
     expect(left()).not.toEqual([])
     s3.fault = 'none'
+    // Another replica that cleans up now finds nothing to do.
+    await photos.cleanup()
+    expect((await loose()).length).toBe(failed.length)
+    await sql`update loose_photos set since = now() - interval '2 hours'`
     await directors.addOrphanedPhoto('directors/of-an-upload-under-way.png')
     await photos.cleanup()
     expect(await loose()).toEqual([{ key: 'directors/of-an-upload-under-way.png' }])

@@ -130,6 +130,29 @@ export const database = dashboard(
         ),
       ],
     ],
+    'Standbys and clocks': [
+      [
+        graph(
+          'Reads that may lag',
+          { '{{source}}': `sum by (source) (rate(db_lagging_reads_total{${of}}[$__rate_interval]))` },
+          {
+            unit: 'ops',
+            description: 'Where they were made; alone and cautious: the primary was away.',
+          },
+          'stacked',
+        ),
+        graph(
+          'Lag of the standbys',
+          { '{{standby}}': `max by (standby) (db_standby_lag_seconds{${of}}) or on() vector(0)` },
+          { unit: 's', description: 'Beyond READ_LAG the primary is read. 0 also where there are none.' },
+        ),
+        graph(
+          'Clocks',
+          { '{{instance}}': `clock_skew_seconds{${of}}` },
+          { unit: 's', description: 'How far the machine is ahead of the database, by which all expires.' },
+        ),
+      ],
+    ],
     Process: [
       [
         graph(

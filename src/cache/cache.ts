@@ -114,8 +114,9 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
       pending.set(key, value)
       try {
         const found = await value
-        // It may have changed after the read began, and then this may be the old value.
-        if (found !== undefined && pending.get(key) === value) {
+        // It may have changed after the read began, and then this may be the old value; and while the primary is away, a
+        // standby is read that may lack more.
+        if (found !== undefined && pending.get(key) === value && feed.isCurrent()) {
           const name = prefix + key
           // A key may be what a client wrote, with two bytes a character.
           const size = sizeOf(found) + 2 * name.length + overheadBytes

@@ -1,5 +1,7 @@
 import { type DedicatedConnection, openConnection } from '../db/copy/connection.ts'
 import type { changes } from '../db/schema/changes.ts'
+import type { ReplayTargets } from './replay-targets.ts'
+import { markTimeline } from './timeline-mark.ts'
 
 export type Topic = (typeof changes.topic.enumValues)[number]
 
@@ -25,28 +27,59 @@ export interface ChangeFeed {
 
 const pollMs = 250
 const currentMs = 1_000
+/** More changes of a topic at once invalidate all of it, as where the triggers note so many. */
+const maxOfTopic = 1_000
+/** More changes at once are not even counted: they invalidate everything. */
+const maxChanges = 100_000
 
-// Only what the last poll could not see: a transaction that began before it may have been committed since.
-const pollQuery = `
-  select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time()::text as server, changes.topic, changes.key
-  from (select) as one left join changes
-    on changes.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(changes.xid, $1::pg_snapshot)`
-const startQuery = 'select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time()::text as server'
-const pruneQuery = 'delete from changes where xid < pg_snapshot_xmin($1::pg_snapshot)'
+const server = 'pg_postmaster_start_time()::text as server'
+const here = `pg_current_snapshot()::text as snapshot, ${server}, extract(epoch from clock_timestamp())::float8 as seconds`
+// Where the log ends is read behind the snapshot, so that every commit in this lies before it.
+const logEnd = `${here}, pg_current_wal_insert_lsn()::text as inserted, pg_current_wal_flush_lsn()::text as flushed`
+// Only what the last poll could not see: what began later, and what had not ended. Both by an index, however long a
+// transaction has been open.
+const pollQuery = (columns: string) => `
+  with noted as materialized (
+    (select topic, key from changes where changes.xid >= pg_snapshot_xmax($1::pg_snapshot)
+      order by xid limit ${maxChanges + 1})
+    union all
+    (select topic, key from changes where changes.xid = any(array(select pg_snapshot_xip($1::pg_snapshot)))
+      limit ${maxChanges + 1})
+  ), topics as materialized (select topic, count(*) as changes from noted group by topic)
+  select one.*, (select coalesce(sum(changes), 0) > ${maxChanges} from topics) as "isTooMany", unread.topic, unread.key
+  from (select ${columns}) as one left join (
+    select topic, key from noted where topic in (select topic from topics where changes <= ${maxOfTopic})
+    union all
+    select topic, null from topics where changes > ${maxOfTopic}
+  ) as unread on true`
+// Fails where the table could not be polled: else the feed would seem to be current in between.
+const startQuery = (columns: string) => `
+  select ${columns} where exists (select changes.xid, changes.topic, changes.key from changes limit 1) is not null`
 
-interface Row {
+interface Position {
   snapshot: string
   /** When the server was started: this reveals another one behind the same proxy. */
   server: string
+  /** Since 1970, by the database's clock. */
+  seconds: number
+}
+
+interface Row extends Position {
+  isTooMany: boolean
   topic: Topic | null
   key: string | null
+  /** Ends of the write-ahead log, where standbys are read. */
+  inserted?: string
+  flushed?: string
 }
 
 interface Options {
   /** Called for the first of several failures. */
   warn?: (error: unknown, message: string) => void
-  /** How long a change stays readable; after a longer pause the feed starts again. The same for all replicas. */
-  pruneMs?: number
+  /** How long a change stays readable; after half of that without a poll the feed starts again. The same for all replicas. */
+  keepMs?: number
+  /** Learns what standbys must have replayed. */
+  replayTargets?: ReplayTargets | undefined
 }
 
 interface Listener {
@@ -59,13 +92,18 @@ interface Listener {
  * another server, or one that crashed, so everything is reset then. LISTEN/NOTIFY would be faster, but takes a lock
  * that serialises commits.
  */
-export function openChangeFeed(url: string, { warn = () => {}, pruneMs = 60_000 }: Options = {}): ChangeFeed {
+export function openChangeFeed(
+  url: string,
+  { warn = () => {}, keepMs = 60_000, replayTargets }: Options = {},
+): ChangeFeed {
   const listeners: Listener[] = []
+  const columns = replayTargets ? logEnd : here
   let connection: DedicatedConnection | undefined
-  let position: Pick<Row, 'snapshot' | 'server'> | undefined
+  let position: Position | undefined
   /** When the last successful poll began, in ms of performance.now(). */
   let currentSince = Number.NEGATIVE_INFINITY
-  let pruned: { at: number; snapshot: string } | undefined
+  /** Somebody waits for the next poll behind a write. */
+  let isAwaited = false
   let closed = false
   let failing = false
 
@@ -77,37 +115,52 @@ export function openChangeFeed(url: string, { warn = () => {}, pruneMs = 60_000 
       use: 'changes',
     })
     if (closed) return connection.close()
-    ;[position] = await connection.query<Row>(startQuery)
-    for (const listener of listeners) listener.reset()
+    const mark = replayTargets && (await markTimeline(connection))
+    const [row] = await connection.query<Row>(startQuery(columns))
+    position = row
+    if (mark && row?.inserted) replayTargets?.started({ mark, inserted: row.inserted })
+    reset()
     currentSince = began
   }
 
-  async function poll(
-    connection: DedicatedConnection,
-    { snapshot, server }: Pick<Row, 'snapshot' | 'server'>,
-  ): Promise<void> {
-    const began = performance.now()
-    const rows = await connection.query<Row>(pollQuery, [snapshot])
-    if (rows[0]?.server !== server) throw new Error('Another server answers')
-    for (const { topic, key } of rows) {
+  function reset(): void {
+    for (const listener of listeners) listener.reset()
+  }
+
+  async function poll(connection: DedicatedConnection, { snapshot, ...last }: Position): Promise<void> {
+    const at = performance.now()
+    const wasAwaited = isAwaited
+    isAwaited = false
+    const rows = await connection.query<Row>(pollQuery(columns), [snapshot])
+    const [row] = rows
+    if (row?.server !== last.server) throw new Error('Another server answers')
+    // Also where this machine slept, and its clock with it.
+    if (row.seconds - last.seconds > keepMs / 2000) throw new Error('Changes may have been removed unread')
+    const { inserted, flushed } = row
+    const isNoted = wasAwaited || row.topic !== null
+    if (inserted && flushed) replayTargets?.polled({ at, inserted, flushed, isNoted })
+    deliver(rows)
+    position = row
+    currentSince = at
+  }
+
+  function deliver(rows: Row[]): void {
+    const isTooMany = rows[0]?.isTooMany === true
+    if (isTooMany) reset()
+    for (const { topic, key } of isTooMany ? [] : rows) {
       if (topic) for (const listener of listeners) listener.changed({ topic, key })
     }
-    position = rows[0]
-    currentSince = began
-    if (pruned && began - pruned.at < pruneMs) return
-    if (pruned) await connection.query(pruneQuery, [pruned.snapshot])
-    pruned = { at: began, snapshot }
   }
 
   function disconnect(): void {
     connection?.close()
-    connection = position = pruned = undefined
+    connection = position = undefined
     currentSince = Number.NEGATIVE_INFINITY
   }
 
   async function pollOnce(): Promise<void> {
-    // After so long a pause, changes may have been pruned unread.
-    if (performance.now() - currentSince > pruneMs / 2) disconnect()
+    // After so long a pause, changes may have been removed unread.
+    if (performance.now() - currentSince > keepMs / 2) disconnect()
     try {
       await (connection && position ? poll(connection, position) : start())
       failing = false
@@ -150,7 +203,11 @@ export function openChangeFeed(url: string, { warn = () => {}, pruneMs = 60_000 
     isCurrent: () => performance.now() - currentSince < currentMs,
     listen: (listener) => void listeners.push(listener),
     // Before the start there is nothing to wait for: everything that is read later is followed from the start.
-    waitUntilCaughtUp: () => (position && !closed ? pollAfterThis() : Promise.resolve()),
+    waitUntilCaughtUp() {
+      if (!position || closed) return Promise.resolve()
+      isAwaited = true
+      return pollAfterThis()
+    },
     close() {
       closed = true
       clearTimeout(timer)

@@ -75,6 +75,8 @@ export function loadConfig(env: Record<string, string | undefined>, warn: (line:
     databaseReadUrl: read('DATABASE_READ_URL', optional(postgresUrl)),
     prepare: read('DB_PREPARE', oneOf('auto', ['auto', 'true', 'false'] as const)),
     acceptsNewer: read('DATABASE_ACCEPT_NEWER', flag(false)),
+    // The positions of the primary that it is measured by come four times a second.
+    readLagMs: read('READ_LAG', duration('1s', '500ms', '1m')),
     jwtSecrets: read('JWT_SECRET', optional(secrets)),
     accessTtlMs: read('ACCESS_TTL', duration('15m', '1s', '30d')),
     refreshTtlMs: read('REFRESH_TTL', duration('30d', '1m', '400d')),
@@ -115,6 +117,8 @@ export function loadConfig(env: Record<string, string | undefined>, warn: (line:
   faults.push(...crossFaults(config, isSet))
   if (faults.length > 0) throw new ConfigError(faults)
   misspelt(Object.keys(env), known).forEach(warn)
+  if (isSet('DATABASE_READ_URL') && !isSet('DATABASE_URL'))
+    warn('DATABASE_READ_URL has no effect without DATABASE_URL: the embedded database has no standbys')
   return config
 }
 

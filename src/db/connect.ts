@@ -6,7 +6,7 @@ import { partsOf } from './pool/address.ts'
 import { arrayTypes } from './pool/array-types.ts'
 import { createOwnClock } from './pool/own-time.ts'
 import { notRepaired, requireRepair } from './pool/repair-check.ts'
-import { type Servers, useServers } from './pool/servers.ts'
+import { type Servers, useServer, useServers } from './pool/servers.ts'
 import { createSockets } from './pool/sockets.ts'
 import { connectionLost, createTrackedSql } from './pool/tracked-sql.ts'
 
@@ -38,6 +38,8 @@ interface Options {
   onOutage?: (down: boolean) => void
   /** Called once for each server that would take writes and must not, with the reason. */
   onRefusal?: (message: string) => void
+  /** Takes a standby too: whoever uses it checks what it has. */
+  anyServer?: boolean
 }
 
 const limits = { statement_timeout: 15_000, lock_timeout: 5_000, idle_in_transaction_session_timeout: 15_000 }
@@ -52,9 +54,9 @@ const suspectAfterMs = 750
  * new ones at once, until it responds again: by itself the driver would wait for a frozen server for ever.
  */
 export function connect(url: string, options: Options = {}): Database {
-  const { max = 10, onQuery, onOutage, onRefusal, deadlineMs = 20_000 } = options
+  const { max = 10, onQuery, onOutage, onRefusal, deadlineMs = 20_000, anyServer } = options
   requireRepair()
-  const { servers, release } = useServers(url)
+  const { servers, release } = anyServer ? useServer(url) : useServers(url)
   const clock = createOwnClock(checkMs)
   let pool = openPool(url, servers, max)
   let isDown = false

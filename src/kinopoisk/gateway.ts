@@ -83,7 +83,7 @@ export interface Gateway {
   /** Resolves when no call is under way in the background. */
   idle(): Promise<void>
   /** Removes expired leases, failures that no longer count, and what users spent long ago; called every hour. */
-  cleanup(): Promise<void>
+  cleanup(signal?: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
@@ -213,10 +213,10 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       runInBackground(budget.start())
     },
     idle,
-    async cleanup() {
-      await leases.deleteExpired()
-      await budget.cleanup()
-      await failures.cleanup()
+    async cleanup(signal) {
+      await leases.deleteExpired(signal)
+      await budget.cleanup(signal)
+      await failures.cleanup(signal)
     },
     async close() {
       budget.close()

@@ -1,14 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { driverError, isUnavailable } from '../db/errors.ts'
 
-const hourMs = 3_600_000
+interface Options {
+  tasks: Record<string, (signal: AbortSignal) => Promise<void>>
+  /** 0 ≤ x < 1 */
+  random?: () => number
+  /** Waits so long, unless it is aborted. */
+  pause?: (ms: number, signal: AbortSignal) => Promise<unknown>
+}
 
-/** Cleanups, every hour; one that fails is logged and tried again the next time. */
-export default fp(async (app: FastifyInstance, options: { tasks: Record<string, () => Promise<void>> }) => {
-  const timer = setInterval(async () => {
-    for (const [name, task] of Object.entries(options.tasks)) {
-      await task().catch((err) => app.log.error({ err, task: name }, 'housekeeping failed'))
+const minuteMs = 60_000
+
+/** Not at once, as a start is busy; nor for the first time after an hour, as some processes do not live so long. */
+export const firstMs = (random: number): number => (2 + 8 * random) * minuteMs
+/** Replicas that were started together do not stay so. */
+export const everyMs = (random: number): number => (50 + 20 * random) * minuteMs
+
+const unlessAborted = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { ref: false, signal }).catch(() => {})
+
+/** Cleanups, some minutes after the start and then every hour; one that fails is logged and tried again the next time. */
+export default fp(async (app: FastifyInstance, { tasks, random = Math.random, pause = unlessAborted }: Options) => {
+  const closing = new AbortController()
+  const { signal } = closing
+
+  async function runAll(): Promise<void> {
+    for (const [name, task] of Object.entries(tasks)) {
+      if (signal.aborted) return
+      await task(signal).catch((error) => {
+        if (signal.aborted) return
+        if (isUnavailable(error)) app.log.warn({ reason: driverError(error).code, task: name }, 'housekeeping waits')
+        else app.log.error({ err: error, task: name }, 'housekeeping failed')
+      })
     }
-  }, hourMs).unref()
-  app.addHook('onClose', async () => clearInterval(timer))
+  }
+  async function run(): Promise<void> {
+    await pause(firstMs(random()), signal)
+    while (!signal.aborted) {
+      await runAll()
+      await pause(everyMs(random()), signal)
+    }
+  }
+  app.addHook('onReady', async () => {
+    void run()
+  })
+  app.addHook('onClose', async () => closing.abort())
 })

@@ -82,7 +82,7 @@ export default fp(async (app: FastifyInstance, options: { corsOrigins: CorsOrigi
     allowedHeaders: ['authorization', 'content-type', 'idempotency-key'],
     exposedHeaders: [
       ...['age', 'cache-status', 'etag', 'link', 'location', 'x-request-id', 'x-total-count'],
-      ...['ratelimit', 'ratelimit-policy', 'retry-after'],
+      ...['ratelimit', 'ratelimit-policy', 'retry-after', 'kinoteka-warning'],
     ],
     maxAge: 600,
   })

@@ -11,10 +11,7 @@ export interface PostgresUrl {
 
 /** Undefined for what is none. Several hosts `a,b:5433` are as good as one, and so is `?host=/dir` for a Unix socket. */
 export function readPostgresUrl(text: string): PostgresUrl | undefined {
-  // Several hosts are no URL for WHATWG: each is read on its own.
-  const [, start = '', hosts = '', end = ''] =
-    /^(postgres(?:ql)?:\/\/(?:[^/\s]*@)?)([^@/\s]*)(\/[^\s]+)$/.exec(text) ?? []
-  const urls = hosts.split(',').map((host) => URL.parse(`${start}${host}${end}`))
+  const urls = urlsOfHosts(text).map((url) => URL.parse(url))
   const [first] = urls
   if (!first || !urls.every((url) => url !== null)) return undefined
   try {
@@ -22,6 +19,13 @@ export function readPostgresUrl(text: string): PostgresUrl | undefined {
   } catch {
     return undefined // a `%` that encodes nothing
   }
+}
+
+/** A URL for each of the hosts: for WHATWG several are none. */
+export function urlsOfHosts(text: string): string[] {
+  const [, start = '', hosts = '', end = ''] =
+    /^(postgres(?:ql)?:\/\/(?:[^/\s]*@)?)([^@/\s]*)(\/[^\s]+)$/.exec(text) ?? []
+  return hosts.split(',').map((host) => `${start}${host}${end}`)
 }
 
 function read(first: URL, urls: URL[]): PostgresUrl {

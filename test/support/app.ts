@@ -163,7 +163,7 @@ async function openSession(app: FastifyInstance, id: number, login: string): Pro
     id: sessionId,
     user_id: id,
     refresh_hash: refreshTokens.hash(refresh_token),
-    expires_at: new Date(Date.now() + 30 * 86_400_000),
+    ttlMs: 30 * 86_400_000,
     user_agent: 'lightMyRequest',
     ip: '127.0.0.1',
   }

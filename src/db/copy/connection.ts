@@ -5,7 +5,7 @@ import { type Address, type Pooler, partsOf } from '../pool/address.ts'
 import { dropClient, openClient } from '../pool/identity.ts'
 import { counted, type Use } from '../pool/open-connections.ts'
 import { silence, withinOwnTime } from '../pool/own-time.ts'
-import { type Servers, useServers } from '../pool/servers.ts'
+import { type Servers, useServer, useServers } from '../pool/servers.ts'
 import { connectionLost } from '../pool/tracked-sql.ts'
 import { copyOut, LendingSocket } from './copy-out.ts'
 
@@ -43,11 +43,13 @@ interface ConnectionOptions {
   use?: Exclude<Use, 'pool' | 'probe'>
   /** As in libpq: settings for the server at the start. */
   options?: string
+  /** Takes a standby too. */
+  anyServer?: boolean
 }
 
 /** A connection to the primary of `url` that the pool uses too; dropped when the pool moves to another one. */
 export async function openConnection(url: string, options: ConnectionOptions): Promise<DedicatedConnection> {
-  const { servers, release } = useServers(url)
+  const { servers, release } = options.anyServer ? useServer(url) : useServers(url)
   try {
     const address = await servers.primary()
     const connection = await open(address, options, servers, partsOf(url).pooler)

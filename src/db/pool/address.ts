@@ -58,6 +58,13 @@ export function withPooler(
   return added ? `${url}${url.includes('?') ? '&' : '?'}${added}` : url
 }
 
+/** The URL of a standby, for what the primary is spoken to as; what its own says itself comes first. */
+export function likeThat(url: string, primaryUrl: string): string {
+  const own = partsOf(url)
+  const { pooler, prepares } = partsOf(primaryUrl)
+  return own.pooler ? url : withPooler(url, { pooler, prepares })
+}
+
 function isPooler(value: string | undefined): value is Pooler {
   return value === 'session' || value === 'transaction'
 }

@@ -1,7 +1,7 @@
 import { type Address, readAddresses } from './address.ts'
 import { noteTimeline, onPromotion } from './fence.ts'
 import { askMs, createHost, type Host, isUsable, noPrimary, type ServerState, stateOf, unfitness } from './host.ts'
-import { readIdentity } from './identity.ts'
+import { createInquirer, readIdentity } from './identity.ts'
 import { withinOwnTime } from './own-time.ts'
 
 /** The servers of one URL. One of them is the primary, to which all connections of this process go. */
@@ -36,6 +36,25 @@ export function useServers(url: string): { servers: Servers; release: () => void
     entry.servers.close()
   }
   return { servers: entry.servers, release }
+}
+
+/** The one server of `url`, whatever it is: whoever reads of it checks what it has. */
+export function useServer(url: string): { servers: Servers; release: () => void } {
+  const [address] = readAddresses(url) as [Address]
+  const inquirer = createInquirer(address)
+  const none = () => () => {}
+  const servers: Servers = {
+    primary: async () => address,
+    inspection: { query: 'select 1', accepts: () => true },
+    async fault() {
+      const reply = await inquirer.ask(askMs)
+      return reply.state === 'silent' || reply.state === 'gone' ? reply.error : undefined
+    },
+    onMove: none,
+    onRefusal: none,
+    states: () => [],
+  }
+  return { servers, release: inquirer.close }
 }
 
 function openServers(url: string): Servers & { close(): void } {

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, integer, pgTable, timestamp } from 'drizzle-orm/pg-core'
+import { check, index, integer, pgTable, timestamp } from 'drizzle-orm/pg-core'
 import { bytea } from './bytea.ts'
 
 /**
@@ -14,6 +14,8 @@ export const authFailures = pgTable(
     failed_at: timestamp({ withTimezone: true }).notNull().defaultNow(),
   },
   (table) => [
+    // For the cleanup: who guesses decides how many there are.
+    index('auth_failures_failed_at_idx').on(table.failed_at),
     check('auth_failures_key_check', sql`length(${table.key}) = 32`),
     check('auth_failures_failures_check', sql`${table.failures} > 0`),
   ],

@@ -66,7 +66,10 @@ export const kinopoiskFailures = pgTable(
     failed_at: timestamp({ withTimezone: true }).notNull(),
     retry_at: timestamp({ withTimezone: true }).notNull(),
   },
-  (table) => [check('kinopoisk_failures_failures_check', sql`${table.failures} >= 0`)],
+  (table) => [
+    index('kinopoisk_failures_failed_at_idx').on(table.failed_at),
+    check('kinopoisk_failures_failures_check', sql`${table.failures} >= 0`),
+  ],
 )
 
 /**

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskSpending as spending, kinopoiskUsage as usage } from '../../db/schema/kinopoisk.ts'
 import { sessions } from '../../db/schema/sessions.ts'
@@ -157,9 +158,8 @@ export function createCharges(db: Db, { isBootstrapping = () => false, ...option
     },
 
     /** Removes what no share depends on any more. */
-    async deleteOld(): Promise<void> {
-      await db.delete(spending).where(sql`${spending.day} < (clock_timestamp() - interval '9 days')::date`)
-    },
+    deleteOld: (signal?: AbortSignal) =>
+      deleteInBatches(db, spending, sql`${spending.day} < (clock_timestamp() - interval '9 days')::date`, signal),
   }
 }
 

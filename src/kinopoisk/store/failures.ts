@@ -1,4 +1,5 @@
 import { eq, type SQL, sql } from 'drizzle-orm'
+import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskFailures as failures } from '../../db/schema/kinopoisk.ts'
 import type { Failed } from '../failures.ts'
@@ -78,9 +79,11 @@ export function createFailureRepository(db: Db, { firstMs, maxMs } = defaultPaus
     },
 
     /** What is older than a day no longer counts, and of the rest the newest 10,000 do. */
-    async cleanup(): Promise<void> {
-      await db.delete(failures).where(sql`${failures.failed_at} < ${now} - interval '1 day' or ${failures.path} in (
-        select path from ${failures} order by failed_at desc offset ${keptRows})`)
+    async cleanup(signal?: AbortSignal): Promise<void> {
+      await deleteInBatches(db, failures, sql`${failures.failed_at} < ${now} - interval '1 day'`, signal)
+      const oldest = sql`(${failures.failed_at}, ${failures.path}) <= (
+        select failed_at, path from ${failures} order by failed_at desc, path desc offset ${keptRows} limit 1)`
+      await deleteInBatches(db, failures, oldest, signal)
     },
   }
 }

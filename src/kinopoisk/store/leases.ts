@@ -1,4 +1,5 @@
 import { eq, sql } from 'drizzle-orm'
+import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Database } from '../../db/connect.ts'
 import { kinopoiskLeases as leases } from '../../db/schema/kinopoisk.ts'
 import type { Failed } from '../failures.ts'
@@ -70,9 +71,8 @@ export function createLeaseRepository({ db, sql: driver, ownsSessions }: Databas
       await db.execute(sql`with ended as (${end}) select pg_notify(${channel}, path) from ended`)
     },
 
-    async deleteExpired(): Promise<void> {
-      await db.delete(leases).where(sql`${leases.expires_at} < clock_timestamp() - interval '1 minute'`)
-    },
+    deleteExpired: (signal?: AbortSignal) =>
+      deleteInBatches(db, leases, sql`${leases.expires_at} < clock_timestamp() - interval '1 minute'`, signal),
 
     /** Resolves when the path's call has ended, or after `ms`. */
     untilReleased(path: string, ms: number): Promise<void> {

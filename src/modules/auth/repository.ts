@@ -1,4 +1,5 @@
 import { and, eq, exists, ne, sql } from 'drizzle-orm'
+import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Db } from '../../db/connect.ts'
 import { knownNetworks } from '../../db/schema/known-networks.ts'
 import { passwordResets } from '../../db/schema/password-resets.ts'
@@ -117,9 +118,8 @@ export function createAuthRepository(db: Db) {
     },
 
     /** Deletes networks without a login for 90 days. */
-    async cleanupNetworks(): Promise<void> {
-      await db.delete(knownNetworks).where(sql`${knownNetworks.last_login_at} < now() - interval '90 days'`)
-    },
+    cleanupNetworks: (signal?: AbortSignal) =>
+      deleteInBatches(db, knownNetworks, sql`${knownNetworks.last_login_at} < now() - interval '90 days'`, signal),
   }
 }
 

@@ -1,4 +1,5 @@
 import { eq, gt, sql } from 'drizzle-orm'
+import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Db } from '../../db/connect.ts'
 import { knownNetworks } from '../../db/schema/known-networks.ts'
 import { passwordResets } from '../../db/schema/password-resets.ts'
@@ -63,9 +64,7 @@ export function createResetRepository(db: Db) {
       })
     },
 
-    async deleteExpired(): Promise<void> {
-      await db.delete(passwordResets).where(sql`not ${isValid}`)
-    },
+    deleteExpired: (signal?: AbortSignal) => deleteInBatches(db, passwordResets, sql`not ${isValid}`, signal),
   }
 }
 

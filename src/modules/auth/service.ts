@@ -68,7 +68,7 @@ export function createAuthService(dependencies: Dependencies) {
   const looks = createSemaphore({ name: 'password checks', max: 8, maxPerCaller: 4, maxQueue: 1_000 })
   const traits = (refreshToken: string, { userAgent, ip }: Device) => ({
     refresh_hash: refreshTokens.hash(refreshToken),
-    expires_at: new Date(Date.now() + dependencies.refreshTtlMs),
+    ttlMs: dependencies.refreshTtlMs,
     user_agent: userAgent?.slice(0, 500) ?? null,
     ip: isIP(ip) ? ip : null,
   })

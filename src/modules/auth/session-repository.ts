@@ -1,15 +1,20 @@
 import { and, desc, eq, exists, gt, ne, sql } from 'drizzle-orm'
+import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Db } from '../../db/connect.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
 
-export type NewSession = Pick<
-  typeof sessions.$inferInsert,
-  'id' | 'user_id' | 'refresh_hash' | 'expires_at' | 'user_agent' | 'ip'
->
+type Columns = Pick<typeof sessions.$inferInsert, 'id' | 'user_id' | 'refresh_hash' | 'user_agent' | 'ip'>
+
+export interface NewSession extends Columns {
+  ttlMs: number
+}
 
 // Enough for any number of devices and robots; the list of them stays readable.
 const maxSessions = 500
+
+/** Made by the clock by which it is judged. */
+const expiry = (ms: number) => sql`now() + ${ms}::float8 * interval '1 millisecond'`
 
 export function createSessionRepository(db: Db) {
   const isAlive = gt(sessions.expires_at, sql`now()`)
@@ -40,7 +45,7 @@ export function createSessionRepository(db: Db) {
      * nothing done, when the user was blocked or has another hash by now: checking a password takes its time.
      */
     async insert(session: NewSession, passwordHash: string, network: string): Promise<boolean> {
-      const value = (name: keyof NewSession) => sql.param(session[name], sessions[name])
+      const value = (name: keyof Columns) => sql.param(session[name], sessions[name])
       // One statement: as a transaction of many it takes longer than all else of a login but the hash.
       const opened = await db.execute(sql`
         with account as (
@@ -48,7 +53,7 @@ export function createSessionRepository(db: Db) {
           where id = ${session.user_id} and password_hash = ${passwordHash} and not blocked for share
         ), opened as (
           insert into sessions (id, user_id, refresh_hash, expires_at, user_agent, ip)
-          select ${value('id')}::uuid, account.id, ${value('refresh_hash')}::bytea, ${value('expires_at')}::timestamptz,
+          select ${value('id')}::uuid, account.id, ${value('refresh_hash')}::bytea, ${expiry(session.ttlMs)},
             ${value('user_agent')}::text, ${value('ip')}::text
           from account
         ), known as (
@@ -72,11 +77,12 @@ export function createSessionRepository(db: Db) {
     },
 
     /** Replaces the token of `from` by its child, if `from` is still the good one. One statement, so only one wins. */
-    async rotate(sessionId: string, from: Buffer, next: Omit<NewSession, 'id' | 'user_id'>) {
+    async rotate(sessionId: string, from: Buffer, { ttlMs, ...next }: Omit<NewSession, 'id' | 'user_id'>) {
       const [row] = await db
         .update(sessions)
         .set({
           ...next,
+          expires_at: expiry(ttlMs),
           generation: sql`${sessions.generation} + 1`,
           rotated_at: sql`now()`,
           last_used_at: sql`now()`,
@@ -129,9 +135,8 @@ export function createSessionRepository(db: Db) {
       await db.delete(sessions).where(and(eq(sessions.user_id, userId), ne(sessions.id, sessionId)))
     },
 
-    async deleteExpired(): Promise<void> {
-      await db.delete(sessions).where(sql`${sessions.expires_at} <= now()`)
-    },
+    deleteExpired: (signal?: AbortSignal) =>
+      deleteInBatches(db, sessions, sql`${sessions.expires_at} <= now()`, signal),
   }
 }
 

@@ -1,5 +1,6 @@
 import { inArray, sql } from 'drizzle-orm'
 import { makePgArray } from 'drizzle-orm/pg-core/utils'
+import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Db } from '../../db/connect.ts'
 import { authFailures } from '../../db/schema/auth-failures.ts'
 
@@ -43,9 +44,7 @@ export function createThrottleRepository(db: Db) {
       await db.delete(authFailures).where(inArray(authFailures.key, keys))
     },
 
-    async cleanup(): Promise<void> {
-      await db.delete(authFailures).where(isVoid)
-    },
+    cleanup: (signal?: AbortSignal) => deleteInBatches(db, authFailures, isVoid, signal),
   }
 }
 

@@ -60,10 +60,18 @@ export type Throttle = ReturnType<typeof createThrottle>
  * Slows guessing down, and registering without end. Of logins only failures count: any number of correct ones is fine.
  * All counts are in the database, so that replicas share them.
  */
-export function createThrottle(repository: ThrottleRepository, throttled: (by: Counted['by']) => void) {
+export function createThrottle(
+  repository: ThrottleRepository,
+  throttled: (by: Counted['by']) => void,
+  nowMs: () => number,
+) {
   return {
     guard(counted: Counted[]): Guard {
-      const counts = counted.map((each) => ({ policy: policies[each.by] as Policy, by: each.by, key: keyOf(each) }))
+      const counts = counted.map((each) => ({
+        policy: policies[each.by] as Policy,
+        by: each.by,
+        key: keyOf(each, nowMs()),
+      }))
       const keys = counts.map(({ key }) => key)
       let isClean = false
       return {
@@ -95,9 +103,10 @@ function waitSeconds(beyond: number): number {
   return beyond < 0 ? 0 : Math.min(2 ** beyond, maxWaitSeconds)
 }
 
-function keyOf({ by, of }: Counted): Buffer {
+/** Replicas must agree on the hour. */
+function keyOf({ by, of }: Counted, nowMs: number): Buffer {
   const { window } = policies[by]
-  const hour = window === hourSeconds ? [Math.floor(Date.now() / 1000 / hourSeconds)] : []
+  const hour = window === hourSeconds ? [Math.floor(nowMs / 1000 / hourSeconds)] : []
   return createHash('sha256')
     .update(JSON.stringify([by, ...of, ...hour]))
     .digest()

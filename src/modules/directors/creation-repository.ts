@@ -1,4 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm'
+import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Db } from '../../db/connect.ts'
 import { idempotencyKeys } from '../../db/schema/idempotency-keys.ts'
 
@@ -28,9 +29,7 @@ export function createCreationRepository(db: Db) {
       })
     },
 
-    async deleteExpiredKeys(): Promise<void> {
-      await db.delete(idempotencyKeys).where(sql`not (${recent})`)
-    },
+    deleteExpiredKeys: (signal?: AbortSignal) => deleteInBatches(db, idempotencyKeys, sql`not (${recent})`, signal),
   }
 }
 

@@ -42,8 +42,12 @@ export function createPhotoService({ directors, storage, images, onDeleteFailed 
     discard,
 
     /** Removes photos that could not be removed when they became orphaned. */
-    async cleanup(): Promise<void> {
-      for (const key of await directors.findOrphanedPhotos()) await discard(key)
+    async cleanup(signal?: AbortSignal): Promise<void> {
+      while (!signal?.aborted) {
+        const keys = await directors.takeOrphanedPhotos()
+        for (const key of keys) if (!signal?.aborted) await discard(key)
+        if (keys.length === 0) return
+      }
     },
 
     /** The photo and its key, another for every upload. @throws {AppError} director_not_found, photo_not_found */

@@ -1,4 +1,4 @@
-import { asc, eq, gt, sql } from 'drizzle-orm'
+import { asc, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { pageOrAll } from '../../db/page.ts'
 import { directors, loosePhotos } from '../../db/schema/directors.ts'
@@ -11,7 +11,10 @@ const columns = {
   photo_key: directors.photo_key,
 }
 
+const photosAtOnce = 20
+
 type NewDirector = DirectorChange & { name: string }
+
 export type DirectorChange = Partial<Pick<typeof directors.$inferInsert, 'name' | 'date_of_birth'>>
 
 export function createDirectorRepository(db: Db) {
@@ -99,10 +102,19 @@ export function createDirectorRepository(db: Db) {
       return rows.length > 0
     },
 
-    /** The orphaned photos that no running upload can be about. */
-    async findOrphanedPhotos(): Promise<string[]> {
-      const old = sql`${loosePhotos.since} < now() - interval '1 hour'`
-      const rows = await db.select({ key: loosePhotos.key }).from(loosePhotos).where(old).limit(1000)
+    /** Some orphaned photos that no running upload can be about. Nobody gets the same ones again within the hour. */
+    async takeOrphanedPhotos(): Promise<string[]> {
+      const old = db
+        .select({ key: loosePhotos.key })
+        .from(loosePhotos)
+        .where(sql`${loosePhotos.since} < now() - interval '1 hour'`)
+        .limit(photosAtOnce)
+        .for('update', { skipLocked: true })
+      const rows = await db
+        .update(loosePhotos)
+        .set({ since: sql`now()` })
+        .where(inArray(loosePhotos.key, old))
+        .returning({ key: loosePhotos.key })
       return rows.map(({ key }) => key)
     },
 

@@ -10,19 +10,21 @@ export type DirectorService = ReturnType<typeof createDirectorService>
 
 interface Dependencies {
   directors: DirectorRepository
+  /** The same; it may read at a standby. */
+  lagging: Pick<DirectorRepository, 'find' | 'list'>
   photos: Pick<PhotoService, 'discard'>
 }
 
 const earliestBirth = '1800-01-01'
 
 /** Calls with an id throw director_not_found for an unknown one. */
-export function createDirectorService({ directors, photos }: Dependencies) {
+export function createDirectorService({ directors, lagging, photos }: Dependencies) {
   return {
     /** A page, or all in batches. */
     async *list(page?: number) {
-      for await (const { items, isLast } of directors.list(page)) yield { items: items.map(withPhotoUrl), isLast }
+      for await (const { items, isLast } of lagging.list(page)) yield { items: items.map(withPhotoUrl), isLast }
     },
-    find: async (id: number) => withPhotoUrl((await directors.find(id)) ?? noDirector(id)),
+    find: async (id: number) => withPhotoUrl((await lagging.find(id)) ?? noDirector(id)),
     /**
      * With a key the same request creates one director, however often it comes: a repeat gets that one, as it is by now.
      * @throws {AppError} idempotency_key_reused, too_many_requests (keys), director_not_found (deleted since)

@@ -1,5 +1,6 @@
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../cache/cache.ts'
+import { findAllOf } from '../../cache/lagging-rows.ts'
 import { type JsonPayload, serialize } from '../../http/json-payload.ts'
 import type { FilmRepository, FilmRow } from './repository.ts'
 import { Film } from './schemas.ts'
@@ -15,8 +16,15 @@ const toCached = (film: FilmRow): CachedFilm => ({ ...serialize(stringify(film))
 
 export type FilmCache = ReturnType<typeof createFilmCache>
 
+interface Dependencies {
+  films: Pick<FilmRepository, 'find' | 'findMany'>
+  /** May read at a standby. */
+  laggingFilms: Pick<FilmRepository, 'findMany'>
+  cache: Cache
+}
+
 /** The films that were requested lately, in memory, as JSON. */
-export function createFilmCache({ films, cache }: { films: Pick<FilmRepository, 'find' | 'findMany'>; cache: Cache }) {
+export function createFilmCache({ films, laggingFilms, cache }: Dependencies) {
   const region = cache.region<number, CachedFilm>({
     name: 'film',
     sizeOf: ({ bytes }) => bytes.length,
@@ -35,7 +43,7 @@ export function createFilmCache({ films, cache }: { films: Pick<FilmRepository, 
     /** In the order of `ids`, without those that are gone. */
     async findMany(ids: number[]): Promise<JsonPayload[]> {
       const found = await region.findMany(ids, async (missing) => {
-        const rows = await films.findMany(missing)
+        const rows = await findAllOf(missing, laggingFilms.findMany, films.findMany)
         return new Map(rows.map((film) => [film.id, toCached(film)]))
       })
       return found.filter((film) => film !== undefined)

@@ -6,13 +6,13 @@ export type GenreService = ReturnType<typeof createGenreService>
 
 /**
  * Every call throws genre_not_found for an unknown id; taken names and genres in use are found by the database's
- * constraints.
+ * constraints. `lagging` may read at a standby.
  */
-export function createGenreService({ genres }: { genres: GenreRepository }) {
+export function createGenreService({ genres, lagging }: { genres: GenreRepository; lagging: GenreRepository }) {
   return {
-    list: genres.list,
+    list: lagging.list,
     create: (name: string) => genres.insert(normalizeName(name)),
-    find: async (id: number) => (await genres.find(id)) ?? notFound(id),
+    find: async (id: number) => (await lagging.find(id)) ?? notFound(id),
     rename: async (id: number, name: string) => (await genres.rename(id, normalizeName(name))) ?? notFound(id),
     remove: async (id: number) => (await genres.remove(id)) || notFound(id),
   }

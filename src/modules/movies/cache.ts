@@ -1,5 +1,6 @@
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../cache/cache.ts'
+import { findAllOf } from '../../cache/lagging-rows.ts'
 import { type JsonPayload, serialize } from '../../http/json-payload.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { MovieRepository, MovieRow } from './repository.ts'
@@ -20,14 +21,15 @@ const stringify = stringifier(Movie as object)
 
 export type MovieCache = ReturnType<typeof createMovieCache>
 
-/** The movies that were requested lately, in memory. */
-export function createMovieCache({
-  movies,
-  cache,
-}: {
+interface Dependencies {
   movies: Pick<MovieRepository, 'find' | 'findMany'>
+  /** May read at a standby. */
+  laggingMovies: Pick<MovieRepository, 'findMany'>
   cache: Cache
-}) {
+}
+
+/** The movies that were requested lately, in memory. */
+export function createMovieCache({ movies, laggingMovies, cache }: Dependencies) {
   const region = cache.region<number, CachedMovie>({
     name: 'movie',
     sizeOf: ({ json }) => json.bytes.length,
@@ -39,18 +41,22 @@ export function createMovieCache({
       const row = await movies.find(id)
       return row && toCached(row)
     })
+  const findManyBy = (read: MovieRepository['findMany']) => async (ids: number[]) => {
+    const found = await region.findMany(ids, async (missing) => {
+      const rows = await read(missing)
+      return new Map(rows.map((row) => [row.id, toCached(row)]))
+    })
+    return found.filter((movie) => movie !== undefined)
+  }
   return {
     get: region.get,
     find,
 
     /** In the order of `ids`, without unknown ones. */
-    async findMany(ids: number[]): Promise<CachedMovie[]> {
-      const found = await region.findMany(ids, async (missing) => {
-        const rows = await movies.findMany(missing)
-        return new Map(rows.map((row) => [row.id, toCached(row)]))
-      })
-      return found.filter((movie) => movie !== undefined)
-    },
+    findMany: findManyBy(movies.findMany),
+
+    /** The same for the catalogue. */
+    findManyLagging: findManyBy((ids) => findAllOf(ids, laggingMovies.findMany, movies.findMany)),
 
     /** As it is in the database now, after a change by this process. */
     reload(id: number) {

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { kinopoiskIdSql } from '../../../catalogue/film-ids.ts'
-import { openConnection } from '../../../db/copy/connection.ts'
+import type { Reads } from '../../../db/standby/reads.ts'
 import { type Column, columns, guarded, joinable } from './format.ts'
 
 const time = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
@@ -48,10 +48,12 @@ export const exportSettings = 'set enable_sort = off; set enable_hashjoin = off;
 const rowVersions = (table: string) => `(
   select concat(count(*), ' ', sum(hashint8extended((age('3'::xid)::bigint - age(xmin)) & 4294967295, 0))) from ${table})`
 
-// Another cluster, or the same one taken back to an earlier time, gives out the same xids again.
+// Another cluster, or the same one taken back to an earlier time, gives out the same xids again. A standby cannot tell its
+// timeline: it has the marks of all that it has come through.
 const versionQuery = `
   select concat_ws('/', (select system_identifier from pg_control_system()),
-    left(pg_walfile_name(pg_current_wal_lsn()), 8), current_database(),
+    case when pg_is_in_recovery() then (select string_agg(mark::text, ',' order by mark) from timelines)
+      else left(pg_walfile_name(pg_current_wal_lsn()), 8) end, current_database(),
     ${['films where listed', 'directors', 'genres'].map(rowVersions).join(', ')}) as version`
 
 export interface Export {
@@ -63,11 +65,12 @@ export interface Export {
   close(): void
 }
 
-export function createExportRepository(url: string) {
+/** `connect` may connect to a standby. */
+export function createExportRepository(connect: Reads['connect']) {
   return {
     async open(): Promise<Export> {
       // As long as the reader takes: export-service.ts bounds that.
-      const connection = await openConnection(url, { statementTimeoutMs: 0 })
+      const connection = await connect({ statementTimeoutMs: 0 })
       try {
         await connection.begin('isolation level repeatable read read only')
         const [row] = await connection.query<{ version: string }>(versionQuery)

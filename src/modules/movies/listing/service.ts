@@ -10,7 +10,7 @@ type Movie = Parameters<Parameters<MovieStream['readBehind']>[1]>[0]
 
 interface Dependencies {
   movies: Pick<MovieRepository, 'listPage'>
-  movieCache: Pick<MovieCache, 'findMany'>
+  movieCache: Pick<MovieCache, 'findManyLagging'>
   stream: MovieStream
   /** How many films the catalogue has. */
   count(caller: QueueKey): Promise<number>
@@ -23,7 +23,7 @@ export function createMovieCatalogue({ movies, movieCache, stream, count }: Depe
       const total = await count(caller)
       const pages = Math.ceil(total / pageSize)
       // No query for a page past the end.
-      const found = page > pages ? [] : await movieCache.findMany(await movies.listPage(order, page))
+      const found = page > pages ? [] : await movieCache.findManyLagging(await movies.listPage(order, page))
       return { movies: joinArray(found.map((movie) => movie.json)), total, page, pages }
     },
 
