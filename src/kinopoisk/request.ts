@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts'
 import type { Discovery } from './normalise.ts'
+import { type DataEndpoint, pathForms } from './path-forms.ts'
 import type { Reader } from './reader.ts'
 
 /**
@@ -9,6 +10,8 @@ import type { Reader } from './reader.ts'
 export interface UpstreamRequest<T> {
   endpoint: Endpoint
   path: string
+  /** The film that it is about. */
+  filmId?: number
   maxBytes: number
   /** Reads what upstream sent. What cannot be read is never stored and never served. */
   read: Reader<T>
@@ -20,15 +23,10 @@ export interface UpstreamRequest<T> {
   discover?(value: T, fetchedAt: Date): Discovery | undefined
 }
 
-/** The endpoints about films and people; `account` is about our key. */
-export const dataEndpoints = [
-  ...(['film', 'list', 'imdb', 'search', 'staff', 'votes'] as const),
-  ...(['seasons', 'images', 'similars', 'sequels', 'facts', 'reviews', 'videos'] as const),
-  ...(['person', 'premieres', 'collections'] as const),
-] as const
-export type DataEndpoint = (typeof dataEndpoints)[number]
-export const endpoints = [...dataEndpoints, 'account'] as const
-export type Endpoint = (typeof endpoints)[number]
+/** All but `account`, which is about our key. */
+export const dataEndpoints = Object.keys(pathForms) as DataEndpoint[]
+export type Endpoint = DataEndpoint | 'account'
+export const endpoints: readonly Endpoint[] = [...dataEndpoints, 'account']
 
 /** A value for each of them. */
 export function ofEndpoints<T>(valueFor: (endpoint: DataEndpoint) => T): Record<DataEndpoint, T> {

@@ -12,7 +12,10 @@ const defaultPauseSeconds = 1
 const isRate = (endpoint: Endpoint | Rate): endpoint is Rate => endpoint in callsPerSecond
 
 /** Upstream allows as many of each as searches; together with these they are surely not too many. */
-const shared: Partial<Record<Endpoint, Rate>> = { imdb: 'search', premieres: 'search', collections: 'search' }
+const shared: Partial<Record<Endpoint, Rate>> = {
+  ...({ imdb: 'search', list: 'search', persons: 'search' } as const),
+  ...({ premieres: 'search', releases: 'search', collections: 'search' } as const),
+}
 
 /** Keeps the rates that upstream allows, over all replicas: calls wait for a slot, or are rejected at once. */
 export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics) {
