@@ -46,6 +46,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   const app: FastifyInstance = Fastify(serverOptions(config, externals))
   await app.register(requestsPlugin)
   await app.register(errorsPlugin, {
+    isCompatible: config.kinopoisk.compatible,
     report: (error, context) => {
       if (externals.report?.(error, context)) app.countReport()
     },
@@ -57,7 +58,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
   await app.register(limitsPlugin, { limits: externals.limits })
   await app.register(validationPlugin)
-  await app.register(openapiPlugin, { version: externals.version })
+  await app.register(openapiPlugin, { version: externals.version, isCompatible: config.kinopoisk.compatible })
   await app.register(dbPlugin, { url: externals.databaseUrl })
   await app.register(cachePlugin, { url: externals.databaseUrl, maxBytes: config.cacheBytes })
   await app.register(kinopoiskPlugin, {

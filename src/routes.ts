@@ -4,6 +4,7 @@ import { adminRoutes } from './modules/admin/routes.ts'
 import { resetAdminRoutes, resetRoutes } from './modules/auth/reset-routes.ts'
 import { authRoutes } from './modules/auth/routes.ts'
 import { sessionRoutes } from './modules/auth/session-routes.ts'
+import { compatibleRoutes } from './modules/compatible/routes.ts'
 import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
 import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
 import { filmExportRoutes } from './modules/films/csv/export-routes.ts'
@@ -41,6 +42,12 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await open.register(authRoutes, services)
     await open.register(resetRoutes, services)
   })
+  if (config.kinopoisk.compatible) {
+    await app.register(async (compatible) => {
+      compatible.addHook('onSend', conditionalGet)
+      await compatible.register(compatibleRoutes, services)
+    })
+  }
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken
     reading.addHook('onRoute', documentConditionalGet)

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Config } from './config/config.ts'
 import { isMigrated } from './db/migrate.ts'
 import { createPlaces } from './http/places.ts'
+import { compatibleEndpoints } from './kinopoisk/compatible/table.ts'
 import type { Clock } from './kinopoisk/layers/cache.ts'
 import { hashKey } from './kinopoisk/quota/ledger.ts'
 import { createAttempts } from './modules/auth/attempts.ts'
@@ -16,6 +17,7 @@ import { createSessionRepository } from './modules/auth/session-repository.ts'
 import { createSessionService } from './modules/auth/session-service.ts'
 import { createThrottle } from './modules/auth/throttle.ts'
 import { createThrottleRepository } from './modules/auth/throttle-repository.ts'
+import { createCompatibleService } from './modules/compatible/service.ts'
 import { createImages } from './modules/directors/images.ts'
 import { createPhotoService } from './modules/directors/photo-service.ts'
 import { createDirectorRepository } from './modules/directors/repository.ts'
@@ -91,6 +93,12 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     ratings: createRatingService({ ratings: createRatingRepository(app.database.db), movies }),
     supplements: createSupplementService({ movies, membership: listCache, kinopoisk: app.kinopoisk }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
+    compatible: createCompatibleService({
+      endpoints: compatibleEndpoints,
+      movies,
+      cache: app.cache,
+      kinopoisk: app.kinopoisk,
+    }),
     places: createPlaces(app.metrics),
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.database.db).count,

@@ -16,6 +16,21 @@ export async function askAnew(stage: Stage, films: number, searches = 1): Promis
   ])
 }
 
+/** A personal key of the administrator, for upstream's own addresses. */
+export async function makeKey(stage: Stage, fields: object): Promise<string> {
+  const user = createClient(() => stage.address('a'))
+  await user.login('admin')
+  const { text } = await user.send('POST', '/user/keys', { name: 'proof', scopes: ['gateway'], ...fields })
+  return (JSON.parse(text) as { key: string }).key
+}
+
+/** As a plugin asks for films that nobody has asked for yet. */
+export async function askAtOwnAddresses(stage: Stage, key: string, films: number): Promise<void> {
+  const { send } = createClient(() => stage.address('a'))
+  const ask = () => send('GET', `/api/v2.2/films/${newId()}`, undefined, { 'x-api-key': key })
+  await Promise.all(Array.from({ length: films }, ask))
+}
+
 /** Everything that the gateway does now and then happens once or twice. Afterwards nothing of it lasts. */
 export async function stirGateway(stage: Stage): Promise<void> {
   const user = createClient(() => stage.address('a'))

@@ -76,6 +76,7 @@ export async function openStage(tools: string) {
     KINOPOISK_QUOTA_RESET_TZ: resetTz,
     KINOPOISK_TIMEOUT: '4s',
     KINOPOISK_PATIENCE: '4s',
+    KINOPOISK_COMPATIBLE: 'true',
     TRUST_PROXY: 'loopback',
     LOG_LEVEL: 'warn',
   })

@@ -122,6 +122,43 @@ export const kinopoisk = dashboard(
         ),
       ],
     ],
+    "Clients of Kinopoisk's API": [
+      [
+        graph(
+          'Answers at its own addresses',
+          {
+            '{{status_code}}':
+              'sum by (status_code) (rate(http_request_duration_seconds_count{route=~"/+api/.*"}[$__rate_interval]))',
+          },
+          {
+            unit: 'ops',
+            description: 'By status: 402 is a spent budget with nothing stored, 503 that Kinopoisk could not be asked.',
+            runbook: 'CompatibleBudgetsSpent',
+          },
+          'stacked',
+        ),
+        graph(
+          'Addresses asked most',
+          {
+            '{{route}}':
+              'topk(10, sum by (route) (rate(http_request_duration_seconds_count{route=~"/+api/.*"}[$__rate_interval])))',
+          },
+          {
+            unit: 'ops',
+            description: 'The ten addresses with the most requests; one with * is any with a doubled slash.',
+          },
+          'stacked',
+        ),
+        graph(
+          'Time at its own addresses',
+          {
+            '95 % within':
+              'histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket{route=~"/+api/.*"}[$__rate_interval])))',
+          },
+          { unit: 's', limits: [1, 3], description: 'Of all answers, those for which Kinopoisk was asked included.' },
+        ),
+      ],
+    ],
     'How questions were answered': [
       [
         graph(

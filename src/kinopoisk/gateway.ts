@@ -5,6 +5,7 @@ import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { createBackground } from './background.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
+import { type CompatibleGateway, createCompatibleGateway } from './compatible/texts.ts'
 import { createCountedFetch } from './counted-fetch.ts'
 import { filmRequest, filmsByImdb, imdbRequest, listRequest, votesRequest } from './endpoints.ts'
 import { type Clock, systemClock } from './layers/cache.ts'
@@ -38,7 +39,7 @@ export interface VotesPage {
  * Every call throws upstream_* when upstream is not available and nothing is stored. `caller` is the user that has to
  * have a call left where upstream is called.
  */
-export interface Gateway {
+export interface Gateway extends CompatibleGateway {
   /** True for a film id that upstream may have; of any other, it is only asked when an answer of its has named it. */
   isInRange(id: number): MaybePromise<boolean>
   /** Null: Kinopoisk knows no such film. Without a promise if a fresh response is in memory. */
@@ -49,6 +50,8 @@ export interface Gateway {
   ): MaybePromise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** The same, fetched whatever is stored, and however it failed before. */
   refreshFilm(id: number, caller: Caller): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
+  /** Removes what upstream said of a film: until that is fetched again by `refreshFilm`, it is as if there were none. */
+  withdrawFilm(id: number): Promise<void>
   /** `page` 1…20, 20 films each. Without a promise if a fresh response is in memory. */
   search(keyword: string, page: number, caller: Caller): MaybePromise<CachedResult<LazyResult<SearchResult>>>
   /** The Kinopoisk ids of the films with an IMDb id, the likeliest first; their films are ingested as from a search. */
@@ -119,11 +122,12 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     pipeline
   const fetchForced: UpstreamFetch = (request, context) => fetchFresh(request, { ...context, forced: true })
   const { fetchCounted, count } = createCountedFetch({ metrics, timeoutMs: options.timeoutMs })
-  const { readValue, lazyResult, fromMemory } = createLazyResults({
-    ...{ responses, freshness, clock, withCacheStatus },
+  const lazyResults = createLazyResults({
+    ...{ responses, freshness, clock, withCacheStatus, withdrawn: pipeline.withdrawn },
     fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
     count: ({ endpoint }) => count(endpoint, 'hit'),
   })
+  const { readValue, lazyResult, fromMemory } = lazyResults
   async function lazyFilm(fetch: UpstreamFetch, id: number, purpose: Purpose, caller: Caller, newerThan?: Date) {
     const found = await fetchFilm(fetch, id, purpose, caller, newerThan)
     if (found.value === null) return withCacheStatus(found, null)
@@ -147,10 +151,15 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   })
 
   return {
+    ...createCompatibleGateway({ ...lazyResults, fetchCounted, fetchCached, withCacheStatus }),
     isInRange: createIdRange(database.db, clock).includes,
     film: (id, caller, purpose = 'interactive') =>
       fromMemory(filmRequest(id), filmOf) ?? lazyFilm(fetchCached, id, purpose, caller),
-    refreshFilm: (id, caller) => lazyFilm(fetchForced, id, 'interactive', caller, clock.now()),
+    async refreshFilm(id, caller) {
+      await pipeline.withdrawn.restore(id)
+      return lazyFilm(fetchForced, id, 'interactive', caller, clock.now())
+    },
+    withdrawFilm: pipeline.withdrawn.withdraw,
     search(keyword, page, caller) {
       const request = memoizedSearchRequest(keyword, page)
       const transform: Transform<SearchResponse, SearchResult> = (value) => toSearchResult(value, page)
@@ -210,6 +219,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     async start() {
       // Without it the ends of calls are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
+      await pipeline.withdrawn.start()
       runInBackground(budget.start())
     },
     idle,

@@ -19,10 +19,16 @@ const tags = [
   { name: 'service', description: 'Health, metrics and the kinds of problems' },
 ]
 
+const compatible = { name: 'compatible', description: "Kinopoisk's own addresses, for clients of its API" }
+
 declare module 'fastify' {
   interface FastifyInstance {
     /** Of a scope: what its operations need by the document, where they don't say so themselves. */
     security: readonly Record<string, string[]>[]
+  }
+  interface FastifyContextConfig {
+    /** The route describes all of its answers itself: its errors are no problems. */
+    inUpstreamForm?: boolean
   }
 }
 
@@ -43,7 +49,7 @@ const documentationPolicy = {
 }
 
 /** The OpenAPI 3.1 document out of the routes' schemas, at /openapi.json, and Swagger UI at /docs. */
-export default fp(async (app: FastifyInstance, options: { version: string }) => {
+export default fp(async (app: FastifyInstance, options: { version: string; isCompatible: boolean }) => {
   app.addSchema(Problem)
   app.decorate('security', token)
   app.addHook('onRoute', describe)
@@ -59,7 +65,7 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
           'and 408 to a request that does not come in time, as problems too.',
       },
       servers: [{ url: '/' }],
-      tags,
+      tags: options.isCompatible ? [...tags, compatible] : tags,
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
@@ -86,6 +92,10 @@ function describe(this: FastifyInstance, route: RouteOptions): void {
   if (route.schema?.hide) return
   const schema: FastifySchema =
     this.security === token ? { ...route.schema } : { security: this.security, ...route.schema }
+  if (route.config?.inUpstreamForm) {
+    route.schema = schema
+    return
+  }
   const codes: ErrorCode[] = ['invalid_input', 'bad_request', 'internal_error', ...unavailable]
   if (!isOpen(schema)) codes.push('missing_token', 'invalid_token')
   // Also where no body is needed: one that comes is read.

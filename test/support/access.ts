@@ -33,6 +33,7 @@ export const access: Record<string, Access> = {
   'GET /users': 'admin',
   'GET /admin/kinopoisk': 'admin',
   'POST /admin/kinopoisk/films/{id}/refresh': 'admin',
+  'DELETE /admin/kinopoisk/films/{id}': 'admin',
   'PATCH /users/{id}': 'admin',
   'POST /users/{id}/password-reset': 'admin',
 
