@@ -11,6 +11,7 @@ import { filmImportRoutes } from './modules/films/csv/import-routes.ts'
 import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
 import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
 import { healthRoutes } from './modules/health/routes.ts'
+import { keyRoutes } from './modules/keys/routes.ts'
 import { listRoutes } from './modules/lists/routes.ts'
 import { transferRoutes } from './modules/lists/transfer/routes.ts'
 import { movieCatalogueRoutes } from './modules/movies/movie-routes.ts'
@@ -43,6 +44,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
   })
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken
+    reading.keyScope = 'read'
     reading.addHook('onRoute', documentConditionalGet)
     reading.addHook('onRequest', revalidate(config.publicCatalogue))
     reading.addHook('onSend', conditionalGet)
@@ -60,16 +62,23 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     secured.addHook('onSend', conditionalGet)
     secured.addHook('onRequest', secured.authenticate)
     await secured.register(sessionRoutes, services)
-    await secured.register(userRoutes, services)
-    await secured.register(accountRoutes, { ...services, downloads })
-    await secured.register(searchRoutes, services)
-    await secured.register(supplementRoutes, services)
-    await secured.register(personRoutes, services)
-    const { favorites, wishlist, places } = services
-    await secured.register(listRoutes, { list: favorites, places, path: 'favorites', name: 'Favorites' })
-    await secured.register(listRoutes, { list: wishlist, places, path: 'wishlist', name: 'Wishlist' })
-    await secured.register(transferRoutes, { ...services, downloads })
-    await secured.register(ratingRoutes, services)
+    await secured.register(keyRoutes, services)
+    await secured.register(async (personal) => {
+      personal.keyScope = 'read'
+      await personal.register(userRoutes, services)
+      await personal.register(accountRoutes, { ...services, downloads })
+      await personal.register(searchRoutes, services)
+      await personal.register(supplementRoutes, services)
+      await personal.register(personRoutes, services)
+    })
+    await secured.register(async (lists) => {
+      lists.keyScope = 'lists'
+      const { favorites, wishlist, places } = services
+      await lists.register(listRoutes, { list: favorites, places, path: 'favorites', name: 'Favorites' })
+      await lists.register(listRoutes, { list: wishlist, places, path: 'wishlist', name: 'Wishlist' })
+      await lists.register(transferRoutes, { ...services, downloads })
+      await lists.register(ratingRoutes, services)
+    })
     await secured.register(async (administration) => {
       administration.addHook('onRequest', administration.requireAdmin)
       await administration.register(adminRoutes, { status: services.kinopoiskStatus, movies: services.movies })

@@ -16,10 +16,7 @@ import { createSessionRepository } from './modules/auth/session-repository.ts'
 import { createSessionService } from './modules/auth/session-service.ts'
 import { createThrottle } from './modules/auth/throttle.ts'
 import { createThrottleRepository } from './modules/auth/throttle-repository.ts'
-import { createImages } from './modules/directors/images.ts'
-import { createPhotoService } from './modules/directors/photo-service.ts'
-import { createDirectorRepository } from './modules/directors/repository.ts'
-import { createDirectorService } from './modules/directors/service.ts'
+import { createDirectors } from './modules/directors/directors.ts'
 import { createFilmCache } from './modules/films/cache.ts'
 import { createExportRepository } from './modules/films/csv/export-repository.ts'
 import { createFilmExport } from './modules/films/csv/export-service.ts'
@@ -31,6 +28,7 @@ import { createFilmRepository } from './modules/films/repository.ts'
 import { createFilmService } from './modules/films/service.ts'
 import { createGenreRepository } from './modules/genres/repository.ts'
 import { createGenreService } from './modules/genres/service.ts'
+import type { Keys } from './modules/keys/keys.ts'
 import { createListCache, type ListCache } from './modules/lists/cache.ts'
 import { createListIdsRepository } from './modules/lists/ids-repository.ts'
 import { createListRepository } from './modules/lists/repository.ts'
@@ -74,19 +72,25 @@ export interface ServiceExternals {
   clock?: Clock
 }
 
+export { createKeys } from './modules/keys/keys.ts'
 export type Services = ReturnType<typeof createServices>
 
 /** Every service, built from its parts over the resources of the plugins. */
-export function createServices(app: FastifyInstance, config: Config, externals: ServiceExternals) {
+export function createServices(app: FastifyInstance, config: Config, externals: ServiceExternals, keys: Keys) {
   const accounts = createAccounts(app, config, externals.jwtSecrets)
   const { listCache, ...catalogue } = createCatalogue(app, externals)
   const { movies } = catalogue
-  const directors = createDirectors(app)
+  const directors = createDirectors({
+    db: app.database.db,
+    storage: app.storage,
+    onDeleteFailed: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
+  })
   return {
     ...accounts.services,
     ...catalogue,
     ...directors.services,
     ...createLists(app, movies, listCache),
+    keys: keys.service,
     genres: createGenreService({ genres: createGenreRepository(app.database.db) }),
     ratings: createRatingService({ ratings: createRatingRepository(app.database.db), movies }),
     supplements: createSupplementService({ movies, membership: listCache, kinopoisk: app.kinopoisk }),
@@ -96,7 +100,10 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     countUsers: createUsageRepository(app.database.db).count,
     isReady: () => isMigrated(app.database),
     /** Cleanups, run every hour. */
-    housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.cleanup, ...directors.housekeeping },
+    housekeeping: {
+      ...{ ...accounts.housekeeping, ...directors.housekeeping },
+      ...{ leases: app.kinopoisk.cleanup, keys: keys.deleteExpired },
+    },
     prepare: () => prepare(app, externals, accounts.services.auth),
   }
 }
@@ -213,20 +220,6 @@ function createCatalogue({ database, cache, kinopoisk }: FastifyInstance, { data
       semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 40 }),
     }),
     filmImport: createFilmImport({ imports: createImportRepository(databaseUrl), ...now }),
-  }
-}
-
-function createDirectors({ database, storage, log }: FastifyInstance) {
-  const repository = createDirectorRepository(database.db)
-  const photos = createPhotoService({
-    directors: repository,
-    storage,
-    images: createImages(),
-    onDeleteFailed: (err, key) => log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
-  })
-  return {
-    services: { photos, directors: createDirectorService({ directors: repository, photos }) },
-    housekeeping: { photos: photos.cleanup },
   }
 }
 
