@@ -11,6 +11,7 @@ export const errorCodes = {
   invalid_token: [401, 'The token is not valid'],
   invalid_key: [401, 'The personal key is not valid'],
   invalid_credentials: [401, 'Wrong login or password'],
+  upstream_budget_spent: [402, 'The budget of the personal key is spent'],
   forbidden: [403, 'Not allowed for this role'],
   key_not_allowed: [403, 'Not allowed with this personal key'],
   not_found: [404, 'Not found'],

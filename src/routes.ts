@@ -19,6 +19,7 @@ import { searchRoutes } from './modules/movies/search/routes.ts'
 import { supplementRoutes } from './modules/movies/supplements/routes.ts'
 import { personRoutes } from './modules/people/routes.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
+import { usageAdminRoutes, usageRoutes } from './modules/usage/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
 import { userRoutes } from './modules/users/routes.ts'
@@ -70,6 +71,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       await personal.register(searchRoutes, services)
       await personal.register(supplementRoutes, services)
       await personal.register(personRoutes, services)
+      await personal.register(usageRoutes, services)
     })
     await secured.register(async (lists) => {
       lists.keyScope = 'lists'
@@ -82,6 +84,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await secured.register(async (administration) => {
       administration.addHook('onRequest', administration.requireAdmin)
       await administration.register(adminRoutes, { status: services.kinopoiskStatus, movies: services.movies })
+      await administration.register(usageAdminRoutes, services)
       await administration.register(userAdminRoutes, services)
       await administration.register(resetAdminRoutes, services)
       await administration.register(filmAdminRoutes, services)

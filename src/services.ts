@@ -4,6 +4,7 @@ import { isMigrated } from './db/migrate.ts'
 import { createPlaces } from './http/places.ts'
 import type { Clock } from './kinopoisk/layers/cache.ts'
 import { hashKey } from './kinopoisk/quota/ledger.ts'
+import { softPart } from './kinopoisk/quota/quota.ts'
 import { createAttempts } from './modules/auth/attempts.ts'
 import { createAuthMetrics } from './modules/auth/metrics.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
@@ -50,6 +51,7 @@ import { createSupplementService } from './modules/movies/supplements/service.ts
 import { createPersonService } from './modules/people/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { createRatingService } from './modules/ratings/service.ts'
+import { createUsageService } from './modules/usage/service.ts'
 import { createAccountRepository } from './modules/users/account-repository.ts'
 import { createAccountService } from './modules/users/account-service.ts'
 import { createUserAdminRepository } from './modules/users/admin-repository.ts'
@@ -91,6 +93,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     ...directors.services,
     ...createLists(app, movies, listCache),
     keys: keys.service,
+    usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
     genres: createGenreService({ genres: createGenreRepository(app.database.db) }),
     ratings: createRatingService({ ratings: createRatingRepository(app.database.db), movies }),
     supplements: createSupplementService({ movies, membership: listCache, kinopoisk: app.kinopoisk }),

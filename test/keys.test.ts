@@ -93,7 +93,7 @@ describe('A personal key', () => {
     const admin = await adminUser(service.app)
     await service.app.changeFeed.waitUntilCaughtUp()
     const { key } = await keyOf(admin, { name: 'x', scopes: ['gateway', 'read', 'lists'] })
-    for (const url of ['/users', '/admin/kinopoisk']) {
+    for (const url of ['/users', '/admin/kinopoisk', '/admin/usage']) {
       expectProblem(await withKey(key, url), 403, 'key_not_allowed')
     }
     expect((await withKey(key, '/admin/nothing')).statusCode).toBe(404)

@@ -1,7 +1,7 @@
 import type { CacheRegion } from '../cache/cache.ts'
 import type { CachedResult, createCacheStatus } from './cache-status.ts'
 import { type Clock, type EntryFreshness, parseStored } from './layers/cache.ts'
-import type { UpstreamRequest, UpstreamResponse } from './request.ts'
+import type { Caller, UpstreamRequest, UpstreamResponse } from './request.ts'
 import type { ResponseRepository } from './store/responses.ts'
 
 /** A response whose value is parsed lazily: callers with a cached rendering never need it. */
@@ -23,7 +23,7 @@ interface Options {
   /** Fetches from upstream, whatever is stored. */
   fetch<T>(request: UpstreamRequest<T>): Promise<UpstreamResponse<T>>
   /** Called when a response was in memory. */
-  count(request: UpstreamRequest<unknown>): void
+  count(request: UpstreamRequest<unknown>, caller: Caller): void
 }
 
 export function createLazyResults({ responses, freshness, clock, withCacheStatus, fetch, count }: Options) {
@@ -55,11 +55,15 @@ export function createLazyResults({ responses, freshness, clock, withCacheStatus
     lazyResult,
 
     /** The result without waiting, if a fresh response other than a 404 is in memory. */
-    fromMemory<T, R>(request: UpstreamRequest<T>, transform: Transform<T, R>): CachedResult<LazyResult<R>> | undefined {
+    fromMemory<T, R>(
+      request: UpstreamRequest<T>,
+      transform: Transform<T, R>,
+      caller: Caller,
+    ): CachedResult<LazyResult<R>> | undefined {
       const times = freshness.get(request.path)
       if (!times || times.content === 'none' || times.expiresAt <= clock.now()) return undefined
       const { fetchedAt, expiresAt } = times
-      count(request)
+      count(request, caller)
       return lazyResult(request, { value: undefined, fetchedAt, expiresAt, via: 'hit' }, transform)
     },
   }
