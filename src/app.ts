@@ -8,6 +8,8 @@ import dbPlugin from './plugins/db.ts'
 import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
 import housekeepingPlugin from './plugins/housekeeping.ts'
+import keyScopesPlugin from './plugins/key-scopes.ts'
+import keyUsesPlugin from './plugins/key-uses.ts'
 import kinopoiskPlugin, { type KinopoiskExternals } from './plugins/kinopoisk.ts'
 import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins/limits.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
@@ -20,7 +22,7 @@ import storagePlugin from './plugins/storage.ts'
 import usagePlugin from './plugins/usage.ts'
 import validationPlugin from './plugins/validation.ts'
 import { registerRoutes } from './routes.ts'
-import { createServices, createSessionFinder, type ServiceExternals } from './services.ts'
+import { createKeys, createServices, createSessionFinder, type ServiceExternals } from './services.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -58,6 +60,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
   await app.register(limitsPlugin, { limits: externals.limits })
   await app.register(validationPlugin)
+  await app.register(keyScopesPlugin)
   await app.register(openapiPlugin, { version: externals.version, isCompatible: config.kinopoisk.compatible })
   await app.register(dbPlugin, { url: externals.databaseUrl })
   await app.register(cachePlugin, { url: externals.databaseUrl, maxBytes: config.cacheBytes })
@@ -70,16 +73,19 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
     ...(externals.clock && { clock: externals.clock }),
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
+  const keys = createKeys({ db: app.database.db, cache: app.cache })
   await app.register(authPlugin, {
     secrets: externals.jwtSecrets,
     ttlMs: config.accessTtlMs,
     findSession: createSessionFinder(app),
+    findKey: keys.find,
   })
 
-  const services = createServices(app, config, externals)
+  const services = createServices(app, config, externals, keys)
   app.addHook('onReady', services.prepare)
   app.decorate('ensureAdmin', services.auth.ensureAdmin)
   await app.register(usagePlugin, { count: services.countUsers, now: externals.clock?.now })
+  await app.register(keyUsesPlugin, { write: keys.writeUses })
   await app.register(housekeepingPlugin, { tasks: services.housekeeping })
 
   await registerRoutes(app, config, services)

@@ -15,6 +15,7 @@ import { createMetrics } from './metrics.ts'
 import { type KinopoiskFilm, type KinopoiskVote, normaliseFilm, normaliseVote } from './normalise.ts'
 import { createPipeline, type PipelineOptions } from './pipeline.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
+import type { Spending } from './quota/budget.ts'
 import type { Caller, Purpose, UpstreamFetch } from './request.ts'
 import type { FilmResponse, SearchResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
@@ -81,11 +82,13 @@ export interface Gateway extends CompatibleGateway {
   onDiscovered(ingest: Ingest): void
   /** Stores a film that could not be stored with its response. Rejects when it still can't be. */
   saveFilm(film: KinopoiskFilm): Promise<void>
+  /** What callers may spend of the quota, and have spent. */
+  spending: Spending
   status(): Promise<GatewayStatus>
   start(): Promise<void>
   /** Resolves when no call is under way in the background. */
   idle(): Promise<void>
-  /** Removes expired leases, failures that no longer count, and what users spent long ago; called every hour. */
+  /** Removes expired leases, failures that no longer count, and what was spent long ago; called every hour. */
   cleanup(): Promise<void>
   close(): Promise<void>
 }
@@ -121,11 +124,14 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, failures, probe, upstream } =
     pipeline
   const fetchForced: UpstreamFetch = (request, context) => fetchFresh(request, { ...context, forced: true })
-  const { fetchCounted, count } = createCountedFetch({ metrics, timeoutMs: options.timeoutMs })
+  const { fetchCounted, count } = createCountedFetch({
+    ...{ metrics, timeoutMs: options.timeoutMs },
+    noteResult: budget.noteResult,
+  })
   const lazyResults = createLazyResults({
     ...{ responses, freshness, clock, withCacheStatus, withdrawn: pipeline.withdrawn },
     fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
-    count: ({ endpoint }) => count(endpoint, 'hit'),
+    count: ({ endpoint }, caller) => count(endpoint, 'hit', caller),
   })
   const { readValue, lazyResult, fromMemory } = lazyResults
   async function lazyFilm(fetch: UpstreamFetch, id: number, purpose: Purpose, caller: Caller, newerThan?: Date) {
@@ -154,7 +160,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     ...createCompatibleGateway({ ...lazyResults, fetchCounted, fetchCached, withCacheStatus }),
     isInRange: createIdRange(database.db, clock).includes,
     film: (id, caller, purpose = 'interactive') =>
-      fromMemory(filmRequest(id), filmOf) ?? lazyFilm(fetchCached, id, purpose, caller),
+      fromMemory(filmRequest(id), filmOf, caller) ?? lazyFilm(fetchCached, id, purpose, caller),
     async refreshFilm(id, caller) {
       await pipeline.withdrawn.restore(id)
       return lazyFilm(fetchForced, id, 'interactive', caller, clock.now())
@@ -165,7 +171,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       const transform: Transform<SearchResponse, SearchResult> = (value) => toSearchResult(value, page)
       const fetched = async () =>
         lazyResult(request, await fetchCounted(fetchCached, request, 'interactive', caller), transform)
-      return fromMemory(request, transform) ?? fetched()
+      return fromMemory(request, transform, caller) ?? fetched()
     },
     async imdb(imdbId, caller) {
       const request = imdbRequest(imdbId)
@@ -215,6 +221,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     },
     onDiscovered: pipeline.writer.onDiscovered,
     saveFilm: (film) => pipeline.writer.saveFilms({ film }),
+    spending: budget.spending,
     status: createStatus({ sandbox, usage: budget.usage, breakers, probe, responses, metrics, now: clock.now }),
     async start() {
       // Without it the ends of calls are seen a little later.
@@ -234,6 +241,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       // The calls that nobody waits for end with it.
       await upstream.close()
       await Promise.race([idle(), sleep(maxCloseMs, undefined, { ref: false })])
+      await budget.writeResults().catch((error) => warn(error, 'the last results were not counted'))
     },
   }
 }

@@ -3,7 +3,7 @@ import { AppError } from '../errors.ts'
 import type { CachedResult, createCacheStatus } from './cache-status.ts'
 import { type Clock, type EntryFreshness, parseStored } from './layers/cache.ts'
 import type { WithdrawnFilms } from './layers/withdrawn.ts'
-import type { UpstreamRequest, UpstreamResponse } from './request.ts'
+import type { Caller, UpstreamRequest, UpstreamResponse } from './request.ts'
 import type { ResponseRepository } from './store/responses.ts'
 
 /** A response whose value is parsed lazily: callers with a cached rendering never need it. */
@@ -26,7 +26,7 @@ interface Options {
   fetch<T>(request: UpstreamRequest<T>): Promise<UpstreamResponse<T>>
   withdrawn: Pick<WithdrawnFilms, 'has' | 'version' | 'withoutRows' | 'withoutFilms'>
   /** Called when a response was in memory. */
-  count(request: UpstreamRequest<unknown>): void
+  count(request: UpstreamRequest<unknown>, caller: Caller): void
 }
 
 export function createLazyResults(options: Options) {
@@ -67,12 +67,12 @@ export function createLazyResults(options: Options) {
     lazy(request, response, () => readText(request, response))
 
   /** A fresh response other than a 404, if it is in memory: without its value. */
-  function findFresh<T>(request: UpstreamRequest<T>): UpstreamResponse<T> | undefined {
+  function findFresh<T>(request: UpstreamRequest<T>, caller: Caller): UpstreamResponse<T> | undefined {
     const times = freshness.get(request.path)
     if (!times || times.content === 'none' || times.expiresAt <= clock.now()) return undefined
     if (withdrawn.has(request.filmId)) return undefined
     const { fetchedAt, expiresAt } = times
-    count(request)
+    count(request, caller)
     return { value: undefined, fetchedAt, expiresAt, via: 'hit' }
   }
 
@@ -82,14 +82,18 @@ export function createLazyResults(options: Options) {
     lazyText,
 
     /** The result without waiting, if a fresh response other than a 404 is in memory. */
-    fromMemory<T, R>(request: UpstreamRequest<T>, transform: Transform<T, R>): CachedResult<LazyResult<R>> | undefined {
-      const response = findFresh(request)
+    fromMemory<T, R>(
+      request: UpstreamRequest<T>,
+      transform: Transform<T, R>,
+      caller: Caller,
+    ): CachedResult<LazyResult<R>> | undefined {
+      const response = findFresh(request, caller)
       return response && lazyResult(request, response, transform)
     },
 
     /** The same, as upstream sent it. */
-    textFromMemory<T>(request: UpstreamRequest<T>): CachedResult<LazyResult<string>> | undefined {
-      const response = findFresh(request)
+    textFromMemory<T>(request: UpstreamRequest<T>, caller: Caller): CachedResult<LazyResult<string>> | undefined {
+      const response = findFresh(request, caller)
       return response && lazyText(request, response)
     },
   }

@@ -37,9 +37,11 @@ export const purposes = ['interactive', 'refresh', 'import'] as const
 /** Which share of the day's quota pays: a user waits, a response is refreshed in the background, a list is imported. */
 export type Purpose = (typeof purposes)[number]
 
-/** The user that a call is made for, with a share of the quota, and the network of the user's request. */
+/** The user that a call is made for, with a share of the quota, the personal key, and the network of the request. */
 export interface Caller {
   userId: number
+  /** Null: with an access token. */
+  keyId: number | null
   network: string
 }
 
@@ -48,6 +50,7 @@ export interface CallContext {
   purpose: Purpose
   /** Undefined: nobody's call, as in the background. */
   userId?: number | undefined
+  keyId?: number | null | undefined
   network?: string | undefined
   /** When the caller stops waiting, in ms of performance.now(). */
   deadline: number
@@ -61,6 +64,8 @@ export interface CallContext {
   signal?: AbortSignal
   /** Set by the layers while upstream is being called, by this replica or another: then it is upstream that takes long. */
   called?: boolean
+  /** Of the charge of its call. */
+  reservation?: number
 }
 
 export interface UpstreamResponse<T> {

@@ -5,6 +5,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import fp from 'fastify-plugin'
 import { driverError, isQueryError, isUnavailable, meaning } from '../db/errors.ts'
 import { AppError, type ErrorCode, errorCodes, type InputFault, isExpected } from '../errors.ts'
+import { withoutKeys } from '../http/credentials.ts'
 import { inUpstreamForm, isUpstreamAddress } from '../http/upstream-form.ts'
 import { createLogThrottle } from '../log-throttle.ts'
 
@@ -87,7 +88,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
       title,
       status,
       detail: known.message,
-      instance: request.url.split('?', 1)[0],
+      // Some clients write their key into the path.
+      instance: withoutKeys(request.url.split('?', 1)[0] ?? ''),
       code: known.code,
       message: known.message,
       request_id: request.id,

@@ -7,6 +7,7 @@ import { Problem, problems } from '../http/schemas.ts'
 
 const tags = [
   { name: 'auth', description: 'Accounts: register, log in, refresh, log out' },
+  { name: 'keys', description: 'Personal keys, for programs' },
   { name: 'users', description: "The user's own profile" },
   { name: 'films', description: 'The catalogue' },
   { name: 'movies', description: 'Films by Kinopoisk id or own id, and the search' },
@@ -15,6 +16,7 @@ const tags = [
   { name: 'ratings', description: "The user's own scores of films" },
   { name: 'genres', description: 'Genres of the catalogue' },
   { name: 'directors', description: 'Directors of the catalogue, and their photos' },
+  { name: 'usage', description: 'What users and keys have spent of the Kinopoisk quota' },
   { name: 'admin', description: 'What operators ask of the gateway to Kinopoisk' },
   { name: 'service', description: 'Health, metrics and the kinds of problems' },
 ]
@@ -69,6 +71,7 @@ export default fp(async (app: FastifyInstance, options: { version: string; isCom
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          apiKey: { type: 'apiKey', in: 'header', name: 'X-API-KEY', description: 'A personal key' },
           password: { type: 'oauth2', flows: { password: { tokenUrl: '/auth/login', scopes: {} } } },
         },
       },
@@ -90,14 +93,13 @@ export default fp(async (app: FastifyInstance, options: { version: string; isCom
 
 function describe(this: FastifyInstance, route: RouteOptions): void {
   if (route.schema?.hide) return
-  const schema: FastifySchema =
-    this.security === token ? { ...route.schema } : { security: this.security, ...route.schema }
+  const schema: FastifySchema = { ...securityOf(this, route), ...route.schema }
   if (route.config?.inUpstreamForm) {
     route.schema = schema
     return
   }
   const codes: ErrorCode[] = ['invalid_input', 'bad_request', 'internal_error', ...unavailable]
-  if (!isOpen(schema)) codes.push('missing_token', 'invalid_token')
+  if (!isOpen(schema)) codes.push(...doorFaults)
   // Also where no body is needed: one that comes is read.
   if (route.method !== 'GET' && route.method !== 'HEAD') codes.push(...bodyFaults)
   const own = (schema.response ?? {}) as Responses
@@ -110,8 +112,17 @@ function describe(this: FastifyInstance, route: RouteOptions): void {
   route.schema = { ...schema, response: { ...common, ...Object.fromEntries(described) } }
 }
 
+/** Nothing where it is what the whole document says: an access token. */
+function securityOf({ security }: FastifyInstance, { config }: RouteOptions): FastifySchema {
+  const takesKeys = (config?.keyScopes ?? []).length > 0
+  if (takesKeys) return { security: [...security, { apiKey: [] }] }
+  return security === token ? {} : { security }
+}
+
 type Responses = Record<string, { description?: string }>
 const unavailable = ['overloaded', 'database_unavailable', 'shutting_down'] as const satisfies ErrorCode[]
+// A key that may not is told so also where none may.
+const doorFaults = ['missing_token', 'invalid_token', 'invalid_key', 'key_not_allowed'] as const satisfies ErrorCode[]
 const bodyFaults = ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
 
 function isOpen({ security }: FastifySchema): boolean {

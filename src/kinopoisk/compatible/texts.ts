@@ -30,6 +30,6 @@ export function createCompatibleGateway(options: Options): CompatibleGateway {
 
   return {
     readAddress,
-    text: (request, caller) => textFromMemory(request) ?? fetchText(request, caller),
+    text: (request, caller) => textFromMemory(request, caller) ?? fetchText(request, caller),
   }
 }

@@ -48,12 +48,14 @@ export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics
 
   const limited: Layer = (fetch) => async (request, context) => {
     const { endpoint } = request
+    const { reservation } = context
     const since = performance.now()
-    await queueOf(endpoint)
+    const isSent = await queueOf(endpoint)
       .acquire(context)
       .catch((error) => {
         throw counted(endpoint, error)
       })
+    if (reservation !== undefined && !isSent && !(await rates.setSent(reservation))) throw lost()
     metrics.queueWait.observe({ endpoint }, (performance.now() - since) / 1000)
     try {
       return await fetch(request, context)
@@ -75,7 +77,9 @@ export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics
 
 interface Waiter {
   giveUpAt: number
-  grant(): void
+  reservation: number | undefined
+  /** `isSent`: its own reservation counts as sent. */
+  grant(isSent: boolean): void
   reject(error: unknown): void
 }
 
@@ -108,11 +112,14 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
     while (waiting.length > 0) {
       try {
         queriedAt = performance.now()
-        const waitMs = await rates.take(rate).finally(() => {
+        const first = waiting[0] as Waiter
+        const taken = await rates.take(rate, first.reservation).finally(() => {
           queriedAt = undefined
         })
-        if (waitMs <= 0) waiting[0]?.grant()
-        else await waitOut(waitMs)
+        if (taken === 'lost') first.reject(lost())
+        // The first one may have given up meanwhile: then the next one has its slot.
+        else if (taken <= 0) waiting[0]?.grant(waiting[0] === first)
+        else await waitOut(taken)
       } catch (error) {
         waiting[0]?.reject(error)
       }
@@ -140,23 +147,25 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
     pending,
     tooLate,
 
-    /** Resolves when the call may be sent. */
-    async acquire(context: CallContext): Promise<void> {
+    /** Resolves when the call may be sent: true where its reservation counts as sent with that. */
+    async acquire(context: CallContext): Promise<boolean> {
       pending.delete(context)
       // Calls behind this one no longer count.
       const late = tooLate(context, waiting.length)
       if (late) throw late
       const maxWait = maxWaitMs(context)
-      await new Promise<void>((resolve, reject) => {
+      return new Promise((resolve, reject) => {
         const remove = () => {
           clearTimeout(timer)
-          waiting.splice(waiting.indexOf(waiter), 1)
+          const place = waiting.indexOf(waiter)
+          if (place >= 0) waiting.splice(place, 1)
         }
         const waiter: Waiter = {
           giveUpAt: performance.now() + maxWait,
-          grant() {
+          reservation: context.reservation,
+          grant(isSent) {
             remove()
-            resolve()
+            resolve(isSent)
           },
           reject(error) {
             remove()
@@ -169,6 +178,11 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
       })
     },
   }
+}
+
+/** Nothing was written of this process for so long that its calls were refunded, as if it had died. */
+function lost(): AppError {
+  return new AppError('database_unavailable')
 }
 
 /** The rest of the time is for the response. Background refreshes wait less, and so leave room in the queue for users. */
