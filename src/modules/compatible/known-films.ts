@@ -23,7 +23,7 @@ export function createKnownFilms(movies: Movies) {
     const found = await findAll(movies, wanted, userId)
     const items = found.items.filter(isOfKinopoisk).filter((item) => isOfYears(item, wanted))
     if (items.length === 0) return undefined
-    return JSON.stringify(wanted.form === 'search' ? searchPage(wanted, found, items) : listPage(wanted, found, items))
+    return JSON.stringify(wanted.form === 'search' ? searchPage(wanted, found, items) : listPage(found, items))
   }
 }
 
@@ -45,8 +45,8 @@ function searchPage({ keyword }: KnownFilms, { pages, total }: Found, items: Kin
   return { keyword, pagesCount: pages, films: items.map(searchItem), searchFilmsCountResult: total }
 }
 
-function listPage({ imdbId }: KnownFilms, { pages, total }: Found, items: KinopoiskItem[]) {
-  return { total, totalPages: pages, items: items.map((item) => listItem(item, imdbId)) }
+function listPage({ pages, total }: Found, items: KinopoiskItem[]) {
+  return { total, totalPages: pages, items: items.map(listItem) }
 }
 
 /** As in upstream's search numbers are text, and what is not known is absent, or the text "null" where clients need one. */
@@ -67,10 +67,10 @@ function searchItem(item: KinopoiskItem) {
   }
 }
 
-function listItem(item: KinopoiskItem, imdbId: string | undefined) {
-  const { kinopoisk_id: kinopoiskId, title, original_title, rating, year, type } = item
+function listItem(item: KinopoiskItem) {
+  const { kinopoisk_id: kinopoiskId, imdb_id: imdbId, title, original_title, rating, year, type } = item
   return {
-    ...{ kinopoiskId, imdbId: imdbId ?? null, nameRu: title, nameEn: null, nameOriginal: original_title },
+    ...{ kinopoiskId, imdbId, nameRu: title, nameEn: null, nameOriginal: original_title },
     ...tags(item),
     ...{ ratingKinopoisk: rating, ratingImdb: null, year, type: type ?? 'UNKNOWN' },
     ...posters(item),
