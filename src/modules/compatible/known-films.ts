@@ -20,9 +20,10 @@ const pictures = 'https://kinopoiskapiunofficial.tech/images/posters'
  */
 export function createKnownFilms(movies: Movies) {
   return async (wanted: KnownFilms, userId: number): Promise<string | undefined> => {
-    const found = await findAll(movies, wanted, userId)
-    const items = found.items.filter(isOfKinopoisk).filter((item) => isOfYears(item, wanted))
+    const { items: all, ...rest } = await findAll(movies, wanted, userId)
+    const items = all.filter(isOfKinopoisk).filter((item) => isOfYears(item, wanted))
     if (items.length === 0) return undefined
+    const found = { ...rest, total: rest.total - (all.length - items.length) }
     return JSON.stringify(wanted.form === 'search' ? searchPage(wanted, found, items) : listPage(found, items))
   }
 }
@@ -41,11 +42,11 @@ function isOfYears({ year }: Item, { yearFrom = 0, yearTo = 9999 }: KnownFilms):
   return year === null || (year >= yearFrom && year <= yearTo)
 }
 
-function searchPage({ keyword }: KnownFilms, { pages, total }: Found, items: KinopoiskItem[]) {
+function searchPage({ keyword }: KnownFilms, { pages, total }: Omit<Found, 'items'>, items: KinopoiskItem[]) {
   return { keyword, pagesCount: pages, films: items.map(searchItem), searchFilmsCountResult: total }
 }
 
-function listPage({ pages, total }: Found, items: KinopoiskItem[]) {
+function listPage({ pages, total }: Omit<Found, 'items'>, items: KinopoiskItem[]) {
   return { total, totalPages: pages, items: items.map(listItem) }
 }
 
