@@ -16,6 +16,20 @@ export async function askAnew(stage: Stage, films: number, searches = 1): Promis
   ])
 }
 
+/** A personal key of the administrator with a budget. */
+export async function makeKey(stage: Stage, daily_limit: number): Promise<string> {
+  const admin = createClient(() => stage.address('a'))
+  await admin.login('admin')
+  const { text } = await admin.send('POST', '/user/keys', { name: 'a program', scopes: ['read'], daily_limit })
+  return JSON.parse(text).key
+}
+
+/** Asks for films that nobody has asked for yet, as a program does. */
+export async function askAnewWith(stage: Stage, key: string, films: number): Promise<void> {
+  const ask = () => fetch(`${stage.address('a')}/movies/${newId()}`, { headers: { 'x-api-key': key } })
+  await Promise.all(Array.from({ length: films }, async () => (await ask()).body?.cancel()))
+}
+
 /** Everything that the gateway does now and then happens once or twice. Afterwards nothing of it lasts. */
 export async function stirGateway(stage: Stage): Promise<void> {
   const user = createClient(() => stage.address('a'))
