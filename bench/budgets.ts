@@ -14,7 +14,7 @@ import { openLedger } from './budgets/ledger.ts'
 import { createLoad } from './budgets/load.ts'
 
 const [seconds = 45] = process.argv.slice(2).map(Number)
-const apiKey = 'a key of the bench'
+const apiKey = 'a-key-of-the-bench'
 // A reservation of a dead process is given back within this time.
 const givenBackMs = 60_000
 for (const signal of ['SIGINT', 'SIGTERM'])

@@ -30,7 +30,7 @@ export async function openLedger(url: string) {
   async function makeKeys(): Promise<BenchKey[]> {
     const keys: BenchKey[] = []
     for (let i = 0; i < users; i += 1) {
-      const userLimit = i % 2 ? 40 : -1
+      const userLimit = i % 2 ? 12 : -1
       const [user] = await sql`
         insert into users (login, password_hash, daily_limit, created_at)
         values (${`bench-user-${i}`}, 'none', ${userLimit}, '2020-01-01') returning id`
@@ -49,7 +49,7 @@ export async function openLedger(url: string) {
 
   /** Whether the count was at its limit at some moment while the request was under way. */
   async function wasSpent(name: 'key' | 'user', id: number, limit: number, { from, to }: Answer): Promise<boolean> {
-    const [begin, end] = [new Date(from - slackMs), new Date(to + slackMs)]
+    const [begin, end] = [from - slackMs, to + slackMs].map((ms) => new Date(ms).toISOString()) as [string, string]
     const [row] = await sql`
       select coalesce(max(calls), 0) as most from (
         select calls from history where name = ${name} and id = ${id} and at between ${begin} and ${end}
@@ -81,7 +81,7 @@ export async function openLedger(url: string) {
           wrong += 1
       }
       const [row] = await sql`
-        select (select coalesce(sum(interactive + refresh + import), 0)::int from kinopoisk_usage) as charged,
+        select (select coalesce(sum(interactive), 0)::int from kinopoisk_usage) as charged,
           (select coalesce(sum(interactive), 0)::int from kinopoisk_key_spending) as by_keys,
           (select coalesce(sum(interactive), 0)::int from kinopoisk_spending) as by_users,
           (select count(*)::int from kinopoisk_reservations where not sent) as leaked`

@@ -35,8 +35,6 @@ export interface UsageRange {
   days: number
 }
 
-export type UsageReport = ReturnType<typeof createUsageReport>
-
 /** What was spent, and what was saved, on the last days of the quota. */
 export function createUsageReport(db: Db, options: TermsOptions) {
   const { keyHash } = options
