@@ -16,12 +16,18 @@ export async function askAnew(stage: Stage, films: number, searches = 1): Promis
   ])
 }
 
-/** A personal key of the administrator, for upstream's own addresses. */
-export async function makeKey(stage: Stage, fields: object): Promise<string> {
-  const user = createClient(() => stage.address('a'))
-  await user.login('admin')
-  const { text } = await user.send('POST', '/user/keys', { name: 'proof', scopes: ['gateway'], ...fields })
-  return (JSON.parse(text) as { key: string }).key
+/** A personal key of the administrator with a budget. */
+export async function makeKey(stage: Stage, daily_limit: number, scope = 'read'): Promise<string> {
+  const admin = createClient(() => stage.address('a'))
+  await admin.login('admin')
+  const { text } = await admin.send('POST', '/user/keys', { name: 'a program', scopes: [scope], daily_limit })
+  return JSON.parse(text).key
+}
+
+/** Asks for films that nobody has asked for yet, as a program does. */
+export async function askAnewWith(stage: Stage, key: string, films: number): Promise<void> {
+  const ask = () => fetch(`${stage.address('a')}/movies/${newId()}`, { headers: { 'x-api-key': key } })
+  await Promise.all(Array.from({ length: films }, async () => (await ask()).body?.cancel()))
 }
 
 /** As a plugin asks for films that nobody has asked for yet. */

@@ -163,6 +163,7 @@ export async function openStage(tools: string) {
       await sql`update kinopoisk_accounts set blocked = null, blocked_at = null, blocked_until = null`
       await sql`delete from kinopoisk_usage`
       await sql`delete from kinopoisk_spending`
+      await sql`delete from kinopoisk_key_spending`
       await sql`update users set daily_limit = -1 where login = 'admin'`
     },
     /** The administrator may cause no call. */

@@ -91,8 +91,6 @@ export function createReservations(db: Db, { keyHash, holder }: { keyHash: strin
   }
 }
 
-export type Reservations = ReturnType<typeof createReservations>
-
 const calls = sql.join(
   (['interactive', 'refresh', 'import'] satisfies Purpose[]).map(
     (purpose) =>

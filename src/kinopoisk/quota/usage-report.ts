@@ -35,15 +35,13 @@ export interface UsageRange {
   days: number
 }
 
-export type UsageReport = ReturnType<typeof createUsageReport>
-
 /** What was spent, and what was saved, on the last days of the quota. */
 export function createUsageReport(db: Db, options: TermsOptions) {
   const { keyHash } = options
   const range = ({ days }: UsageRange) => sql`
     ${dayTerms(options)}, range as materialized (select day as last, day - ${days - 1}::integer as first from terms)`
   const inRange = sql`day between (select first from range) and (select last from range)`
-  const paid = sql`key_hash = ${keyHash} and ${inRange}`
+  const ofQuota = sql`key_hash = ${keyHash} and ${inRange}`
   async function run<Names>(statement: SQL): Promise<(Names & UsageCounts)[]> {
     const rows = await db.execute<CountsRow>(statement)
     return rows.map(({ calls, hits, stale, fetched, refused, ...names }) => ({
@@ -64,7 +62,7 @@ export function createUsageReport(db: Db, options: TermsOptions) {
     async totals(given: UsageRange): Promise<UsageCounts> {
       const [row] = await run<object>(sql`
         with ${range(given)}
-        select (select coalesce(sum(interactive + refresh + "import"), 0)::float8 from ${usage} where ${paid}) as calls,
+        select (select coalesce(sum(interactive + refresh + "import"), 0)::float8 from ${usage} where ${ofQuota}) as calls,
           ${sums} from ${endpointResults} where ${inRange}`)
       return row ?? countsOf()
     },
@@ -72,7 +70,7 @@ export function createUsageReport(db: Db, options: TermsOptions) {
     byEndpoint: (given: UsageRange) =>
       run<{ endpoint: string }>(sql`
         with ${range(given)},
-        spent as (select endpoint, sum(calls) as calls from ${endpointCalls} where ${paid} group by endpoint),
+        spent as (select endpoint, sum(calls) as calls from ${endpointCalls} where ${ofQuota} group by endpoint),
         ended as (select endpoint, ${sums} from ${endpointResults} where ${inRange} group by endpoint)
         select endpoint, coalesce(calls, 0)::float8 as calls, ${ended} from spent full join ended using (endpoint)
         order by 2 desc, 3 desc, endpoint`),
@@ -83,7 +81,7 @@ export function createUsageReport(db: Db, options: TermsOptions) {
         with ${range(given)},
         spent as (
           select user_id, sum(interactive + "import") as calls from ${spending}
-          where ${paid} and user_id is not null group by user_id
+          where ${ofQuota} and user_id is not null group by user_id
         ),
         ended as (select user_id, ${sums} from ${userResults} where ${inRange} group by user_id)
         select user_id, login, coalesce(calls, 0)::float8 as calls, ${ended}
@@ -97,7 +95,7 @@ export function createUsageReport(db: Db, options: TermsOptions) {
         spent as (
           select api_key_id, sum(interactive + "import") as calls,
             sum(interactive + "import") filter (where day = (select last from range)) as today
-          from ${keySpending} where ${paid} group by api_key_id
+          from ${keySpending} where ${ofQuota} group by api_key_id
         ),
         ended as (
           select api_key_id, max(user_id) as user_id, ${sums} from ${userResults}
@@ -118,7 +116,7 @@ export function createUsageReport(db: Db, options: TermsOptions) {
         days as (select generate_series(first, last, interval '1 day')::date as day from range),
         spent as (
           select day, sum(interactive + "import") as calls from ${spending}
-          where ${paid} and user_id = ${userId}::integer group by day
+          where ${ofQuota} and user_id = ${userId}::integer group by day
         ),
         ended as (select day, ${sums} from ${userResults} where ${inRange} and user_id = ${userId}::integer group by day)
         select day::text, coalesce(calls, 0)::float8 as calls, ${ended}

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 
 /** An error as Kinopoisk has it. */
-export const Message = Type.Object(
+const Message = Type.Object(
   { message: Type.String() },
   { examples: [{ message: 'You exceeded the quota. The daily number of calls of this key is spent' }] },
 )
