@@ -30,6 +30,8 @@ interface Entry {
 
 // As long as what other replicas charge may take to be seen here.
 const freshMs = 5_000
+// Without a limit there is nothing left to tell; one may be set.
+const unlimitedMs = 60_000
 const maxEntries = 10_000
 
 export type CallerBudgets = ReturnType<typeof createCallerBudgets>
@@ -50,7 +52,8 @@ export function createCallerBudgets(db: Db, options: TermsOptions) {
     budgetOf(caller: Pick<Caller, 'userId' | 'keyId'>): MaybePromise<CallerBudget> {
       const known = entries.get(nameOf(caller))
       if (!known || known.budget.resetsAt.getTime() <= Date.now()) return read(caller)
-      if (performance.now() - known.readAt > freshMs && !known.isReading) {
+      const maxAgeMs = known.budget.limit < 0 ? unlimitedMs : freshMs
+      if (performance.now() - known.readAt > maxAgeMs && !known.isReading) {
         known.isReading = true
         read(caller).catch(() => {
           known.isReading = false

@@ -51,7 +51,6 @@ const endpointRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { compati
   function sendAnswer(request: FastifyRequest, reply: FastifyReply, found: Found) {
     setCacheHeaders(reply, found.result)
     if (found.budget) reply.headers(rateLimitHeaders(found.budget))
-    reply.header('vary', 'accept-encoding')
     const zipped = acceptsGzip(request) ? compatible.zip(found) : undefined
     if (zipped instanceof Promise) return zipped.then((bytes) => sendBytes(reply, found, bytes))
     return sendBytes(reply, found, zipped)
@@ -106,8 +105,10 @@ function sendBytes(reply: FastifyReply, { json }: Found, zipped: Buffer | undefi
   return reply.header('etag', json.etag.replace(/"$/, '-gzip"')).send(zipped as never)
 }
 
+const common = { ...anyOrigin, 'cache-control': 'private, no-cache', vary: 'accept-encoding' }
+
 function allowAnyOrigin(_request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  reply.headers(anyOrigin).header('cache-control', 'private, no-cache')
+  reply.headers(common)
   done()
 }
 
@@ -117,7 +118,8 @@ function requireKey(request: FastifyRequest, _reply: FastifyReply, done: (error?
 }
 
 function acceptsGzip({ headers }: FastifyRequest): boolean {
-  return /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(String(headers['accept-encoding'] ?? ''))
+  const accepted = headers['accept-encoding']
+  return accepted !== undefined && /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(String(accepted))
 }
 
 /** The parameters of an address as OpenAPI has them. */
