@@ -9,6 +9,8 @@ import dbPlugin from './plugins/db.ts'
 import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem, sendRawProblem } from './plugins/errors.ts'
 import housekeepingPlugin from './plugins/housekeeping.ts'
+import keyScopesPlugin from './plugins/key-scopes.ts'
+import keyUsesPlugin from './plugins/key-uses.ts'
 import kinopoiskPlugin, { type KinopoiskExternals } from './plugins/kinopoisk.ts'
 import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins/limits.ts'
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
@@ -22,7 +24,7 @@ import storagePlugin from './plugins/storage.ts'
 import usagePlugin from './plugins/usage.ts'
 import validationPlugin from './plugins/validation.ts'
 import { registerRoutes } from './routes.ts'
-import { createServices, createSessionFinder, type ServiceExternals } from './services.ts'
+import { createKeys, createServices, createSessionFinder, type ServiceExternals } from './services.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -48,6 +50,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   const app: FastifyInstance = Fastify(serverOptions(config, externals))
   await app.register(requestsPlugin)
   await app.register(errorsPlugin, {
+    isCompatible: config.kinopoisk.compatible,
     report: (error, context) => {
       if (externals.report?.(error, context)) app.countReport()
     },
@@ -59,7 +62,8 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
   await app.register(limitsPlugin, { limits: externals.limits })
   await app.register(validationPlugin)
-  await app.register(openapiPlugin, { version: externals.version })
+  await app.register(keyScopesPlugin)
+  await app.register(openapiPlugin, { version: externals.version, isCompatible: config.kinopoisk.compatible })
   await app.register(dbPlugin, { url: externals.databaseUrl })
   await app.register(clockPlugin)
   const { databaseUrl, sessionUrl: url = databaseUrl } = externals
@@ -75,17 +79,20 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
     clock: externals.clock ?? { now: app.clock.now, random: Math.random },
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
+  const keys = createKeys({ db: app.database.db, cache: app.cache })
   await app.register(authPlugin, {
     secrets: externals.jwtSecrets,
     ttlMs: config.accessTtlMs,
     nowMs: app.clock.nowMs,
     findSession: createSessionFinder(app),
+    findKey: keys.find,
   })
 
-  const services = createServices(app, config, externals)
+  const services = createServices(app, config, externals, keys)
   app.addHook('onReady', services.prepare)
   app.decorate('ensureAdmin', services.auth.ensureAdmin)
   await app.register(usagePlugin, { count: services.countUsers, now: externals.clock?.now })
+  await app.register(keyUsesPlugin, { write: keys.writeUses })
   await app.register(housekeepingPlugin, { tasks: services.housekeeping })
 
   await registerRoutes(app, config, services)

@@ -3,6 +3,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { readEnvironment } from './config/config.ts'
 import { isSentryDsn } from './config/readers.ts'
 import { driverError, isQueryError } from './db/errors.ts'
+import { withoutKeys } from './text/api-key.ts'
 
 // Loaded by `node --import` before all else, as Sentry requires. Without SENTRY_DSN the SDK is not even loaded.
 const dsn = sentryDsn()
@@ -45,7 +46,7 @@ function withoutParameters(event: ErrorEvent, { originalException: error }: Even
   const quotes = isQueryError(error) && driverError(error).code?.startsWith('22')
   for (const exception of event.exception?.values ?? []) {
     if (quotes) exception.value = 'a value does not fit'
-    exception.value &&= exception.value.replace(/\nparams: .*/s, '')
+    exception.value &&= withoutKeys(exception.value.replace(/\nparams: .*/s, ''))
   }
   return event
 }

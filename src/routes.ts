@@ -4,6 +4,7 @@ import { adminRoutes } from './modules/admin/routes.ts'
 import { resetAdminRoutes, resetRoutes } from './modules/auth/reset-routes.ts'
 import { authRoutes } from './modules/auth/routes.ts'
 import { sessionRoutes } from './modules/auth/session-routes.ts'
+import { compatibleRoutes } from './modules/compatible/routes.ts'
 import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
 import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
 import { filmExportRoutes } from './modules/films/csv/export-routes.ts'
@@ -11,6 +12,7 @@ import { filmImportRoutes } from './modules/films/csv/import-routes.ts'
 import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
 import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
 import { healthRoutes } from './modules/health/routes.ts'
+import { keyRoutes } from './modules/keys/routes.ts'
 import { listRoutes } from './modules/lists/routes.ts'
 import { transferRoutes } from './modules/lists/transfer/routes.ts'
 import { movieCatalogueRoutes } from './modules/movies/movie-routes.ts'
@@ -18,6 +20,7 @@ import { searchRoutes } from './modules/movies/search/routes.ts'
 import { supplementRoutes } from './modules/movies/supplements/routes.ts'
 import { personRoutes } from './modules/people/routes.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
+import { usageAdminRoutes, usageRoutes } from './modules/usage/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
 import { userRoutes } from './modules/users/routes.ts'
@@ -42,8 +45,15 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await open.register(authRoutes, services)
     await open.register(resetRoutes, services)
   })
+  if (config.kinopoisk.compatible) {
+    await app.register(async (compatible) => {
+      compatible.addHook('onSend', conditionalGet)
+      await compatible.register(compatibleRoutes, services)
+    })
+  }
   await app.register(async (reading) => {
     if (config.publicCatalogue) reading.security = optionalToken
+    reading.keyScope = 'read'
     reading.addHook('onRoute', documentConditionalGet)
     reading.addHook('onRoute', mayLag)
     reading.addHook('onRequest', revalidate(config.publicCatalogue))
@@ -62,19 +72,28 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     secured.addHook('onSend', conditionalGet)
     secured.addHook('onRequest', secured.authenticate)
     await secured.register(sessionRoutes, services)
-    await secured.register(userRoutes, services)
-    await secured.register(accountRoutes, { ...services, downloads })
-    await secured.register(searchRoutes, services)
-    await secured.register(supplementRoutes, services)
-    await secured.register(personRoutes, services)
-    const { favorites, wishlist, places } = services
-    await secured.register(listRoutes, { list: favorites, places, path: 'favorites', name: 'Favorites' })
-    await secured.register(listRoutes, { list: wishlist, places, path: 'wishlist', name: 'Wishlist' })
-    await secured.register(transferRoutes, { ...services, downloads })
-    await secured.register(ratingRoutes, services)
+    await secured.register(keyRoutes, services)
+    await secured.register(async (personal) => {
+      personal.keyScope = 'read'
+      await personal.register(userRoutes, services)
+      await personal.register(accountRoutes, { ...services, downloads })
+      await personal.register(searchRoutes, services)
+      await personal.register(supplementRoutes, services)
+      await personal.register(personRoutes, services)
+      await personal.register(usageRoutes, services)
+    })
+    await secured.register(async (lists) => {
+      lists.keyScope = 'lists'
+      const { favorites, wishlist, places } = services
+      await lists.register(listRoutes, { list: favorites, places, path: 'favorites', name: 'Favorites' })
+      await lists.register(listRoutes, { list: wishlist, places, path: 'wishlist', name: 'Wishlist' })
+      await lists.register(transferRoutes, { ...services, downloads })
+      await lists.register(ratingRoutes, services)
+    })
     await secured.register(async (administration) => {
       administration.addHook('onRequest', administration.requireAdmin)
       await administration.register(adminRoutes, { status: services.kinopoiskStatus, movies: services.movies })
+      await administration.register(usageAdminRoutes, services)
       await administration.register(userAdminRoutes, services)
       await administration.register(resetAdminRoutes, services)
       await administration.register(filmAdminRoutes, services)

@@ -3,8 +3,10 @@ import type { Config } from './config/config.ts'
 import { isMigrated } from './db/migrate.ts'
 import { withinOwnTime } from './db/pool/own-time.ts'
 import { createPlaces } from './http/places.ts'
+import { compatibleEndpoints } from './kinopoisk/compatible/table.ts'
 import type { Clock } from './kinopoisk/layers/cache.ts'
 import { hashKey } from './kinopoisk/quota/ledger.ts'
+import { softPart } from './kinopoisk/quota/quota.ts'
 import { createAttempts } from './modules/auth/attempts.ts'
 import { createAuthMetrics } from './modules/auth/metrics.ts'
 import { createRefreshTokens } from './modules/auth/refresh-tokens.ts'
@@ -17,10 +19,8 @@ import { createSessionRepository } from './modules/auth/session-repository.ts'
 import { createSessionService } from './modules/auth/session-service.ts'
 import { createThrottle } from './modules/auth/throttle.ts'
 import { createThrottleRepository } from './modules/auth/throttle-repository.ts'
-import { createImages } from './modules/directors/images.ts'
-import { createPhotoService } from './modules/directors/photo-service.ts'
-import { createDirectorRepository } from './modules/directors/repository.ts'
-import { createDirectorService } from './modules/directors/service.ts'
+import { createCompatibleService } from './modules/compatible/service.ts'
+import { createDirectors } from './modules/directors/directors.ts'
 import { createFilmCache } from './modules/films/cache.ts'
 import { createExportRepository } from './modules/films/csv/export-repository.ts'
 import { createFilmExport } from './modules/films/csv/export-service.ts'
@@ -32,6 +32,7 @@ import { createFilmRepository } from './modules/films/repository.ts'
 import { createFilmService } from './modules/films/service.ts'
 import { createGenreRepository } from './modules/genres/repository.ts'
 import { createGenreService } from './modules/genres/service.ts'
+import type { Keys } from './modules/keys/keys.ts'
 import { createListCache, type ListCache } from './modules/lists/cache.ts'
 import { createListIdsRepository } from './modules/lists/ids-repository.ts'
 import { createListRepository } from './modules/lists/repository.ts'
@@ -53,6 +54,7 @@ import { createSupplementService } from './modules/movies/supplements/service.ts
 import { createPersonService } from './modules/people/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { createRatingService } from './modules/ratings/service.ts'
+import { createUsageService } from './modules/usage/service.ts'
 import { createAccountRepository } from './modules/users/account-repository.ts'
 import { createAccountService } from './modules/users/account-service.ts'
 import { createUserAdminRepository } from './modules/users/admin-repository.ts'
@@ -77,31 +79,44 @@ export interface ServiceExternals {
   clock?: Clock
 }
 
+export { createKeys } from './modules/keys/keys.ts'
 export type Services = ReturnType<typeof createServices>
 
 /** Every service, built from its parts over the resources of the plugins. */
-export function createServices(app: FastifyInstance, config: Config, externals: ServiceExternals) {
+export function createServices(app: FastifyInstance, config: Config, externals: ServiceExternals, keys: Keys) {
   const { db } = app.database
   const accounts = createAccounts(app, config, externals.jwtSecrets)
   const { listCache, ...catalogue } = createCatalogue(app, externals)
   const { movies } = catalogue
-  const directors = createDirectors(app)
+  const { cache, kinopoisk } = app
+  const directors = createDirectors({
+    db,
+    laggingDb: app.reads.db,
+    storage: app.storage,
+    onDeleteFailed: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
+  })
   return {
     ...accounts.services,
     ...catalogue,
     ...directors.services,
     ...createLists(app, movies, listCache),
+    keys: keys.service,
+    usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
     genres: createGenreService({ genres: createGenreRepository(db), lagging: createGenreRepository(app.reads.db) }),
     ratings: createRatingService({ ratings: createRatingRepository(db), movies }),
     supplements: createSupplementService({ movies, membership: listCache, kinopoisk: app.kinopoisk }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
+    compatible: createCompatibleService({ endpoints: compatibleEndpoints, movies, cache, kinopoisk }),
     places: createPlaces(app.metrics),
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.reads.db).count,
     isReady: async () =>
       (await withinOwnTime(isMigrated(app.database).catch(() => undefined), 500)) ?? app.reads.isServing(),
     /** Cleanups, run about every hour. */
-    housekeeping: { ...accounts.housekeeping, leases: app.kinopoisk.cleanup, ...directors.housekeeping },
+    housekeeping: {
+      ...{ ...accounts.housekeeping, ...directors.housekeeping },
+      ...{ leases: app.kinopoisk.cleanup, keys: keys.deleteExpired },
+    },
     prepare: () => prepare(app, externals, accounts.services.auth),
   }
 }
@@ -220,21 +235,6 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
       semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 40 }),
     }),
     filmImport: createFilmImport({ imports: createImportRepository(sessionUrl, database), ...now }),
-  }
-}
-
-function createDirectors({ database, reads, storage, log }: FastifyInstance) {
-  const repository = createDirectorRepository(database.db)
-  const lagging = createDirectorRepository(reads.db)
-  const photos = createPhotoService({
-    directors: repository,
-    storage,
-    images: createImages(),
-    onDeleteFailed: (err, key) => log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
-  })
-  return {
-    services: { photos, directors: createDirectorService({ directors: repository, lagging, photos }) },
-    housekeeping: { photos: photos.cleanup, idempotencyKeys: repository.deleteExpiredKeys },
   }
 }
 

@@ -1,6 +1,6 @@
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Access, access, intruders, isFarewell, welcome } from './support/access.ts'
+import { type Access, access, intruders, isFarewell, scopeOf, welcome } from './support/access.ts'
 import { as, password, type TestUser, testUser } from './support/app.ts'
 import { type Catalogue, catalogue } from './support/films.ts'
 import { adminUser, documentOf, exampleRequest, type Operation, operationsOf } from './support/operations.ts'
@@ -81,7 +81,38 @@ describe('The table of who may what', () => {
     for (const [title, level] of Object.entries(access)) {
       const { isPublic, responses } = operation(title)
       expect([title, isPublic]).toEqual([title, level === 'open'])
-      expect([title, responses[403] !== undefined]).toEqual([title, level === 'admin'])
+      const refusal = responses[403]?.description ?? ''
+      expect([title, refusal.includes('`forbidden`')]).toEqual([title, level === 'admin'])
+      expect([title, refusal.includes('`key_not_allowed`')]).toEqual([title, level !== 'open'])
+    }
+  })
+})
+
+describe('A personal key', () => {
+  const keys = new Map<string, string>()
+
+  beforeAll(async () => {
+    for (const role of ['user', 'administrator'] as const) {
+      for (const scope of ['gateway', 'read', 'lists']) {
+        const payload = { name: scope, scopes: [scope] }
+        const made = await send(role, { method: 'POST', url: '/user/keys', payload })
+        keys.set(`${role} ${scope}`, made.json().key)
+      }
+    }
+  })
+
+  test.each(Object.keys(access))('at %s gets no further than its scope', async (title) => {
+    for (const [name, key] of keys) {
+      const [, scope = ''] = name.split(' ')
+      const headers = scope === 'read' ? { authorization: `Bearer ${key}` } : { 'x-api-key': key }
+      const response = await service.app.inject({ ...exampleRequest(operation(title)), headers })
+      const needed = scopeOf(title)
+      const isLetIn = scope === needed || (needed === 'read' && scope === 'lists')
+      const expected = access[title] === 'open' || isLetIn ? 'in' : 'key_not_allowed'
+      const answer = answerAtDoor(response)
+      if (access[title] === 'open') expect(['in', 'invalid_credentials', 'invalid_token'], name).toContain(answer)
+      else expect([name, answer]).toEqual([name, expected])
+      expect(response.statusCode, name).toBeLessThan(500)
     }
   })
 })

@@ -46,6 +46,7 @@ test('Without any variable the configuration is the documented one', () => {
       resetTz: 'Europe/Moscow',
       timeoutMs: 5000,
       patienceMs: 30_000,
+      compatible: false,
     },
     s3: {
       endpoint: undefined,
@@ -111,6 +112,7 @@ describe('A good value is taken', () => {
     ['DEMO_CATALOGUE', 'true', { demoCatalogue: true }],
     ['DEMO_CATALOGUE', 'false', { demoCatalogue: false }],
     ['PUBLIC_CATALOGUE', 'true', { publicCatalogue: true }],
+    ['KINOPOISK_COMPATIBLE', 'true', { kinopoisk: { compatible: true } }],
     ['CORS_ORIGINS', '*', { corsOrigins: '*' }],
     [
       'CORS_ORIGINS',

@@ -27,7 +27,7 @@ let service: TestApp
 let base: string
 
 beforeAll(async () => {
-  service = await testApp({}, { demoCatalogue: await demoFilms() })
+  service = await testApp({ KINOPOISK_COMPATIBLE: 'true' }, { demoCatalogue: await demoFilms() })
   base = await service.app.listen({ port: 0 })
 })
 afterAll(() => service.close())

@@ -132,7 +132,7 @@ describe('the layer alone', () => {
     }
     const pause = async (seconds: number) => void paused.push(seconds)
     const metrics = createMetrics()
-    const { failFast, limited } = createRateLimiter({ take, pause }, metrics)
+    const { failFast, limited } = createRateLimiter({ take, pause, setSent: async () => true }, metrics)
     const refused = async () => {
       const { values } = await metrics.queueRefused.get()
       return values.find(({ labels }) => labels.endpoint === 'search')?.value

@@ -17,7 +17,10 @@ beforeAll(async () => {
   other = connect(clocked.url)
 })
 beforeEach(() => clocked.stopAt(at('12:00:00')))
-afterEach(() => database.sql`truncate kinopoisk_usage, kinopoisk_spending, kinopoisk_accounts, users cascade`)
+afterEach(
+  () =>
+    database.sql`truncate kinopoisk_usage, kinopoisk_spending, kinopoisk_accounts, kinopoisk_reservations, users cascade`,
+)
 afterAll(() => Promise.all([database.close(), other.close()]))
 
 const ledgerOf = (configured = 500, { db } = database) => createLedger(db, { ...key, configured })
@@ -29,13 +32,13 @@ async function user({ days = 30, network = '192.0.2.1', limit = null as number |
     insert into users (login, password_hash, daily_limit, created_at)
     values (${`user-${crypto.randomUUID()}`}, 'none', ${limit}, ${at('12:00:00')}::timestamptz - ${`${days} days`}::interval)
     returning id`
-  return { userId: row?.id, network }
+  return { userId: row?.id, keyId: null, network }
 }
 
 /** How many calls in a row may be made, and why no more. */
 async function spend(ledger: Ledger, caller: Caller, purpose: Purpose = 'interactive', most = 1_000) {
   for (let calls = 0; calls < most; calls += 1) {
-    const charge = await ledger.reserve(purpose, caller)
+    const charge = await ledger.reserve(purpose, 'film', caller)
     if (typeof charge === 'string') return [calls, charge]
   }
   return [most, 'none']
@@ -144,7 +147,7 @@ describe('A user beside others', () => {
     const ann = await user({ days: 1 })
     const [one, two] = [ledgerOf(), ledgerOf(500, other)]
     const all = await Promise.all(
-      Array.from({ length: 1_000 }, (_, i) => (i % 2 ? one : two).reserve('interactive', ann)),
+      Array.from({ length: 1_000 }, (_, i) => (i % 2 ? one : two).reserve('interactive', 'film', ann)),
     )
     expect(all.filter((charge) => typeof charge === 'object')).toHaveLength(79)
     expect(await sums()).toEqual({ all: 80, users: 80, networks: 79 })
@@ -157,7 +160,7 @@ describe('A user beside others', () => {
     const callers = await Promise.all(Array.from({ length: 100 }, (_, i) => user({ days, network: `192.0.2.${i}` })))
     const [one, two] = [ledgerOf(), ledgerOf(500, other)]
     const all = await Promise.all(
-      Array.from({ length: 1_200 }, (_, i) => (i % 2 ? one : two).reserve('interactive', callers[i % 100])),
+      Array.from({ length: 1_200 }, (_, i) => (i % 2 ? one : two).reserve('interactive', 'film', callers[i % 100])),
     )
     expect(all.filter((charge) => typeof charge === 'object')).toHaveLength(400)
     expect(await sums()).toEqual({ all: 400, users: 400, networks })
@@ -276,14 +279,14 @@ describe('What was charged', () => {
     await spentBefore('interactive', 1)
     const ledger = ledgerOf()
     const ann = await user({ days: 0 })
-    const charge = await ledger.reserve('interactive', ann)
+    const charge = await ledger.reserve('interactive', 'film', ann)
     await spend(ledger, ann)
     await clocked.pass('1 day')
-    await ledger.reserve('interactive', ann)
+    await ledger.reserve('interactive', 'film', ann)
     if (typeof charge === 'string') throw new Error(charge)
     // The account is older by then.
     await database.sql`update users set created_at = '2020-01-01'`
-    await ledger.refund(charge)
+    await ledger.refund(charge.reservation)
     await clocked.pass('-1 day')
     expect(await sums()).toEqual({ all: 80, users: 80, networks: 79 })
     expect(await spend(ledger, ann)).toEqual([1, 'user'])
@@ -294,13 +297,13 @@ describe('What was charged', () => {
     const ann = await user()
     await spend(ledger, ann, 'interactive', 2)
     await database.sql`delete from users where id = ${ann.userId}`
-    expect(await ledger.reserve('interactive', ann)).toMatchObject({ userId: null })
+    expect(await ledger.reserve('interactive', 'film', ann)).toMatchObject({ ofKey: null })
     expect(await sums()).toMatchObject({ all: 3, users: 2 })
   })
 
-  test('is removed when no share depends on it any more', async () => {
+  test('is removed when neither a share nor a report depends on it any more', async () => {
     await spentBefore('interactive', 3)
-    await clocked.pass('8 days')
+    await clocked.pass('34 days')
     await ledgerOf().deleteOld()
     expect(await sums()).toMatchObject({ users: 3 })
     await clocked.pass('2 days')

@@ -25,7 +25,8 @@ afterEach(async () => {
   await inDatabase(
     clocked.url,
     (sql) => sql`
-      truncate kinopoisk_usage, kinopoisk_spending, kinopoisk_answers, kinopoisk_accounts, kinopoisk_rates, users cascade`,
+      truncate kinopoisk_usage, kinopoisk_spending, kinopoisk_answers, kinopoisk_accounts, kinopoisk_rates,
+        kinopoisk_reservations, users cascade`,
   )
 })
 
@@ -205,7 +206,7 @@ describe('Equal requests at one time', () => {
 
   test('are charged to the first user; one whose share is spent refuses nobody else', async () => {
     const { callers, get } = build(async ({ userId }) => {
-      if (userId === 1) throw new ShareRefusal('user', userId, {})
+      if (userId === 1) throw new ShareRefusal('user', { userId }, {})
     })
     const all = await Promise.allSettled([1, 1, 1, 2, 3, 2].map(get))
     expect(all.map(({ status }) => status)).toEqual([...Array(3).fill('rejected'), ...Array(3).fill('fulfilled')])

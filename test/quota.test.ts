@@ -5,6 +5,7 @@ import { AppError } from '../src/errors.ts'
 import { accountRequest, filmRequest } from '../src/kinopoisk/endpoints.ts'
 import { failureOf, UpstreamFailure } from '../src/kinopoisk/failures.ts'
 import { createMetrics } from '../src/kinopoisk/metrics.ts'
+import { createCallerBudgets } from '../src/kinopoisk/quota/caller-budgets.ts'
 import { createKeyAccountPoller } from '../src/kinopoisk/quota/key-account-poller.ts'
 import { createKeyAccountRepository } from '../src/kinopoisk/quota/key-accounts.ts'
 import { createLedger } from '../src/kinopoisk/quota/ledger.ts'
@@ -30,18 +31,19 @@ beforeAll(async () => {
 beforeEach(() => clocked.stopAt(at('12:00:00')))
 afterEach(
   () =>
-    database.sql`truncate kinopoisk_answers, kinopoisk_leases, kinopoisk_usage, kinopoisk_accounts, kinopoisk_rates, users cascade`,
+    database.sql`truncate kinopoisk_answers, kinopoisk_leases, kinopoisk_usage, kinopoisk_accounts, kinopoisk_rates, kinopoisk_reservations, users cascade`,
 )
 afterAll(() => database.close())
 
 const ledgerOf = (configured?: number) => createLedger(database.db, { ...key, configured })
+const budgetsOf = () => createCallerBudgets(database.db, { ...key, configured: undefined })
 const accountsOf = () => createKeyAccountRepository(database.db, key)
 type Ledger = ReturnType<typeof ledgerOf>
 
 /** How many calls in a row may be made. */
 async function spend(ledger: Ledger, purpose: Purpose, most = 1_000): Promise<number> {
   for (let calls = 0; calls < most; calls += 1) {
-    if (typeof (await ledger.reserve(purpose)) === 'string') return calls
+    if (typeof (await ledger.reserve(purpose, 'film')) === 'string') return calls
   }
   return most
 }
@@ -56,7 +58,9 @@ describe('the ledger', () => {
     await clocked.stopAt(lastMoment)
     const purposes = ['interactive', 'refresh', 'import'] as const
     const ledger = ledgerOf(37)
-    const all = await Promise.all(Array.from({ length: 200 }, (_, i) => ledger.reserve(purposes[i % 3] ?? 'import')))
+    const all = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => ledger.reserve(purposes[i % 3] ?? 'import', 'film')),
+    )
     expect(all.filter((charge) => charge === 'day')).toHaveLength(200 - 37)
     const { spent, limit } = await ledger.read()
     expect(Object.values(spent).reduce((sum, calls) => sum + calls)).toBe(37)
@@ -161,10 +165,10 @@ describe('the ledger', () => {
   test('a call that was not made is given back to the day that paid it', async () => {
     await clocked.stopAt(lastMoment)
     const ledger = ledgerOf(3)
-    const charge = await ledger.reserve('interactive')
+    const charge = await ledger.reserve('interactive', 'film')
     await clocked.pass('1 s')
-    await ledger.reserve('interactive')
-    if (typeof charge !== 'string') await ledger.refund(charge)
+    await ledger.reserve('interactive', 'film')
+    if (typeof charge !== 'string') await ledger.refund(charge.reservation)
     expect((await ledger.read()).spent.interactive).toBe(1)
     await clocked.pass('-1 s')
     expect((await ledger.read()).spent.interactive).toBe(0)
@@ -202,7 +206,7 @@ describe('the layer alone', () => {
     const metrics = createMetrics()
     const warnings: string[] = []
     const warn = (_: unknown, message: string) => void warnings.push(message)
-    const quota = createQuota({ ledger, accounts: accountsOf(), metrics, warn })
+    const quota = createQuota({ ledger, accounts: accountsOf(), budgets: budgetsOf(), metrics, warn })
     const refused = async (purpose: Purpose) => {
       const { values } = await metrics.quotaRefused.get()
       return values.find(({ labels }) => labels.purpose === purpose)?.value
@@ -360,7 +364,7 @@ describe("the key's account", () => {
     const ledger = ledgerOf()
     const accounts = accountsOf()
     const warn = () => {}
-    const quota = createQuota({ ledger, accounts, metrics: createMetrics(), warn })
+    const quota = createQuota({ ledger, accounts, budgets: budgetsOf(), metrics: createMetrics(), warn })
     const account = (everyMs = 20) =>
       createKeyAccountPoller({
         fetch,
@@ -688,7 +692,8 @@ describe('over HTTP', () => {
 
   test('a scrape does not wait for a database that is gone', async () => {
     const registry = new Registry()
-    createUsage({ refreshBalance: () => new Promise(() => {}), metrics: createMetrics(registry) })
+    const never = () => new Promise<never>(() => {})
+    createUsage({ refreshBalance: never, readRanks: never, metrics: createMetrics(registry) })
     expect(await registry.metrics()).toContain('kinopoisk_quota_limit 0')
   })
 })

@@ -51,7 +51,11 @@ if (folder) {
   })
 
   describe('recorded staff, premieres and collections', () => {
-    const names = { staff: { id: 1 }, premieres: { year: 2025, month: 8 }, collections: { type: 'FAMILY', page: 1 } }
+    const names = {
+      staff: { id: 1 },
+      premieres: { year: 2025, month: 8 },
+      collections: { type: 'FAMILY', page: 1 },
+    } as const
     const kinds = Object.keys(names) as (keyof typeof names)[]
     const rows = kinds.flatMap((name) =>
       recorded(new RegExp(`^${name}\\.[^/]*\\.json$`)).map(([file, sent]) => [file, name, sent] as const),

@@ -45,7 +45,9 @@ describe('GET /user/export', () => {
       exported_at: expect.any(String),
       profile: (await act(ann, 'GET', '/user')).json(),
       networks: [{ network: '127.0.0.1', last_login_at: expect.any(String) }],
+      keys: [],
       kinopoisk_calls: [],
+      kinopoisk_results: [],
       favorites: [film],
       wishlist: [film],
       ratings: [{ ...film, rating: 9, updated_at: expect.any(String) }],
@@ -65,10 +67,12 @@ describe('GET /user/export', () => {
       select relname as name from pg_constraint join pg_class on pg_class.oid = conrelid
       where contype = 'f' and confrelid = 'users'::regclass`
     expect(tables.map((table) => table.name).toSorted()).toEqual([
+      'api_keys',
       'favourites',
       // Not exported: hashes that a day later are gone, and say nothing of the user.
       'idempotency_keys',
       'kinopoisk_spending',
+      'kinopoisk_user_results',
       'known_networks',
       // Not exported: the hash of a one-time token, which says nothing of the user.
       'password_resets',

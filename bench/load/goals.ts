@@ -32,6 +32,12 @@ export function goalsOf(measured: Measured[]): Goal[] {
     atLeast('list, distinct filters', '≥ 9 × FastAPI', 9, ratio(rate('list'), rate('list', 'fastapi'))),
     atLeast('list, repeated', '≥ 4 × Go', 4, ratio(rate('list-repeated'), rate('list-repeated', 'go'))),
     atLeast('cached Kinopoisk detail with token', "≥ 1.2 × Go's detail", 1.2, ratio(rate('kinopoisk'), goDetail)),
+    atLeast(
+      'cached Kinopoisk detail with key',
+      '≥ 0.95 × with token',
+      0.95,
+      ratio(rate('compatible'), rate('kinopoisk')),
+    ),
     atLeast('cached search with token', "≥ 1.2 × Go's detail", 1.2, ratio(rate('search'), goDetail)),
     atLeast(
       'favourites with token (30 films)',

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access } from 'node:fs/promises'
+import { access, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { answering, launch, type Program, serverCore } from './processes.ts'
@@ -18,6 +18,25 @@ interface Peer {
   port: number
   /** What it is started by; made ready first. Rejects with why it can't be. */
   command(temporary: string): Promise<string[]>
+}
+
+const bytesPort = 4116
+
+/** One process that keeps what the peer `bytes` answers. */
+function nginxConfig(folder: string, port: number): string {
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${join(folder, `nginx-${name}`)};`,
+  )
+  return `daemon off; master_process off; pid ${join(folder, 'nginx.pid')}; error_log ${join(folder, 'nginx.log')};
+    events { worker_connections 1024; }
+    http {
+      access_log off; keepalive_requests 1000000000; ${paths.join(' ')}
+      proxy_cache_path ${join(folder, 'nginx-cache')} keys_zone=answers:64m max_size=256m inactive=1h;
+      server {
+        listen 127.0.0.1:${port};
+        location / { proxy_pass http://127.0.0.1:${bytesPort}; proxy_cache answers; proxy_cache_valid 200 1h; }
+      }
+    }`
 }
 
 const node = (file: string) => async () => [process.execPath, join(folder, file)]
@@ -52,6 +71,19 @@ export const peers: Record<string, Peer> = {
         throw new Error(error.code === 'ENOENT' ? 'it needs golang-go' : error.message)
       })
       return [program]
+    },
+  },
+  bytes: { title: 'node:http with the same bytes', port: bytesPort, command: node('bytes.ts') },
+  nginx: {
+    title: 'nginx, proxy_cache HIT',
+    port: 4117,
+    async command(temporary) {
+      await run('nginx', ['-v']).catch(() => {
+        throw new Error('it needs nginx')
+      })
+      const file = join(temporary, 'nginx.conf')
+      await writeFile(file, nginxConfig(temporary, 4117))
+      return ['nginx', '-p', temporary, '-c', file]
     },
   },
   argon2: { title: '@node-rs/argon2 alone', port: 4115, command: node('argon2.ts') },

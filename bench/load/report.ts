@@ -25,7 +25,7 @@ const own: Record<string, string> = { ours: '**Kinoteka**', uncached: 'Kinoteka 
 export const titleOf = (target: string) => own[target] ?? peers[target]?.title ?? target
 
 // Of one film, or of one answer of Kinopoisk.
-const tokenReads = ['detail-token', 'kinopoisk', 'search']
+const tokenReads = ['detail-token', 'kinopoisk', 'compatible', 'search']
 const references = ['go', 'fastapi', 'fastify']
 
 /** One table for each scenario. Where Go has none of a scenario's figures, it is its detail that the others are beside. */

@@ -35,6 +35,15 @@ export function kinopoiskDetails(stage: Stage): Request[] {
   return withTokens(paths, stage)
 }
 
+/** The same films at upstream's own address, with keys. */
+export function compatibleDetails({ kinopoiskIds, readers }: Stage): Request[] {
+  const random = randomNumbers(12)
+  return Array.from({ length: 20_000 }, (_, index) => ({
+    path: `/api/v2.2/films/${pick(random, kinopoiskIds)}`,
+    header: `x-api-key: ${(readers[index % readers.length] as Reader).key}`,
+  }))
+}
+
 export function searches(stage: Stage): Request[] {
   const random = randomNumbers(13)
   const paths = Array.from({ length: 20_000 }, () => ({ path: searchPath(pick(random, stage.queries)) }))

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import {
+  compatibleDetails,
   details,
   favourites,
   favouritesById,
@@ -39,6 +40,11 @@ const scenarios: Record<string, Scenario> = {
     requests: (stage) => withTokens(details(stage), stage),
   },
   kinopoisk: { title: 'cached Kinopoisk detail with token', targets: ['ours'], requests: kinopoiskDetails },
+  compatible: {
+    title: "cached Kinopoisk detail at Kinopoisk's own address, with a key",
+    targets: ['bytes', 'nginx', 'ours'],
+    requests: compatibleDetails,
+  },
   search: { title: 'cached search with token', targets: ['ours'], requests: searches },
   list: { title: 'list, filter + sort, distinct filters', targets: anybody, requests: () => lists() },
   'list-repeated': { title: 'list, repeated', targets: anybody, requests: () => [{ path: repeatedList }] },

@@ -23,6 +23,8 @@ const tokens = 200
 export interface Reader {
   id: number
   token: string
+  /** For upstream's own addresses. */
+  key: string
 }
 
 /** A seeded database with all that is compared on it. */
@@ -87,6 +89,7 @@ export async function openStage(server: Server, { films, peers, temporary, say }
     KINOPOISK_URL: sandbox.url,
     KINOPOISK_API_KEY: 'bench',
     KINOPOISK_DAILY_QUOTA: '-1',
+    KINOPOISK_COMPATIBLE: 'true',
   }
   const service = startService(port)
   // So that what its memory is worth shows.
@@ -118,8 +121,9 @@ export async function openStage(server: Server, { films, peers, temporary, say }
     ['ours', service],
     ['uncached', uncached],
   ])
+  const env = { ...server.env(database), HASH: passwordHash, SERVICE: base, KEY: first?.key ?? '' }
   for (const name of peers) {
-    const peer = await startPeer(name, temporary, { ...server.env(database), HASH: passwordHash })
+    const peer = await startPeer(name, temporary, env)
     if (peer) targets.set(name, peer)
     if (peer) atEnd(peer.stop)
   }
@@ -157,8 +161,12 @@ async function logIn(): Promise<Reader[]> {
     })
     if (!answer.ok) throw new Error(`Logging in: ${answer.status} ${await answer.text()}`)
     const { access_token: token } = (await answer.json()) as { access_token: string }
-    const user = await fetch(`${base}/user`, { headers: { authorization: `Bearer ${token}` } })
-    readers.push({ id: ((await user.json()) as { id: number }).id, token })
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const user = await fetch(`${base}/user`, { headers })
+    const { id } = (await user.json()) as { id: number }
+    const body = JSON.stringify({ name: 'bench', scopes: ['gateway'] })
+    const made = await fetch(`${base}/user/keys`, { method: 'POST', headers, body })
+    readers.push({ id, token, key: ((await made.json()) as { key: string }).key })
   })
   return readers.toSorted((a, b) => a.id - b.id)
 }

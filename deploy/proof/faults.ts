@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { askAnew, mendGateway } from './gateway.ts'
+import { askAnew, askAnewWith, askAtOwnAddresses, makeKey, mendGateway } from './gateway.ts'
 import type { Stage } from './stage.ts'
 import { createClient } from './traffic.ts'
 
@@ -49,6 +49,24 @@ export const faults: Fault[] = [
       mendedAfter(stage, async () => {
         await stage.refuseAdmin()
         await over(signal, () => askAnew(stage, 30, 0))
+      }),
+  },
+  {
+    name: 'a program spends the 230 calls of its personal key, and goes on',
+    alerts: ['KinopoiskPersonalKeySpendsMost', 'KinopoiskPersonalKeySpent'],
+    inject: (stage, signal) =>
+      mendedAfter(stage, async () => {
+        const key = await makeKey(stage, 230)
+        await over(signal, () => askAnewWith(stage, key, 30))
+      }),
+  },
+  {
+    name: "a client whose key may cause no call asks at Kinopoisk's own addresses, again and again",
+    alerts: ['CompatibleBudgetsSpent'],
+    inject: (stage, signal) =>
+      mendedAfter(stage, async () => {
+        const key = await makeKey(stage, 0, 'gateway')
+        await over(signal, () => askAtOwnAddresses(stage, key, 30))
       }),
   },
   {

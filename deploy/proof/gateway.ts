@@ -16,6 +16,27 @@ export async function askAnew(stage: Stage, films: number, searches = 1): Promis
   ])
 }
 
+/** A personal key of the administrator with a budget. */
+export async function makeKey(stage: Stage, daily_limit: number, scope = 'read'): Promise<string> {
+  const admin = createClient(() => stage.address('a'))
+  await admin.login('admin')
+  const { text } = await admin.send('POST', '/user/keys', { name: 'a program', scopes: [scope], daily_limit })
+  return JSON.parse(text).key
+}
+
+/** Asks for films that nobody has asked for yet, as a program does. */
+export async function askAnewWith(stage: Stage, key: string, films: number): Promise<void> {
+  const ask = () => fetch(`${stage.address('a')}/movies/${newId()}`, { headers: { 'x-api-key': key } })
+  await Promise.all(Array.from({ length: films }, async () => (await ask()).body?.cancel()))
+}
+
+/** As a plugin asks for films that nobody has asked for yet. */
+export async function askAtOwnAddresses(stage: Stage, key: string, films: number): Promise<void> {
+  const { send } = createClient(() => stage.address('a'))
+  const ask = () => send('GET', `/api/v2.2/films/${newId()}`, undefined, { 'x-api-key': key })
+  await Promise.all(Array.from({ length: films }, ask))
+}
+
 /** Everything that the gateway does now and then happens once or twice. Afterwards nothing of it lasts. */
 export async function stirGateway(stage: Stage): Promise<void> {
   const user = createClient(() => stage.address('a'))

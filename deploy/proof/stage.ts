@@ -76,6 +76,7 @@ export async function openStage(tools: string) {
     KINOPOISK_QUOTA_RESET_TZ: resetTz,
     KINOPOISK_TIMEOUT: '4s',
     KINOPOISK_PATIENCE: '4s',
+    KINOPOISK_COMPATIBLE: 'true',
     TRUST_PROXY: 'loopback',
     LOG_LEVEL: 'warn',
   })
@@ -162,6 +163,7 @@ export async function openStage(tools: string) {
       await sql`update kinopoisk_accounts set blocked = null, blocked_at = null, blocked_until = null`
       await sql`delete from kinopoisk_usage`
       await sql`delete from kinopoisk_spending`
+      await sql`delete from kinopoisk_key_spending`
       await sql`update users set daily_limit = -1 where login = 'admin'`
     },
     /** The administrator may cause no call. */

@@ -122,6 +122,94 @@ export const kinopoisk = dashboard(
         ),
       ],
     ],
+    "Clients of Kinopoisk's API": [
+      [
+        graph(
+          'Answers at its own addresses',
+          {
+            '{{status_code}}':
+              'sum by (status_code) (rate(http_request_duration_seconds_count{route=~"/+api/.*"}[$__rate_interval]))',
+          },
+          {
+            unit: 'ops',
+            description: 'By status: 402 is a spent budget with nothing stored, 503 that Kinopoisk could not be asked.',
+            runbook: 'CompatibleBudgetsSpent',
+          },
+          'stacked',
+        ),
+        graph(
+          'Addresses asked most',
+          {
+            '{{route}}':
+              'topk(10, sum by (route) (rate(http_request_duration_seconds_count{route=~"/+api/.*"}[$__rate_interval])))',
+          },
+          {
+            unit: 'ops',
+            description: 'The ten addresses with the most requests; one with * is any with a doubled slash.',
+          },
+          'stacked',
+        ),
+        graph(
+          'Time at its own addresses',
+          {
+            '95 % within':
+              'histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket{route=~"/+api/.*"}[$__rate_interval])))',
+          },
+          { unit: 's', limits: [1, 3], description: 'Of all answers, those for which Kinopoisk was asked included.' },
+        ),
+      ],
+    ],
+    'Who spends': [
+      [
+        graph(
+          'Users that spend most',
+          { '{{rank}}': 'max by (rank) (kinopoisk_quota_spent_by_rank{by="user"} > 0)' },
+          {
+            description: 'Calls of today by the ten users with the most of them, by rank. GET /admin/usage names them.',
+          },
+        ),
+        graph(
+          'Personal keys that spend most',
+          {
+            '{{rank}}': 'max by (rank) (kinopoisk_quota_spent_by_rank{by="key"} > 0)',
+            'half of the day': '0.5 * max(kinopoisk_quota_limit > 0)',
+          },
+          {
+            description: 'The same of keys. GET /admin/usage?by=key names them.',
+            runbook: 'KinopoiskPersonalKeySpendsMost',
+          },
+        ),
+        graph(
+          'Budgets of keys reached',
+          { '{{part}}': perSecond('kinopoisk_key_budget_reached_total', 'part') },
+          {
+            unit: 'ops',
+            description: 'Keys that have spent 80 % (soft) or all (spent) of their calls of the day.',
+            runbook: 'KinopoiskPersonalKeySpent',
+          },
+        ),
+      ],
+      [
+        graph(
+          'Paid calls',
+          {
+            '{{purpose}} {{endpoint}}':
+              'sum by (purpose, endpoint) (rate(kinopoisk_charges_total[$__rate_interval])) > 0',
+          },
+          { unit: 'ops', description: 'Calls charged to the quota: who pays, and what was called.' },
+          'stacked',
+        ),
+        graph(
+          'Given back',
+          { '{{reason}}': perSecond('kinopoisk_refunds_total', 'reason') },
+          {
+            unit: 'ops',
+            description:
+              'Charged calls that were not sent after all, and those that a process had reserved when it died.',
+          },
+        ),
+      ],
+    ],
     'How questions were answered': [
       [
         graph(

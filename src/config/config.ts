@@ -87,6 +87,7 @@ export function loadConfig(env: Record<string, string | undefined>, warn: (line:
       dailyQuota: read('KINOPOISK_DAILY_QUOTA', optional(integer(500, -1, 100_000_000))),
       resetTz: read('KINOPOISK_QUOTA_RESET_TZ', timeZone('Europe/Moscow')),
       ...callTimes(read),
+      compatible: read('KINOPOISK_COMPATIBLE', flag(false)),
     },
     s3: {
       endpoint: read('S3_ENDPOINT', optional(httpUrl(''))),

@@ -104,6 +104,7 @@ function problemResponse(codes: ErrorCode[]): TSchema {
 export const upstreamProblems = [
   'upstream_bad_response',
   'upstream_rejected_key',
+  'upstream_budget_spent',
   'upstream_quota_exhausted',
   'upstream_rate_limited',
   'upstream_unavailable',

@@ -1,6 +1,7 @@
 import { normaliseFilm, normalisePart } from './normalise.ts'
+import { pathOf } from './path-forms.ts'
 import { type Reader, readerOf } from './reader.ts'
-import type { DataEndpoint, UpstreamRequest } from './request.ts'
+import type { UpstreamRequest } from './request.ts'
 import { rowsOf } from './rows.ts'
 import {
   AccountResponse,
@@ -28,30 +29,10 @@ const mebibyte = 1024 * 1024
 /** How the paths of each endpoint begin. */
 export const paths = {
   film: '/api/v2.2/films/',
-  list: '/api/v2.2/films?order=NUM_VOTE&',
+  popular: '/api/v2.2/films?order=NUM_VOTE&type=ALL&yearFrom=',
   imdb: '/api/v2.2/films?imdbId=',
   search: '/api/v2.1/films/search-by-keyword?',
   votes: '/api/v1/kp_users/',
-}
-
-/** What all paths of an endpoint have in common: a path without its values. It names the endpoint of a stored response. */
-export const pathForms: Record<DataEndpoint, string> = {
-  film: '/api/v2.2/films/{id}',
-  list: '/api/v2.2/films?order',
-  imdb: '/api/v2.2/films?imdbId',
-  search: '/api/v2.1/films/search-by-keyword?keyword',
-  staff: '/api/v1/staff?filmId',
-  votes: '/api/v1/kp_users/{id}/votes?page',
-  seasons: '/api/v2.2/films/{id}/seasons',
-  images: '/api/v2.2/films/{id}/images?type',
-  similars: '/api/v2.2/films/{id}/similars',
-  sequels: '/api/v2.1/films/{id}/sequels_and_prequels',
-  facts: '/api/v2.2/films/{id}/facts',
-  reviews: '/api/v2.2/films/{id}/reviews?order',
-  videos: '/api/v2.2/films/{id}/videos',
-  person: '/api/v1/staff/{id}',
-  premieres: '/api/v2.2/films/premieres?year',
-  collections: '/api/v2.2/films/collections?type',
 }
 
 /** GET /api/v2.2/films/{id}. Upstream says that ids go up to 10 000 000: store/id-range.ts. */
@@ -59,6 +40,7 @@ export function filmRequest(id: number): UpstreamRequest<FilmResponse> {
   return {
     endpoint: 'film',
     path: `${paths.film}${id}`,
+    filmId: id,
     maxBytes: mebibyte,
     // Of a film that was merged with another, upstream sends the other one.
     read(value, onOdd) {
@@ -70,18 +52,52 @@ export function filmRequest(id: number): UpstreamRequest<FilmResponse> {
   }
 }
 
-/** GET /api/v2.2/films: a year's films, the most voted first; page 1…20 of 20 films. */
-export function listRequest(year: number, page: number): UpstreamRequest<ListResponse> {
-  const query = { type: 'ALL', yearFrom: String(year), yearTo: String(year), page: String(page) }
+/** What a list of films may be filtered by; an order and a kind it always has. */
+export interface Filter {
+  order: string
+  type: string
+  countries?: string | undefined
+  genres?: string | undefined
+  ratingFrom?: number | undefined
+  ratingTo?: number | undefined
+  yearFrom?: number | undefined
+  yearTo?: number | undefined
+  keyword?: string | undefined
+  /** 1…20 of 20 films. */
+  page: number
+}
+
+// What upstream takes where nothing is said.
+const boundless: Partial<Filter> = { ratingFrom: 0, ratingTo: 10, yearFrom: 1000, yearTo: 3000 }
+
+/** GET /api/v2.2/films. */
+export function filterRequest({ order, type, page, ...rest }: Filter): UpstreamRequest<ListResponse> {
+  const narrower = Object.entries(rest).filter(
+    ([name, value]) => value !== undefined && value !== boundless[name as keyof Filter],
+  )
+  const query = { order, type, ...Object.fromEntries(narrower), page }
   return {
     endpoint: 'list',
-    path: `${paths.list}${new URLSearchParams(query)}`,
+    path: pathOf('list', query),
     maxBytes: mebibyte,
     read: readList,
-    // A page that is not there is fetched again by the prefetch, which has its own pauses.
-    ttlSeconds: (list) => (list ? 30 * day : hour),
+    ttlSeconds: () => (rest.keyword === undefined ? 7 * day : day),
+    isEmpty: ({ rows }) => rows.length === 0,
     discover: ({ rows }, fetchedAt) => ({ items: rows.map((film) => normaliseFilm(film, fetchedAt, false)) }),
   }
+}
+
+/** A year's films, the most voted first. */
+export function listRequest(year: number, page: number): UpstreamRequest<ListResponse> {
+  const { isEmpty: _, ...request } = filterRequest({
+    order: 'NUM_VOTE',
+    type: 'ALL',
+    yearFrom: year,
+    yearTo: year,
+    page,
+  })
+  // A page that is not there is fetched again by the prefetch, which has its own pauses.
+  return { ...request, ttlSeconds: (list) => (list ? 30 * day : hour) }
 }
 
 /** GET /api/v2.2/films?imdbId=: the films of an IMDb id, in the form of a list. */

@@ -25,8 +25,8 @@ const codes: Record<Failed, ErrorCode> = {
   bad_response: 'upstream_bad_response',
 }
 
-/** The codes that a failed call may have. */
-export const failureCodes = [...new Set(Object.values(codes))]
+/** The codes that a failed call may have, or one that was refused. */
+export const failureCodes = [...new Set([...Object.values(codes), 'upstream_budget_spent' as const])]
 
 // Of the system and of undici.
 const unsentCodes = new Set([
@@ -83,20 +83,32 @@ export function retryAfterHeader(seconds: number) {
   return { headers: { 'retry-after': String(Math.max(1, Math.ceil(seconds))) } }
 }
 
-/** Whose part of the quota is spent: by a limit of the user, the user's share, or that of a network's new accounts. */
-export const shares = ['limit', 'user', 'network'] as const
+/**
+ * Whose part of the quota is spent: by a limit of the personal key or of the user, the user's share, or that of a
+ * network's new accounts.
+ */
+export const shares = ['key', 'limit', 'user', 'network'] as const
 export type Share = (typeof shares)[number]
 
-/** A refusal that concerns one user alone: another one may have calls left. */
+interface ShareCaller {
+  userId?: number | undefined
+  keyId?: number | null | undefined
+}
+
+/** A refusal that concerns one key or user alone: another one may have calls left. */
 export class ShareRefusal extends AppError {
   readonly share: Share
-  readonly userId: number | undefined
+  readonly by: ShareCaller
 
-  constructor(share: Share, userId: number | undefined, extras: ConstructorParameters<typeof AppError>[1]) {
-    super('upstream_quota_exhausted', extras)
+  constructor(share: Share, { userId, keyId }: ShareCaller, extras: ConstructorParameters<typeof AppError>[1]) {
+    super(share === 'key' ? 'upstream_budget_spent' : 'upstream_quota_exhausted', extras)
     this.name = 'ShareRefusal'
     this.share = share
-    this.userId = userId
+    this.by = { userId, keyId }
+  }
+
+  concerns({ userId, keyId }: ShareCaller): boolean {
+    return this.share === 'key' ? this.by.keyId === keyId : this.by.userId === userId
   }
 }
 

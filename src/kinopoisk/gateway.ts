@@ -5,6 +5,7 @@ import type { Database } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { createBackground } from './background.ts'
 import { type CachedResult, createCacheStatus } from './cache-status.ts'
+import { type CompatibleGateway, createCompatibleGateway } from './compatible/texts.ts'
 import { createCountedFetch } from './counted-fetch.ts'
 import { filmRequest, filmsByImdb, imdbRequest, listRequest, votesRequest } from './endpoints.ts'
 import { type Clock, systemClock } from './layers/cache.ts'
@@ -14,6 +15,7 @@ import { createMetrics } from './metrics.ts'
 import { type KinopoiskFilm, type KinopoiskVote, normaliseFilm, normaliseVote } from './normalise.ts'
 import { createPipeline, type PipelineOptions } from './pipeline.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
+import type { Spending } from './quota/budget.ts'
 import type { Caller, Purpose, UpstreamFetch } from './request.ts'
 import type { FilmResponse, SearchResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
@@ -38,7 +40,7 @@ export interface VotesPage {
  * Every call throws upstream_* when upstream is not available and nothing is stored. `caller` is the user that has to
  * have a call left where upstream is called.
  */
-export interface Gateway {
+export interface Gateway extends CompatibleGateway {
   /** True for a film id that upstream may have; of any other, it is only asked when an answer of its has named it. */
   isInRange(id: number): MaybePromise<boolean>
   /** Null: Kinopoisk knows no such film. Without a promise if a fresh response is in memory. */
@@ -49,6 +51,8 @@ export interface Gateway {
   ): MaybePromise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
   /** The same, fetched whatever is stored, and however it failed before. */
   refreshFilm(id: number, caller: Caller): Promise<CachedResult<LazyResult<KinopoiskFilm | null> | null>>
+  /** Removes what upstream said of a film: until that is fetched again by `refreshFilm`, it is as if there were none. */
+  withdrawFilm(id: number): Promise<void>
   /** `page` 1…20, 20 films each. Without a promise if a fresh response is in memory. */
   search(keyword: string, page: number, caller: Caller): MaybePromise<CachedResult<LazyResult<SearchResult>>>
   /** The Kinopoisk ids of the films with an IMDb id, the likeliest first; their films are ingested as from a search. */
@@ -78,11 +82,13 @@ export interface Gateway {
   onDiscovered(ingest: Ingest): void
   /** Stores a film that could not be stored with its response. Rejects when it still can't be. */
   saveFilm(film: KinopoiskFilm): Promise<void>
+  /** What callers may spend of the quota, and have spent. */
+  spending: Spending
   status(): Promise<GatewayStatus>
   start(): Promise<void>
   /** Resolves when no call is under way in the background. */
   idle(): Promise<void>
-  /** Removes expired leases, failures that no longer count, and what users spent long ago; called every hour. */
+  /** Removes expired leases, failures that no longer count, and what was spent long ago; called every hour. */
   cleanup(signal?: AbortSignal): Promise<void>
   close(): Promise<void>
 }
@@ -118,12 +124,16 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, failures, probe, upstream } =
     pipeline
   const fetchForced: UpstreamFetch = (request, context) => fetchFresh(request, { ...context, forced: true })
-  const { fetchCounted, count } = createCountedFetch({ metrics, timeoutMs: options.timeoutMs })
-  const { readValue, lazyResult, fromMemory } = createLazyResults({
-    ...{ responses, freshness, clock, withCacheStatus },
-    fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
-    count: ({ endpoint }) => count(endpoint, 'hit'),
+  const { fetchCounted, count } = createCountedFetch({
+    ...{ metrics, timeoutMs: options.timeoutMs },
+    noteResult: budget.noteResult,
   })
+  const lazyResults = createLazyResults({
+    ...{ responses, freshness, clock, withCacheStatus, withdrawn: pipeline.withdrawn },
+    fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
+    count: ({ endpoint }, caller) => count(endpoint, 'hit', caller),
+  })
+  const { readValue, lazyResult, fromMemory } = lazyResults
   async function lazyFilm(fetch: UpstreamFetch, id: number, purpose: Purpose, caller: Caller, newerThan?: Date) {
     const found = await fetchFilm(fetch, id, purpose, caller, newerThan)
     if (found.value === null) return withCacheStatus(found, null)
@@ -147,16 +157,21 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   })
 
   return {
+    ...createCompatibleGateway({ ...lazyResults, fetchCounted, fetchCached, withCacheStatus }),
     isInRange: createIdRange(database.db, clock).includes,
     film: (id, caller, purpose = 'interactive') =>
-      fromMemory(filmRequest(id), filmOf) ?? lazyFilm(fetchCached, id, purpose, caller),
-    refreshFilm: (id, caller) => lazyFilm(fetchForced, id, 'interactive', caller, clock.now()),
+      fromMemory(filmRequest(id), filmOf, caller) ?? lazyFilm(fetchCached, id, purpose, caller),
+    async refreshFilm(id, caller) {
+      await pipeline.withdrawn.restore(id)
+      return lazyFilm(fetchForced, id, 'interactive', caller, clock.now())
+    },
+    withdrawFilm: pipeline.withdrawn.withdraw,
     search(keyword, page, caller) {
       const request = memoizedSearchRequest(keyword, page)
       const transform: Transform<SearchResponse, SearchResult> = (value) => toSearchResult(value, page)
       const fetched = async () =>
         lazyResult(request, await fetchCounted(fetchCached, request, 'interactive', caller), transform)
-      return fromMemory(request, transform) ?? fetched()
+      return fromMemory(request, transform, caller) ?? fetched()
     },
     async imdb(imdbId, caller) {
       const request = imdbRequest(imdbId)
@@ -206,10 +221,12 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     },
     onDiscovered: pipeline.writer.onDiscovered,
     saveFilm: (film) => pipeline.writer.saveFilms({ film }),
+    spending: budget.spending,
     status: createStatus({ sandbox, usage: budget.usage, breakers, probe, responses, metrics, now: clock.now }),
     async start() {
       // Without it the ends of calls are seen a little later.
       await leases.listen().catch((error) => warn(error, 'notifications of other replicas cannot be had'))
+      await pipeline.withdrawn.start()
       runInBackground(budget.start())
     },
     idle,
@@ -224,6 +241,7 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
       // The calls that nobody waits for end with it.
       await upstream.close()
       await Promise.race([idle(), sleep(maxCloseMs, undefined, { ref: false })])
+      await budget.writeResults().catch((error) => warn(error, 'the last results were not counted'))
     },
   }
 }

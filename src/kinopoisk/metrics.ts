@@ -79,6 +79,27 @@ export function createMetrics(registry = new Registry()) {
       'Calls not made because the user had spent the own part of the quota',
       { share: shares },
     ),
+    charges: counter('kinopoisk_charges_total', 'Calls charged to the quota, by who pays and what was called', {
+      purpose: purposes,
+      endpoint: dataEndpoints,
+    }),
+    refunds: counter(
+      'kinopoisk_refunds_total',
+      'Charged calls that were given back: not sent after all, or reserved by a process that died',
+      { reason: ['not_sent', 'expired'] },
+    ),
+    budgetReached: counter(
+      'kinopoisk_key_budget_reached_total',
+      'Personal keys that reached 80 % (soft) or all (spent) of their calls of the day',
+      { part: ['soft', 'spent'] },
+    ),
+    spentByRank: new Gauge({
+      name: 'kinopoisk_quota_spent_by_rank',
+      help: 'Calls of today by the ten users, and the ten personal keys, that have spent most',
+      labelNames: ['by', 'rank'],
+      registers,
+      collect,
+    }),
     breakerOpen: new Gauge({
       name: 'kinopoisk_breaker_open',
       help: '1 while calls are not made: the circuit of an endpoint, the quota, or the rejected key',

@@ -10,6 +10,7 @@ import { sharedFlight } from './layers/shared-flight.ts'
 import { coalesced } from './layers/single-flight.ts'
 import { createTrust } from './layers/trust.ts'
 import { type WarnOnce, warned } from './layers/warnings.ts'
+import { createWithdrawnFilms } from './layers/withdrawn.ts'
 import { type GatewayMetrics, withMetrics } from './metrics.ts'
 import { createProbe } from './probe.ts'
 import { type BudgetOptions, createBudget } from './quota/budget.ts'
@@ -18,6 +19,7 @@ import { createFailureRepository, type FailurePauses } from './store/failures.ts
 import { createLeaseRepository } from './store/leases.ts'
 import { createProbeRepository } from './store/probes.ts'
 import { createResponseRepository } from './store/responses.ts'
+import { createWithdrawnRepository } from './store/withdrawn.ts'
 import { createResponseWriter } from './store/writer.ts'
 
 export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
@@ -38,12 +40,12 @@ export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
 
 /** The layers between a caller and upstream, in their order, and what they share. */
 export function createPipeline(database: Database, options: PipelineOptions) {
-  const { cache, clock, metrics, circuitPauses, failurePauses, probeEveryMs = 60_000, ...rest } = options
+  const { cache: memory, clock, metrics, circuitPauses, failurePauses, probeEveryMs = 60_000, ...rest } = options
   const { patienceMs, runInBackground, warn, warnOnce, ...limits } = rest
   const onOdd = (endpoint: Endpoint, member: string) => metrics.oddMembers.inc({ endpoint, member })
   const upstream = createUpstream({ ...limits, onOdd }, clock)
   const responses = createResponseRepository(database.db)
-  const freshness = createFreshness(cache)
+  const freshness = createFreshness(memory)
   const leases = createLeaseRepository(database)
   const breakers = createCircuitBreakers(metrics, circuitPauses)
   const { timed, patient } = createPatience({
@@ -59,15 +61,21 @@ export function createPipeline(database: Database, options: PipelineOptions) {
     ...{ responses, metrics, timeoutMs: limits.timeoutMs, runInBackground, warn },
   })
   const trust = createTrust({ probe, responses, onWell: breakers.succeed })
+  const onUnexpected = (error: unknown) => warn(error, 'an answer could not be renewed')
+  const withdrawn = createWithdrawnFilms({
+    withdrawn: createWithdrawnRepository(database.db),
+    now: clock.now,
+    onUnexpected: (error) => warn(error, 'it could not be read which films are withdrawn'),
+  })
   const writer = createResponseWriter({ db: database.db, responses, metrics, warn })
-  const save: typeof writer.save = async (path, ...rest) => {
-    await writer.save(path, ...rest)
+  const save: typeof writer.save = async (path, response, discovery = {}) => {
+    await writer.save(path, response, withdrawn.withoutDiscovery(discovery))
     freshness.invalidate(path)
   }
   const leaseMs = Math.min(2_000, Math.max(200, limits.timeoutMs / 3))
-  const onUnexpected = (error: unknown) => warn(error, 'an answer could not be renewed')
 
   const layers: Layer[] = [
+    withdrawn.layer,
     coalesced({ metrics, runInBackground }),
     breakers.failFast,
     failedRequests.failFast,
@@ -86,7 +94,8 @@ export function createPipeline(database: Database, options: PipelineOptions) {
     warned(warnOnce),
   ]
   const fetchFresh = compose(upstream.fetch, layers)
-  const fetchCached = cached(responses, { freshness, clock, metrics, runInBackground, onUnexpected })(fetchFresh)
+  const cache = cached(responses, { freshness, clock, metrics, runInBackground, onUnexpected })
+  const fetchCached = compose(fetchFresh, [withdrawn.layer, cache])
   return {
     fetchFresh,
     fetchCached,
@@ -97,6 +106,7 @@ export function createPipeline(database: Database, options: PipelineOptions) {
     probe,
     breakers,
     writer,
+    withdrawn,
     budget,
     onUnexpected,
     upstream,

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts'
 import type { Discovery } from './normalise.ts'
+import { type DataEndpoint, pathForms } from './path-forms.ts'
 import type { Reader } from './reader.ts'
 
 /**
@@ -9,6 +10,8 @@ import type { Reader } from './reader.ts'
 export interface UpstreamRequest<T> {
   endpoint: Endpoint
   path: string
+  /** The film that it is about. */
+  filmId?: number
   maxBytes: number
   /** Reads what upstream sent. What cannot be read is never stored and never served. */
   read: Reader<T>
@@ -20,15 +23,10 @@ export interface UpstreamRequest<T> {
   discover?(value: T, fetchedAt: Date): Discovery | undefined
 }
 
-/** The endpoints about films and people; `account` is about our key. */
-export const dataEndpoints = [
-  ...(['film', 'list', 'imdb', 'search', 'staff', 'votes'] as const),
-  ...(['seasons', 'images', 'similars', 'sequels', 'facts', 'reviews', 'videos'] as const),
-  ...(['person', 'premieres', 'collections'] as const),
-] as const
-export type DataEndpoint = (typeof dataEndpoints)[number]
-export const endpoints = [...dataEndpoints, 'account'] as const
-export type Endpoint = (typeof endpoints)[number]
+/** All but `account`, which is about our key. */
+export const dataEndpoints = Object.keys(pathForms) as DataEndpoint[]
+export type Endpoint = DataEndpoint | 'account'
+export const endpoints: readonly Endpoint[] = [...dataEndpoints, 'account']
 
 /** A value for each of them. */
 export function ofEndpoints<T>(valueFor: (endpoint: DataEndpoint) => T): Record<DataEndpoint, T> {
@@ -39,9 +37,11 @@ export const purposes = ['interactive', 'refresh', 'import'] as const
 /** Which share of the day's quota pays: a user waits, a response is refreshed in the background, a list is imported. */
 export type Purpose = (typeof purposes)[number]
 
-/** The user that a call is made for, with a share of the quota, and the network of the user's request. */
+/** The user that a call is made for, with a share of the quota, the personal key, and the network of the request. */
 export interface Caller {
   userId: number
+  /** Null: with an access token. */
+  keyId: number | null
   network: string
 }
 
@@ -50,6 +50,7 @@ export interface CallContext {
   purpose: Purpose
   /** Undefined: nobody's call, as in the background. */
   userId?: number | undefined
+  keyId?: number | null | undefined
   network?: string | undefined
   /** When the caller stops waiting, in ms of performance.now(). */
   deadline: number
@@ -63,6 +64,8 @@ export interface CallContext {
   signal?: AbortSignal
   /** Set by the layers while upstream is being called, by this replica or another: then it is upstream that takes long. */
   called?: boolean
+  /** Of the charge of its call. */
+  reservation?: number
 }
 
 export interface UpstreamResponse<T> {

@@ -3,14 +3,24 @@ import jwt from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
+import { chain, type MaybePromise } from '../cache/maybe-promise.ts'
+import type { ApiKey, KeyUser } from '../db/schema/api-keys.ts'
 import { AppError } from '../errors.ts'
 import { networkCaller } from '../http/callers.ts'
+import { credentialOf, hasCredential, invalidKey, keyNotAllowed } from '../http/credentials.ts'
 
 export interface CurrentUser {
   id: number
+  /** With a key always `user`. */
   role: 'user' | 'admin'
-  sessionId: string
+  /** Null with a key. */
+  sessionId: string | null
+  /** Null with an access token. */
+  key: ApiKey | null
 }
+
+/** A user who came with an access token; see `sessionUserOf`. */
+export type SessionUser = Omit<CurrentUser, 'sessionId'> & { sessionId: string }
 
 /** What an access token says. Its times are checked here, its session in the database on every request. */
 export interface AccessClaims {
@@ -27,14 +37,16 @@ export interface AccessTokens {
 declare module 'fastify' {
   interface FastifyInstance {
     accessTokens: AccessTokens
+    /** The user of a personal key that is valid now; undefined for any other text. At once where it is in memory. */
+    findKey(text: string): MaybePromise<KeyUser | undefined>
     /**
-     * Sets the user of a valid token of a live session: at once where that is in memory.
-     * @throws {AppError} missing_token, invalid_token
+     * Sets the user of a valid token of a live session, or of a key that the route takes: at once where that is in memory.
+     * @throws {AppError} missing_token, invalid_token, invalid_key, key_not_allowed
      */
     readUser(request: FastifyRequest): void | Promise<void>
     /** An onRequest hook: the same, or 401. */
     authenticate(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
-    /** An onRequest hook: a valid token of a live session, or no user; see `viewerOf`. */
+    /** An onRequest hook: a valid token or key, or no user; see `viewerOf`. */
     identify(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
     /** An onRequest hook behind `authenticate`: an administrator, or 403. */
     requireAdmin(request: FastifyRequest): Promise<void>
@@ -46,8 +58,6 @@ declare module '@fastify/jwt' {
   }
 }
 
-type SessionUser = Omit<CurrentUser, 'sessionId'>
-
 interface AuthOptions {
   /** The first signs; all verify, so that a secret can be rotated. */
   secrets: string[]
@@ -55,7 +65,9 @@ interface AuthOptions {
   /** By the database's clock, which all replicas share. */
   nowMs(): number
   /** The session's user, or undefined when it was ended or its user is blocked. */
-  findSession(sessionId: string, userId: number): SessionUser | undefined | Promise<SessionUser | undefined>
+  findSession(sessionId: string, userId: number): MaybePromise<Pick<CurrentUser, 'id' | 'role'> | undefined>
+  /** The same of a personal key. `ip`: of who asks. */
+  findKey(text: string, ip?: string): MaybePromise<KeyUser | undefined>
 }
 
 const issuer = 'kinoteka'
@@ -100,27 +112,36 @@ export default fp(async (app: FastifyInstance, options: AuthOptions) => {
   app.decorate('accessTokens', accessTokens)
   // Without promises as far as that goes: in every request they cost more than the checks.
   app.decorate('readUser', (request) => {
-    const { userId, sessionId } = accessTokens.verify(bearerToken(request))
-    const take = (user: SessionUser | undefined) => {
+    const { kind, text } = credentialOf(request.headers)
+    if (kind === 'key') return chain(options.findKey(text, request.ip), (found) => admitKey(request, found))
+    const { userId, sessionId } = accessTokens.verify(text)
+    return chain(options.findSession(sessionId, userId), (user) => {
       if (!user) throw invalidToken()
-      request.user = { id: user.id, role: user.role, sessionId }
-    }
-    const user = options.findSession(sessionId, userId)
-    return user instanceof Promise ? user.then(take) : take(user)
+      request.user = { id: user.id, role: user.role, sessionId, key: null }
+    })
   })
+  app.decorate('findKey', (text) => options.findKey(text))
   app.decorate('authenticate', (request, _reply, done) => settle(() => app.readUser(request), done))
   app.decorate('identify', (request, _reply, done) => {
-    if (!request.headers.authorization) return done()
+    if (!hasCredential(request.headers)) return done()
     settle(
       () => app.readUser(request),
-      // Only a token can be left aside, not that it can't be checked now.
-      (error) => done(error instanceof AppError && error.statusCode === 401 ? undefined : error),
+      // Only a token or key can be left aside, not that it can't be checked now.
+      (error) => done(error instanceof AppError && [401, 403].includes(error.statusCode) ? undefined : error),
     )
   })
   app.decorate('requireAdmin', async (request) => {
     if (request.user.role !== 'admin') throw new AppError('forbidden', { detail: 'Only an administrator may do this' })
   })
 })
+
+/** A key has no rights of an administrator, whoever it belongs to. */
+function admitKey(request: FastifyRequest, found: KeyUser | undefined): void {
+  if (!found) throw invalidKey()
+  const { keyScopes = [] } = request.routeOptions.config
+  if (!keyScopes.some((scope) => found.key.scopes.includes(scope))) throw keyNotAllowed(keyScopes)
+  request.user = { id: found.userId, role: 'user', sessionId: null, key: found.key }
+}
 
 /** Calls `done` when the work has ended, now or later. */
 function settle(work: () => void | Promise<void>, done: (error?: Error) => void): void {
@@ -135,7 +156,14 @@ function settle(work: () => void | Promise<void>, done: (error?: Error) => void)
   else done()
 }
 
-/** The user of a request on a scope with `identify`: null without a valid token. */
+/** The user of a request that came with an access token. On a scope without a `keyScope` there is no other. */
+export function sessionUserOf({ user }: Pick<FastifyRequest, 'user'>): SessionUser {
+  const { sessionId } = user
+  if (sessionId === null) throw keyNotAllowed([])
+  return { ...user, sessionId }
+}
+
+/** The user of a request on a scope with `identify`: null without a valid token or key. */
 export function viewerOf(request: FastifyRequest): CurrentUser | null {
   return request.user ?? null
 }
@@ -187,12 +215,6 @@ function tryVerify(verify: () => Claims | undefined): Claims | undefined {
   } catch {
     return undefined
   }
-}
-
-function bearerToken(request: FastifyRequest): string {
-  const [, token] = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '') ?? []
-  if (!token) throw new AppError('missing_token', { detail: 'Send the header "Authorization: Bearer <access_token>"' })
-  return token
 }
 
 function invalidToken(): AppError {

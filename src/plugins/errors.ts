@@ -5,23 +5,32 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import fp from 'fastify-plugin'
 import { driverError, isQueryError, isUnavailable, meaning } from '../db/errors.ts'
 import { AppError, type ErrorCode, errorCodes, type InputFault, isExpected } from '../errors.ts'
+import { withoutKeys } from '../http/credentials.ts'
+import { inUpstreamForm, isUpstreamAddress } from '../http/upstream-form.ts'
 import { createLogThrottle } from '../log-throttle.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** For lines that may come thousands of times a second; see log-throttle.ts. */
     logThrottle: ReturnType<typeof createLogThrottle>
+    /** Whether errors at upstream's addresses have upstream's form. */
+    isCompatible: boolean
   }
 }
 
 interface ErrorsOptions {
   /** Called for every internal error, once. */
   report?: ((error: unknown, context: { requestId: string }) => void) | undefined
+  isCompatible: boolean
 }
 
-/** The one door by which errors leave: RFC 9457 for every status of 400 and above, from any source. */
-export default fp(async (app: FastifyInstance, { report }: ErrorsOptions) => {
+/**
+ * The one door by which errors leave: RFC 9457 for every status of 400 and above, from any source; at upstream's own
+ * addresses upstream's form.
+ */
+export default fp(async (app: FastifyInstance, { report, isCompatible }: ErrorsOptions) => {
   app.decorate('logThrottle', createLogThrottle())
+  app.decorate('isCompatible', isCompatible)
   app.setErrorHandler((error, request, reply) => {
     sendProblem(error, request, reply)
     if (reply.statusCode === 500) report?.(error, { requestId: request.id })
@@ -66,6 +75,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   else if (status >= 500) request.log.error({ err: error, code: known.code }, 'request failed')
   // Where the router gives up, no hook has set them.
   reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
+  if (request.server.isCompatible && isUpstreamAddress(request.url)) {
+    const { status, headers, body } = inUpstreamForm(known)
+    return reply.code(status).headers(headers).type('application/json').serializer(JSON.stringify).send(body)
+  }
   return reply
     .code(status)
     .headers(known.headers)
@@ -75,7 +88,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
       title,
       status,
       detail: known.message,
-      instance: request.url.split('?', 1)[0],
+      // Some clients write their key into the path.
+      instance: withoutKeys(request.url.split('?', 1)[0] ?? ''),
       code: known.code,
       message: known.message,
       request_id: request.id,

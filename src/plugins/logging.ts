@@ -15,6 +15,8 @@ const secrets = [
   'refresh_token',
   'authorization',
   'cookie',
+  'api_key',
+  'x-api-key',
   'login',
   'email',
   'phone',
@@ -117,6 +119,7 @@ export default fp(async (app: FastifyInstance) => {
         ...(aborted && { aborted }),
         duration_ms: Math.round(seconds * 10_000) / 10,
         user_id: request.user?.id,
+        key_id: request.user?.key?.id,
       },
       'request',
     )
@@ -130,7 +133,13 @@ function dataOperation({ request, reply, endpoint, status, aborted }: Exchange) 
   if (!event || method === 'HEAD') return undefined
   // Adding to a list is 201, or 200 where it was there already.
   const unchanged = status === 200 && operation?.startsWith('addTo')
-  return { event, outcome: unchanged ? 'unchanged' : outcomeOf(status, aborted), resource: resourceOf(request, reply) }
+  const resource = resourceOf(request, reply)
+  return {
+    event,
+    outcome: unchanged ? 'unchanged' : outcomeOf(status, aborted),
+    // A UUID that names nothing of ours may be a key.
+    ...(resource && (status < 400 || /^\d+$/.test(resource)) && { resource }),
+  }
 }
 
 /** The id of what was changed: of the path, of the new thing's address, or of the film in the body; numbers and UUIDs only. */

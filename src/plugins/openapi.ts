@@ -7,6 +7,7 @@ import { Problem, problems } from '../http/schemas.ts'
 
 const tags = [
   { name: 'auth', description: 'Accounts: register, log in, refresh, log out' },
+  { name: 'keys', description: 'Personal keys, for programs' },
   { name: 'users', description: "The user's own profile" },
   { name: 'films', description: 'The catalogue' },
   { name: 'movies', description: 'Films by Kinopoisk id or own id, and the search' },
@@ -15,14 +16,21 @@ const tags = [
   { name: 'ratings', description: "The user's own scores of films" },
   { name: 'genres', description: 'Genres of the catalogue' },
   { name: 'directors', description: 'Directors of the catalogue, and their photos' },
+  { name: 'usage', description: 'What users and keys have spent of the Kinopoisk quota' },
   { name: 'admin', description: 'What operators ask of the gateway to Kinopoisk' },
   { name: 'service', description: 'Health, metrics and the kinds of problems' },
 ]
+
+const compatible = { name: 'compatible', description: "Kinopoisk's own addresses, for clients of its API" }
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Of a scope: what its operations need by the document, where they don't say so themselves. */
     security: readonly Record<string, string[]>[]
+  }
+  interface FastifyContextConfig {
+    /** The route describes all of its answers itself: its errors are no problems. */
+    inUpstreamForm?: boolean
   }
 }
 
@@ -43,7 +51,7 @@ const documentationPolicy = {
 }
 
 /** The OpenAPI 3.1 document out of the routes' schemas, at /openapi.json, and Swagger UI at /docs. */
-export default fp(async (app: FastifyInstance, options: { version: string }) => {
+export default fp(async (app: FastifyInstance, options: { version: string; isCompatible: boolean }) => {
   app.addSchema(Problem)
   app.decorate('security', token)
   app.addHook('onRoute', describe)
@@ -59,10 +67,11 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
           'and 408 to a request that does not come in time, as problems too.',
       },
       servers: [{ url: '/' }],
-      tags,
+      tags: options.isCompatible ? [...tags, compatible] : tags,
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          apiKey: { type: 'apiKey', in: 'header', name: 'X-API-KEY', description: 'A personal key' },
           password: { type: 'oauth2', flows: { password: { tokenUrl: '/auth/login', scopes: {} } } },
         },
       },
@@ -84,10 +93,13 @@ export default fp(async (app: FastifyInstance, options: { version: string }) => 
 
 function describe(this: FastifyInstance, route: RouteOptions): void {
   if (route.schema?.hide) return
-  const schema: FastifySchema =
-    this.security === token ? { ...route.schema } : { security: this.security, ...route.schema }
+  const schema: FastifySchema = { ...securityOf(this, route), ...route.schema }
+  if (route.config?.inUpstreamForm) {
+    route.schema = schema
+    return
+  }
   const codes: ErrorCode[] = ['invalid_input', 'bad_request', 'internal_error', ...unavailable]
-  if (!isOpen(schema)) codes.push('missing_token', 'invalid_token')
+  if (!isOpen(schema)) codes.push(...doorFaults)
   // Also where no body is needed: one that comes is read.
   if (route.method !== 'GET' && route.method !== 'HEAD') codes.push(...bodyFaults)
   const own = (schema.response ?? {}) as Responses
@@ -100,8 +112,17 @@ function describe(this: FastifyInstance, route: RouteOptions): void {
   route.schema = { ...schema, response: { ...common, ...Object.fromEntries(described) } }
 }
 
+/** Nothing where it is what the whole document says: an access token. */
+function securityOf({ security }: FastifyInstance, { config }: RouteOptions): FastifySchema {
+  const takesKeys = (config?.keyScopes ?? []).length > 0
+  if (takesKeys) return { security: [...security, { apiKey: [] }] }
+  return security === token ? {} : { security }
+}
+
 type Responses = Record<string, { description?: string }>
 const unavailable = ['overloaded', 'database_unavailable', 'shutting_down'] as const satisfies ErrorCode[]
+// A key that may not is told so also where none may.
+const doorFaults = ['missing_token', 'invalid_token', 'invalid_key', 'key_not_allowed'] as const satisfies ErrorCode[]
 const bodyFaults = ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const satisfies ErrorCode[]
 
 function isOpen({ security }: FastifySchema): boolean {

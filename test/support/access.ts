@@ -30,9 +30,16 @@ export const access: Record<string, Access> = {
   'GET /profile': 'user',
   'PATCH /profile': 'user',
   'GET /user/export': 'user',
+  'GET /user/usage': 'user',
+  'GET /user/keys': 'user',
+  'POST /user/keys': 'user',
+  'PATCH /user/keys/{id}': 'user',
+  'DELETE /user/keys/{id}': 'user',
   'GET /users': 'admin',
+  'GET /admin/usage': 'admin',
   'GET /admin/kinopoisk': 'admin',
   'POST /admin/kinopoisk/films/{id}/refresh': 'admin',
+  'DELETE /admin/kinopoisk/films/{id}': 'admin',
   'PATCH /users/{id}': 'admin',
   'POST /users/{id}/password-reset': 'admin',
 
@@ -95,6 +102,15 @@ export const access: Record<string, Access> = {
   'DELETE /films/{id}/rating': 'user',
 }
 
+/** What of these a personal key opens, if its scope is the one named; all else no key opens. `GET` is opened by `read` too. */
+export function scopeOf(title: string): 'read' | 'lists' | undefined {
+  const level = access[title]
+  if (level === 'open' || level === 'admin' || level === undefined) return undefined
+  if (/\/(keys|sessions|logout|password)\b/.test(title)) return undefined
+  if (title.startsWith('GET ')) return 'read'
+  return /favorites|wishlist|rating|lists\/import/.test(title) ? 'lists' : undefined
+}
+
 /** Operations that may end the session, the password or the account of who asks: not for a user that is needed later. */
 export function isFarewell(title: string): boolean {
   return /logout|password|sessions|^DELETE \/user$/.test(title)
@@ -121,6 +137,8 @@ export const intruders = {
 /** Which of them an operation takes nevertheless: the change of an account, and a film by any of its three names. */
 export const welcome: Record<string, (keyof typeof intruders)[]> = {
   'PATCH /users/{id}': ['role', 'blocked', 'daily_limit'],
+  'POST /user/keys': ['daily_limit'],
+  'PATCH /user/keys/{id}': ['daily_limit'],
   'POST /movies/favorites': ['id'],
   'POST /movies/wishlist': ['id'],
 }

@@ -10,7 +10,8 @@ import {
 
 /** A request as it goes over the wire: everything is text already. */
 export interface Shot {
-  role: 'nobody' | 'stranger' | 'user' | 'admin'
+  /** `key`: a program with a personal key. */
+  role: 'nobody' | 'stranger' | 'key' | 'user' | 'admin'
   path: string
   query: string
   contentType: string | undefined
@@ -33,7 +34,17 @@ export function shotsAt(operation: Operation): fc.Arbitrary<Shot> {
   const payload = media ? bodyOf(media.schema ?? {}, exampleOfMedia(media)) : strayBody
   return fc
     .record({
-      role: fc.constantFrom<Shot['role'][]>('nobody', 'stranger', 'user', 'user', 'user', 'admin', 'admin', 'admin'),
+      role: fc.constantFrom<Shot['role'][]>(
+        'nobody',
+        'stranger',
+        'key',
+        'user',
+        'user',
+        'user',
+        'admin',
+        'admin',
+        'admin',
+      ),
       path: pathOf(operation),
       query: queryOf(parametersIn(operation, 'query')),
       payload,

@@ -44,7 +44,7 @@ export const rules: Rule[] = [
   },
   { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
   { from: /^src\/migrate\.ts$/, may: () => [config, /^src\/db\/(prepare|refusal)\.ts$/, /^src\/start-messages\.ts$/] },
-  { from: /^src\/instrument\.ts$/, may: () => [config, /^src\/db\/errors\.ts$/] },
+  { from: /^src\/instrument\.ts$/, may: () => [config, text, /^src\/db\/errors\.ts$/] },
   { from: /^src\/app\.ts$/, may: () => [plugins, services, /^src\/routes\.ts$/], types: [config] },
   { from: services, may: () => [/^src\/(?!server|admin|migrate|instrument|app\.|routes|embedded|plugins)/] },
   { from: /^src\/routes\.ts$/, may: () => [moduleRoutes, plugins, semaphore], types: [config, services] },

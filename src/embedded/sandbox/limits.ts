@@ -26,7 +26,7 @@ const DAY = 86_400_000
 const MOSCOW_OFFSET = 3 * 3_600_000
 const KEY_RATE = 20
 const OWN_RATES: Partial<Record<Endpoint, number>> = {
-  ...{ list: 5, search: 5, premieres: 5, collections: 5 },
+  ...{ list: 5, search: 5, persons: 5, premieres: 5, releases: 5, collections: 5 },
   ...{ votes: 2, api_key: 2 },
 }
 

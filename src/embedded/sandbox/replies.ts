@@ -1,11 +1,13 @@
+import { createExtras } from './extras.ts'
 import type { FilmFact } from './films.ts'
+import { createFiltered } from './filtered.ts'
 import type { Usage } from './limits.ts'
 import { cutPage, PAGE_SIZE, readInteger } from './paging.ts'
 import { failure, type Reply } from './reply.ts'
 import type { Endpoint, SandboxRequest } from './request.ts'
 import { createSearch } from './search.ts'
 import { createSelections } from './selections.ts'
-import { filmDetails, listItem, searchItem, staffOf, voteItem } from './shapes.ts'
+import { filmDetails, searchItem, staffOf, voteItem } from './shapes.ts'
 import { createSupplements } from './supplements.ts'
 import { votesOf } from './votes.ts'
 
@@ -23,10 +25,11 @@ export function createReplies(
   return {
     film: ({ argument }) => aboutFilm(byId, argument, filmDetails),
     staff: ({ query }) => aboutFilm(byId, query.get('filmId') ?? '', staffOf),
-    list: ({ query }) => listPage(films, query),
     search: ({ query }) => searchPage(search, query),
     ...createSupplements(films, (id, shape) => aboutFilm(byId, id, shape)),
     ...createSelections(films),
+    ...createFiltered(films, search),
+    ...createExtras(films, (id, shape) => aboutFilm(byId, id, shape)),
     votes: ({ argument, query }) => votesPage(films, argument, query),
     api_key: ({ argument }) => ({ status: 200, body: account(usage(argument)) }),
     other: () => failure(404, 'No such path'),
@@ -54,27 +57,6 @@ function searchPage(search: (keyword: string) => FilmFact[], query: URLSearchPar
     searchFilmsCountResult: found.length,
   }
   return { status: 200, body }
-}
-
-/** Of the filters only the IMDb id alone, and those of the year, the most voted first: what we never request is not imitated. */
-function listPage(films: readonly FilmFact[], query: URLSearchParams): Reply {
-  const imdbId = query.get('imdbId')
-  if (imdbId !== null) {
-    const items = films.filter((film) => film.imdb_id === imdbId).map(listItem)
-    return { status: 200, body: { total: items.length, totalPages: items.length > 0 ? 1 : 0, items } }
-  }
-  const page = readInteger(query.get('page') ?? '1', LAST_SEARCH_PAGE)
-  const years = [query.get('yearFrom') ?? '1000', query.get('yearTo') ?? '3000'].map((year) => readInteger(year, 3000))
-  const [from, to] = years
-  if (page === undefined) return failure(400, `The page must be an integer from 1 to ${LAST_SEARCH_PAGE}`)
-  if (from === undefined || to === undefined) return failure(400, 'The years must be integers')
-  if (query.get('order') !== 'NUM_VOTE') return failure(400, 'The sandbox knows the order NUM_VOTE only')
-  const found = films
-    .filter(({ year }) => year !== null && year >= from && year <= to)
-    .sort((a, b) => (b.votes ?? 0) - (a.votes ?? 0) || a.id - b.id)
-    .slice(0, LAST_SEARCH_PAGE * PAGE_SIZE)
-  const totalPages = Math.ceil(found.length / PAGE_SIZE)
-  return { status: 200, body: { total: found.length, totalPages, items: cutPage(found, page).map(listItem) } }
 }
 
 function votesPage(films: readonly FilmFact[], argument: string, query: URLSearchParams): Reply {

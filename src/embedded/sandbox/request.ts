@@ -2,6 +2,8 @@ export type Endpoint =
   | ('film' | 'list' | 'search' | 'staff' | 'votes' | 'api_key' | 'other')
   | ('seasons' | 'images' | 'similars' | 'sequels' | 'facts' | 'reviews' | 'videos')
   | ('person' | 'premieres' | 'collections')
+  | ('distributions' | 'box_office' | 'awards' | 'external_sources')
+  | ('filters' | 'releases' | 'persons' | 'media_posts')
 
 /** A request understood: the endpoint it is for, the variable part of its path, its query. */
 export interface SandboxRequest {
@@ -13,6 +15,12 @@ export interface SandboxRequest {
 const PATHS: readonly [Endpoint, RegExp][] = [
   ['premieres', /^\/api\/v2\.2\/films\/premieres$/],
   ['collections', /^\/api\/v2\.2\/films\/collections$/],
+  ['filters', /^\/api\/v2\.2\/films\/filters$/],
+  ['releases', /^\/api\/v2\.1\/films\/releases$/],
+  ['distributions', /^\/api\/v2\.2\/films\/([^/]+)\/distributions$/],
+  ['box_office', /^\/api\/v2\.2\/films\/([^/]+)\/box_office$/],
+  ['awards', /^\/api\/v2\.2\/films\/([^/]+)\/awards$/],
+  ['external_sources', /^\/api\/v2\.2\/films\/([^/]+)\/external_sources$/],
   ['seasons', /^\/api\/v2\.2\/films\/([^/]+)\/seasons$/],
   ['images', /^\/api\/v2\.2\/films\/([^/]+)\/images$/],
   ['similars', /^\/api\/v2\.2\/films\/([^/]+)\/similars$/],
@@ -25,6 +33,8 @@ const PATHS: readonly [Endpoint, RegExp][] = [
   ['list', /^\/api\/v2\.2\/films$/],
   ['search', /^\/api\/v2\.1\/films\/search-by-keyword$/],
   ['staff', /^\/api\/v1\/staff$/],
+  ['persons', /^\/api\/v1\/persons$/],
+  ['media_posts', /^\/api\/v1\/media_posts$/],
   ['votes', /^\/api\/v1\/kp_users\/([^/]+)\/votes$/],
   ['api_key', /^\/api\/v1\/api_keys\/([^/]+)$/],
 ]

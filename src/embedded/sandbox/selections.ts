@@ -39,12 +39,28 @@ export function createSelections(films: readonly FilmFact[]) {
   }
 }
 
-/** The day that a film opened is not among our facts: it is taken from the id. */
-function premieres(films: readonly FilmFact[], query: URLSearchParams): Reply {
+export interface Month {
+  year: number
+  /** From 0. */
+  month: number
+}
+
+export function monthOf(query: URLSearchParams): Month | undefined {
   const year = readInteger(query.get('year') ?? '', 9999)
   const month = MONTHS.indexOf(query.get('month') ?? '')
-  if (year === undefined || month < 0) return failure(400, 'The year must be an integer, the month a name in capitals')
-  const found = films.filter((film) => film.year === year && film.id % MONTHS.length === month)
+  return year === undefined || month < 0 ? undefined : { year, month }
+}
+
+/** The day that a film opened is not among our facts: it is taken from the id. */
+export function premieresOf(films: readonly FilmFact[], { year, month }: Month): FilmFact[] {
+  return films.filter((film) => film.year === year && film.id % MONTHS.length === month)
+}
+
+function premieres(films: readonly FilmFact[], query: URLSearchParams): Reply {
+  const asked = monthOf(query)
+  if (!asked) return failure(400, 'The year must be an integer, the month a name in capitals')
+  const { year, month } = asked
+  const found = premieresOf(films, asked)
   const items = found.map((film) => ({
     kinopoiskId: film.id,
     nameRu: film.name_ru ?? '',

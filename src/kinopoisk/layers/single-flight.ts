@@ -33,7 +33,7 @@ export function coalesced({ metrics, runInBackground }: Options): Layer {
         try {
           return { ...(await untilDeadline<never>(joined, context)), collapsed: true }
         } catch (error) {
-          if (!(error instanceof ShareRefusal) || error.userId === context.userId) throw error
+          if (!(error instanceof ShareRefusal) || error.concerns(context)) throw error
         }
       }
       const own = { ...context }

@@ -36,5 +36,5 @@ export function warned(warnOnce: WarnOnce): Layer {
 /** The path, without what a user has typed and without the key, which is in the path of its account. */
 function nameOf({ endpoint, path }: UpstreamRequest<unknown>): string | undefined {
   if (endpoint === 'account') return undefined
-  return path.replace(/keyword=[^&]*&?/, '')
+  return path.replace(/\b(keyword|name)=[^&]*&?/, '')
 }

@@ -27,12 +27,12 @@ export function createPopularFilmsPrefetch({ db, failures, now, fetchPage }: Opt
   /** A page that is not stored, or else one that has expired. */
   async function findDue() {
     // A page whose calls fail must not block the others.
-    const failed = new Set(await failures.findTooRecent(paths.list))
+    const failed = new Set(await failures.findTooRecent(paths.popular))
     const absentSince = new Date(now().getTime() - absentMs).toISOString()
     const rows = await db.execute<{ path: string; fresh: boolean; pages: number | null }>(sql`
       select path, expires_at > ${now().toISOString()} or status = 404 and fetched_at > ${absentSince} as fresh,
         case when path like '%&page=1' then ${pagesIn(sql`body::json`)} end as pages
-      from ${responses} where path like ${`${paths.list}%`}`)
+      from ${responses} where path like ${`${paths.popular}%`}`)
     const stored = new Map(rows.map((row) => [row.path, row]))
     let expired: { year: number; page: number } | undefined
     for (let page = 1; page <= maxPages; page += 1) {

@@ -1,9 +1,17 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
+import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskSpending as spending, kinopoiskUsage as usage } from '../../db/schema/kinopoisk.ts'
+import {
+  kinopoiskEndpointCalls as endpointCalls,
+  kinopoiskEndpointResults as endpointResults,
+  kinopoiskKeySpending as keySpending,
+  kinopoiskUserResults as userResults,
+} from '../../db/schema/kinopoisk-budgets.ts'
 import { type Purpose, purposes } from '../request.ts'
 import { createCharges } from './charges.ts'
+import { createReservations } from './reservations.ts'
 import { dayTerms } from './terms.ts'
 
 export type QuotaConsumer = Purpose | 'outside'
@@ -30,13 +38,15 @@ export function hashKey(apiKey: string): string {
 }
 
 /** The day's spent quota, over all replicas, by the database's clock. */
-export function createLedger(db: Db, options: Parameters<typeof createCharges>[1]) {
+export function createLedger(db: Db, options: Omit<Parameters<typeof createCharges>[1], 'holder'>) {
   const { keyHash } = options
+  const holder = randomUUID()
   const today = dayTerms(options)
   const column = (purpose: QuotaConsumer) => sql.identifier(purpose)
 
   return {
-    ...createCharges(db, options),
+    ...createCharges(db, { ...options, holder }),
+    ...createReservations(db, { keyHash, holder }),
 
     async read(): Promise<Balance> {
       const [row] = await db.execute<Record<QuotaConsumer, number> & BalanceRow>(sql`
@@ -64,6 +74,26 @@ export function createLedger(db: Db, options: Parameters<typeof createCharges>[1
         blocked: row.blocked && { reason: row.blocked, since: new Date(row.since ?? 0), until: date(row.until) },
         checkedAt: date(row.checked),
       }
+    },
+
+    /** The calls of today by those users and keys that have spent most, in their order and without their names. */
+    async readRanks(ranks: number): Promise<Record<'user' | 'key', number[]>> {
+      const top = (calls: SQL) => sql`coalesce((
+        select json_agg(calls) from (select calls from (${calls}) as each order by calls desc limit ${ranks}) as top
+      ), '[]')`
+      const ofDay = sql`key_hash = ${keyHash} and day = (select day from terms)`
+      const [row] = await db.execute<{ user: number[]; key: number[] }>(sql`
+        with ${today} select
+          ${top(sql`select interactive + "import" as calls from ${spending} where ${ofDay} and network is null`)} as "user",
+          ${top(sql`select interactive + "import" as calls from ${keySpending} where ${ofDay}`)} as "key"`)
+      return row ?? { user: [], key: [] }
+    },
+
+    /** Removes what neither a share nor a report depends on any more. */
+    async deleteOld(signal?: AbortSignal): Promise<void> {
+      const isOld = sql`day < (clock_timestamp() - interval '35 days')::date`
+      for (const table of [spending, keySpending, endpointCalls, endpointResults, userResults])
+        await deleteInBatches(db, table, isOld, signal)
     },
 
     /**

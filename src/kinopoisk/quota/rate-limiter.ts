@@ -13,7 +13,10 @@ const defaultPauseSeconds = 1
 const isRate = (endpoint: Endpoint | Rate): endpoint is Rate => endpoint in callsPerSecond
 
 /** Upstream allows as many of each as searches; together with these they are surely not too many. */
-const shared: Partial<Record<Endpoint, Rate>> = { imdb: 'search', premieres: 'search', collections: 'search' }
+const shared: Partial<Record<Endpoint, Rate>> = {
+  ...({ imdb: 'search', list: 'search', persons: 'search' } as const),
+  ...({ premieres: 'search', releases: 'search', collections: 'search' } as const),
+}
 
 /** Keeps the rates that upstream allows, over all replicas: calls wait for a slot, or are rejected at once. */
 export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics) {
@@ -46,12 +49,14 @@ export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics
 
   const limited: Layer = (fetch) => async (request, context) => {
     const { endpoint } = request
+    const { reservation } = context
     const since = performance.now()
-    await queueOf(endpoint)
+    const isSent = await queueOf(endpoint)
       .acquire(context)
       .catch((error) => {
         throw counted(endpoint, error)
       })
+    if (reservation !== undefined && !isSent && !(await rates.setSent(reservation))) throw lost()
     metrics.queueWait.observe({ endpoint }, (performance.now() - since) / 1000)
     try {
       return await fetch(request, context)
@@ -73,7 +78,9 @@ export function createRateLimiter(rates: RateRepository, metrics: LimiterMetrics
 
 interface Waiter {
   giveUpAt: number
-  grant(): void
+  reservation: number | undefined
+  /** `isSent`: its own reservation counts as sent. */
+  grant(isSent: boolean): void
   reject(error: unknown): void
 }
 
@@ -106,12 +113,15 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
     while (waiting.length > 0) {
       try {
         queryTime = startOwnTimer()
-        const waitMs = await rates.take(rate).finally(() => {
+        const first = waiting[0] as Waiter
+        const taken = await rates.take(rate, first.reservation).finally(() => {
           queryTime?.stop()
           queryTime = undefined
         })
-        if (waitMs <= 0) waiting[0]?.grant()
-        else await waitOut(waitMs)
+        if (taken === 'lost') first.reject(lost())
+        // The first one may have given up meanwhile: then the next one has its slot.
+        else if (taken <= 0) waiting[0]?.grant(waiting[0] === first)
+        else await waitOut(taken)
       } catch (error) {
         waiting[0]?.reject(error)
       }
@@ -139,23 +149,25 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
     pending,
     tooLate,
 
-    /** Resolves when the call may be sent. */
-    async acquire(context: CallContext): Promise<void> {
+    /** Resolves when the call may be sent: true where its reservation counts as sent with that. */
+    async acquire(context: CallContext): Promise<boolean> {
       pending.delete(context)
       // Calls behind this one no longer count.
       const late = tooLate(context, waiting.length)
       if (late) throw late
       const maxWait = maxWaitMs(context)
-      await new Promise<void>((resolve, reject) => {
+      return new Promise((resolve, reject) => {
         const remove = () => {
           clearTimeout(timer)
-          waiting.splice(waiting.indexOf(waiter), 1)
+          const place = waiting.indexOf(waiter)
+          if (place >= 0) waiting.splice(place, 1)
         }
         const waiter: Waiter = {
           giveUpAt: performance.now() + maxWait,
-          grant() {
+          reservation: context.reservation,
+          grant(isSent) {
             remove()
-            resolve()
+            resolve(isSent)
           },
           reject(error) {
             remove()
@@ -168,6 +180,11 @@ function createWaitQueue(rate: Rate, rates: RateRepository) {
       })
     },
   }
+}
+
+/** Nothing was written of this process for so long that its calls were refunded, as if it had died. */
+function lost(): AppError {
+  return new AppError('database_unavailable')
 }
 
 /** The rest of the time is for the response. Background refreshes wait less, and so leave room in the queue for users. */

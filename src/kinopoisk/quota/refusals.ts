@@ -10,7 +10,7 @@ interface Refusal {
   until: number
 }
 
-type By = Pick<CallContext, 'purpose' | 'userId'>
+type By = Pick<CallContext, 'purpose' | 'userId' | 'keyId'>
 
 // How long a change by another replica may take to be seen here, and how often the database is queried while calls are
 // rejected.
@@ -19,20 +19,21 @@ const maxUsers = 1_000
 // For what may change before the day ends: the shares grow with it, and so may the account's limit.
 const soonSeconds = 900
 
-/** What was refused in the last second in this process: to all callers, or to one user. */
+/** What was refused in the last second in this process: to all callers, to one user, or to one key. */
 export function createRefusals() {
   const toAll = new Map<Purpose, Refusal & { blocked: boolean }>()
   const toUsers = new LRUCache<string, Refusal>({ max: maxUsers })
   const until = () => performance.now() + refusalTtlMs
   const isBlocked = () => [...toAll.values()].some(({ blocked }) => blocked)
-  const keyOf = ({ purpose, userId }: By) => `${purpose} ${userId}`
+  const ofUser = ({ purpose, userId }: By) => `${purpose} ${userId}`
+  const ofKey = ({ purpose, keyId }: By) => `${purpose} key ${keyId}`
 
   return {
     isBlocked,
 
     /** The error of a refusal that is not older than a second. */
     find(by: By): AppError | undefined {
-      const known = [toAll.get(by.purpose), toUsers.get(keyOf(by))]
+      const known = [toAll.get(by.purpose), toUsers.get(ofUser(by)), by.keyId ? toUsers.get(ofKey(by)) : undefined]
       return known.find((each) => each && performance.now() < each.until)?.error()
     },
 
@@ -55,7 +56,7 @@ export function createRefusals() {
     note(by: By, refused: Refused, balance: Balance): AppError {
       const share = shareOf(refused, balance)
       const error = share ? () => shareError(share, by, balance) : () => dayError(by.purpose, balance)
-      if (share) toUsers.set(keyOf(by), { error, until: until() })
+      if (share) toUsers.set(share === 'key' ? ofKey(by) : ofUser(by), { error, until: until() })
       else if (!balance.blocked) toAll.set(by.purpose, { error, until: until(), blocked: false })
       return error()
     },
@@ -95,18 +96,20 @@ function dayError(purpose: Purpose, balance: Balance): AppError {
   return refusal('upstream_quota_exhausted', seconds, undefined, detail)
 }
 
-function shareError(share: Share, { purpose, userId }: By, balance: Balance): ShareRefusal {
+function shareError(share: Share, by: By, balance: Balance): ShareRefusal {
+  const { purpose } = by
   const calls = `the day's Kinopoisk calls${purpose === 'import' ? ' for imports' : ''}`
   const spent: Record<Share, string> = {
+    key: 'The daily number of Kinopoisk calls of this key',
     limit: 'Your daily number of Kinopoisk calls',
     user: `Your share of ${calls}`,
     network: `The share of ${calls} that new accounts of your network have together`,
   }
   const { resetsInSeconds, resetsAt } = balance
-  const isFixed = share === 'limit'
+  const isFixed = share === 'limit' || share === 'key'
   const soon = Math.min(soonSeconds, resetsInSeconds)
   const more = isFixed ? `new ones come at ${resetsAt.toISOString()}` : moreIsFree(balance)
-  return new ShareRefusal(share, userId, {
+  return new ShareRefusal(share, by, {
     ...retryAfterHeader(isFixed ? resetsInSeconds : Math.max(soon, releasesInSeconds(balance))),
     detail: `${spent[share]} is spent; ${more}`,
   })

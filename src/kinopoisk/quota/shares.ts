@@ -1,4 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { kinopoiskSpending as spending } from '../../db/schema/kinopoisk.ts'
+import { sessions } from '../../db/schema/sessions.ts'
+import { users } from '../../db/schema/users.ts'
 import type { Purpose } from '../request.ts'
 
 /** What a user may spend of: a refresh in the background is nobody's. */
@@ -37,8 +40,30 @@ export function callsLeft(purpose: Purpose, isBootstrapping: boolean): SQL {
   return sql`least(max_calls - ${all}, ${own[purpose]})`
 }
 
-/** Whether one more call exceeds the share of a user, or of a network, that has spent `spent`; over `calls_left`. */
-export function exceedsShare(purpose: UserPurpose, spent: SQL): SQL {
+/** Of what a user has, with what is spent of it; over `calls_left`. */
+export function shareOf(purpose: UserPurpose, spent: SQL): SQL {
   const part = sql`(${userShare}::float8 * ${reservedPart} + (1 - ${reservedPart}))`
-  return sql`${spent} + 1 > greatest(${minUserCalls[purpose]}::integer, (calls_left + ${spent}) * ${part})`
+  return sql`greatest(${minUserCalls[purpose]}::integer, (calls_left + ${spent}) * ${part})`
+}
+
+/**
+ * The end of a `case`: whose share one more call exceeds, `user` or `network`; over `balance`, `caller`, `own` and
+ * `shared`. A user who is the only one of the week has no share.
+ */
+export function overShare(purpose: UserPurpose, keyHash: string): SQL {
+  const exceeds = (row: 'own' | 'shared') => {
+    const spent = sql.raw(`${row}.${purpose}`)
+    return sql`${spent} + 1 > ${shareOf(purpose, spent)}`
+  }
+  // Others are those who have spent, and readers who were here: an administrator may only have looked after things.
+  const callers = sql`select from ${spending} where key_hash = ${keyHash} and day > balance.day - 7
+    and network is null and user_id is distinct from caller.user_id and interactive + import > 0`
+  const readers = sql`select from ${sessions} join ${users} on ${users.id} = ${sessions.user_id}
+    where ${users.role} = 'user' and ${users.id} <> caller.user_id
+      and last_used_at > balance.now - interval '7 days'`
+  return sql`
+    when own_limit is not null or calls_left is null then null
+    when not (coalesce(${exceeds('own')}, false) or coalesce(${exceeds('shared')}, false)) then null
+    when not (exists (${callers}) or exists (${readers})) then null
+    when ${exceeds('own')} then 'user' else 'network'`
 }

@@ -9,14 +9,17 @@ export interface Usage extends Omit<Balance, 'resetsInSeconds'> {
 
 interface Options {
   refreshBalance: () => Promise<Balance>
+  readRanks: (ranks: number) => Promise<Record<'user' | 'key', number[]>>
   metrics: Pick<
     GatewayMetrics,
-    'quotaLimit' | 'quotaLeft' | 'quotaSpent' | 'quotaSpentByUserMax' | 'breakerOpen' | 'onScrape'
+    'quotaLimit' | 'quotaLeft' | 'quotaSpent' | 'quotaSpentByUserMax' | 'spentByRank' | 'breakerOpen' | 'onScrape'
   >
 }
 
+const ranks = 10
+
 /** Reads it, and updates the metrics when they are scraped. */
-export function createUsage({ refreshBalance, metrics }: Options) {
+export function createUsage({ refreshBalance, readRanks, metrics }: Options) {
   async function usage(): Promise<Usage> {
     const { resetsInSeconds: _, ...balance } = await refreshBalance()
     const { limit, spent } = balance
@@ -35,6 +38,14 @@ export function createUsage({ refreshBalance, metrics }: Options) {
     for (const breaker of ['quota', 'key']) metrics.breakerOpen.set({ breaker }, blocked?.reason === breaker ? 1 : 0)
   }
 
+  async function updateRanks(): Promise<void> {
+    const spent = await readRanks(ranks)
+    for (const by of ['user', 'key'] as const) {
+      for (let i = 0; i < ranks; i += 1) metrics.spentByRank.set({ by, rank: String(i + 1) }, spent[by][i] ?? 0)
+    }
+  }
+
   metrics.onScrape(updateGauges)
+  metrics.onScrape(updateRanks)
   return usage
 }

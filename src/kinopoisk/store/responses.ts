@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
-import { pathForms } from '../endpoints.ts'
+import { pathForms } from '../path-forms.ts'
 import { ofEndpoints } from '../request.ts'
 
 export interface StoredResponse {

@@ -1,6 +1,7 @@
-import { pathForms } from '../endpoints.ts'
+import { minOwnId } from '../../db/schema/films.ts'
+import { choice, ordinal, page, whole } from '../parameters.ts'
+import { pathOf } from '../path-forms.ts'
 import { readerOf } from '../reader.ts'
-import type { DataEndpoint } from '../request.ts'
 import type { Rows } from '../rows.ts'
 import {
   hasNewEpisodes,
@@ -14,6 +15,7 @@ import {
   normaliseVideo,
 } from './film.ts'
 import { listOf, listReader, pageOf } from './lists.ts'
+import { collections, imageTypes, months, reviewOrders } from './names.ts'
 import { normaliseProfile } from './person.ts'
 import {
   Contributor,
@@ -31,19 +33,10 @@ import { normalisePremiere, normaliseSelected, selectedPart } from './selection.
 import { mebibyte, requestOf, type Supplement, supplement } from './supplement.ts'
 
 const day = 86_400
+// Of any film, known or not.
+const ofFilm = { id: whole(1, minOwnId - 1, 301) }
 const forAMonth = () => 30 * day
 const forAWeek = () => 7 * day
-
-interface OfFilm {
-  id: number
-}
-const ofOne = (endpoint: DataEndpoint) => (query: OfFilm) => pathForms[endpoint].replace('{id}', String(query.id))
-
-/** With the values of a query in the place of the form's one name. */
-function withQuery(path: string, query: Record<string, string | number>): string {
-  const pairs = Object.entries(query).map(([name, value]) => [name, String(value)])
-  return `${path.replace(/\?.*/, '')}?${new URLSearchParams(pairs)}`
-}
 
 const readSeasons = listReader(Season, (season) => season.number)
 // A person has a row for each profession.
@@ -62,7 +55,8 @@ const discoverSelected = ({ rows }: Rows<SelectedFilm>, fetchedAt: Date) => ({
 export const supplements = {
   seasons: supplement({
     endpoint: 'seasons',
-    path: ofOne('seasons'),
+    summary: 'The seasons and episodes of a series',
+    parameters: ofFilm,
     read: readSeasons,
     normalise: (value) => listOf(value, normaliseSeason),
     // A series without a new episode for a year is over, or pauses.
@@ -71,7 +65,9 @@ export const supplements = {
   }),
   staff: supplement({
     endpoint: 'staff',
-    path: ({ id }: OfFilm) => withQuery(pathForms.staff, { filmId: id }),
+    summary: 'The people who made a film',
+    parameters: { id: { ...ofFilm.id, name: 'filmId' } },
+    path: ({ id }) => pathOf('staff', { filmId: id }),
     read: readStaff,
     normalise: (value) => listOf(value, normaliseContributor),
     ttlSeconds: forAMonth,
@@ -79,37 +75,40 @@ export const supplements = {
   }),
   images: supplement({
     endpoint: 'images',
-    path: ({ id, type, page }: OfFilm & { type: string; page: number }) =>
-      withQuery(ofOne('images')({ id }), { type, page }),
+    summary: 'Stills, posters and other images of a film',
+    parameters: { ...ofFilm, type: choice(imageTypes), page: page(20) },
     read: readImages,
     normalise: (value, { page }) => pageOf(value, page, 20, normaliseImage),
     ttlSeconds: forAMonth,
   }),
   similars: supplement({
     endpoint: 'similars',
-    path: ofOne('similars'),
+    summary: 'Similar films',
+    parameters: ofFilm,
     read: readRelated,
     normalise: (value) => listOf(value, normaliseRelated),
     ttlSeconds: forAMonth,
   }),
   sequels: supplement({
     endpoint: 'sequels',
-    path: ofOne('sequels'),
+    summary: 'Sequels, prequels and remakes of a film',
+    parameters: ofFilm,
     read: readRelated,
     normalise: (value) => listOf(value, normaliseRelated),
     ttlSeconds: forAMonth,
   }),
   facts: supplement({
     endpoint: 'facts',
-    path: ofOne('facts'),
+    summary: 'Facts and bloopers of a film',
+    parameters: ofFilm,
     read: readFacts,
     normalise: (value) => listOf(value, normaliseFact),
     ttlSeconds: forAMonth,
   }),
   reviews: supplement({
     endpoint: 'reviews',
-    path: ({ id, order, page }: OfFilm & { order: string; page: number }) =>
-      withQuery(ofOne('reviews')({ id }), { order, page }),
+    summary: 'Reviews of a film by users of Kinopoisk',
+    parameters: { ...ofFilm, order: choice(reviewOrders), page: page(1000) },
     read(value, onOdd) {
       const reviews = readReviews(value, onOdd)
       return reviews && { ...reviews, totals: readReviewTotals(value, onOdd) ?? {} }
@@ -124,14 +123,16 @@ export const supplements = {
   }),
   videos: supplement({
     endpoint: 'videos',
-    path: ofOne('videos'),
+    summary: 'Trailers and other videos of a film',
+    parameters: ofFilm,
     read: readVideos,
     normalise: (value) => listOf(value, normaliseVideo),
     ttlSeconds: forAWeek,
   }),
   person: supplement({
     endpoint: 'person',
-    path: ofOne('person'),
+    summary: 'A person with the films',
+    parameters: { id: whole(1, 2_147_483_647, 41_477) },
     read: readerOf(Person),
     normalise: normaliseProfile,
     ttlSeconds: forAMonth,
@@ -139,8 +140,9 @@ export const supplements = {
   }),
   premieres: supplement({
     endpoint: 'premieres',
-    path: ({ year, month }: { year: number; month: number }) =>
-      withQuery(pathForms.premieres, { year, month: months[month - 1] ?? '' }),
+    summary: 'The films that open in Russian cinemas in a month',
+    parameters: { year: whole(1000, 3000, 2024), month: ordinal(months) },
+    path: ({ year, month }) => pathOf('premieres', { year, month: months[month - 1] ?? '' }),
     read: readSelected,
     normalise: (value) => listOf(value, normalisePremiere),
     // The list of a month that is over changes no more.
@@ -149,7 +151,8 @@ export const supplements = {
   }),
   collections: supplement({
     endpoint: 'collections',
-    path: ({ type, page }: { type: string; page: number }) => withQuery(pathForms.collections, { type, page }),
+    summary: 'A collection of films, such as the 250 best',
+    parameters: { type: choice(collections), page: page(50) },
     read: readSelected,
     normalise: (value, { page }) => pageOf(value, page, 50, normaliseSelected),
     ttlSeconds: (_, { type }) => (/POPULAR|RELEASES/.test(type) ? day : 7 * day),
@@ -159,7 +162,7 @@ export const supplements = {
 
 export type SupplementName = keyof typeof supplements
 type Row<N extends SupplementName> = (typeof supplements)[N]
-export type SupplementQuery<N extends SupplementName> = Parameters<Row<N>['path']>[0]
+export type SupplementQuery<N extends SupplementName> = Parameters<Row<N>['normalise']>[1]
 export type SupplementResult<N extends SupplementName> = ReturnType<Row<N>['normalise']>
 
 /** The request of a row with a query, and what comes of its response. */
@@ -168,8 +171,3 @@ export function supplementOf<N extends SupplementName>(name: N, query: Supplemen
   const row = supplements[name] as unknown as Supplement<SupplementQuery<N>, object, SupplementResult<N>>
   return requestOf(row, query)
 }
-
-const months = [
-  ...['JANUARY', 'FEBRUARY', 'MARCH', 'APRIL', 'MAY', 'JUNE'],
-  ...['JULY', 'AUGUST', 'SEPTEMBER', 'OCTOBER', 'NOVEMBER', 'DECEMBER'],
-]

@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import { callerOf } from '../../http/caller.ts'
-import { IdParams, problems, upstreamProblems } from '../../http/schemas.ts'
+import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
 import { KinopoiskStatus } from './schemas.ts'
 
 interface Options {
   status(): Promise<Static<typeof KinopoiskStatus>>
-  movies: Pick<MovieService, 'refresh'>
+  movies: Pick<MovieService, 'refresh' | 'withdraw'>
 }
 
 const tags = ['admin']
@@ -41,5 +41,25 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { sta
       },
     },
     (request) => movies.refresh(request.params.id, callerOf(request)),
+  )
+
+  app.delete(
+    '/admin/kinopoisk/films/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'deleteKinopoiskFilm',
+        summary: 'Remove what Kinopoisk said of a film, and serve nothing of it any more',
+        description:
+          'Kinopoisk is not asked about it, and it is left out of searches and lists, until it is refreshed. ' +
+          'Of a film that is in the catalogue, or that users keep, the name stays.',
+        params: IdParams,
+        response: { 204: NoContent, ...problems('forbidden', 'movie_not_found') },
+      },
+    },
+    async (request, reply) => {
+      await movies.withdraw(request.params.id)
+      return reply.code(204).send(null)
+    },
   )
 }

@@ -1,6 +1,7 @@
 import { eq, gt, sql } from 'drizzle-orm'
 import { deleteInBatches } from '../../db/cleanup.ts'
 import type { Db } from '../../db/connect.ts'
+import { apiKeys } from '../../db/schema/api-keys.ts'
 import { knownNetworks } from '../../db/schema/known-networks.ts'
 import { passwordResets } from '../../db/schema/password-resets.ts'
 import { sessions } from '../../db/schema/sessions.ts'
@@ -38,7 +39,7 @@ export function createResetRepository(db: Db) {
     },
 
     /**
-     * Spends the token: the new password, the end of all sessions, and the network as a known one. False, and nothing
+     * Spends the token: the new password, the end of all sessions and keys, and the network as a known one. False, and nothing
      * done, when the token is not valid any more: hashing takes its time.
      */
     async redeem(userId: number, tokenHash: Buffer, passwordHash: string, network: string): Promise<boolean> {
@@ -53,6 +54,7 @@ export function createResetRepository(db: Db) {
         if (spent.length === 0) return false
         await tx.update(users).set({ password_hash: passwordHash, updated_at: sql`now()` }).where(eq(users.id, userId))
         await tx.delete(sessions).where(eq(sessions.user_id, userId))
+        await tx.delete(apiKeys).where(eq(apiKeys.user_id, userId))
         await tx
           .insert(knownNetworks)
           .values({ user_id: userId, network })

@@ -2,6 +2,7 @@ import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { inputFault } from '../../errors.ts'
 import { NoContent, problems } from '../../http/schemas.ts'
+import { sessionUserOf } from '../../plugins/auth.ts'
 import { under } from './routes.ts'
 import { PasswordBody, SessionParams, Sessions } from './schemas.ts'
 import type { AuthService } from './service.ts'
@@ -32,7 +33,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
         },
       },
       async (request, reply) => {
-        await auth.logout(request.user)
+        await auth.logout(sessionUserOf(request))
         return reply.code(204).send(null)
       },
     )
@@ -49,7 +50,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
         response: { 200: Sessions },
       },
     },
-    (request) => sessions.list(request.user),
+    (request) => sessions.list(sessionUserOf(request)),
   )
 
   app.delete(
@@ -63,7 +64,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
       },
     },
     async (request, reply) => {
-      await sessions.endOthers(request.user)
+      await sessions.endOthers(sessionUserOf(request))
       return reply.code(204).send(null)
     },
   )
@@ -80,7 +81,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
       },
     },
     async (request, reply) => {
-      await sessions.end(request.user, request.params.id)
+      await sessions.end(sessionUserOf(request), request.params.id)
       return reply.code(204).send(null)
     },
   )
@@ -106,7 +107,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
         (password_1 ?? password_2) === undefined
           ? [given('body.old_password', old_password), given('body.new_password', new_password)]
           : [given('body.password_1', password_1), given('body.password_2', password_2)]
-      await auth.changePassword(request.user, before, after)
+      await auth.changePassword(sessionUserOf(request), before, after)
       return reply.code(204).send(null)
     },
   )

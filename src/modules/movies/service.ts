@@ -26,7 +26,7 @@ interface Dependencies {
   readItems: SearchRepository['readItems']
   kinopoisk: Pick<
     Gateway,
-    'isInRange' | 'film' | 'refreshFilm' | 'saveFilm' | 'search' | 'imdb' | 'stored' | 'fallback'
+    'isInRange' | 'film' | 'refreshFilm' | 'withdrawFilm' | 'saveFilm' | 'search' | 'imdb' | 'stored' | 'fallback'
   >
 }
 
@@ -132,6 +132,13 @@ export function createMovieService({
       return (await movies.find(id)) ?? movieNotFound(id)
     },
 
+    /** Removes what upstream said of it, until it is fetched again by `refresh`. @throws {AppError} movie_not_found */
+    async withdraw(id: number): Promise<void> {
+      if (isOwnId(id)) movieNotFound(id)
+      await kinopoisk.withdrawFilm(id)
+      await movieCache.reload(id)
+    },
+
     /** The stored movies among `ids`, in their order. */
     findAll: movieCache.findMany,
 
@@ -152,6 +159,13 @@ export function createMovieService({
     },
 
     isOfKinopoisk,
+
+    /** The films known here by title, and by an IMDb id, whatever upstream has. @throws {AppError} overloaded */
+    searchKnown: searchLocally,
+    async findItemsByImdb(imdbId: string) {
+      const found = await movies.findByImdb(imdbId)
+      return readItems(found.map(({ id }) => id))
+    },
 
     /** Whether anything is stored of the film; upstream is not asked. */
     isKnown: (id: number) => chain(movieCache.find(id), (movie) => movie !== undefined),

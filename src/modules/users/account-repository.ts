@@ -2,8 +2,10 @@ import { and, eq, exists, gt, inArray, type SQL, sql } from 'drizzle-orm'
 import { minOwnId } from '../../catalogue/film-ids.ts'
 import type { Db } from '../../db/connect.ts'
 import { allRows } from '../../db/page.ts'
+import { apiKeys } from '../../db/schema/api-keys.ts'
 import { films } from '../../db/schema/films.ts'
 import { kinopoiskSpending } from '../../db/schema/kinopoisk.ts'
+import { kinopoiskUserResults as results } from '../../db/schema/kinopoisk-budgets.ts'
 import { knownNetworks } from '../../db/schema/known-networks.ts'
 import { favourites, wishlist } from '../../db/schema/lists.ts'
 import { ratings } from '../../db/schema/ratings.ts'
@@ -19,6 +21,17 @@ const sessionColumns = {
   expires_at: sessions.expires_at,
   user_agent: sessions.user_agent,
   ip: sessions.ip,
+}
+
+const resultColumns = {
+  day: results.day,
+  api_key_id: results.api_key_id,
+  endpoint: results.endpoint,
+  hits: results.hits,
+  stale: results.stale,
+  fetched: results.fetched,
+  refused: results.refused,
+  failed: results.failed,
 }
 
 /** An account as a whole: its data, and its end. */
@@ -43,6 +56,40 @@ export function createAccountRepository(db: Db) {
           .from(knownNetworks)
           .where(and(eq(knownNetworks.user_id, userId), last && gt(knownNetworks.network, last.network)))
           .orderBy(knownNetworks.network)
+          .limit(limit),
+      ),
+
+    /** By id; never the hash. There are few. */
+    async *keys(userId: number) {
+      yield* await db
+        .select({
+          id: apiKeys.id,
+          name: apiKeys.name,
+          scopes: apiKeys.scopes,
+          daily_limit: apiKeys.daily_limit,
+          created_at: apiKeys.created_at,
+          expires_at: apiKeys.expires_at,
+          last_used_at: apiKeys.last_used_at,
+        })
+        .from(apiKeys)
+        .where(eq(apiKeys.user_id, userId))
+        .orderBy(apiKeys.id)
+    },
+
+    /** How its requests to the gateway have ended on those days. */
+    results: (userId: number) =>
+      allRows<Omit<typeof results.$inferSelect, 'user_id'>>(({ last, limit }) =>
+        db
+          .select(resultColumns)
+          .from(results)
+          .where(
+            and(
+              eq(results.user_id, userId),
+              last &&
+                sql`(${results.day}, ${results.api_key_id}, ${results.endpoint}) > (${last.day}, ${last.api_key_id}, ${last.endpoint})`,
+            ),
+          )
+          .orderBy(results.day, results.api_key_id, results.endpoint)
           .limit(limit),
       ),
 

@@ -3,14 +3,17 @@ import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientSignal, whileSent } from '../../http/downloads.ts'
 import { NoContent, problems } from '../../http/schemas.ts'
+import { sessionUserOf } from '../../plugins/auth.ts'
 import type { Semaphore } from '../../semaphore.ts'
 import {
   AccountExport,
   EraseBody,
   ExportedCalls,
   ExportedFilm,
+  ExportedKey,
   ExportedNetwork,
   ExportedRating,
+  ExportedResults,
   ExportedSession,
 } from './account-schemas.ts'
 import type { AccountService } from './account-service.ts'
@@ -21,7 +24,9 @@ type ListName = keyof typeof items
 const items = {
   sessions: ExportedSession,
   networks: ExportedNetwork,
+  keys: ExportedKey,
   kinopoisk_calls: ExportedCalls,
+  kinopoisk_results: ExportedResults,
   favorites: ExportedFilm,
   wishlist: ExportedFilm,
   ratings: ExportedRating,
@@ -46,7 +51,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
         operationId: 'exportUser',
         summary: 'Everything held about the user, as one JSON',
         description:
-          'Profile, sessions (without what is secret), networks of logins, calls of Kinopoisk, and the lists, newest first. Streamed; one that ' +
+          'Profile, sessions and keys (without what is secret), networks of logins, calls of Kinopoisk and what came of them, and ' +
+          'the lists, newest first. Streamed; one that ' +
           'fails when it has begun ends with a cut connection, and so does one of which less than 8 KB/s are read. A user has one ' +
           'download at a time; a second one waits up to 5 s, then it is 503.',
         response: { 200: AccountExport },
@@ -83,7 +89,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
       },
     },
     async (request, reply) => {
-      await account.erase(request.user, request.body.password)
+      await account.erase(sessionUserOf(request), request.body.password)
       request.log.info({ user_id: request.user.id }, 'account erased')
       return reply.code(204).send(null)
     },

@@ -24,6 +24,29 @@ export const ExportedCalls = Type.Object({
   import: Type.Integer({ minimum: 0 }),
 })
 
+export const ExportedKey = Type.Object({
+  id: Id,
+  name: Type.String(),
+  scopes: Type.Array(Type.String()),
+  daily_limit: Nullable(Type.Integer({ minimum: 0 })),
+  created_at: Timestamp,
+  expires_at: Nullable(Timestamp),
+  last_used_at: Nullable(Timestamp),
+})
+
+const count = Type.Integer({ minimum: 0 })
+
+export const ExportedResults = Type.Object({
+  day: Type.String({ format: 'date' }),
+  api_key_id: { ...count, description: '0: with an access token' },
+  endpoint: Type.String(),
+  hits: count,
+  stale: count,
+  fetched: count,
+  refused: count,
+  failed: count,
+})
+
 const listed = {
   film_id: Id,
   title: Type.String(),
@@ -48,7 +71,9 @@ export const AccountExport = Type.Object(
     profile: Profile,
     sessions: Type.Array(ExportedSession),
     networks: Type.Array(ExportedNetwork, { description: 'Whence it was registered or logged in to of late' }),
+    keys: Type.Array(ExportedKey),
     kinopoisk_calls: Type.Array(ExportedCalls, { description: 'What was spent of the quota of the last days' }),
+    kinopoisk_results: Type.Array(ExportedResults, { description: 'How requests to the gateway ended on these days' }),
     favorites: Type.Array(ExportedFilm),
     wishlist: Type.Array(ExportedFilm),
     ratings: Type.Array(ExportedRating),
@@ -60,7 +85,9 @@ export const AccountExport = Type.Object(
         profile: Profile.examples[0],
         sessions: [{ id: '5e0f6c1e-7a77-4d0e-9c5e-0b8f7f0f5d3a', ...session }],
         networks: [{ network: '127.0.0.1', last_login_at: time }],
+        keys: [],
         kinopoisk_calls: [{ day: '2026-11-20', interactive: 12, import: 0 }],
+        kinopoisk_results: [],
         favorites: [film],
         wishlist: [],
         ratings: [{ ...film, rating: 9, updated_at: time }],

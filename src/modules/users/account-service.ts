@@ -37,7 +37,9 @@ export function createAccountService({ users, accounts, listRows, confirmPasswor
         lists: {
           sessions: accounts.sessions(userId),
           networks: accounts.networks(userId),
+          keys: accounts.keys(userId),
           kinopoisk_calls: accounts.calls(userId),
+          kinopoisk_results: accounts.results(userId),
           favorites: listRows(userId, 'favorites'),
           wishlist: listRows(userId, 'wishlist'),
           ratings: listRows(userId, 'ratings'),

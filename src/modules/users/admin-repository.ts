@@ -1,5 +1,6 @@
 import { eq, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
+import { apiKeys } from '../../db/schema/api-keys.ts'
 import { passwordResets } from '../../db/schema/password-resets.ts'
 import { sessions } from '../../db/schema/sessions.ts'
 import { users } from '../../db/schema/users.ts'
@@ -25,7 +26,7 @@ export function createUserAdminRepository(db: Db) {
       return row?.total ?? 0
     },
 
-    /** Blocking deletes all sessions of the user, and its reset token, in the same transaction. */
+    /** Blocking deletes all sessions and keys of the user, and its reset token, in the same transaction. */
     change(id: number, change: AccountChange) {
       return db.transaction(async (tx) => {
         const hasOthers = await lockOtherAdmins(tx, id)
@@ -38,6 +39,7 @@ export function createUserAdminRepository(db: Db) {
         if (isAdmin(before) && !isAdmin({ ...before, ...change }) && !hasOthers) return 'last admin'
         if (change.blocked) {
           await tx.delete(sessions).where(eq(sessions.user_id, id))
+          await tx.delete(apiKeys).where(eq(apiKeys.user_id, id))
           await tx.delete(passwordResets).where(eq(passwordResets.user_id, id))
         }
         const [after] = await tx

@@ -32,6 +32,7 @@ const series = sql`kinopoisk->>'type' in ('TV_SERIES', 'MINI_SERIES', 'TV_SHOW')
 const itemColumns = {
   id: films.id,
   kinopoisk_id: movieColumns.kinopoisk_id,
+  imdb_id: sql<string | null>`${films.kinopoisk}->>'imdb_id'`,
   title: films.name,
   original_title: films.original_name,
   type: sql<string | null>`${films.kinopoisk}->>'type'`,
