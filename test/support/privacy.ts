@@ -60,6 +60,6 @@ function collect(value: unknown, secrets: Set<string>): void {
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return
   for (const [name, member] of Object.entries(value)) {
     if (typeof member !== 'string') continue
-    if (/password|token$/.test(name) && member.trim().length >= shortest) secrets.add(member)
+    if (/password|token$|^key$/.test(name) && member.trim().length >= shortest) secrets.add(member)
   }
 }
