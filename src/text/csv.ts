@@ -30,7 +30,7 @@ const quotedCell = /(?<=^|[,;\t\r\n])"(?:[^"]|"")*"/g
 export function findDelimiter(head: string): string {
   const lines = head
     .replace(/^\ufeff/, '')
-    .replace(quotedCell, '')
+    .replace(quotedCell, 'x')
     .split(/[\r\n]+/)
   const line = lines.find((each) => each.trim() !== '') ?? ''
   const count = (delimiter: string) => line.split(delimiter).length
