@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type DedicatedConnection, openConnection } from '../../../db/copy/connection.ts'
 import { createImportSteps } from './apply-repository.ts'
 import type { Column } from './format.ts'
-import { planImport } from './plan-repository.ts'
+import { type Bounds, planImport } from './plan-repository.ts'
 import { closeStaging, openStaging } from './staging.ts'
 
 // Any constant that no other lock uses.
@@ -21,7 +21,7 @@ function createImportWork(connection: DedicatedConnection, close: () => void) {
       await pipeline(Readable.from(inPieces(lines), { objectMode: false }), await openStaging(connection))
       await closeStaging(connection)
     },
-    plan: (present: ReadonlySet<Column>, maxErrors: number) => planImport(connection, present, maxErrors),
+    plan: (present: ReadonlySet<Column>, bounds: Bounds) => planImport(connection, present, bounds),
     steps: (present: ReadonlySet<Column>) => createImportSteps(connection, present),
     close,
     /** Closes, with the lock free at once: a session that is only closed holds it until the server has noticed. */
