@@ -75,13 +75,14 @@ const importRoute: FastifyPluginAsyncTypebox<Pick<Options, 'transfer'>> = async 
       schema: {
         tags,
         operationId: 'importLists',
-        summary: 'Import lists: our own CSV, files of Letterboxd and IMDb, or the votes of a Kinopoisk user',
+        summary: 'Import lists: a file of this or another service, any plain table, or the votes of a Kinopoisk user',
         description:
           'A film is found by its Kinopoisk id, else by its IMDb id, else by exact title (Russian or original) and year, ' +
-          'never by guess. A row that fits no film or several is reported and nothing is done. The same import again changes ' +
-          'nothing. Of Kinopoisk films not yet known 50 are looked up in an import. A rating in the file replaces another one. ' +
-          'Letterboxd: ratings.csv, diary.csv, watchlist.csv, likes/films.csv. IMDb: ratings, watchlist and lists. A user has one ' +
-          'import at a time: a second one waits up to 5 s, then it is 503.',
+          'never by guess. A row that fits no film or several, or contradicts itself, is reported and nothing is done. The same ' +
+          'import again changes nothing. Of films not yet known 50 are looked up in an import, by their id at Kinopoisk or IMDb. A ' +
+          'rating in the file replaces one that is not newer. Read are our own CSV, the files and the whole export of Letterboxd, ' +
+          'IMDb, Kinopoisk (.xls, CSV), Kinorium, Trakt (JSON, zip), TMDB, Simkl, Movary, Yamtrack, and plain tables with title, ' +
+          'year, rating or imdb_id. A user has one import at a time: a second one waits up to 5 s, then it is 503.',
         querystring: ImportQuery,
         body: {
           content: { 'application/json': { schema: VotesBody }, 'multipart/form-data': { schema: FileForm } },
@@ -93,7 +94,7 @@ const importRoute: FastifyPluginAsyncTypebox<Pick<Options, 'transfer'>> = async 
       },
     },
     async (request, reply) => {
-      const { dry_run: dryRun = false, list } = request.query
+      const { dry_run: dryRun = false, list, charset } = request.query
       // As it is now: the connection may be gone before the last call.
       const caller = { ...callerOf(request) }
       const { userId: id } = caller
@@ -101,14 +102,16 @@ const importRoute: FastifyPluginAsyncTypebox<Pick<Options, 'transfer'>> = async 
       if (request.isMultipart()) {
         const receive = async () => {
           const { file, name } = await saveUpload(request, 'file', maxBytes)
-          const read = async () => transfer.importFile(caller, { bytes: await bytesOf(file), name }, { list, dryRun })
+          const read = async () =>
+            transfer.importFile(caller, { bytes: await bytesOf(file), name }, { list, charset, dryRun })
           return files.run(id, read, { signal }).finally(() => file.close())
         }
         return uploads.run(id, receive).finally(() => dropRest(request))
       }
       const body = request.body as Static<typeof VotesBody> | undefined
       if (!body) throw inputFault('body', 'must be a form with a file, or JSON with kinopoisk_user_id')
-      if (list) throw inputFault('query.list', 'is for files only: votes are ratings')
+      if (list || charset)
+        throw inputFault(list ? 'query.list' : 'query.charset', 'is for files only: votes are ratings')
       return votes.run(id, () => transfer.importVotes(caller, body.kinopoisk_user_id, dryRun), { signal })
     },
   )
