@@ -88,7 +88,7 @@ const ways: Record<string, [cost: [interactive: number, imports: number], Inject
   'POST /films': [[2, 0], [{ method: 'POST', url: '/films', payload: { kinopoisk_id: 301 } }]],
   'POST /admin/kinopoisk/films/{id}/refresh': [[1, 0], [{ method: 'POST', url: '/admin/kinopoisk/films/302/refresh' }]],
   'POST /user/lists/import': [
-    [0, 2],
+    [0, 3],
     [
       { method: 'POST', url: '/user/lists/import', payload: { kinopoisk_user_id: 987_654 } },
       { method: 'POST', url: '/user/lists/import', ...file },

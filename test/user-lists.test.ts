@@ -117,6 +117,13 @@ describe('The export', () => {
     await expect.poll(async () => (await get(ann, '/user/lists.csv')).statusCode).toBe(200)
   })
 
+  test('comes without columns that somebody took out, and each row still goes to the list that it names', async () => {
+    const ann = await collector(service)
+    const text = 'list,kinopoisk_id,rating\nwishlist,301,\nratings,299,7\nseen,316,\n'
+    expect(await ann.upload(text)).toMatchObject({ format: 'own', created: 2, failed: 1, errors: [{ row: 4 }] })
+    expect([await ann.wishlist(), await ann.ratings(), await ann.favorites()]).toEqual([[301], [[299, 7]], []])
+  })
+
   test('of more than a page has every film once, newest first', async () => {
     const ann = await collector(service)
     const { sql } = service.app.database

@@ -23,7 +23,8 @@ const imdbTypes = 'titletype'
 const forms: Form[] = [
   {
     name: 'own',
-    needs: ['list', 'filmid', 'title'],
+    // A row that names its list is never taken for another.
+    needs: ['list', 'filmid kinopoiskid imdbid title'],
     columns: {
       ...{ list: 'list', film_id: 'filmid', kinopoisk_id: 'kinopoiskid', imdb_id: 'imdbid', title: 'title' },
       ...{ original_title: 'originaltitle', year: 'year', rating: 'rating' },
