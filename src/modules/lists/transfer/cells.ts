@@ -6,7 +6,9 @@ export class RowFault extends Error {}
 /** As they are, and with the white space that everybody else writes. */
 export function titlesOf(...titles: string[]): string[] {
   const normalize = (title: string) => title.normalize('NFC').replace(/\s+/g, ' ')
-  const all = titles.flatMap((title) => [title, normalize(title)]).map((title) => title.trim().slice(0, 500))
+  // Of characters, as the database counts: half of one would be another title.
+  const cut = (title: string) => (title.length > 500 ? [...title].slice(0, 500).join('') : title)
+  const all = titles.flatMap((title) => [title, normalize(title)]).map((title) => cut(title.trim()))
   return [...new Set(all)].filter((title) => title !== '')
 }
 

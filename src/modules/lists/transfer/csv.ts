@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
 import { CsvError, parse } from 'csv-parse'
-import { stringify } from 'csv-stringify'
 import { AppError, inputFault } from '../../../errors.ts'
 import { findDelimiter } from '../../../text/csv.ts'
 
@@ -94,9 +93,4 @@ function noCsv(): AppError {
 
 function tooManyRows(): AppError {
   return new AppError('payload_too_large', { detail: `A file may have ${maxRows} rows: split it` })
-}
-
-/** RFC 4180 with CRLF, out of rows as they come. Also a lone CR or LF in a cell is quoted. */
-export function writeTable(columns: readonly string[]) {
-  return stringify({ header: true, columns: [...columns], record_delimiter: '\r\n', quoted_match: /[\r\n]/ })
 }

@@ -3,7 +3,7 @@ import type { Gateway } from '../../../kinopoisk/gateway.ts'
 import type { Caller } from '../../../kinopoisk/request.ts'
 import type { MovieService } from '../../movies/service.ts'
 import { readTable } from './csv.ts'
-import { exportRows } from './export.ts'
+import { type ExportOptions, exportLists } from './export.ts'
 import { type Entry, type Fault, type FormatName, readEntries } from './formats.ts'
 import { createLookUps, type Interruption, type LookUps } from './look-ups.ts'
 import { batches, type Match, matchFilms } from './matching.ts'
@@ -100,7 +100,7 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
   }
 
   return {
-    export: (userId: number) => exportRows(transfer, userId),
+    export: (userId: number, options: ExportOptions) => exportLists(transfer, userId, options),
 
     /** @throws {AppError} those of csv.ts and formats.ts for a file that cannot be read at all */
     async importFile(
