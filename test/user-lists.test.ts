@@ -46,7 +46,7 @@ describe('The export', () => {
     const lines = response.body.split('\r\n')
     const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g
     expect(lines.map((line) => line.replace(time, 'T'))).toEqual([
-      header,
+      `\ufeff${header}`,
       'favorites,301,301,tt0133093,Матрица,The Matrix,1999,,T,',
       'wishlist,301,301,tt0133093,Матрица,The Matrix,1999,,T,',
       'ratings,299,299,tt0234215,Матрица: Перезагрузка,The Matrix Reloaded,2003,8,T,T',
@@ -56,7 +56,7 @@ describe('The export', () => {
 
   test('of a new user is the header; HEAD has no body; both need a token', async () => {
     const ann = await collector(service)
-    expect((await ann.export()).body).toBe(`${header}\r\n`)
+    expect((await ann.export()).body).toBe(`\ufeff${header}\r\n`)
     const head = await ann.request({ method: 'HEAD', url: '/user/lists.csv' })
     expect([head.statusCode, head.body]).toEqual([200, ''])
     expectProblem(await service.app.inject({ method: 'GET', url: '/user/lists.csv' }), 401, 'missing_token')
@@ -84,7 +84,7 @@ describe('The export', () => {
     expect(body).toContain(",'71,")
     expect(body).toContain(",''=a,")
     await ann.clear()
-    expect((await ann.export()).body).toBe(`${header}\r\n`)
+    expect((await ann.export()).body).toBe(`\ufeff${header}\r\n`)
     expect(await ann.upload(body, { query: '?dry_run=true' })).toMatchObject({ created: 36, rows: 36, errors: [] })
     expect(await ann.upload(body)).toEqual({ ...done, format: 'own', rows: 36, created: 36 })
     expect((await ann.export()).body).toBe(body)
@@ -296,6 +296,13 @@ describe('Matching', () => {
     expect(report.errors.map(({ row }) => row)).toEqual([5, 6, 7, 8])
     for (const { message } of report.errors) expect(message).toMatch(/^the row contradicts itself: .*Матрица/)
     expect((await ann.favorites()).toSorted()).toEqual([299, 301, 325])
+  })
+
+  test('a title is as long as the database counts it: 500 characters of two code units each', async () => {
+    const ann = await collector(service)
+    const id = await ownFilm({ name: '😀'.repeat(500), year: 1995 })
+    expect(await ann.upload(file(line('😀'.repeat(500), 1995)))).toMatchObject({ created: 1, errors: [] })
+    expect(await ann.favorites()).toEqual([id])
   })
 
   test('a film made here is found by its id only when the title is its own: elsewhere the id is another film', async () => {

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { Charset, Nullable } from '../../../http/schemas.ts'
-import { columns } from './format.ts'
+import { columns, type Delimiter, delimiters } from './format.ts'
 
 export const ExportQuery = Type.Object({
   bom: Type.Optional(
@@ -8,6 +8,15 @@ export const ExportQuery = Type.Object({
       default: true,
       description: 'The byte order mark at the beginning, which Excel needs to read Cyrillic; `false` for programs',
       examples: [false],
+    }),
+  ),
+  delimiter: Type.Optional(
+    Type.Unsafe<Delimiter>({
+      type: 'string',
+      enum: [...delimiters],
+      default: ',',
+      description: '`;` is for Excel of countries where that is the list separator; decimals then have a comma',
+      examples: [';'],
     }),
   ),
 })

@@ -18,7 +18,9 @@ const entities: Record<string, string> = { amp: '&', quot: '"', apos: "'", '#39'
 const simple = /^[a-z0-9а-яёіїєґ]+(?: [a-z0-9а-яёіїєґ]+)*$/i
 
 export function titlesOf(...titles: string[]): string[] {
-  const all = titles.map((title) => title.trim().slice(0, 500))
+  // Of characters, as the database counts: half of one would be another title.
+  const cut = (title: string) => (title.length > 500 ? [...title].slice(0, 500).join('') : title)
+  const all = titles.map((title) => cut(title.trim()))
   return [...new Set(all)].filter((title) => title !== '')
 }
 

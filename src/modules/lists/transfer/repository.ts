@@ -33,6 +33,9 @@ export interface ListedRow {
   imdb_id: string | null
   title: string
   original_title: string | null
+  /** As Kinopoisk calls it. */
+  type: string | null
+  minutes: number | null
   year: number | null
   rating: number | null
   added_at: string
@@ -67,6 +70,8 @@ export function createTransferRepository(db: Db) {
             imdb_id: sql<string | null>`${films.kinopoisk}->>'imdb_id'`,
             title: films.name,
             original_title: films.original_name,
+            type: sql<string | null>`${films.kinopoisk}->>'type'`,
+            minutes: films.minutes,
             year: films.year,
             rating: list === 'ratings' ? ratings.value : sql<null>`null`,
             added_at: isoTime(table.created_at),

@@ -1,23 +1,17 @@
 import type { FileHandle } from 'node:fs/promises'
-import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type Static, Type } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import { inputFault } from '../../../errors.ts'
 import { callerOf } from '../../../http/caller.ts'
-import { clientSignal, whileSent } from '../../../http/downloads.ts'
+import { clientSignal } from '../../../http/downloads.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
 import { dropRest, formsPlugin, saveUpload } from '../../../http/uploads.ts'
 import { createSemaphore, type Semaphore } from '../../../semaphore.ts'
-import { writeTable } from './csv.ts'
-import { columns } from './export.ts'
+import { transferExportRoutes } from './export-routes.ts'
 import { FileForm, ImportQuery, Report, VotesBody } from './schemas.ts'
 import type { TransferService } from './service.ts'
 
 const tags = ['lists']
-
-const example =
-  `${columns.join(',')}\r\n` +
-  'ratings,301,301,tt0133093,Матрица,The Matrix,1999,9,2026-11-20T10:00:00.000000Z,2026-11-20T10:00:00.000000Z\r\n'
 
 interface Options {
   transfer: TransferService
@@ -29,35 +23,7 @@ const maxBytes = 5 * 1024 ** 2
 
 /** A user's lists out and in. Needs `authenticate` on its scope. */
 export const transferRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { transfer, downloads }) => {
-  app.get(
-    '/user/lists.csv',
-    {
-      schema: {
-        tags,
-        operationId: 'exportLists',
-        summary: "The user's favorites, wishlist and ratings as CSV",
-        description:
-          'A row for each film and list, newest first; times in UTC. A cell of text that begins with `=`, `+`, `-`, `@`, tab ' +
-          'or CR has an apostrophe before it, against formulas in spreadsheets; the import takes it away. A download of which less ' +
-          'than 8 KB/s are read is cut off; a user has one at a time, and a second one waits up to 5 s, then it is 503.',
-        response: {
-          200: {
-            description: 'RFC 4180, UTF-8, with a header row',
-            content: { 'text/csv': { schema: Type.String({ examples: [example] }) } },
-          },
-        },
-      },
-    },
-    async (request, reply) => {
-      whileSent(reply, await downloads.acquire(request.user.id, { signal: clientSignal(reply) }))
-      const rows = Readable.from(transfer.export(request.user.id))
-      const csv = writeTable(columns)
-      rows.on('error', (error) => csv.destroy(error)).pipe(csv)
-      csv.on('close', () => rows.destroy())
-      reply.header('content-disposition', 'attachment; filename="lists.csv"').header('cache-control', 'no-store')
-      return reply.type('text/csv; charset=utf-8; header=present').send(csv as never)
-    },
-  )
+  await app.register(transferExportRoutes, { transfer, downloads })
   await app.register(importRoute, { transfer })
 }
 

@@ -3,7 +3,7 @@ import type { Gateway } from '../../../kinopoisk/gateway.ts'
 import type { Caller } from '../../../kinopoisk/request.ts'
 import type { MovieService } from '../../movies/service.ts'
 import type { Entry, Message } from './entry.ts'
-import { exportRows } from './export.ts'
+import { type ExportOptions, exportLists } from './export.ts'
 import { createLookUps, type Interruption, type LookUps } from './look-ups.ts'
 import { batches, type Match, matchFilms } from './matching.ts'
 import type { MatchingRepository, VotedFilm } from './matching-repository.ts'
@@ -91,7 +91,7 @@ export function createTransferService({ transfer, matching, movies, kinopoisk }:
   }
 
   return {
-    export: (userId: number) => exportRows(transfer, userId),
+    export: (userId: number, options: ExportOptions) => exportLists(transfer, userId, options),
 
     /** @throws {AppError} those of read-files.ts for a file that cannot be read at all */
     async importFile(caller: Caller, file: NamedFile, options: ImportHints & { dryRun: boolean }) {
