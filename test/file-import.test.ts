@@ -349,6 +349,12 @@ describe('Nothing is dropped without a word', () => {
     expect(ratings).toHaveLength(4)
   })
 
+  test('a row of IMDb without its id goes by title and year', async () => {
+    const ann = await collector(service)
+    const report = await ann.upload('Const,Your Rating,Title,Year\n,9,The Matrix,1999\n,9,,\n')
+    expect(report).toMatchObject({ format: 'imdb', created: 1, failed: 1 })
+  })
+
   test.each(['Date Rated', 'Date Added', 'Created'])(
     'the day of a score of IMDb is in the column %s',
     async (column) => {

@@ -270,6 +270,8 @@ test('Damaged text is told from sound text of many languages', () => {
     const misread = new TextDecoder(page).decode(Buffer.from(text))
     expect([misread, damageOf(misread)]).toEqual([misread, expect.any(String)])
   }
+  expect(damageOf('Ìàòðèöà')).toBe('Ìàòðèöà')
+  expect(damageOf('åƒã¨åƒ')).toBeDefined()
   expect(damageOf('????????: Genisys')).toBeDefined()
   expect(damageOf('???')).toBe('???')
 })

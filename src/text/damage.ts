@@ -17,10 +17,13 @@ const codePages = ['windows-1251', 'windows-1252'].map((name): CodePage => {
 })
 const utf8 = new TextDecoder('utf-8')
 const suspect = /[?\u0080-\uffff]/
-const foreignLetter = /[\u00aa-\uffff]/g
+const narrowLetter = /[\u00aa-\u07ff]/g
+const wideLetter = /[\u0800-\ufffc]/g
 const letter = /\p{L}/u
 // A word of letters with marks alone is Cyrillic of windows-1251, read as windows-1252.
 const onlyMarked = /(?<![\p{L}\p{M}])[\u00a8\u00b8À-ÖØ-öø-ÿ]{4,}(?![\p{L}\p{M}])/u
+// The ten letters that Russian has most of, as windows-1252 shows them.
+const common = /[àåèîíòñðâë]/gi
 // Where letters were: a spreadsheet writes one `?` for each that its encoding does not have.
 const lostWord = /(?<![\p{L}\p{N}\p{P}])\?{4,}/u
 
@@ -33,8 +36,8 @@ export function damageOf(text: string): string | undefined {
     const lost = lostWord.exec(text)
     if (lost) return around(text, lost.index)
   }
-  const marked = onlyMarked.exec(text)
-  if (marked) return marked[0].slice(0, 20)
+  const [marked = ''] = onlyMarked.exec(text) ?? []
+  if ((marked.match(common)?.length ?? 0) * 3 > marked.length) return marked.slice(0, 20)
   return codePages.some((page) => isMisread(text, page)) ? text.slice(0, 20) : undefined
 }
 
@@ -43,10 +46,11 @@ function isMisread(text: string, { bytes: page, pair }: CodePage): boolean {
   if (!pair.test(text)) return false
   const bytes = Buffer.from(Array.from(text, (sign) => byteOf(sign, page)))
   const restored = utf8.decode(bytes)
-  const letters = (restored.match(foreignLetter) ?? []).filter((sign) => sign !== '\ufffd' && letter.test(sign)).length
-  if (letters === 0) return false
-  const lost = restored.split('\ufffd').length - 1
-  return isUtf8(bytes) ? true : letters >= 3 && letters > 2 * lost
+  const letters = (restored.match(narrowLetter) ?? []).filter((sign) => letter.test(sign)).length
+  // One of three bytes may be an accident: é»» is another one.
+  if (isUtf8(bytes))
+    return letters > 0 || (restored.match(wideLetter) ?? []).filter((sign) => letter.test(sign)).length > 1
+  return letters >= 3 && letters > 2 * (restored.split('\ufffd').length - 1)
 }
 
 function byteOf(sign: string, page: Map<string, number>): number {

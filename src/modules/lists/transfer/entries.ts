@@ -45,7 +45,7 @@ export function createRowReader(form: Form, header: string[], list: ListName | '
       titles: row.tried('title', () => soundTitles(row)) ?? [],
       year: row.tried('year', readFilmYear),
     }
-    checkFilm(form, film, row.notes)
+    checkFilm(film, row.notes)
     const other = otherKind(row.text('kind'), row.text('season'), row.text('episode'))
     const identity = isFilmId ? row.text('identity') : ''
     const entry = {
@@ -158,10 +158,9 @@ function soundTitles({ texts, column }: RowCells): string[] {
 }
 
 /** A row without an id must be understood whole. */
-function checkFilm({ name }: Form, film: Pick<Entry, 'kinopoisk_id' | 'imdb_id' | 'titles'>, notes: RowFault[]): void {
+function checkFilm(film: Pick<Entry, 'kinopoisk_id' | 'imdb_id' | 'titles'>, notes: RowFault[]): void {
   if (film.kinopoisk_id !== null || film.imdb_id !== null) return
   if (notes.length > 0) fault(notes.map((note) => note.message).join('; '), notes[0]?.column)
-  if (name === 'imdb') fault('Const is empty: it is the IMDb id of the film', 'Const')
   if (film.titles.length === 0) fault('the row names no film: it has no title and no id')
 }
 
