@@ -14,8 +14,8 @@ export class RowFault extends Error {
 }
 
 const entities: Record<string, string> = { amp: '&', quot: '"', apos: "'", '#39': "'", lt: '<', gt: '>', nbsp: ' ' }
-// Letters, digits and single spaces: there is one way to write it.
-const simple = /^[a-z0-9а-яёіїєґ]+(?: [a-z0-9а-яёіїєґ]+)*$/i
+// Letters, digits, signs and single spaces that there is one way to write.
+const simple = /^[a-z0-9а-яёіїєґ,.:!?()]+(?: [a-z0-9а-яёіїєґ,.:!?()]+)*$/i
 
 export function titlesOf(...titles: string[]): string[] {
   const all = titles.map((title) => title.trim().slice(0, 500))
