@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Charset } from '../text/charsets.ts'
 import { UnreadableFile } from './unreadable.ts'
 
-/** A file that can be read from its beginning, more than once. */
+/** A file that can be read from its beginning, more than once. A piece of it is overwritten by the next one. */
 export interface Source {
   bytes(): AsyncIterable<Buffer>
 }
@@ -77,7 +77,7 @@ function createUtf8Check() {
   let size = 0
 
   const keep = (chunk: Buffer) => {
-    sample.push(chunk)
+    sample.push(Buffer.from(chunk))
     size += chunk.length
     return size >= sampleBytes
   }
@@ -101,8 +101,8 @@ function createUtf8Check() {
     /** True when enough is known. */
     add(chunk: Buffer): boolean {
       head ||= chunk.toString('latin1', 0, 100)
-      if (where !== undefined) return keep(Buffer.from(chunk))
-      return check(rest.length > 0 ? Buffer.concat([rest, chunk]) : Buffer.from(chunk), false)
+      if (where !== undefined) return keep(chunk)
+      return check(rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk, false)
     },
     end(): { sample: Buffer; head: string; where: string } | undefined {
       if (where === undefined && rest.length > 0) check(rest, true)

@@ -3,16 +3,17 @@ import { isUtf8 } from 'node:buffer'
 interface CodePage {
   /** Each sign with its byte. */
   bytes: Map<string, number>
-  /** A sign that begins a letter of UTF-8, and one that goes on with it. */
+  /** A sign that begins a letter of UTF-8, and those that go on with it. */
   pair: RegExp
 }
 
 const codePages = ['windows-1251', 'windows-1252'].map((name): CodePage => {
   const upper = [...new TextDecoder(name).decode(Uint8Array.from({ length: 128 }, (_, i) => 128 + i))]
   const signs = (from: number, to: number) => upper.slice(from - 128, to - 128).join('')
+  const next = signs(0x80, 0xc0)
   return {
     bytes: new Map(upper.map((sign, i) => [sign, 128 + i])),
-    pair: new RegExp(`[${signs(0xc2, 0xf5)}][${signs(0x80, 0xc0)}]`),
+    pair: new RegExp(`[${signs(0xc2, 0xe0)}][${next}]|[${signs(0xe0, 0xf0)}][${next}]{2}`),
   }
 })
 const utf8 = new TextDecoder('utf-8')

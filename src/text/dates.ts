@@ -1,8 +1,11 @@
-/** Whether a text that begins with YYYY-MM-DD begins with a day of the calendar: Date reads the 31st of February as a day of March. */
+const daysIn = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+/** Whether a text begins with YYYY-MM-DD and that is a day of the calendar: Date reads the 31st of February as a day of March. */
 export function beginsWithDay(text: string): boolean {
-  const day = text.slice(0, 10)
-  const date = new Date(`${day}T00:00:00Z`)
-  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day)
+  const [, year = 0, month = 0, day = 0] = (/^(\d{4})-(\d\d)-(\d\d)/.exec(text) ?? []).map(Number)
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  const days = (daysIn[month - 1] ?? 0) + (month === 2 && isLeap ? 1 : 0)
+  return day >= 1 && day <= days
 }
 
 // The offsets are those that PostgreSQL takes.

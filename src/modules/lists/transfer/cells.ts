@@ -14,8 +14,8 @@ export class RowFault extends Error {
 }
 
 const entities: Record<string, string> = { amp: '&', quot: '"', apos: "'", '#39': "'", lt: '<', gt: '>', nbsp: ' ' }
-// Letters, digits and single spaces: there is one way to write it.
-const simple = /^[a-z0-9а-яёіїєґ]+(?: [a-z0-9а-яёіїєґ]+)*$/i
+// Letters, digits, signs and single spaces that there is one way to write.
+const simple = /^[a-z0-9а-яёіїєґ,.:!?()]+(?: [a-z0-9а-яёіїєґ,.:!?()]+)*$/i
 
 export function titlesOf(...titles: string[]): string[] {
   // Of characters, as the database counts: half of one would be another title.

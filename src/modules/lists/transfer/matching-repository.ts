@@ -27,7 +27,7 @@ export interface VotedFilm {
   genres: string[]
 }
 
-const columns = sql`id, kinopoisk->>'imdb_id' as imdb_id, name, original_name, year::int as year`
+const columns = sql`films.id, films.kinopoisk->>'imdb_id' as imdb_id, films.name, films.original_name, films.year::int as year`
 
 type Row = Candidate & Record<string, unknown>
 
@@ -53,11 +53,10 @@ export function createMatchingRepository(db: Db) {
         unnest(${sql.param(titles.map(({ title }) => title))}::text[], ${sql.param(titles.map(({ year }) => year))}::int[])
           with ordinality as wanted (title, year, position)`
       const found = (column: 'name' | 'original_name') => sql`
-        select position::int as position, id from ${wanted}
+        select position::int as position, ${columns} from ${wanted}
         join films on film_sort_name(films.${sql.identifier(column)}) = film_sort_name(wanted.title)
           and films.year is not distinct from wanted.year`
-      const rows = await db.execute<Row & { position: number }>(sql`
-        select position, ${columns} from (${found('name')} union ${found('original_name')}) found join films using (id)`)
+      const rows = await db.execute<Row & { position: number }>(sql`${found('name')} union ${found('original_name')}`)
       return [...rows]
     },
 

@@ -34,7 +34,8 @@ export interface NamedFile {
 
 const maxRows = 20_000
 const maxRecord = 128 * 1024
-const chunkBytes = 64 * 1024
+// Texts of more would live until a major collection.
+const chunkBytes = 16 * 1024
 // As older exports of IMDb begin, which are Latin-1.
 const latin1 = /^"?(?:position"?,"?)?const\b/i
 
