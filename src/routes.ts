@@ -12,6 +12,7 @@ import { filmImportRoutes } from './modules/films/csv/import-routes.ts'
 import { filmAdminRoutes, filmRoutes } from './modules/films/routes.ts'
 import { genreAdminRoutes, genreRoutes } from './modules/genres/routes.ts'
 import { healthRoutes } from './modules/health/routes.ts'
+import { siteRoutes } from './modules/health/site-routes.ts'
 import { keyRoutes } from './modules/keys/routes.ts'
 import { listRoutes } from './modules/lists/routes.ts'
 import { transferRoutes } from './modules/lists/transfer/routes.ts'
@@ -42,6 +43,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       isStopping: app.draining.has,
       metricsToken: config.metricsToken,
     })
+    await open.register(siteRoutes, { securityContact: config.securityContact })
     await open.register(authRoutes, services)
     await open.register(resetRoutes, services)
   })

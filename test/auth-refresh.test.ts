@@ -56,6 +56,35 @@ describe('refreshing', () => {
     expect((await refresh({ ...tokens, access_token })).statusCode).toBe(200)
   })
 
+  test.each([undefined, null, '', ' '])('needs no access token: %j', async (access_token) => {
+    const { tokens, id } = await newUser()
+    const payload = { refresh_token: tokens.refresh_token, access_token }
+    const answer = await call({ method: 'PUT', url: '/auth/login', payload })
+    expect(answer.statusCode).toBe(200)
+    expect((await profile(answer.json())).json().id).toBe(id)
+  })
+
+  test('without an access token is as strict: a used refresh token ends its session after 10 s, a made-up one none', async () => {
+    const { tokens, id } = await newUser()
+    const alone = (refresh_token: string) => call({ method: 'PUT', url: '/auth/login', payload: { refresh_token } })
+    const newest: Tokens = (await alone(tokens.refresh_token)).json()
+    expect((await alone(tokens.refresh_token)).json().refresh_token).toBe(newest.refresh_token)
+    for (const made of [flipped(newest.refresh_token), 'garbage', newest.access_token])
+      expectProblem(await alone(made), 401, 'invalid_token')
+    expect((await profile(newest)).statusCode).toBe(200)
+    await ageRotation(id, 11)
+    expectProblem(await alone(tokens.refresh_token), 401, 'invalid_token')
+    expectInvalidToken(await profile(newest))
+    expectProblem(await alone(newest.refresh_token), 401, 'invalid_token')
+  })
+
+  test('without an access token is refused when the session has expired', async () => {
+    const user = await newUser()
+    await expire(user)
+    const payload = { refresh_token: user.tokens.refresh_token }
+    expectProblem(await call({ method: 'PUT', url: '/auth/login', payload }), 401, 'invalid_token')
+  })
+
   test('prolongs the session', async () => {
     const user = await newUser()
     await database.sql`update sessions set expires_at = now() + interval '1 minute' where user_id = ${user.id}`
@@ -110,7 +139,6 @@ describe('refreshing', () => {
 
   test.each([
     ['no refresh token', { refresh_token: undefined }],
-    ['no access token', { access_token: undefined }],
     ['an empty refresh token', { refresh_token: ' ' }],
     ['a number', { access_token: 1 }],
     ['8 kB', { access_token: 'x'.repeat(8192) }],

@@ -89,6 +89,7 @@ async function insertNasty(): Promise<void> {
     '＝full width',
     'x;=1+1;y',
     "a;'=b;;＠c",
+    "a,=b,'=c\n-d\r\n\t=e",
     "'''+formula",
     "'",
     "''",
@@ -126,7 +127,7 @@ describe('the export', () => {
     const csv = await exportCsv()
     expect(csv.startsWith(`\ufeff${columns.join(',')}\r\n`)).toBe(true)
     const strict = parse(csv, { columns: true, bom: true, record_delimiter: '\r\n' }) as Record<string, string>[]
-    expect(strict).toHaveLength(31)
+    expect(strict).toHaveLength(32)
     expect(strict.map((row) => row.id)).toEqual(strict.map((row) => row.id).toSorted((a, b) => Number(a) - Number(b)))
     expect(strict[0]).toMatchObject({
       id: '301',
@@ -152,10 +153,26 @@ describe('the export', () => {
     expect(await exportCsv('?bom=false')).toBe(csv.slice(1))
   })
 
+  test('has semicolons and decimal commas for the Excel of many countries, an entity tag of its own, and is imported', async () => {
+    await insertNasty()
+    const [commas, semicolons] = [await exportCsv(), await exportCsv('?delimiter=;')]
+    const rows = parse(semicolons, { columns: true, bom: true, delimiter: ';' }) as Record<string, string>[]
+    expect(rows.map((row) => ({ ...row, rate: row.rate?.replace(',', '.') }))).toEqual(read(commas))
+    expect(rows.filter((row) => /^\d,\d/.test(row.rate ?? '')).length).toBeGreaterThan(10)
+    const etag = async (query: string) =>
+      (await as(service.app, user)({ method: 'HEAD', url: `/films/export.csv${query}` })).headers.etag
+    expect(new Set([await etag(''), await etag('?delimiter=;'), await etag('?delimiter=;&bom=false')]).size).toBe(3)
+    expect(await etag('?delimiter=,')).toBe(await etag(''))
+    expect((await importCsv(semicolons)).json()).toMatchObject({ created: 0, updated: 0, skipped: 32, errors: [] })
+    await wipe()
+    expect((await importCsv(semicolons)).json()).toMatchObject({ created: 32, errors: [] })
+    expect(await exportCsv()).toBe(commas)
+  })
+
   test('leaves no cell that a spreadsheet would take for a formula', async () => {
     await insertNasty()
     for (const row of read(await exportCsv())) {
-      for (const cell of Object.values(row)) expect(cell).not.toMatch(/(^|;)[=+\-@＝＋－＠\t\r]/)
+      for (const cell of Object.values(row)) expect(cell).not.toMatch(/(^|[;,\t\r\n])[=+\-@＝＋－＠\t\r]/)
     }
     expect(read(await exportCsv()).map((row) => row.description)).toEqual(
       expect.arrayContaining(["'=1+1", "'＝full width", "x;'=1+1;y", "''=formula", "'quoted", "'", "'\ttab", "'\rcr"]),
@@ -258,18 +275,14 @@ describe('the import', () => {
     const before = await exportCsv()
     await wipe()
     expect((await importCsv(before)).json()).toEqual({
-      created: 31,
-      updated: 0,
-      skipped: 0,
-      errors_total: 0,
-      errors: [],
-      dry_run: false,
+      ...{ rows: 32, created: 32, updated: 0, skipped: 0, failed: 0 },
+      ...{ errors_total: 0, errors: [], changes: [], dry_run: false },
     })
     expect(await exportCsv()).toBe(before)
     // New films and directors get ids behind those of the file.
     const more = await importCsv(`${short}\nNew,драма,Новый,7,2000,90\n`)
     expect(more.json()).toMatchObject({ created: 1, errors: [] })
-    expect(read(await exportCsv()).at(-1)).toMatchObject({ id: '1000000029', name: 'New', director_id: '5' })
+    expect(read(await exportCsv()).at(-1)).toMatchObject({ id: '1000000030', name: 'New', director_id: '5' })
   })
 
   test('of the same file again changes nothing', async () => {
@@ -277,7 +290,7 @@ describe('the import', () => {
     const before = await exportCsv()
     const marks = () => database.sql`select id, xmin::text from films order by id`
     const rows = await marks()
-    expect((await importCsv(before)).json()).toMatchObject({ created: 0, updated: 0, skipped: 31, errors_total: 0 })
+    expect((await importCsv(before)).json()).toMatchObject({ created: 0, updated: 0, skipped: 32, errors_total: 0 })
     expect(await marks()).toEqual(rows)
     expect(await exportCsv()).toBe(before)
   })
@@ -344,7 +357,10 @@ describe('the import', () => {
     ]
     const response = await importCsv(`${short},id,director_id,created_at\n${rows.join('\n')}\n`)
     const { errors, ...counts } = response.json()
-    expect(counts).toEqual({ created: 4, updated: 0, skipped: 0, errors_total: 15, dry_run: false })
+    expect(counts).toEqual({
+      ...{ rows: 19, created: 4, updated: 0, skipped: 0, failed: 15, errors_total: 15 },
+      ...{ changes: [], dry_run: false },
+    })
     expect(
       Object.fromEntries(errors.map((error: { row: number; message: string }) => [error.row, error.message])),
     ).toEqual({
@@ -431,9 +447,9 @@ describe('the import', () => {
     const [counts] =
       await database.sql`select (select count(*)::int from directors) as directors, (select count(*)::int from genres) as genres,
       pg_sequence_last_value('films_id_seq')::int as last`
-    expect(counts).toEqual({ directors: 5, genres: 6, last: 1_000_000_028 })
+    expect(counts).toEqual({ directors: 5, genres: 6, last: 1_000_000_029 })
     const real = await importCsv(csv)
-    expect(real.json()).toEqual({ ...dry.json(), dry_run: false })
+    expect(real.json()).toEqual({ ...dry.json(), changes: [], dry_run: false })
   })
 
   test('ends at broken quotes, with what stands before them', async () => {
@@ -454,9 +470,14 @@ describe('the import', () => {
   test('refuses what is no CSV of films', async () => {
     for (const [content, told] of [
       ['', /empty/],
-      [Buffer.from('504b0304140000000800', 'hex'), /no text in UTF-8/],
-      [Buffer.from('\ufeffname,genre', 'utf16le'), /no text in UTF-8/],
-      [Buffer.concat([Buffer.from(`${short}\n`), Buffer.from([0xcc, 0xe0, 0xf2, 0x0a])]), /not UTF-8/],
+      [
+        Buffer.from('504b0304140000000800', 'hex'),
+        /an archive, or a workbook such as \.xlsx: .* save it as "CSV UTF-8"/,
+      ],
+      [Buffer.from('\ufeffname,genre', 'utf16le'), /no column director or director_id/],
+      [Buffer.from('name,genre', 'utf16le'), /no text in UTF-8: .* UTF-16 without its byte order mark/],
+      [Buffer.from(`${short}\nAmélie,g,d,8,2001,120\n`, 'latin1'), /not UTF-8 \(line 2, behind "Am"\)/],
+      [Buffer.from('%PDF-1.7 name'), /a PDF document, not a table/],
       ['{"name": "x"}', /unknown column|cannot be read/],
       [`${short},colour\nx,g,d,1,2000,90,red\n`, /unknown column "colour"; known are id, name/],
       ['name,genre\nx,g\n', /no column director or director_id, rate, year, minutes; known are/],

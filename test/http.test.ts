@@ -73,11 +73,37 @@ describe('Errors are problems', () => {
     expectProblem(await logIn(contentType, body), 415, 'unsupported_media_type')
   })
 
-  test('a form is for the auth routes only', async () => {
+  test('a form is for accounts only', async () => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    const response = await asAnn({ method: 'PATCH', url: '/user', headers, payload: 'name=Ann' })
+    const response = await asAdmin({ method: 'POST', url: '/genres', headers, payload: 'name=Ann' })
     expectProblem(response, 415, 'unsupported_media_type')
     expectProblem(await logIn('application/x-www-form-urlencoded', 'login=x'), 400, 'invalid_input')
+  })
+
+  test.each([
+    ['POST', '/genres', ['application/json']],
+    ['PATCH', '/films/1', ['application/json']],
+    ['PATCH', '/user', ['application/json', 'application/x-www-form-urlencoded']],
+    ['PUT', '/user/password', ['application/json', 'application/x-www-form-urlencoded']],
+    ['POST', '/user/lists/import', ['application/json', 'multipart/form-data']],
+    ['POST', '/films/import', ['multipart/form-data']],
+    ['PUT', '/directors/1/photo', ['multipart/form-data']],
+  ] as const)('415 of %s %s names what it takes: %s', async (method, url, types) => {
+    const headers = { 'content-type': 'text/yaml' }
+    const answer = await asAdmin({ method, url, headers, payload: 'a: 1' })
+    const { detail } = expectProblem(answer, 415, 'unsupported_media_type')
+    expect(detail).toBe(`This address takes ${types.join(' or ')}, not the content type of this body`)
+    expect(answer.headers.accept).toBe(types.join(', '))
+    const own = answer.headers[`accept-${method.toLowerCase()}`]
+    expect(own).toBe(method === 'PUT' ? undefined : types.join(', '))
+  })
+
+  test('a body without a content type is 415 and says so', async () => {
+    const body = '{"name":"x"}'
+    const head = `PATCH /user HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${body.length}\r\n`
+    const { authorization } = (await testUser(service.app)).headers
+    const answer = await speak(address, `${head}authorization: ${authorization}\r\n\r\n${body}`)
+    expect(expectProblemBody(answer, 415, 'unsupported_media_type').detail).toContain('the body has no Content-Type')
   })
 
   test('a body of over a mebibyte is 413, announced or not', async () => {
@@ -112,7 +138,7 @@ describe('Addresses', () => {
     ['DELETE', '/movies/no-number?x=1', 'GET, HEAD'],
     ['GET', '/auth/login', 'POST, PUT'],
     ['HEAD', '/auth/login/', 'POST, PUT'],
-    ['GET', '/favorites/movies/301', 'POST, DELETE'],
+    ['PUT', '/favorites/movies/301', 'GET, HEAD, POST, DELETE'],
     ['POST', '/livez', 'GET, HEAD'],
     ['TRACE', '/livez', 'GET, HEAD'],
     ['OPTIONS', '/movies/301', 'GET, HEAD'],
@@ -249,6 +275,49 @@ describe('Bytes that are no request', () => {
   test('a URL that is not percent-encoded is 400 and says so', async () => {
     const answer = await speak(address, livez.replace('/livez', '/movies/search?query=матрица'))
     expect(expectProblemBody(answer, 400, 'bad_request').detail).toContain('percent-encoded')
+  })
+
+  describe('The 400 of an address that is not encoded tells the one that works', () => {
+    const told = async (line: string | Buffer) => {
+      const rest = Buffer.from('\r\nhost: x\r\nconnection: close\r\n\r\n')
+      const answer = await speak(address, Buffer.concat([Buffer.from(line), rest]))
+      return expectProblemBody(answer, 400, 'bad_request').detail
+    }
+
+    test.each([
+      ['GET', '/movies/search?query=матрица&page=1'],
+      ['GET', '/movies/search?query=the matrix 1999'],
+      ['GET', '/films?genre=драма&q=%D1%8F я&min_rate=7'],
+      ['DELETE', '/movies/кино'],
+    ])('%s %s', async (method, url) => {
+      const encoded = url.replace(/[^\x21-\x7e]+/g, encodeURIComponent)
+      expect(encoded).toMatch(/^[\x21-\x7e]+$/)
+      const detail = await told(`${method} ${url} HTTP/1.1`)
+      expect(detail).toBe(`The URL has characters that must be percent-encoded (UTF-8). This address works: ${encoded}`)
+      const served = await service.app.inject({ method: method as 'GET', url: encoded })
+      expect(served.statusCode).not.toBe(400)
+    })
+
+    test.each([
+      ['bytes that are not UTF-8', Buffer.from('GET /films?q=\xec\xe0\xf2 HTTP/1.1', 'latin1')],
+      ['more than 2000 bytes', Buffer.from(`GET /films?q=${'я'.repeat(1500)} HTTP/1.1`)],
+      ['the address of another host', Buffer.from('GET http://evil.example/я HTTP/1.1')],
+      ['a line that is none', Buffer.from('GET /films?q=я')],
+    ])('but not of %s', async (_, line) => {
+      const detail = await told(line)
+      expect(detail).not.toContain('This address works')
+    })
+
+    test('and nothing of it is served, nor logged', async () => {
+      const before = service.log().length
+      const secret = 'a-secret-of-the-query'
+      const request = `GET /user?q=я&token=${secret} HTTP/1.1\r\nhost: x\r\n\r\n`
+      const answer = await speak(address, `${request}GET /livez HTTP/1.1\r\nhost: x\r\n\r\n`)
+      expect(answer.status).toBe(400)
+      expect(answer.headers).toMatchObject({ connection: 'close', 'x-content-type-options': 'nosniff' })
+      expect(answer.body.match(/HTTP\/1/g)).toBeNull()
+      expect(service.log().slice(before)).not.toContain(secret)
+    })
   })
 
   test('headers of over 16 KiB are 431', async () => {

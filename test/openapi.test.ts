@@ -55,9 +55,13 @@ describe('The document', () => {
     expect(titles.length).toBeGreaterThan(20)
   })
 
-  test('hides nothing but the documentation itself and the way to it', () => {
+  test('hides nothing but the documentation itself, the way to it, and what every site is asked for', () => {
     const hidden = routes.filter((route) => route.schema?.hide === true).map((route) => route.url)
-    expect(hidden.filter((url) => !/^\/(docs(\/.*)?|openapi\.json|)$/.test(url))).toEqual([])
+    expect(
+      hidden.filter(
+        (url) => !/^\/(docs(\/.*)?|openapi\.json|favicon\.ico|robots\.txt|\.well-known\/security\.txt|)$/.test(url),
+      ),
+    ).toEqual([])
   })
 
   test('names its operations once each, and says what they do and under which of its tags', () => {

@@ -12,12 +12,17 @@ describe('A cell that a spreadsheet would take for a formula', () => {
   test.each([
     ['x;=1+1;y', "x;'=1+1;y"],
     ["=a;'-b;;@c", "'=a;''-b;;'@c"],
-  ])('behind a semicolon, which may part cells, too: %j', (text, cell) => {
+    ['x,=1+1,y', "x,'=1+1,y"],
+    ['x\n=1+1', "x\n'=1+1"],
+    ['x\r\n-1', "x\r\n'-1"],
+    ['\t=1', "'\t'=1"],
+    ['\r\r\t', "'\r'\r'\t"],
+  ])('behind what may part cells, too: %j', (text, cell) => {
     expect(guardFormula(text)).toBe(cell)
     expect(unguardFormula(cell)).toBe(text)
   })
 
-  test.each(['', 'a=1', "'Round Midnight", "'", "''", ' =1', '\n=1'])('%j is left as it is', (text) => {
+  test.each(['', 'a=1', "'Round Midnight", "'", "''", ' =1', 'a, =1', '\n =1'])('%j is left as it is', (text) => {
     expect(guardFormula(text)).toBe(text)
     expect(unguardFormula(text)).toBe(text)
   })

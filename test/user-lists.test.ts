@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createMatchingRepository } from '../src/modules/lists/transfer/matching-repository.ts'
 import { as, endBlock, type TestApp, testApp, testUser } from './support/app.ts'
 import { pausedReader, slowUploads } from './support/crowds.ts'
-import { collector, form, reportOf } from './support/lists.ts'
+import { collector, noFaults as done, form, reportOf } from './support/lists.ts'
 import { expectProblem } from './support/problems.ts'
 
 let service: TestApp
@@ -26,7 +26,6 @@ afterAll(() => service.close())
 
 const calls = () => service.calls.slice(asked).map((call) => call.path)
 const header = 'list,film_id,kinopoisk_id,imdb_id,title,original_title,year,rating,added_at,updated_at'
-const done = { updated: 0, skipped: 0, errors: [], problem: null, dry_run: false }
 
 async function ownFilm(film: { name: string; original_name?: string; year?: number }): Promise<number> {
   const { sql } = service.app.database
@@ -47,7 +46,7 @@ describe('The export', () => {
     const lines = response.body.split('\r\n')
     const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g
     expect(lines.map((line) => line.replace(time, 'T'))).toEqual([
-      header,
+      `\ufeff${header}`,
       'favorites,301,301,tt0133093,Матрица,The Matrix,1999,,T,',
       'wishlist,301,301,tt0133093,Матрица,The Matrix,1999,,T,',
       'ratings,299,299,tt0234215,Матрица: Перезагрузка,The Matrix Reloaded,2003,8,T,T',
@@ -57,7 +56,7 @@ describe('The export', () => {
 
   test('of a new user is the header; HEAD has no body; both need a token', async () => {
     const ann = await collector(service)
-    expect((await ann.export()).body).toBe(`${header}\r\n`)
+    expect((await ann.export()).body).toBe(`\ufeff${header}\r\n`)
     const head = await ann.request({ method: 'HEAD', url: '/user/lists.csv' })
     expect([head.statusCode, head.body]).toEqual([200, ''])
     expectProblem(await service.app.inject({ method: 'GET', url: '/user/lists.csv' }), 401, 'missing_token')
@@ -85,11 +84,19 @@ describe('The export', () => {
     expect(body).toContain(",'71,")
     expect(body).toContain(",''=a,")
     await ann.clear()
-    expect((await ann.export()).body).toBe(`${header}\r\n`)
+    expect((await ann.export()).body).toBe(`\ufeff${header}\r\n`)
     expect(await ann.upload(body, { query: '?dry_run=true' })).toMatchObject({ created: 36, rows: 36, errors: [] })
     expect(await ann.upload(body)).toEqual({ ...done, format: 'own', rows: 36, created: 36 })
     expect((await ann.export()).body).toBe(body)
-    expect(await ann.upload(body)).toEqual({ ...done, format: 'own', rows: 36, created: 0, skipped: 36 })
+    const skipped_because = { ...done.skipped_because, already_there: 36 }
+    expect(await ann.upload(body)).toEqual({
+      ...done,
+      format: 'own',
+      rows: 36,
+      created: 0,
+      skipped: 36,
+      skipped_because,
+    })
     expect(calls()).toEqual([])
   })
 
@@ -108,6 +115,13 @@ describe('The export', () => {
     for (const url of files) expect((await get(bob, url)).statusCode).toBe(200)
     paused.destroy()
     await expect.poll(async () => (await get(ann, '/user/lists.csv')).statusCode).toBe(200)
+  })
+
+  test('comes without columns that somebody took out, and each row still goes to the list that it names', async () => {
+    const ann = await collector(service)
+    const text = 'list,kinopoisk_id,rating\nwishlist,301,\nratings,299,7\nseen,316,\n'
+    expect(await ann.upload(text)).toMatchObject({ format: 'own', created: 2, failed: 1, errors: [{ row: 4 }] })
+    expect([await ann.wishlist(), await ann.ratings(), await ann.favorites()]).toEqual([[301], [[299, 7]], []])
   })
 
   test('of more than a page has every film once, newest first', async () => {
@@ -158,7 +172,9 @@ describe('Letterboxd', () => {
 
   test.each([
     ['watchlist.csv', '', 'wishlist'],
-    ['likes-films.csv', '', 'favorites'],
+    ['C:\\\\Downloads\\\\likes/films.csv', '', 'favorites'],
+    ['WATCHLIST (1).CSV', '', 'wishlist'],
+    ['watchlist-ann-2024-01-02-03-04-utc.csv', '', 'wishlist'],
     ['films.csv', '', 'favorites'],
     ['watched.csv', '?list=favorites', 'favorites'],
     ['watchlist.csv', '?list=favorites', 'favorites'],
@@ -184,6 +200,8 @@ describe('Letterboxd', () => {
   test.each([
     ['watched.csv', ''],
     ['data.csv', ''],
+    ['likes-films.csv', ''],
+    ['my watchlist.csv', ''],
     ['data.csv', '?list=ratings'],
   ])('%s%s does not say what list it is', async (name, query) => {
     const ann = await collector(service)
@@ -261,17 +279,30 @@ describe('Matching', () => {
     expect((await ann.favorites()).toSorted()).toEqual([325, 326])
   })
 
-  test('goes by Kinopoisk id before IMDb id before title', async () => {
+  test('goes by Kinopoisk id, IMDb id or title, and a row in which they are of two films is refused', async () => {
     const ann = await collector(service)
     const report = await ann.upload(
       file(
-        line('Крёстный отец', 1972, { id: 301, imdb: 'tt0068646' }),
-        line('Крёстный отец', 1972, { imdb: 'tt0234215' }),
+        line('Матрица', 1999, { id: 301, imdb: 'tt0133093' }),
+        line('Die Matrix II', 2003, { imdb: 'tt0234215' }),
         line('Крёстный отец', 1972),
+        line('Матрица', 1999, { id: 301, imdb: 'tt0068646' }),
+        line('Крёстный отец', 1972, { imdb: 'tt0234215' }),
+        line('Крёстный отец', 1972, { id: 301 }),
+        line('Кто-то другой', 1950, { id: 301 }),
       ),
     )
-    expect(report).toMatchObject({ created: 3, errors: [] })
+    expect(report).toMatchObject({ created: 3, failed: 4 })
+    expect(report.errors.map(({ row }) => row)).toEqual([5, 6, 7, 8])
+    for (const { message } of report.errors) expect(message).toMatch(/^the row contradicts itself: .*Матрица/)
     expect((await ann.favorites()).toSorted()).toEqual([299, 301, 325])
+  })
+
+  test('a title is as long as the database counts it: 500 characters of two code units each', async () => {
+    const ann = await collector(service)
+    const id = await ownFilm({ name: '😀'.repeat(500), year: 1995 })
+    expect(await ann.upload(file(line('😀'.repeat(500), 1995)))).toMatchObject({ created: 1, errors: [] })
+    expect(await ann.favorites()).toEqual([id])
   })
 
   test('a film made here is found by its id only when the title is its own: elsewhere the id is another film', async () => {
@@ -309,12 +340,14 @@ describe('Matching', () => {
       { title: 'нет', year: 1 },
       { title: 'индекс 7', year: 2000 },
     ])
-    expect(found).toEqual([{ position: 2, id: expect.any(Number), imdb_id: null }])
+    expect(found).toEqual([
+      { position: 2, id: expect.any(Number), imdb_id: null, name: 'Индекс 7', original_name: null, year: 2000 },
+    ])
   })
 })
 
 describe('Kinopoisk ids that are not known', () => {
-  const rows = (ids: number[]) => `${header}\n${ids.map((id) => `favorites,${id},${id},,Фильм,,1999,,,`).join('\n')}`
+  const rows = (ids: number[]) => `${header}\n${ids.map((id) => `favorites,${id},${id},,,,,,,`).join('\n')}`
 
   test('are looked up; in a dry run no list changes, though the film is known from then on; one that is no film is reported', async () => {
     const ann = await collector(service)
@@ -446,40 +479,70 @@ describe('An import', () => {
   test('goes on after bad rows, and says what is wrong with each', async () => {
     const ann = await collector(service)
     const bad = [
-      ['watched,301,,,,,,,,', 'list must be favorites, wishlist or ratings'],
-      ['ratings,301,,,,,,11,,', 'the rating must be a whole number from 1 to 10'],
-      ['ratings,301,,,,,,,,', 'the rating must be a whole number from 1 to 10'],
-      ['favorites,abc,,,,,,,,', 'film_id must be the id of a film'],
+      ['watched,301,,,,,,,,', 'list must be favorites, wishlist or ratings, not "watched"'],
+      ['ratings,301,,,,,,11,,', 'rating must be a whole number from 1 to 10, not "11"'],
+      ['ratings,301,,,,,,,,', 'rating must be a whole number from 1 to 10, not ""'],
+      ['favorites,abc,,,,,,,,', 'film_id must be the id of a film, not "abc"'],
       ['favorites,301,299,,,,,,,', 'film_id and kinopoisk_id contradict each other'],
-      ['favorites,,1000000000,,,,,,,', 'kinopoisk_id must be from 1 to 999999999'],
-      ['favorites,,,nm1,x,,1999,,,', 'the IMDb id must look like tt0133093'],
-      ['favorites,,,,x,,199,,,', 'the year must have four digits'],
-      ['favorites,301,,,,,,,2020-02-31T00:00:00Z,', 'added_at must be a time of the past, in ISO 8601'],
-      ['favorites,301,,,,,,,2020-01-01T00:00:00+23:00,', 'added_at must be a time of the past, in ISO 8601'],
-      ['favorites,301,,,,,,,2999-01-01,', 'added_at must be a time of the past, in ISO 8601'],
-      ['favorites,301,,,a\0b,,,,,', 'must not contain NUL'],
-      ['favorites,301,,,,,,,,,more', 'has more cells than the header'],
-      ['favorites', 'No film known here is without a title'],
-      ['favorites,,,,,,,,,', 'No film known here is without a title'],
+      ['favorites,,1000000000,,,,,,,', 'kinopoisk_id must be from 1 to 999999999, not 1000000000'],
+      ['favorites,,,nm1,x,,1999,,,', 'imdb_id must be an IMDb id such as tt0133093, not "nm1"'],
+      ['favorites,,,,x,,199,,,', 'year must be a year of four digits, not "199"'],
+      ['favorites,301,,,a\0b,,,,,', 'the row must not contain NUL'],
+      ['favorites,301,,,,,,,,,more', 'the row has 11 cells and the header 10'],
+      ['favorites', 'the row has 1 cells and the header 10'],
+      ['favorites,,,,,,,,,', 'the row names no film: it has no title and no id'],
     ] as const
-    const text = [header, ...bad.map(([row]) => row), 'favorites,301', 'ratings,299,,,x "y" z,"a"b,,5'].join('\r\n')
-    const report = await ann.upload(text)
-    expect(report.errors).toEqual(bad.map(([, message], i) => ({ row: i + 2, message })))
-    expect(report).toMatchObject({ rows: 17, created: 2, skipped: 0 })
+    const good = ['favorites,301,,,,,,,,', 'ratings,299,,,x "y" z,"a"b,,5,,']
+    const report = await ann.upload([header, ...bad.map(([row]) => row), ...good].join('\r\n'))
+    expect(report.errors.map(({ row, message }) => ({ row, message }))).toEqual(
+      bad.map(([, message], i) => ({ row: i + 2, message })),
+    )
+    expect(report).toMatchObject({ rows: 14, created: 2, skipped: 0, failed: 12 })
     expect([await ann.favorites(), await ann.ratings()]).toEqual([[301], [[299, 5]]])
   })
 
-  test('of a file with a quote that is never closed takes what came before', async () => {
+  test('of a cell that is not understood costs the cell, where an id names the film, and says so', async () => {
+    const ann = await collector(service)
+    const rows = [
+      'favorites,301,,nm1,,,,,,',
+      'favorites,299,,,,,199,,,',
+      'favorites,316,,,,,,,2020-02-31T00:00:00Z,',
+      'wishlist,301,,,,,,,2020-01-01T00:00:00+23:00,',
+      'wishlist,299,,,,,,,2999-01-01,',
+    ]
+    const report = await ann.upload([header, ...rows].join('\n'))
+    expect(report).toMatchObject({ rows: 5, created: 5, failed: 0, warnings_total: 5 })
+    expect(report.warnings.map(({ row, column }) => [row, column])).toEqual([
+      [2, 'imdb_id'],
+      [3, 'year'],
+      [4, 'added_at'],
+      [5, 'added_at'],
+      [6, 'added_at'],
+    ])
+    expect(report.warnings[4]?.message).toBe(
+      'added_at must be a day of the past such as 2018-01-02 or 02.01.2018, not "2999-01-01": now is used in its place',
+    )
+  })
+
+  test('reports the first 100 faults and their number', async () => {
+    const ann = await collector(service)
+    const report = await ann.upload(`${header}\n${'favorites,x,,,,,,,,\n'.repeat(10_000)}`)
+    expect(report).toMatchObject({ rows: 10_000, failed: 10_000, errors_total: 10_000 })
+    expect(report.errors).toHaveLength(100)
+    expect(report.errors.at(-1)?.row).toBe(101)
+  })
+
+  test('of a file with a quote that is never closed takes the other lines', async () => {
     const ann = await collector(service)
     const report = await ann.upload(
       `${header}\nfavorites,301,,,,,,,,\nfavorites,299,,,"x,,,,,\nfavorites,316,,,,,,,,\n`,
     )
     expect(report).toMatchObject({
-      rows: 2,
-      created: 1,
+      rows: 3,
+      created: 2,
       errors: [{ row: 3, message: expect.stringContaining('quote') }],
     })
-    expect(await ann.favorites()).toEqual([301])
+    expect((await ann.favorites()).toSorted()).toEqual([301, 316])
   })
 
   test('replaces a rating that differs, and a dry run foretells it; sums of the film follow; others keep theirs', async () => {

@@ -7,6 +7,8 @@ export interface Filter<Value = number> {
   directorId?: Value
   yearFrom?: Value
   yearTo?: Value
+  /** Exactly this one. */
+  year?: Value
   match?: Match
 }
 
@@ -50,7 +52,7 @@ export function order(sort: Sort): SQL {
  */
 export function where(filter: Filter<number | Placeholder>, sort: Sort = 'id', position?: Position): SQL {
   const conditions = [sql`films.listed`]
-  const { genreIds, minRate, directorId, yearFrom, yearTo, match } = filter
+  const { genreIds, minRate, directorId, yearFrom, yearTo, year, match } = filter
   if (genreIds) {
     // The same bound twice where the sort is by id: these ids too may be read in their order, and then not from the
     // first on.
@@ -63,6 +65,7 @@ export function where(filter: Filter<number | Placeholder>, sort: Sort = 'id', p
     )
   }
   if (directorId !== undefined) conditions.push(sql`films.director_id = ${directorId}`)
+  if (year !== undefined) conditions.push(sql`films.year = ${year}`)
   if (sort === '-year') {
     if (yearFrom !== undefined) conditions.push(sql`${keys['-year']} <= -(${yearFrom}::smallint)`)
     if (yearTo !== undefined) conditions.push(sql`${keys['-year']} >= -(${yearTo}::smallint)`)

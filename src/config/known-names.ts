@@ -11,21 +11,33 @@ export function misspelt(names: string[], known: string[]): string[] {
     .filter((name) => !known.includes(name) && !foreign.test(name))
     .flatMap((name) => {
       if (name.length < shortest) return []
+      if (known.includes(name.toUpperCase())) return lineFor(name, [name.toUpperCase()])
       const family = known.filter((each) =>
         families.some((prefix) => name.startsWith(prefix) && each.startsWith(prefix)),
       )
       const nearly = known.filter((each) => isNearly(name, each, family.includes(each)))
       const meant = nearly.length > 0 ? nearly : family
-      return meant.length > 0 ? [`${name} is set, but nothing reads it. Is ${meant.join(' or ')} meant?`] : []
+      return meant.length > 0 ? lineFor(name, meant) : []
     })
 }
 
-/** In a family also with words left out. */
+function lineFor(name: string, meant: string[]): [string] {
+  return [`${name} is set, but nothing reads it. Is ${meant.join(' or ')} meant?`]
+}
+
+/** In a family also with words left out; elsewhere with words between the first and the last. */
 function isNearly(name: string, known: string, isFamily: boolean): boolean {
+  if (hasWordsBetween(name.split('_'), known.split('_'))) return true
   const longer = known.length - name.length
   if (!isFamily && Math.abs(longer) > near) return false
   const apart = distance(name, known)
   return apart <= near || (isFamily && apart === longer)
+}
+
+/** ACCESS_TOKEN_TTL for ACCESS_TTL. */
+function hasWordsBetween(words: string[], known: string[]): boolean {
+  const isSame = known.length > 1 && words[0] === known[0] && words.at(-1) === known.at(-1)
+  return isSame && words.length > known.length && known.every((word) => words.includes(word))
 }
 
 /** How many characters must be taken out of both so that they are the same. */

@@ -116,6 +116,12 @@ function offsetAdvice(value: string): string {
   return `, not an offset; this one is written ${name}`
 }
 
+/** As RFC 9116 has it: a URI. */
+export function securityContact(value: string): string {
+  if (/^(mailto:[^\s@]+@[^\s@]+|https:\/\/\S+)$/.test(value) && URL.canParse(value)) return value
+  fail('must be mailto:security@films.example or an https:// address')
+}
+
 export function origins(value: string | undefined): '*' | string[] {
   if (value === '*') return '*'
   const list = value?.split(',').map((origin) => origin.trim()) ?? []

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { type ErrorCode, errorCodes } from '../errors.ts'
+import { type Charset as CharsetName, charsets } from '../text/charsets.ts'
 import { isWebUrl, maxUrlLength, mustBeWebUrl } from '../text/web-url.ts'
 
 /** A 4-byte database id. */
@@ -50,6 +51,14 @@ export const Limit = Type.Unsafe<20 | 50 | 100>({ type: 'integer', enum: [20, 50
 /** The query of the listings that are bare arrays. */
 export const PageQuery = Type.Object({
   page: Type.Optional({ ...Page, description: 'Pages of 12; everything without it' }),
+})
+
+/** Of a file that is imported. */
+export const Charset = Type.Unsafe<CharsetName>({
+  type: 'string',
+  enum: [...charsets],
+  description: 'The encoding of the file, where it is not UTF-8, has no byte order mark and is not found by itself',
+  examples: ['windows-1251'],
 })
 
 export const IdParams = Type.Object({ id: Id })

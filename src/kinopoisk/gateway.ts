@@ -56,7 +56,7 @@ export interface Gateway extends CompatibleGateway {
   /** `page` 1…20, 20 films each. Without a promise if a fresh response is in memory. */
   search(keyword: string, page: number, caller: Caller): MaybePromise<CachedResult<LazyResult<SearchResult>>>
   /** The Kinopoisk ids of the films with an IMDb id, the likeliest first; their films are ingested as from a search. */
-  imdb(imdbId: string, caller: Caller): Promise<CachedResult<number[]>>
+  imdb(imdbId: string, caller: Caller, purpose?: Purpose): Promise<CachedResult<number[]>>
   /** `page` 1…100 of a Kinopoisk user's votes, 20 each. Null: Kinopoisk knows no such user. */
   votes(userId: number, page: number, caller: Caller): Promise<CachedResult<VotesPage | null>>
   /** What upstream tells beside details, by the table of supplements. Null: upstream's 404. */
@@ -173,9 +173,9 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
         lazyResult(request, await fetchCounted(fetchCached, request, 'interactive', caller), transform)
       return fromMemory(request, transform, caller) ?? fetched()
     },
-    async imdb(imdbId, caller) {
+    async imdb(imdbId, caller, purpose = 'interactive') {
       const request = imdbRequest(imdbId)
-      const found = await fetchCounted(fetchCached, request, 'interactive', caller)
+      const found = await fetchCounted(fetchCached, request, purpose, caller)
       const value = await readValue(request, found)
       return withCacheStatus(found, value ? filmsByImdb(value, imdbId) : [])
     },

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { driverError, isQueryError, isUnavailable, meaning } from '../db/errors.ts'
 import { AppError, type ErrorCode, errorCodes, type InputFault, isExpected } from '../errors.ts'
 import { withoutKeys } from '../http/credentials.ts'
+import { encodedAddress } from '../http/raw-address.ts'
 import { inUpstreamForm, isUpstreamAddress } from '../http/upstream-form.ts'
 import { createLogThrottle } from '../log-throttle.ts'
 
@@ -68,7 +69,7 @@ function framingFault({ httpVersionMajor, httpVersionMinor, rawHeaders }: Incomi
 
 /** For Fastify's `frameworkErrors`: a URL that the router can't read. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const known = toAppError(error as FastifyError)
+  const known = toAppError(error as FastifyError, request)
   const [status, title] = errorCodes[known.code]
   request.problem = known.code
   if (isExpected(known.code)) warnOf(known, request)
@@ -121,10 +122,20 @@ const rawFaults: Record<string, [ErrorCode, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not come in time'],
 }
 
+// Bytes beyond ASCII; and a space, behind which the version is expected.
+const addressFaults = new Set(['HPE_INVALID_URL', 'HPE_INVALID_CONSTANT'])
+
+/** `rawPacket` is a Buffer, whatever Fastify's type says: the bytes as they came. */
+function explainRaw({ code, rawPacket, bytesParsed }: ConnectionError): [ErrorCode, string] {
+  const known = rawFaults[code] ?? ['bad_request', 'This is not HTTP/1.1']
+  const address = addressFaults.has(code) && Buffer.isBuffer(rawPacket) && encodedAddress(rawPacket, bytesParsed)
+  return address ? ['bad_request', `${rawFaults.HPE_INVALID_URL?.[1]}. This address works: ${address}`] : known
+}
+
 /** For Fastify's `clientErrorHandler`: bytes that are no HTTP, with a response on the raw socket. */
-export function sendRawProblem(this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
+export function sendRawProblem(this: FastifyInstance, error: ConnectionError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const [code, detail] = rawFaults[error.code ?? ''] ?? ['bad_request', 'This is not HTTP/1.1']
+  const [code, detail] = explainRaw(error)
   const [status, title] = errorCodes[code]
   const id = randomUUID()
   const repeated = this.logThrottle(`not HTTP ${status}`)
@@ -140,16 +151,17 @@ export function sendRawProblem(this: FastifyInstance, error: NodeJS.ErrnoExcepti
   socket.once('close', () => clearTimeout(timer))
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\nx-request-id: ${id}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      `x-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
 }
 
-function toAppError(error: FastifyError): AppError {
+function toAppError(error: FastifyError, request: FastifyRequest): AppError {
   if (error instanceof AppError) return error
   if (error.validation) return invalidInput(error)
   if (isUnavailable(error)) return new AppError('database_unavailable', { cause: error })
   const broken = meaning(error)
   if (broken) return new AppError(broken.code, { detail: broken.detail })
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType(request)
   const [code, detail] = frameworkFaults[error.code] ?? [codeOf(error)]
   return new AppError(code, { cause: error, ...(detail && { detail }) })
 }
@@ -163,7 +175,19 @@ const frameworkFaults: Record<string, [ErrorCode, string]> = {
   ],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_json', 'The body is empty, though its content type is JSON'],
   FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'The body is larger than this address takes'],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'This address does not take the content type of the body'],
+}
+
+const mediaTypes = ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data']
+
+/** Names what the address takes, for programs too (RFC 9110 15.5.16; RFC 5789 2.2). */
+function unsupportedMediaType({ headers, method, server }: FastifyRequest): AppError {
+  const taken = mediaTypes.filter((type) => server.hasContentTypeParser(type))
+  const fault = headers['content-type'] ? 'not the content type of this body' : 'and the body has no Content-Type'
+  const accept = taken.join(', ')
+  return new AppError('unsupported_media_type', {
+    detail: `This address takes ${taken.join(' or ')}, ${fault}`,
+    headers: { accept, ...(['POST', 'PATCH'].includes(method) && { [`accept-${method.toLowerCase()}`]: accept }) },
+  })
 }
 
 const byStatus: Record<number, ErrorCode> = {
@@ -209,7 +233,11 @@ function notFound(app: FastifyInstance, request: FastifyRequest): AppError {
   if (allowed.length === 0 || (method && allowed.includes(method)))
     return new AppError('not_found', { detail: 'There is nothing at this address, see /docs' })
   const allow = allowed.join(', ')
-  const hint = isPreflight(request) ? '. To let pages of other origins ask, set CORS_ORIGINS to their origins' : ''
+  const isRefusedPage = isPreflight(request)
+  // A browser shows its user nothing of the answer.
+  if (isRefusedPage && app.logThrottle('preflight') !== undefined)
+    request.log.info('a page of another origin was refused: CORS_ORIGINS is not set')
+  const hint = isRefusedPage ? '. To let pages of other origins ask, set CORS_ORIGINS to their origins' : ''
   return new AppError('method_not_allowed', { detail: `This address takes ${allow}${hint}`, headers: { allow } })
 }
 

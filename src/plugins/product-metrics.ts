@@ -86,9 +86,7 @@ interface Report {
   created: number
   updated: number
   skipped: number
-  /** Where `errors` are only the first. */
-  errors_total?: number
-  errors: unknown[]
+  failed: number
 }
 
 function countImports(app: FastifyInstance, counter: MakeCounter): Count {
@@ -113,7 +111,7 @@ function countImports(app: FastifyInstance, counter: MakeCounter): Count {
     const report = reports.get(request)
     imports.inc({ kind, outcome: outcome === 'ok' && report?.dry_run ? 'dry_run' : outcome })
     if (!report || report.dry_run) return
-    const { created, updated, skipped, errors, errors_total: failed = errors.length } = report
+    const { created, updated, skipped, failed } = report
     for (const [result, n] of Object.entries({ created, updated, skipped, failed })) rows.inc({ kind, result }, n)
   }
 }

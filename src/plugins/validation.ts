@@ -35,8 +35,13 @@ export default fp(async (app: FastifyInstance) => {
   app.setValidatorCompiler(({ schema, httpPart }) => {
     const validate = validatorOf(schema as object)
     const properties = Object.entries((schema as JsonSchema).properties ?? {})
-    if (httpPart !== 'querystring' && httpPart !== 'params') return explain(validate, (data) => cut(properties, data))
-    return explain(validate, (data) => readText(properties, data))
+    if (httpPart === 'params') return explain(validate, (data) => readText(properties, data))
+    if (httpPart !== 'querystring') return explain(validate, (data) => cut(properties, data))
+    const lists = new Set(properties.filter(([, { type }]) => type === 'array').map(([name]) => name))
+    return explain(validate, (data) => {
+      if (lists.size > 0) joinBrackets(lists, data)
+      readText(properties, data)
+    })
   })
   app.setSerializerCompiler(({ schema }) => serializerOf(schema as object))
   app.addHook('onRoute', closeQuery)
@@ -88,6 +93,16 @@ function cut(properties: [string, JsonSchema][], data: Record<string, unknown>):
   for (const [name, { maxItems }] of properties) {
     const value = data?.[name]
     if (maxItems !== undefined && Array.isArray(value)) data[name] = value.slice(0, maxItems + 1)
+  }
+}
+
+/** `name[]=a&name[]=b` and `name[0]=a`, as many clients write lists, are `name` repeated. */
+function joinBrackets(lists: Set<string>, data: Record<string, unknown>): void {
+  for (const [key, value] of Object.entries(data)) {
+    const [, name = ''] = /^(.+)\[\d*\]$/.exec(key) ?? []
+    if (!lists.has(name)) continue
+    data[name] = [data[name] ?? [], value].flat()
+    delete data[key]
   }
 }
 

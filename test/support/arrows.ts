@@ -14,6 +14,7 @@ const config = /^src\/config\//
 export const configFile = /^src\/config\/config\.ts$/
 const embedded = /^src\/embedded\//
 const errors = /^src\/errors\.ts$/
+const files = /^src\/files\//
 const http = /^src\/http\//
 const httpSchemas = /^src\/http\/schemas\.ts$/
 const jsonPayload = /^src\/http\/json-payload\.ts$/
@@ -54,6 +55,7 @@ export const rules: Rule[] = [
   { from: text, may: () => [] },
   { from: semaphore, may: () => [errors, turns] },
   { from: http, may: () => [http, errors, text] },
+  { from: files, may: () => [files, text] },
   { from: db, may: () => [db, text] },
   { from: /^src\/(?:cache|catalogue)\//, may: ([folder]) => [own(folder), db, text] },
   { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, cache, text, errors, logThrottle] },
@@ -83,7 +85,7 @@ export const rules: Rule[] = [
   },
   {
     from: /^(src\/modules\/\w+\/)/,
-    may: ([, folder]) => [own(folder), errors, text, cache, semaphore, jsonPayload, filmIds],
+    may: ([, folder]) => [own(folder), errors, text, cache, files, semaphore, jsonPayload, filmIds],
     types: [otherServices, otherSchemas, externals, db],
     never: /^(@?fastify|drizzle-orm|postgres|undici)\b/,
   },

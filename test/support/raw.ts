@@ -8,7 +8,7 @@ export interface RawAnswer {
 }
 
 /** Writes `request` as it is and reads until the server closes the connection. */
-export async function speak(address: string, request: string): Promise<RawAnswer> {
+export async function speak(address: string, request: string | Buffer): Promise<RawAnswer> {
   const { hostname, port } = new URL(address)
   const socket = connect(Number(port), hostname)
   let text = ''

@@ -79,14 +79,15 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
         operationId: 'refresh',
         summary: 'A new token pair for the old one',
         description:
-          'The access token may have expired. A refresh token is good once; used again later than 10 s after, it ends the session.',
+          'The access token may have expired, or be absent. A refresh token is good once; used again later than 10 s after, it ends the session.',
         body: RefreshBody,
         response: { 200: TokenPair, ...problems('invalid_token') },
       },
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
-      return auth.refresh(request.body.access_token, request.body.refresh_token, device(request, reply))
+      const { refresh_token, access_token } = request.body
+      return auth.refresh(refresh_token, access_token, device(request, reply))
     },
   )
 }

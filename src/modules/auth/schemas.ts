@@ -41,7 +41,12 @@ export const LoginBody = Type.Object(
 
 export const RefreshBody = Type.Object(
   {
-    access_token: Text({ maxLength: 4096, description: 'May have expired' }),
+    access_token: Type.Optional(
+      ClearableText({
+        maxLength: 4096,
+        description: 'May be absent, or have expired; one that is sent must be of the same session',
+      }),
+    ),
     refresh_token: Text({ maxLength: 4096 }),
   },
   { examples: [{ access_token: 'eyJhbGciOiJIUzI1NiJ9…', refresh_token: '5e0f6c1e-….0.…' }] },

@@ -146,20 +146,22 @@ export function createAuthService(dependencies: Dependencies) {
     },
 
     /**
-     * A new pair for a good one; the access token may have expired. The direct parent of the good refresh token gets the
-     * same child for 10 s; any other used token ends the session.
+     * A new pair for a good one; the access token may have expired, or be absent. The direct parent of the good refresh token
+     * gets the same child for 10 s; any other used token ends the session.
      * @throws {AppError} invalid_token
      */
-    async refresh(accessToken: string, refreshToken: string, device: Device): Promise<TokenPair> {
-      const { userId, sessionId } = accessTokens.verify(accessToken, { ignoreExpiration: true })
+    async refresh(refreshToken: string, accessToken: string | null | undefined, device: Device): Promise<TokenPair> {
+      const access = accessToken ? accessTokens.verify(accessToken, { ignoreExpiration: true }) : undefined
       const token = refreshTokens.read(refreshToken)
-      if (token?.sessionId !== sessionId) throw badRefreshToken()
+      if (!token || (access && access.sessionId !== token.sessionId)) throw badRefreshToken()
+      const { sessionId } = token
       const child = refreshTokens.make({ ...token, generation: token.generation + 1 })
-      if (await sessions.rotate(sessionId, refreshTokens.hash(refreshToken), traits(child, device)))
-        return pair(userId, sessionId, child)
+      const rotated = await sessions.rotate(sessionId, refreshTokens.hash(refreshToken), traits(child, device))
+      if (rotated) return pair(rotated.user_id, sessionId, child)
 
       const session = await sessions.find(sessionId)
       if (!session || session.expired || token.generation >= session.generation) throw badRefreshToken()
+      const userId = session.user_id
       const isParent = token.generation === session.generation - 1 && session.seconds_since_rotation < graceSeconds
       if (isParent && refreshTokens.hash(child).equals(session.refresh_hash)) return pair(userId, sessionId, child)
       if (await sessions.remove(sessionId, userId)) dependencies.reused({ userId, sessionId })

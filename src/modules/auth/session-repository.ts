@@ -95,6 +95,7 @@ export function createSessionRepository(db: Db) {
     async find(sessionId: string) {
       const [row] = await db
         .select({
+          user_id: sessions.user_id,
           generation: sessions.generation,
           refresh_hash: sessions.refresh_hash,
           expired: sql<boolean>`${sessions.expires_at} <= now()`,

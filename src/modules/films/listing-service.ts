@@ -148,8 +148,8 @@ export function createFilmListing({ films, filmCache, cache }: Dependencies) {
   }
 
   return {
-    /** How many films the catalogue has. */
-    total: (caller: QueueKey) => totals.count({}, '{}', caller),
+    /** How many films of the catalogue a filter has. */
+    total: (filter: Filter, caller: QueueKey) => totals.count(filter, JSON.stringify(filter), caller),
 
     /** @throws {AppError} overloaded; invalid_input for a cursor that is not of this listing, or comes with a page */
     async list(query: FilmQuery, caller: QueueKey): Promise<Page> {

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Static } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { inputFault } from '../../errors.ts'
 import { callerOf } from '../../http/caller.ts'
@@ -24,7 +25,10 @@ const description =
   '201 when it was added, 200 when it was there already. Kinopoisk is asked about a movie that is not known, or only in ' +
   'part; one known in part is added also when Kinopoisk cannot be asked. A list holds up to 20,000 films.'
 
-/** One user list under both its addresses: /movies/<path> and /<path>/movies. Needs `authenticate` on its scope. */
+/**
+ * One user list under both its addresses, /movies/<path> and /<path>/movies, with the same calls. Needs `authenticate` on
+ * its scope.
+ */
 export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list, places, path, name }) => {
   const added = { 201: Movie, 200: Movie, ...problems('movie_not_found', 'list_full', ...upstreamProblems) }
   const add = async (request: Pick<FastifyRequest, 'user' | 'ip'>, filmId: number, reply: FastifyReply) => {
@@ -32,9 +36,9 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     return reply.code(added ? 201 : 200).send(movie)
   }
 
-  for (const [url, suffix] of [
-    [`/movies/${path}`, ''],
-    [`/${path}/movies`, 'Alias'],
+  for (const [url, suffix, addById, addByBody] of [
+    [`/movies/${path}`, '', `addTo${name}ById`, `addTo${name}`],
+    [`/${path}/movies`, 'Alias', `addTo${name}Alias`, `addTo${name}ByBodyAlias`],
   ] as const) {
     app.get(
       url,
@@ -53,6 +57,20 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
         return 'bytes' in movies ? sendJson(reply, movies) : sendArray(request, reply, places, movies)
       },
     )
+    app.get(
+      `${url}/:id`,
+      {
+        schema: {
+          tags,
+          operationId: `getFrom${name}${suffix}`,
+          summary: `A movie of the user's ${path}`,
+          description: `404 for a movie that is not in the ${path}.`,
+          params: IdParams,
+          response: { 200: Movie, ...problems('movie_not_found') },
+        },
+      },
+      async (request, reply) => sendJson(reply, await list.findOne(request.user.id, request.params.id)),
+    )
     app.delete(
       `${url}/:id`,
       {
@@ -69,42 +87,43 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
         return reply.code(204).send(null)
       },
     )
+    app.post(
+      url,
+      {
+        schema: {
+          tags,
+          operationId: addByBody,
+          summary: `Add a movie to the user's ${path}`,
+          description,
+          body: AddBody,
+          response: added,
+        },
+      },
+      (request, reply) => add(request, filmIdOf(request.body), reply),
+    )
+    app.post(
+      `${url}/:id`,
+      {
+        schema: {
+          tags,
+          operationId: addById,
+          summary: `Add a movie to the user's ${path}`,
+          description,
+          params: IdParams,
+          response: added,
+        },
+      },
+      (request, reply) => add(request, request.params.id, reply),
+    )
   }
+}
 
-  app.post(
-    `/movies/${path}`,
-    {
-      schema: {
-        tags,
-        operationId: `addTo${name}`,
-        summary: `Add a movie to the user's ${path}`,
-        description,
-        body: AddBody,
-        response: added,
-      },
-    },
-    (request, reply) => {
-      const { kinopoisk_id, id, movie_id } = request.body
-      const ids = new Set([kinopoisk_id, id, movie_id].filter((each) => each != null))
-      const [filmId] = ids
-      if (filmId === undefined || ids.size > 1) {
-        throw inputFault('body.kinopoisk_id', 'is required, also as id or movie_id; where several are sent, the same')
-      }
-      return add(request, filmId, reply)
-    },
-  )
-  app.post(
-    `/${path}/movies/:id`,
-    {
-      schema: {
-        tags,
-        operationId: `addTo${name}Alias`,
-        summary: `Add a movie to the user's ${path}`,
-        description,
-        params: IdParams,
-        response: added,
-      },
-    },
-    (request, reply) => add(request, request.params.id, reply),
-  )
+/** Under whichever of its names. */
+function filmIdOf({ kinopoisk_id, id, movie_id }: Static<typeof AddBody>): number {
+  const ids = new Set([kinopoisk_id, id, movie_id].filter((each) => each != null))
+  const [filmId] = ids
+  if (filmId === undefined || ids.size > 1) {
+    throw inputFault('body.kinopoisk_id', 'is required, also as id or movie_id; where several are sent, the same')
+  }
+  return filmId
 }

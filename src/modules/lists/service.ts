@@ -38,6 +38,12 @@ export function createListService({ name, list, idsOf, movies }: Dependencies) {
       return joinArray(await findAll(shown))
     },
 
+    /** @throws {AppError} movie_not_found where it is not in the list */
+    async findOne(userId: number, filmId: number): Promise<JsonPayload> {
+      const [movie] = (await idsOf(userId)).has(filmId) ? await findAll([filmId]) : []
+      return movie ?? fail(new AppError('movie_not_found', { detail: `The movie ${filmId} is not in your ${name}` }))
+    },
+
     /** @throws {AppError} movie_not_found, list_full, or upstream_* when the film is not known at all and upstream is not available */
     async add(caller: Caller, filmId: number) {
       const { json } = await movies.findKnown(filmId, caller)

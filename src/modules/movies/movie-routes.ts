@@ -32,20 +32,26 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         summary: 'The movies of the catalogue, by id or newest first',
         description:
           'Without `page` all of them, streamed. With it 12, the number of all in the header X-Total-Count, and the ' +
-          'neighbouring pages in the header Link (RFC 8288).',
+          'neighbouring pages in the header Link (RFC 8288). `director_id`, `genre_id` and `year` combine.',
         querystring: CatalogueQuery,
         response: { 200: Movies },
       },
     },
     async (request, reply) => {
-      const { page, status, state } = request.query
+      const { page, status, state, director_id, genre_id, year } = request.query
       const order = (status ?? state) === undefined ? 'id' : 'new'
+      const filter = {
+        ...(director_id !== undefined && { directorId: director_id }),
+        ...(genre_id !== undefined && { genreIds: [genre_id] }),
+        ...(year !== undefined && { year }),
+      }
+      const listing = { order, filter } as const
       if (page !== undefined) {
-        const found = await catalogue.page(order, page, queueKeyOf(request))
+        const found = await catalogue.page(listing, page, queueKeyOf(request))
         reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
         return sendJson(reply, found.movies)
       }
-      return sendArray(request, reply, places, catalogue.all(order, reply.compileSerializationSchema(Movie)))
+      return sendArray(request, reply, places, catalogue.all(listing, reply.compileSerializationSchema(Movie)))
     },
   )
 

@@ -1,7 +1,7 @@
 import type { MaybePromise } from '../../cache/maybe-promise.ts'
 import { isUpstream } from '../../errors.ts'
 import type { CachedResult, Gateway } from '../../kinopoisk/gateway.ts'
-import type { Caller } from '../../kinopoisk/request.ts'
+import type { Caller, Purpose } from '../../kinopoisk/request.ts'
 import type { FilmReference } from '../../text/film-reference.ts'
 import type { CachedMovie } from './cache.ts'
 import type { MovieRepository } from './repository.ts'
@@ -67,5 +67,9 @@ export function createFilmReferences({ movies, readItems, kinopoisk, sync }: Dep
       const [known] = await movies.findByImdb(imdbId)
       return known?.id ?? (await kinopoisk.imdb(imdbId, caller)).value[0]
     },
+
+    /** The ids of the films that upstream says an IMDb id is of. @throws {AppError} upstream_* */
+    findIds: async (imdbId: string, caller: Caller, purpose: Purpose): Promise<number[]> =>
+      (await kinopoisk.imdb(imdbId, caller, purpose)).value,
   }
 }

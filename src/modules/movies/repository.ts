@@ -1,4 +1,5 @@
 import { eq, sql } from 'drizzle-orm'
+import { type Filter, where } from '../../catalogue/film-filter.ts'
 import { setGenres, setGenresOf } from '../../catalogue/film-genres.ts'
 import { movieColumns, withGenre } from '../../catalogue/movie-columns.ts'
 import type { Db } from '../../db/connect.ts'
@@ -70,12 +71,12 @@ export function createMovieRepository(db: Db) {
       return rows.map(({ id, syncedAt }) => ({ id, syncedAt: syncedAt === null ? undefined : new Date(syncedAt) }))
     },
 
-    /** The ids of a page of the catalogue, from 1. */
-    async listPage(order: keyof typeof orders, page: number): Promise<number[]> {
+    /** The ids of a page of the catalogue, or of its films that a filter has; from 1. */
+    async listPage(order: keyof typeof orders, page: number, filter: Filter = {}): Promise<number[]> {
       const rows = await db
         .select({ id: films.id })
         .from(films)
-        .where(sql`films.listed`)
+        .where(where(filter))
         .orderBy(orders[order])
         .limit(pageSize)
         .offset((page - 1) * pageSize)

@@ -148,6 +148,9 @@ export function createMovieService({
       return id === undefined ? movieNotFound(imdbId) : find(id, caller)
     },
 
+    /** The ids of the films with an IMDb id, by upstream. @throws {AppError} upstream_* */
+    findIdsByImdb: references.findIds,
+
     /** The listed movie of an id, or of an IMDb id, as it is stored, without upstream; undefined when it is not listed. */
     async findListed(id: number | string) {
       if (typeof id === 'string') {

@@ -1,3 +1,4 @@
+import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { problems } from '../../http/schemas.ts'
 import { Profile, ProfileBody } from './schemas.ts'
@@ -5,6 +6,7 @@ import type { UserService } from './service.ts'
 
 /** Needs `authenticate` on its scope. */
 export const userRoutes: FastifyPluginAsyncTypebox<{ users: UserService }> = async (app, { users }) => {
+  await app.register(formbody)
   const aliases = { '/user': '', '/profile': 'Alias' }
   for (const [url, suffix] of Object.entries(aliases)) {
     app.get(
@@ -25,6 +27,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<{ users: UserService }> = asy
         schema: {
           operationId: `updateProfile${suffix}`,
           tags: ['users'],
+          consumes: ['application/json', 'application/x-www-form-urlencoded'],
           summary: 'Change the own profile',
           body: ProfileBody,
           response: { 200: Profile, ...problems('genre_not_found') },

@@ -1,11 +1,15 @@
 import type { Readable } from 'node:stream'
 import { kinopoiskIdSql } from '../../../catalogue/film-ids.ts'
 import type { Reads } from '../../../db/standby/reads.ts'
-import { type Column, columns, guarded, joinable } from './format.ts'
+import { type Column, columns, type Delimiter, guarded, joinable } from './format.ts'
 
 const time = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
-const cells: Record<Column, string> = {
+// Where cells are parted by `;`, the decimal sign is a comma: a spreadsheet of such a country takes 8.5 for a day in May.
+const decimal = (number: string, delimiter: Delimiter) =>
+  delimiter === ';' ? `replace((${number})::text, '.', ',')` : number
+
+const cellsBy = (delimiter: Delimiter): Record<Column, string> => ({
   id: 'films.id',
   name: guarded('films.name'),
   original_name: guarded('films.original_name'),
@@ -13,20 +17,22 @@ const cells: Record<Column, string> = {
   genres: guarded('named.joined'),
   director_id: 'films.director_id',
   director: guarded('directors.name'),
-  rate: 'trim_scale(films.rate)',
+  rate: decimal('trim_scale(films.rate)', delimiter),
   year: 'films.year',
   minutes: 'films.minutes',
   description: guarded('films.description'),
   trailer: guarded('films.trailer'),
   poster_url: guarded('films.poster_url'),
   kinopoisk_id: kinopoiskIdSql,
-  user_rate: 'trim_scale(round(films.user_rate_sum::numeric / nullif(films.user_votes, 0), 2))',
+  user_rate: decimal('trim_scale(round(films.user_rate_sum::numeric / nullif(films.user_votes, 0), 2))', delimiter),
   user_votes: 'films.user_votes',
   created_at: time('films.created_at'),
   updated_at: time('films.updated_at'),
-}
+})
 
-export const exportQuery = `
+function queryWith(delimiter: Delimiter): string {
+  const cells = cellsBy(delimiter)
+  return `
   select ${columns.map((column) => `${cells[column]} as ${column}`).join(', ')}
   from films
   left join (
@@ -38,6 +44,9 @@ export const exportQuery = `
   left join directors on directors.id = films.director_id
   where films.listed
   order by films.id`
+}
+
+export const exportQuery = queryWith(',')
 
 // Films, and their genres, are then read in the order of their keys and merged: nothing of the catalogue's size is sorted or
 // hashed, and the first row comes at once.
@@ -68,17 +77,18 @@ export interface Export {
 /** `connect` may connect to a standby. */
 export function createExportRepository(connect: Reads['connect']) {
   return {
-    async open(): Promise<Export> {
+    async open(delimiter: Delimiter = ','): Promise<Export> {
       // As long as the reader takes: export-service.ts bounds that.
       const connection = await connect({ statementTimeoutMs: 0 })
       try {
         await connection.begin('isolation level repeatable read read only')
         const [row] = await connection.query<{ version: string }>(versionQuery)
         await connection.query(exportSettings)
+        const query = queryWith(delimiter)
+        const form = `format csv, header true, delimiter '${delimiter}', encoding 'UTF8'`
         return {
-          version: `${row?.version}/${exportQuery}`,
-          rows: (onBlock) =>
-            connection.copyOut(`copy (${exportQuery}) to stdout (format csv, header true, encoding 'UTF8')`, onBlock),
+          version: `${row?.version}/${form}/${query}`,
+          rows: (onBlock) => connection.copyOut(`copy (${query}) to stdout (${form})`, onBlock),
           close: connection.close,
         }
       } catch (error) {

@@ -32,8 +32,9 @@ export const filmExportRoutes: FastifyPluginAsyncTypebox<Options> = async (app, 
         operationId: 'exportFilms',
         summary: 'All films of the catalogue as CSV',
         description:
-          'RFC 4180 in UTF-8, by id. `genres` are joined by `|` (in a name `\\|` and `\\\\`). A text that a spreadsheet would ' +
-          "take for a formula (first `= + - @` TAB or CR, maybe behind `'`) has one `'` put in front; the import takes it off. " +
+          'RFC 4180 in UTF-8, by id. `genres` are joined by `|` (in a name `\\|` and `\\\\`). What a spreadsheet would take for ' +
+          "a formula (`= + - @` TAB or CR, also full-width, maybe behind `'`, first in a text or behind `;`, `,`, TAB or a line " +
+          "end in it) has one `'` put in front; the import takes it off. " +
           'With the `ETag` of an earlier export as `If-None-Match` the answer is 304 as long as no film, director or genre has changed. ' +
           'An export that fails when it has begun ends with a cut connection, and so does one of which less than 8 KB/s are ' +
           'read. A user has one download at a time (without a token: a network); a second one waits up to 5 s, then it is 503.',
@@ -45,7 +46,8 @@ export const filmExportRoutes: FastifyPluginAsyncTypebox<Options> = async (app, 
       const caller = queueKeyOf(request)
       const signal = clientSignal(reply)
       whileSent(reply, await downloads.acquire(caller, { signal }))
-      const opened = await filmExport.open({ bom: request.query.bom ?? true, caller, signal })
+      const { bom = true, delimiter = ',' } = request.query
+      const opened = await filmExport.open({ bom, delimiter, caller, signal })
       const { etag } = opened
       const isKnown = fresh(request.headers, { etag })
       const isRead = request.method !== 'HEAD' && !isKnown

@@ -4,6 +4,7 @@ import { finished, type Readable } from 'node:stream'
 import { AppError } from '../../../errors.ts'
 import type { QueueKey, Semaphore } from '../../../semaphore.ts'
 import type { Export, ExportRepository } from './export-repository.ts'
+import type { Delimiter } from './format.ts'
 
 // Excel takes a CSV without it for another alphabet than UTF-8.
 const byteOrderMark = '\ufeff'
@@ -30,9 +31,9 @@ export interface OpenedExport {
 export function createFilmExport({ exports, semaphore }: Dependencies) {
   return {
     /** @throws {AppError} overloaded */
-    async open({ bom, caller, signal }: Opening): Promise<OpenedExport> {
+    async open({ bom, delimiter, caller, signal }: Opening): Promise<OpenedExport> {
       const release = await semaphore.acquire(caller, { signal })
-      const opened = await exports.open().catch((error) => {
+      const opened = await exports.open(delimiter).catch((error) => {
         release()
         throw error
       })
@@ -47,6 +48,7 @@ export function createFilmExport({ exports, semaphore }: Dependencies) {
 
 interface Opening {
   bom: boolean
+  delimiter: Delimiter
   caller: QueueKey
   /** Aborted when the client has gone. */
   signal: AbortSignal

@@ -5,7 +5,7 @@ import type { Database } from '../../../db/connect.ts'
 import { type DedicatedConnection, openConnection } from '../../../db/copy/connection.ts'
 import { createImportSteps } from './apply-repository.ts'
 import type { Column } from './format.ts'
-import { planImport } from './plan-repository.ts'
+import { type Bounds, planImport } from './plan-repository.ts'
 import { closeStaging, openStaging } from './staging.ts'
 
 // Any constant that no other lock uses.
@@ -25,7 +25,7 @@ function createImportWork(connection: DedicatedConnection, close: () => void) {
       await pipeline(Readable.from(inPieces(lines), { objectMode: false }), await openStaging(connection))
       await closeStaging(connection)
     },
-    plan: (present: ReadonlySet<Column>, maxErrors: number) => planImport(connection, present, maxErrors),
+    plan: (present: ReadonlySet<Column>, bounds: Bounds) => planImport(connection, present, bounds),
     steps: (present: ReadonlySet<Column>) => createImportSteps(connection, present),
     close,
     /** Where all of the import is one transaction, only this makes it last. */

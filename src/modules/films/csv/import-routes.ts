@@ -18,6 +18,8 @@ interface Options {
 }
 
 const maxBytes = 1024 ** 3
+// Texts of more would live until a major collection.
+const blockBytes = 16 * 1024
 
 /** On a scope for administrators. */
 export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
@@ -65,12 +67,9 @@ export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
       try {
         const { file: upload } = await saveUpload(request, 'file', limit)
         file = upload
-        const source = {
-          head: () => readHead(upload),
-          bytes: () => upload.createReadStream({ start: 0, autoClose: false }),
-        }
         const signal = AbortSignal.any([closing.signal, clientSignal(reply)])
-        return await filmImport.run(source, { dryRun: request.query.dry_run ?? false, signal })
+        const { charset, dry_run: dryRun = false } = request.query
+        return await filmImport.run({ bytes: () => bytesOf(upload) }, { charset, dryRun, signal })
       } finally {
         await file?.close()
         release()
@@ -79,7 +78,11 @@ export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
   )
 }
 
-async function readHead(file: FileHandle): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(65_536), 0, 65_536, 0)
-  return buffer.subarray(0, bytesRead)
+/** From the beginning, whenever it is called: a stream would end with its first reader. All in one buffer. */
+async function* bytesOf(file: FileHandle): AsyncGenerator<Buffer> {
+  const block = Buffer.allocUnsafeSlow(blockBytes)
+  for (let at = 0, length = blockBytes; length > 0; at += length) {
+    length = (await file.read(block, 0, blockBytes, at)).bytesRead
+    if (length > 0) yield block.subarray(0, length)
+  }
 }

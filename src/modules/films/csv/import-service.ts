@@ -1,9 +1,12 @@
 import { AppError } from '../../../errors.ts'
-import { findDelimiter } from '../../../text/csv.ts'
+import type { Source } from '../../../files/encoding.ts'
+import { kindOf, workbook } from '../../../files/kind.ts'
+import { openTable, type Table } from '../../../files/table.ts'
+import { UnreadableFile } from '../../../files/unreadable.ts'
+import type { Charset } from '../../../text/charsets.ts'
 import type { Column } from './format.ts'
 import { invalid, readHeader } from './header.ts'
 import type { ImportRepository, ImportWork } from './import-repository.ts'
-import { readLines } from './reader.ts'
 import { createReport, type Report } from './report.ts'
 import { createRowReader } from './rows.ts'
 import { stagingLine } from './staging.ts'
@@ -15,11 +18,14 @@ interface Dependencies {
   now?: () => Date
 }
 
-/** A file that can be read from its beginning. */
-interface Source {
-  head(): Promise<Buffer>
-  bytes(): AsyncIterable<Buffer>
+interface Options {
+  charset?: Charset | undefined
+  dryRun: boolean
+  signal: AbortSignal
 }
+
+// Of one row, in characters. A quote that is never closed is found by it.
+const maxRecord = 1024 * 1024
 
 /**
  * The import: every row is checked by itself and put into a temporary table; there the plan decides what each would do;
@@ -40,21 +46,23 @@ export function createFilmImport({ imports, now = () => new Date() }: Dependenci
      * What was done until `signal` aborts, with the error to throw as its reason, stays done; the same file again does the rest.
      * @throws {AppError} import_running, invalid_csv
      */
-    async run(source: Source, options: { dryRun: boolean; signal: AbortSignal }) {
+    async run(source: Source, { charset, dryRun, signal }: Options) {
       const work = await imports.open()
       if (!work) throw running()
-      const { dryRun, signal } = options
       signal.addEventListener('abort', work.close)
       try {
         signal.throwIfAborted()
         const report = createReport()
-        const present = await stage(work, source, report, now())
-        const plan = await work.plan(present, report.maxErrors)
+        const present = await stage(work, await open(source, charset), report, now())
+        const plan = await work.plan(present, {
+          maxErrors: report.maxErrors,
+          maxChanges: dryRun ? report.maxChanges : 0,
+        })
         report.addErrors(plan.errors_total, plan.errors)
         if (dryRun) return report.end({ ...plan, dryRun })
         const done = await apply(work, present, report)
         await work.commit()
-        return report.end({ ...done, skipped: plan.skipped, dryRun })
+        return report.end({ ...plan, ...done, dryRun })
       } catch (error) {
         throw signal.aborted ? signal.reason : error
       } finally {
@@ -65,22 +73,30 @@ export function createFilmImport({ imports, now = () => new Date() }: Dependenci
   }
 }
 
+async function open(source: Source, charset: Charset | undefined): Promise<Table> {
+  try {
+    for await (const head of source.bytes()) {
+      if (kindOf(head) === 'zip') throw workbook('The file is an archive, or a workbook such as .xlsx')
+      break
+    }
+    return await openTable(source, { charset, strict: true, maxRecord })
+  } catch (error) {
+    throw error instanceof UnreadableFile ? invalid(error.message) : error
+  }
+}
+
 /** Which columns the file has. */
-async function stage(work: ImportWork, source: Source, report: Report, now: Date): Promise<ReadonlySet<Column>> {
-  const head = await source.head()
-  if (/^[^\n]*\0/.test(head.toString('latin1'))) throw invalid('The file is no text in UTF-8')
-  const lines = readLines(source.bytes(), findDelimiter(head.toString()))
-  const { value: first } = await lines.next()
-  if (!first) throw invalid('The file is empty: the first line names the columns')
-  if ('fault' in first) throw invalid(`The header cannot be read: ${first.fault}`)
-  const header = readHeader(first.cells)
+async function stage(work: ImportWork, table: Table, report: Report, now: Date): Promise<ReadonlySet<Column>> {
+  const header = readHeader(table.header)
   const read = createRowReader(header, now)
   await work.stage(
     (async function* () {
-      for await (const line of lines) {
-        const film = 'fault' in line ? { faults: line.fault } : read(line.cells)
-        if ('faults' in film) report.addError(line.row, film.faults)
-        else yield stagingLine(line.row, film)
+      for await (const batch of table.rows) {
+        for (const row of batch) {
+          const film = 'fault' in row ? { faults: row.fault } : read(row.cells)
+          if ('faults' in film) report.addError(row.row, film.faults)
+          else yield stagingLine(row.row, film)
+        }
       }
     })(),
   )

@@ -8,6 +8,22 @@ export interface Plan {
   errors_total: number
   /** The first of them. */
   errors: RowError[]
+  /** The first cells of films that are changed. */
+  changes: Change[]
+}
+
+export interface Bounds {
+  maxErrors: number
+  maxChanges: number
+}
+
+/** A cell of a film, as it is and as the row would have it. */
+export interface Change {
+  row: number
+  id: number
+  column: string
+  old: string | null
+  new: string | null
 }
 
 export interface RowError {
@@ -23,7 +39,7 @@ export interface RowError {
 export async function planImport(
   connection: DedicatedConnection,
   present: ReadonlySet<Column>,
-  maxErrors: number,
+  { maxErrors, maxChanges }: Bounds,
 ): Promise<Plan> {
   for (const statement of [...directorStatements, ...rowStatements, actions(present), ...stepStatements]) {
     await connection.query(statement)
@@ -42,6 +58,7 @@ export async function planImport(
     skipped: count('skip'),
     errors_total: count('error'),
     errors,
+    changes: maxChanges > 0 ? await connection.query<Change>(changes(present), [maxChanges]) : [],
   }
 }
 
@@ -81,11 +98,15 @@ const rowStatements = [
         when marked.first_of_name < marked.row then format('name: the same as in row %s', first_of_name)
         when d.id is null and d.name = ''
           then format('director_id: there is no director %s, and director is empty', d.did)
+        when joined_genres and not exists (select from genres where lower(genres.name) = lower(marked.genres[1]))
+          then format('genres: %s is no genre here; several are joined by |, as in драма|комедия', to_json(marked.genres[1]))
+        when joined_director and d.id is null
+          then format('director: %s is no director here, and a film has one: name the first alone', to_json(d.name))
       end as error
     from (
       select *, min(row) over (partition by key, error is null) as first_of_name
       from (
-        select row, id, key, director_id, director,
+        select row, id, key, director_id, director, genres, joined_genres, joined_director,
           case when id is not null and min(row) over (partition by id) < row
             then format('id: the same as in row %s', min(row) over (partition by id)) end as error
         from import_rows
@@ -124,20 +145,40 @@ const rowStatements = [
     from blocked where blocked.row = p.row`,
 ]
 
-/** A column that the file does not have is left as it is. */
-function actions(present: ReadonlySet<Column>): string {
+const genresOf = (name: string, joint: string) => `(
+  select ${name}(string_agg(g.name, ${joint} order by fg.position))
+  from film_genres fg join genres g on g.id = fg.genre_id where fg.film_id = f.id)`
+const directorOf = (id: string) => `(select name from directors d where d.id = ${id})`
+
+/** By column: whether a row changes it, and what it is then. A column that the file does not have is left as it is. */
+function differences(present: ReadonlySet<Column>): [column: string, differs: string, before: string, after: string][] {
   const optional = ['original_name', 'description', 'trailer', 'poster_url'] as const
-  const differences = [
-    'p.director_id is distinct from f.director_id',
-    'r.name <> f.name',
-    ...['rate', 'year', 'minutes'].map((column) => `r.${column} is distinct from f.${column}`),
+  return [
+    ['name', 'r.name <> f.name', 'f.name', 'r.name'],
+    ['director', 'p.director_id is distinct from f.director_id', directorOf('f.director_id'), directorNow],
+    ...['rate', 'year', 'minutes'].map(
+      (column) =>
+        [column, `r.${column} is distinct from f.${column}`, `f.${column}::text`, `r.${column}::text`] as const,
+    ),
     ...optional
       .filter((column) => present.has(column))
-      .map((column) => `r.${column} is distinct from nullif(f.${column}, '')`),
-    `lower(array_to_string(r.genres, chr(31))) is distinct from (
-      select lower(string_agg(g.name, chr(31) order by fg.position))
-      from film_genres fg join genres g on g.id = fg.genre_id where fg.film_id = f.id)`,
-  ]
+      .map((column) => {
+        const before = `nullif(f.${column}, '')`
+        return [column, `r.${column} is distinct from ${before}`, before, `r.${column}`] as const
+      }),
+    [
+      'genres',
+      `lower(array_to_string(r.genres, chr(31))) is distinct from ${genresOf('lower', 'chr(31)')}`,
+      genresOf('', "'|'"),
+      "array_to_string(r.genres, '|')",
+    ],
+  ].map(([column = '', differs = '', before = '', after = '']) => [column, differs, before, after])
+}
+
+// The name in the row, or that of its id alone.
+const directorNow = `coalesce(nullif(r.director, ''), ${directorOf('p.director_id')})`
+
+function actions(present: ReadonlySet<Column>): string {
   return `create temp table import_actions as
     select p.row, p.film_id,
       p.holder is not null or coalesce(
@@ -145,12 +186,31 @@ function actions(present: ReadonlySet<Column>): string {
       case
         when p.error is not null then 'error'
         when not p.listed then 'create'
-        when ${differences.join(' or ')} then 'update'
+        when ${differences(present)
+          .map(([, differs]) => differs)
+          .join(' or ')} then 'update'
         else 'skip'
       end as action
     from import_plan p
     join import_rows r on r.row = p.row
     left join films f on f.id = p.film_id`
+}
+
+/** Of the first films that change, so that what is compared is bounded. */
+function changes(present: ReadonlySet<Column>): string {
+  const cells = differences(present).map(
+    ([column, differs, before, after], i) => `(${i}, '${column}', ${differs}, ${before}, ${after})`,
+  )
+  return `
+    select p.row, p.film_id as id, "column", left(before, 200) as old, left(after, 200) as new
+    from (select row from import_actions where action = 'update' order by row limit $1) first
+    join import_plan p on p.row = first.row
+    join import_rows r on r.row = p.row
+    join films f on f.id = p.film_id,
+    lateral (values ${cells.join(', ')}) cell (place, "column", differs, before, after)
+    where differs
+    order by p.row, place
+    limit $1`
 }
 
 // Films that hand on names change them in one transaction, batch 0; else 500 rows make a batch.

@@ -1,6 +1,6 @@
-import type { RowError } from './plan-repository.ts'
+import type { Change, RowError } from './plan-repository.ts'
 
-const maxErrors = 100
+const [maxErrors, maxChanges] = [100, 100]
 
 /** Counts all errors; the first 100 are in the report. */
 export function createReport() {
@@ -13,16 +13,17 @@ export function createReport() {
   }
 
   return {
-    maxErrors,
+    ...{ maxErrors, maxChanges },
     addErrors,
     addError(row: number, message: string): void {
       // Rows mostly come in order: errors behind the last one in the report need no sorting.
       if (errors.length === maxErrors && row > (errors.at(-1)?.row ?? 0)) total++
       else addErrors(1, [{ row, message }])
     },
-    end(counts: { created: number; updated: number; skipped: number; dryRun: boolean }) {
-      const { created, updated, skipped, dryRun } = counts
-      return { created, updated, skipped, errors_total: total, errors, dry_run: dryRun }
+    end(counts: { created: number; updated: number; skipped: number; changes: Change[]; dryRun: boolean }) {
+      const { created, updated, skipped, changes, dryRun } = counts
+      const rows = created + updated + skipped + total
+      return { rows, created, updated, skipped, failed: total, errors_total: total, errors, changes, dry_run: dryRun }
     },
   }
 }

@@ -1,7 +1,9 @@
 import { maxKinopoiskId, maxMinutes } from '../../../catalogue/film-ids.ts'
 import { unguardFormula } from '../../../text/csv.ts'
-import { beginsWithDay } from '../../../text/dates.ts'
+import { damageOf } from '../../../text/damage.ts'
+import { readTime } from '../../../text/dates.ts'
 import { normalizeName } from '../../../text/names.ts'
+import { readInteger } from '../../../text/numbers.ts'
 import { isWebUrl, maxUrlLength, mustBeWebUrl } from '../../../text/web-url.ts'
 import { type Column, splitGenres } from './format.ts'
 import type { Header } from './header.ts'
@@ -12,6 +14,9 @@ export interface FilmRow {
   name: string
   original_name: string | null
   genres: string[]
+  /** All genres seem to be in one name, and all directors; right only if the catalogue has such a name. */
+  joined_genres: boolean
+  joined_director: boolean
   director_id: string
   director: string
   rate: string | null
@@ -27,7 +32,7 @@ export interface FilmRow {
 // Ids behind it are left to the database, which would run out of them.
 const lastId = 2_000_000_000
 const yearsAhead = 10
-const wholeTime = /^(?!0000)\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/
+const soundText = 'save the file as "CSV UTF-8" from where its letters are still right'
 
 /**
  * Checks rows by themselves. A row without id follows the rules of POST /films; one with an id may have values that
@@ -38,14 +43,13 @@ export function createRowReader(header: Header, now: Date) {
 
   /** The row, or all that is wrong with it. */
   return (cells: string[]): FilmRow | { faults: string } => {
-    if (cells.length !== header.size) {
-      return { faults: `the row has ${cells.length} cells and the header ${header.size}` }
-    }
     const faults: string[] = []
     const cell = (column: Column) => cells[header.get(column) ?? -1] ?? ''
     const text = (column: Column, max: number) => {
       const value = unguardFormula(cell(column))
       if (value.includes('\0')) faults.push(`${column} must not contain NUL`)
+      const damage = damageOf(value)
+      if (damage !== undefined) faults.push(`${column} is damaged text (${quote(damage)}): ${soundText}`)
       if (value.length > max && [...value].length > max) faults.push(`${column} is longer than ${max} characters`)
       return value
     }
@@ -57,7 +61,8 @@ export function createRowReader(header: Header, now: Date) {
     const integer = (column: Column, min: number, max: number): string | null => {
       const value = cell(column).trim()
       if (value === '') return null
-      if (/^\d{1,10}$/.test(value) && Number(value) >= min && Number(value) <= max) return value
+      const number = readInteger(value) ?? -1
+      if (number >= min && number <= max) return String(number)
       faults.push(`${column} must be an integer from ${min} to ${max}, not ${quote(value)}`)
       return null
     }
@@ -71,8 +76,9 @@ export function createRowReader(header: Header, now: Date) {
     const time = (column: Column) => {
       const value = cell(column).trim()
       if (value === '') return null
-      if (wholeTime.test(value) && beginsWithDay(value)) return value
-      faults.push(`${column} must be a time such as 2026-11-20T10:00:00.000Z, not ${quote(value)}`)
+      const time = readTime(value)
+      if (time !== undefined && !time.startsWith('0000')) return time
+      faults.push(`${column} must be a time such as 2026-11-20T10:00:00.000Z or 20.11.2026 10:00, not ${quote(value)}`)
       return null
     }
     const need = (value: string | null, column: string) => {
@@ -82,13 +88,17 @@ export function createRowReader(header: Header, now: Date) {
 
     const id = readId(integer, faults)
     const times = id === null ? 1 : 10
+    const genres = readGenres(text('genre', 100).trim(), text('genres', 20_000), faults)
+    const director = text('director', 200).trim()
     const row: FilmRow = {
       id,
       name: need(normalizeName(text('name', 500)), 'name'),
       original_name: text('original_name', 500 * times) || null,
-      genres: readGenres(text('genre', 100).trim(), text('genres', 20_000), faults),
+      genres,
+      joined_genres: isJoined(genres) && !(header.has('genre') && header.has('genres')),
+      joined_director: isJoined([director]) && !header.has('director_id'),
       director_id: integer('director_id', 1, lastId) ?? '0',
-      director: text('director', 200).trim(),
+      director,
       rate: rate(),
       year: need(integer('year', id === null ? 1888 : 1800, id === null ? lastYear : 2200), 'year'),
       minutes: integer('minutes', 1, maxMinutes),
@@ -133,6 +143,11 @@ function readGenres(first: string, joined: string, faults: string[]): string[] {
   if (names.some((name) => [...name].length > 100)) faults.push('genres has a name of more than 100 characters')
   const lowered = names.map((name) => name.toLowerCase())
   return names.filter((_, i) => lowered.indexOf(lowered[i] as string) === i)
+}
+
+/** Whether the only name has what people join names by: our own export says by a second column that it is one. */
+function isJoined(names: string[]): boolean {
+  return names.length === 1 && /[^,;/|]+[,;/|][^,;/|]/.test(names[0] ?? '')
 }
 
 function quote(value: string): string {

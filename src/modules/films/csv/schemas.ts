@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
-import { columns } from './format.ts'
+import { Charset, Nullable } from '../../../http/schemas.ts'
+import { columns, type Delimiter, delimiters } from './format.ts'
 
 export const ExportQuery = Type.Object({
   bom: Type.Optional(
@@ -7,6 +8,15 @@ export const ExportQuery = Type.Object({
       default: true,
       description: 'The byte order mark at the beginning, which Excel needs to read Cyrillic; `false` for programs',
       examples: [false],
+    }),
+  ),
+  delimiter: Type.Optional(
+    Type.Unsafe<Delimiter>({
+      type: 'string',
+      enum: [...delimiters],
+      default: ',',
+      description: '`;` is for Excel of countries where that is the list separator; decimals then have a comma',
+      examples: [';'],
     }),
   ),
 })
@@ -32,20 +42,29 @@ export const ImportQuery = Type.Object({
   dry_run: Type.Optional(
     Type.Boolean({ default: false, description: 'Only tell what would happen', examples: [true] }),
   ),
+  charset: Type.Optional(Charset),
 })
 
 export const ImportForm = Type.Object({
-  file: Type.String({ format: 'binary', description: 'CSV in UTF-8, of 1 GiB at most' }),
+  file: Type.String({
+    format: 'binary',
+    description: 'CSV of 1 GiB at most, in UTF-8 or another encoding that is recognised',
+  }),
 })
 
 const count = (description: string) => Type.Integer({ minimum: 0, description })
 
+/** The first 200 characters. */
+const Text = Nullable(Type.String())
+
 export const ImportReport = Type.Object(
   {
+    rows: count('Rows with something in them: created + updated + skipped + failed'),
     created: count('Films put into the catalogue'),
     updated: count('Films changed'),
     skipped: count('Rows that say what the catalogue says already'),
-    errors_total: count('Rows that were not taken'),
+    failed: count('Rows that were not taken'),
+    errors_total: count('The same'),
     errors: Type.Array(
       Type.Object({
         row: Type.Integer({ description: 'As a spreadsheet counts: the header is row 1' }),
@@ -53,17 +72,30 @@ export const ImportReport = Type.Object(
       }),
       { description: 'The first 100' },
     ),
+    changes: Type.Array(
+      Type.Object({
+        row: Type.Integer(),
+        id: Type.Integer({ description: 'Of the film' }),
+        column: Type.String(),
+        old: Text,
+        new: Text,
+      }),
+      { description: 'Of a dry run: the first 100 cells of films that would be changed' },
+    ),
     dry_run: Type.Boolean(),
   },
   {
     examples: [
       {
+        rows: 44,
         created: 2,
         updated: 1,
         skipped: 40,
+        failed: 1,
         errors_total: 1,
         errors: [{ row: 7, message: 'year must be an integer from 1888 to 2036, not "19x9"' }],
-        dry_run: false,
+        changes: [{ row: 5, id: 301, column: 'rate', old: '8.5', new: '8.6' }],
+        dry_run: true,
       },
     ],
   },

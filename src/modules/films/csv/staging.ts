@@ -7,6 +7,8 @@ const columns = [
   'name',
   'original_name',
   'genres',
+  'joined_genres',
+  'joined_director',
   'director_id',
   'director',
   'rate',
@@ -28,6 +30,8 @@ export async function openStaging(connection: DedicatedConnection): Promise<Writ
       name text not null,
       original_name text,
       genres text[] not null,
+      joined_genres boolean not null,
+      joined_director boolean not null,
       director_id int not null,
       director text not null,
       rate numeric(4, 2),
@@ -53,7 +57,7 @@ export function stagingLine(row: number, film: FilmRow): string {
   for (const column of columns) {
     const value = film[column]
     const text = typeof value === 'object' && value !== null ? arrayText(value) : value
-    line += text === null ? '\t\\N' : `\t${escapeText(text)}`
+    line += text === null ? '\t\\N' : `\t${typeof text === 'boolean' ? text : escapeText(text)}`
   }
   return `${line}\n`
 }

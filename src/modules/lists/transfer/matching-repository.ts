@@ -11,6 +11,9 @@ export interface Title {
 export interface Candidate {
   id: number
   imdb_id: string | null
+  name: string
+  original_name: string | null
+  year: number | null
 }
 
 /** A film as a vote describes it. */
@@ -24,22 +27,21 @@ export interface VotedFilm {
   genres: string[]
 }
 
+const columns = sql`films.id, films.kinopoisk->>'imdb_id' as imdb_id, films.name, films.original_name, films.year::int as year`
+
+type Row = Candidate & Record<string, unknown>
+
 export function createMatchingRepository(db: Db) {
   return {
-    /** The ids that are films. */
-    async findIds(ids: number[]): Promise<Set<number>> {
-      const rows = await db
-        .select({ id: films.id })
-        .from(films)
-        .where(sql`${films.id} = any(${sql.param(ids)}::int[])`)
-      return new Set(rows.map((row) => row.id))
+    async findByIds(ids: number[]): Promise<Candidate[]> {
+      return [...(await db.execute<Row>(sql`select ${columns} from films where id = any(${sql.param(ids)}::int[])`))]
     },
 
     async findByImdb(imdbIds: string[]): Promise<Candidate[]> {
-      const rows = await db.execute<{ id: number; imdb_id: string }>(sql`
-        select id, kinopoisk->>'imdb_id' as imdb_id from films
-        where kinopoisk->>'imdb_id' = any(${sql.param(imdbIds)}::text[])`)
-      return [...rows]
+      return [
+        ...(await db.execute<Row>(sql`
+          select ${columns} from films where kinopoisk->>'imdb_id' = any(${sql.param(imdbIds)}::text[])`)),
+      ]
     },
 
     /**
@@ -51,12 +53,10 @@ export function createMatchingRepository(db: Db) {
         unnest(${sql.param(titles.map(({ title }) => title))}::text[], ${sql.param(titles.map(({ year }) => year))}::int[])
           with ordinality as wanted (title, year, position)`
       const found = (column: 'name' | 'original_name') => sql`
-        select position::int as position, id, kinopoisk->>'imdb_id' as imdb_id from ${wanted}
+        select position::int as position, ${columns} from ${wanted}
         join films on film_sort_name(films.${sql.identifier(column)}) = film_sort_name(wanted.title)
           and films.year is not distinct from wanted.year`
-      const rows = await db.execute<{ position: number; id: number; imdb_id: string | null }>(
-        sql`${found('name')} union ${found('original_name')}`,
-      )
+      const rows = await db.execute<Row & { position: number }>(sql`${found('name')} union ${found('original_name')}`)
       return [...rows]
     },
 

@@ -1,5 +1,6 @@
-import { isOwnId } from '../../../catalogue/film-ids.ts'
-import type { Entry, Fault } from './formats.ts'
+import { spellingsOf } from './cells.ts'
+import type { Entry, Message } from './entry.ts'
+import { agrees, contradiction, describe, isTitled, rivals } from './evidence.ts'
 import type { LookUps } from './look-ups.ts'
 import type { Candidate, MatchingRepository, Title } from './matching-repository.ts'
 
@@ -8,97 +9,173 @@ export interface Match {
   film_id: number
 }
 
-type LookUp = (ids: number[]) => Promise<LookUps>
+interface Decision {
+  film?: Candidate | undefined
+  fault?: string
+  note?: string | undefined
+}
 
 const batch = 1000
 
 /**
- * Finds each entry's film: by Kinopoisk id, then IMDb id, then exact title and year; never by guess. `lookUp` is called
- * once, with the Kinopoisk ids that are not known here.
+ * Finds each entry's film: by Kinopoisk id, then IMDb id, then exact title and year; never by guess. What else the row
+ * says must not speak against it. Ids that are not known here are looked up as far as an import may.
  */
-export async function matchFilms(repository: MatchingRepository, entries: Entry[], lookUp: LookUp) {
-  const ids = present(entries.map((entry) => entry.kinopoisk_id))
-  const known = new Set<number>()
-  for (const part of batches(ids)) for (const id of await repository.findIds(part)) known.add(id)
-  const { films, skipped, interruption } = await lookUp(ids.filter((id) => !known.has(id)))
-  for (const id of films) known.add(id)
+export async function matchFilms(repository: MatchingRepository, entries: Entry[], lookUps: LookUps) {
+  const films = await findFilms(repository, entries, lookUps)
+  const byTitle = await findTitled(
+    repository,
+    entries.filter((entry) => needsTitle(entry, films)),
+  )
 
-  const isOpen = ({ kinopoisk_id }: Entry) =>
-    kinopoisk_id === null || !(known.has(kinopoisk_id) || skipped.has(kinopoisk_id))
-  const open = entries.filter(isOpen)
-  const byImdb = await findByImdb(repository, open)
-  const byTitle = await findByTitle(repository, open)
-
-  const matches: Match[] = []
-  const errors: Fault[] = []
+  const claims: (Match & { note: string | undefined })[] = []
+  const faults: Message[] = []
+  const notes: Message[] = []
   for (const entry of entries) {
-    const film = isOpen(entry) ? pick(entry, byImdb, byTitle) : idOf(entry, skipped)
-    if (typeof film === 'number') matches.push({ entry, film_id: film })
-    else errors.push({ row: entry.row, message: film })
+    const { film, fault, note } = decide(entry, films, byTitle.get(entry) ?? [], lookUps)
+    if (film) claims.push({ entry, film_id: film.id, note })
+    else faults.push(messageOf(entry, entry.refusal ?? fault ?? ''))
   }
-  return { matches, errors, interruption }
+  const rivalry = rivals(claims)
+  const matches: Match[] = []
+  for (const { entry, film_id, note } of claims) {
+    const fault = entry.refusal ?? rivalry.get(entry)
+    if (fault !== undefined) faults.push(messageOf(entry, fault))
+    else matches.push({ entry, film_id })
+    if (fault === undefined && note !== undefined) notes.push(messageOf(entry, note))
+  }
+  return { matches, faults, notes }
 }
 
-/** The id, or the fault's message. */
-function idOf({ kinopoisk_id }: Entry, skipped: Map<number, string>): number | string {
-  return skipped.get(kinopoisk_id ?? 0) ?? kinopoisk_id ?? ''
+/** What is known of the ids in the entries. */
+interface KnownFilms {
+  byId: Map<number, Candidate>
+  byImdb: Map<string, Candidate[]>
+  /** Ids that were looked up; those that are no film's are in none of the maps. */
+  lookedUp: Set<number | string>
 }
 
-type Candidates = Map<string, Candidate[]>
+async function findFilms(repository: MatchingRepository, entries: Entry[], lookUps: LookUps): Promise<KnownFilms> {
+  const find = (ids: number[]) => inBatches(ids, repository.findByIds, ({ id }) => id)
+  const ids = present(entries.map((entry) => entry.kinopoisk_id))
+  const byId = await find(ids)
+  const foundIds = await lookUps.byId(ids.filter((id) => !byId.has(id)))
+  const fresh = [...foundIds].filter(([, isFilm]) => isFilm).map(([id]) => id)
+  const stored = await find(fresh)
+  for (const id of fresh)
+    byId.set(id, stored.get(id) ?? [{ id, imdb_id: null, name: '', original_name: null, year: null }])
 
-/** The film's id, or why there is none. */
-function pick(entry: Entry, byImdb: Candidates, byTitle: Candidates): number | string {
-  const same = byImdb.get(entry.imdb_id ?? '') ?? []
-  const found = same.length > 0 ? same : entry.titles.flatMap((title) => byTitle.get(key(title, entry.year)) ?? [])
-  const fitting = new Set(found.filter((film) => agrees(film, entry)).map((film) => film.id))
-  if (entry.own_id !== null && fitting.has(entry.own_id)) return entry.own_id
+  const imdbIds = present(entries.map((entry) => entry.imdb_id))
+  const byImdb = await inBatches(imdbIds, repository.findByImdb, ({ imdb_id }) => imdb_id ?? '')
+  const isOpen = ({ imdb_id, kinopoisk_id, refusal }: Entry) =>
+    refusal === null && !byImdb.has(imdb_id ?? '') && !byId.has(kinopoisk_id ?? 0)
+  const foundImdb = await lookUps.byImdb(present(entries.filter(isOpen).map((entry) => entry.imdb_id)))
+  const named = await find([...foundImdb.values()].flat())
+  for (const [imdbId, found] of foundImdb) {
+    const films = found.flatMap((id) => named.get(id) ?? [])
+    const fitting = films.filter(({ imdb_id }) => imdb_id === null || imdb_id === imdbId)
+    if (fitting.length > 0) byImdb.set(imdbId, fitting)
+  }
+  const single = [...byId].flatMap(([id, [film]]) => (film ? [[id, film] as const] : []))
+  return { byId: new Map(single), byImdb, lookedUp: new Set([...foundIds.keys(), ...foundImdb.keys()]) }
+}
+
+/** Whether its titles must be looked for: where no id names its film, or one whose titles are others. */
+function needsTitle(entry: Entry, { byId, byImdb }: KnownFilms): boolean {
+  if (entry.titles.length === 0) return false
+  const named = entry.kinopoisk_id === null ? undefined : byId.get(entry.kinopoisk_id)
+  const films = named ? [named] : (byImdb.get(entry.imdb_id ?? '') ?? [])
+  return films.length !== 1 || !films.every((film) => isTitled(film, entry))
+}
+
+function decide(entry: Entry, films: KnownFilms, titled: Candidate[], lookUps: LookUps): Decision {
+  const { kinopoisk_id, imdb_id } = entry
+  const sameImdb = films.byImdb.get(imdb_id ?? '') ?? []
+  if (kinopoisk_id !== null) {
+    const film = films.byId.get(kinopoisk_id)
+    if (film) return checked(film, entry, film.imdb_id === null && sameImdb.length > 0 ? sameImdb : titled)
+    if (!films.lookedUp.has(kinopoisk_id)) {
+      return { fault: `The film ${kinopoisk_id} is not known here; ${lookUps.reason()}` }
+    }
+  }
+  const isById = sameImdb.length > 0
+  const fitting = unique(isById ? narrowed(sameImdb, titled) : titled).filter((film) => agrees(film, entry))
+  const own = fitting.find(({ id }) => id === entry.own_id)
+  if (own) return { film: own }
   // Without a year a title alone says too little.
-  const [id] = same.length > 0 || entry.year !== null ? fitting : []
-  if (id !== undefined && fitting.size === 1) return id
-  if (id === undefined) return `No film known here is ${describe(entry)}`
-  return `Several films are ${describe(entry)}: ${[...fitting].slice(0, 5).join(', ')}`
-}
-
-/** False where an id of the entry says that this is another film, however alike the titles are. */
-function agrees(film: Candidate, entry: Entry): boolean {
-  const otherImdb = entry.imdb_id !== null && film.imdb_id !== null && film.imdb_id !== entry.imdb_id
-  return !otherImdb && !(entry.kinopoisk_id !== null && !isOwnId(film.id))
-}
-
-function describe({ kinopoisk_id, imdb_id, titles, year }: Entry): string {
-  const title = titles[0] && `"${titles[0].slice(0, 100)}" (${year ?? 'no year'})`
-  return [title, kinopoisk_id, imdb_id].filter(Boolean).join(', ') || 'without a title'
-}
-
-async function findByImdb(repository: MatchingRepository, entries: Entry[]): Promise<Candidates> {
-  const found: Candidates = new Map()
-  for (const part of batches(present(entries.map((entry) => entry.imdb_id)))) {
-    for (const film of await repository.findByImdb(part)) push(found, film.imdb_id ?? '', film)
+  const [film, second] = isById || entry.year !== null ? fitting : []
+  if (second) {
+    const ids = fitting.slice(0, 5).map(({ id }) => id)
+    return { fault: `Several films are ${describe(entry)}: ${ids.join(', ')}` }
   }
+  if (film && isById) return checked(film, entry, titled)
+  const isOpenId = imdb_id !== null && !films.lookedUp.has(imdb_id) && entry.refusal === null && !isById
+  const reason = isOpenId ? `; ${imdb_id} could not be looked up: ${lookUps.reason()}` : ''
+  if (!film) return { fault: `No film known here is ${describe(entry)}${reason}${hintOf(entry)}` }
+  return { film, note: imdb_id === null || film.imdb_id === imdb_id ? undefined : noteOf(imdb_id, isOpenId, reason) }
+}
+
+function checked(film: Candidate, entry: Entry, others: Candidate[]): Decision {
+  const fault = contradiction(film, entry, others)
+  return fault === undefined ? { film } : { fault: `the row contradicts itself: ${fault}` }
+}
+
+/** Of several films with one IMDb id those whose title is in the row, if there are any. */
+function narrowed(films: Candidate[], titled: Candidate[]): Candidate[] {
+  const both = films.filter(({ id }) => titled.some((film) => film.id === id))
+  return films.length > 1 && both.length > 0 ? both : films
+}
+
+function noteOf(imdbId: string, isOpenId: boolean, reason: string): string {
+  return isOpenId ? `found by title and year${reason}` : `found by title and year: Kinopoisk does not know ${imdbId}`
+}
+
+function hintOf({ year, titles, imdb_id, kinopoisk_id }: Entry): string {
+  const hasId = imdb_id !== null || kinopoisk_id !== null
+  return year === null && titles.length > 0 && !hasId ? '; without a year or an id a title says too little' : ''
+}
+
+function messageOf({ file, row }: Entry, message: string): Message {
+  return { file, row, message }
+}
+
+async function inBatches<K>(keys: K[], find: (part: K[]) => Promise<Candidate[]>, keyOf: (film: Candidate) => K) {
+  const found = new Map<K, Candidate[]>()
+  for (const part of batches(keys)) for (const film of await find(part)) push(found, keyOf(film), film)
   return found
 }
 
-async function findByTitle(repository: MatchingRepository, entries: Entry[]): Promise<Candidates> {
+/** The films with a title of an entry, in any spelling, and its year. */
+async function findTitled(repository: MatchingRepository, entries: Entry[]): Promise<Map<Entry, Candidate[]>> {
+  const spelled = entries.map((entry) => ({ entry, titles: entry.titles.flatMap(spellingsOf) }))
   const wanted = new Map<string, Title>()
-  for (const { titles, year } of entries) for (const title of titles) wanted.set(key(title, year), { title, year })
-  const found: Candidates = new Map()
+  for (const { entry, titles } of spelled) {
+    for (const title of titles) wanted.set(key(title, entry.year), { title, year: entry.year })
+  }
+  const found = new Map<string, Candidate[]>()
   for (const part of batches([...wanted.values()])) {
     for (const { position, ...film } of await repository.findByTitle(part)) {
       const { title = '', year = null } = part[position - 1] ?? {}
       push(found, key(title, year), film)
     }
   }
-  return found
+  const filmsOf = (titles: string[], year: number | null) =>
+    titles.flatMap((title) => found.get(key(title, year)) ?? [])
+  return new Map(spelled.map(({ entry, titles }) => [entry, unique(filmsOf(titles, entry.year))]))
 }
 
 function key(title: string, year: number | null): string {
   return `${year} ${title}`
 }
 
-function push(map: Candidates, key: string, film: Candidate): void {
+function push<K>(map: Map<K, Candidate[]>, key: K, film: Candidate): void {
   const films = map.get(key)
   if (films) films.push(film)
   else map.set(key, [film])
+}
+
+function unique(films: Candidate[]): Candidate[] {
+  return films.length < 2 ? films : [...new Map(films.map((film) => [film.id, film])).values()]
 }
 
 function present<T>(values: (T | null)[]): T[] {

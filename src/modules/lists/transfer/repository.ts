@@ -19,9 +19,8 @@ export { maxKept }
 export const listNames = ['favorites', 'wishlist', 'ratings'] as const
 export type ListName = (typeof listNames)[number]
 
-/** What is to be in a list; `value` is the score of a rating, times are ISO text or null for now. `row` is its row in the file. */
+/** What is to be in a list; `value` is the score of a rating, times are ISO text or null for now. */
 export interface Item {
-  row: number
   film_id: number
   value: number | null
   added_at: string | null
@@ -34,16 +33,23 @@ export interface ListedRow {
   imdb_id: string | null
   title: string
   original_title: string | null
+  /** As Kinopoisk calls it. */
+  type: string | null
+  minutes: number | null
   year: number | null
   rating: number | null
   added_at: string
   updated_at: string | null
 }
 
-/** What became of items: `refused` are the films that there was no room for. */
-export interface Outcome {
-  created: number
-  updated: number
+/**
+ * What became of items, as film ids: `older` have another score in the file, of an older date than that of the list's;
+ * `refused` are those that there was no room for. The others were there already.
+ */
+export interface Changes {
+  created: number[]
+  updated: number[]
+  older: number[]
   refused: number[]
 }
 
@@ -64,6 +70,8 @@ export function createTransferRepository(db: Db) {
             imdb_id: sql<string | null>`${films.kinopoisk}->>'imdb_id'`,
             title: films.name,
             original_title: films.original_name,
+            type: sql<string | null>`${films.kinopoisk}->>'type'`,
+            minutes: films.minutes,
             year: films.year,
             rating: list === 'ratings' ? ratings.value : sql<null>`null`,
             added_at: isoTime(table.created_at),
@@ -84,63 +92,82 @@ export function createTransferRepository(db: Db) {
       return row?.room ?? 0
     },
 
-    /** Which of the films the user has in the list: the score by film, null in a list without scores. */
-    async findExisting(userId: number, list: ListName, filmIds: number[]): Promise<Map<number, number | null>> {
+    /** What of the items is there already: the score by film, null in a list without scores; and whether it is newer. */
+    async findExisting(userId: number, list: ListName, items: Item[]): Promise<Map<number, Existing>> {
       const table = list === 'ratings' ? ratings : tables[list]
-      const rows = await db
-        .select({ id: table.film_id, value: list === 'ratings' ? ratings.value : sql<null>`null` })
-        .from(table)
-        .where(and(eq(table.user_id, userId), sql`${table.film_id} = any(${sql.param(filmIds)}::int[])`))
-      return new Map(rows.map((row) => [row.id, row.value]))
+      const isNewer = list === 'ratings' ? sql`kept.updated_at > ${timeOf('item')}` : sql`false`
+      const rows = await db.execute<{ id: number } & Existing & Record<string, unknown>>(sql`
+        select kept.film_id as id, ${list === 'ratings' ? sql`kept.value::int` : sql`null::int`} as value, ${isNewer} as newer
+        from ${itemRows(items)} join ${table} kept on kept.film_id = item.film_id and kept.user_id = ${userId}`)
+      return new Map(rows.map(({ id, ...existing }) => [id, existing]))
     },
 
     /** One statement: of what is not there yet, the first in the file as far as there is room. */
-    async add(userId: number, list: 'favorites' | 'wishlist', items: Item[]): Promise<Outcome> {
-      const [row] = await db.execute<{ created: number; refused: number[] }>(sql`
+    async add(userId: number, list: 'favorites' | 'wishlist', items: Item[]): Promise<Changes> {
+      const [row] = await db.execute<Changes & Record<string, unknown>>(sql`
         with ${fresh(userId, list, items)},
         added as (
           insert into ${tables[list]} (user_id, film_id, created_at)
           select ${userId}, film_id, coalesce(added::timestamptz, statement_timestamp()) from taken order by film_id
           on conflict do nothing returning film_id)
-        select (select count(*)::int from added) as created, ${refused} as refused`)
-      return { updated: 0, ...(row ?? { created: 0, refused: [] }) }
+        select ${ids(sql`added`)} as created, '[]'::json as updated, '[]'::json as older, ${refused} as refused`)
+      return row ?? noChanges
     },
 
-    /** The same for scores: what is there with another value is replaced; `updated` counts those. */
-    async rate(userId: number, items: Item[]): Promise<Outcome> {
-      const [row] = await db.execute<Outcome & Record<string, unknown>>(sql`
+    /** The same for scores: what is there with another value of no newer date is replaced. */
+    async rate(userId: number, items: Item[]): Promise<Changes> {
+      const [row] = await db.execute<Changes & Record<string, unknown>>(sql`
         with ${fresh(userId, 'ratings', items)},
+        wanted as (select * from item where not is_fresh union all select * from taken),
         rated as (
           insert into ratings (user_id, film_id, value, created_at, updated_at)
-          select ${userId}, film_id, value, coalesce(added, updated, statement_timestamp()::text)::timestamptz,
-            coalesce(updated, added, statement_timestamp()::text)::timestamptz
-          from (select * from item where not is_fresh union all select * from taken) wanted order by film_id
+          select ${userId}, film_id, value, coalesce(added, updated, statement_timestamp()::text)::timestamptz, ${timeOf('wanted')}
+          from wanted order by film_id
           on conflict (user_id, film_id) do update set value = excluded.value, updated_at = excluded.updated_at,
             created_at = least(ratings.created_at, excluded.created_at)
-          where ratings.value <> excluded.value
-          returning ratings.xmax = 0 as added)
-        select (select count(*)::int from rated where added) as created,
-          (select count(*)::int from rated where not added) as updated, ${refused} as refused`)
-      return row ?? { created: 0, updated: 0, refused: [] }
+          where ratings.value <> excluded.value and ratings.updated_at <= excluded.updated_at
+          returning film_id, xmax = 0 as added),
+        older as (
+          select item.film_id from item join ratings kept on kept.film_id = item.film_id and kept.user_id = ${userId}
+          where kept.value <> item.value and kept.updated_at > ${timeOf('item')})
+        select ${ids(sql`rated where added`)} as created, ${ids(sql`rated where not added`)} as updated,
+          ${ids(sql`older`)} as older, ${refused} as refused`)
+      return row ?? noChanges
     },
   }
 }
 
 export type TransferRepository = ReturnType<typeof createTransferRepository>
 
+export interface Existing {
+  value: number | null
+  newer: boolean
+}
+
+const noChanges: Changes = { created: [], updated: [], older: [], refused: [] }
+
+const ids = (from: SQL) => sql`coalesce((select json_agg(film_id) from ${from}), '[]')`
+
+/** When an item's score was given; without a time in the file: now. */
+function timeOf(item: 'item' | 'wanted'): SQL {
+  return sql.raw(`coalesce(${item}.updated, ${item}.added, statement_timestamp()::text)::timestamptz`)
+}
+
+/** The items in the order of the file. */
+function itemRows(items: Item[]): SQL {
+  const column = (name: keyof Item) => sql.param(items.map((item) => item[name]))
+  return sql`unnest(${column('film_id')}::int[], ${column('value')}::smallint[], ${column('added_at')}::text[],
+    ${column('updated_at')}::text[]) with ordinality as item (film_id, value, added, updated, place)`
+}
+
 /** `item` with what is there marked, and `taken`: what is not, in the order of the file, as far as there is room. */
 function fresh(userId: number, list: ListName, items: Item[]): SQL {
-  const column = (name: keyof Item) => sql.param(items.map((item) => item[name]))
   const kept = sql`select from ${list === 'ratings' ? ratings : tables[list]} kept
     where kept.user_id = ${userId} and kept.film_id = item.film_id`
   return sql`
-    item as materialized (
-      select item.*, not exists (${kept}) as is_fresh
-      from unnest(${column('film_id')}::int[], ${column('value')}::smallint[], ${column('added_at')}::text[],
-        ${column('updated_at')}::text[]) with ordinality as item (film_id, value, added, updated, place)),
+    item as materialized (select item.*, not exists (${kept}) as is_fresh from ${itemRows(items)}),
     taken as materialized (
       select * from item where is_fresh order by place limit (select ${roomIn(tableNames[list], userId)}))`
 }
 
-const refused = sql`coalesce(
-  (select json_agg(film_id) from item where is_fresh and film_id not in (select film_id from taken)), '[]')`
+const refused = ids(sql`item where is_fresh and film_id not in (select film_id from taken)`)

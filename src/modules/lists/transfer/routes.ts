@@ -1,23 +1,17 @@
 import type { FileHandle } from 'node:fs/promises'
-import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type Static, Type } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import { inputFault } from '../../../errors.ts'
 import { callerOf } from '../../../http/caller.ts'
-import { clientSignal, whileSent } from '../../../http/downloads.ts'
+import { clientSignal } from '../../../http/downloads.ts'
 import { problems, upstreamProblems } from '../../../http/schemas.ts'
 import { dropRest, formsPlugin, saveUpload } from '../../../http/uploads.ts'
 import { createSemaphore, type Semaphore } from '../../../semaphore.ts'
-import { writeTable } from './csv.ts'
-import { columns } from './export.ts'
+import { transferExportRoutes } from './export-routes.ts'
 import { FileForm, ImportQuery, Report, VotesBody } from './schemas.ts'
 import type { TransferService } from './service.ts'
 
 const tags = ['lists']
-
-const example =
-  `${columns.join(',')}\r\n` +
-  'ratings,301,301,tt0133093,Матрица,The Matrix,1999,9,2026-11-20T10:00:00.000000Z,2026-11-20T10:00:00.000000Z\r\n'
 
 interface Options {
   transfer: TransferService
@@ -29,35 +23,7 @@ const maxBytes = 5 * 1024 ** 2
 
 /** A user's lists out and in. Needs `authenticate` on its scope. */
 export const transferRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { transfer, downloads }) => {
-  app.get(
-    '/user/lists.csv',
-    {
-      schema: {
-        tags,
-        operationId: 'exportLists',
-        summary: "The user's favorites, wishlist and ratings as CSV",
-        description:
-          'A row for each film and list, newest first; times in UTC. A cell of text that begins with `=`, `+`, `-`, `@`, tab ' +
-          'or CR has an apostrophe before it, against formulas in spreadsheets; the import takes it away. A download of which less ' +
-          'than 8 KB/s are read is cut off; a user has one at a time, and a second one waits up to 5 s, then it is 503.',
-        response: {
-          200: {
-            description: 'RFC 4180, UTF-8, with a header row',
-            content: { 'text/csv': { schema: Type.String({ examples: [example] }) } },
-          },
-        },
-      },
-    },
-    async (request, reply) => {
-      whileSent(reply, await downloads.acquire(request.user.id, { signal: clientSignal(reply) }))
-      const rows = Readable.from(transfer.export(request.user.id))
-      const csv = writeTable(columns)
-      rows.on('error', (error) => csv.destroy(error)).pipe(csv)
-      csv.on('close', () => rows.destroy())
-      reply.header('content-disposition', 'attachment; filename="lists.csv"').header('cache-control', 'no-store')
-      return reply.type('text/csv; charset=utf-8; header=present').send(csv as never)
-    },
-  )
+  await app.register(transferExportRoutes, { transfer, downloads })
   await app.register(importRoute, { transfer })
 }
 
@@ -75,13 +41,14 @@ const importRoute: FastifyPluginAsyncTypebox<Pick<Options, 'transfer'>> = async 
       schema: {
         tags,
         operationId: 'importLists',
-        summary: 'Import lists: our own CSV, files of Letterboxd and IMDb, or the votes of a Kinopoisk user',
+        summary: 'Import lists: a file of this or another service, any plain table, or the votes of a Kinopoisk user',
         description:
           'A film is found by its Kinopoisk id, else by its IMDb id, else by exact title (Russian or original) and year, ' +
-          'never by guess. A row that fits no film or several is reported and nothing is done. The same import again changes ' +
-          'nothing. Of Kinopoisk films not yet known 50 are looked up in an import. A rating in the file replaces another one. ' +
-          'Letterboxd: ratings.csv, diary.csv, watchlist.csv, likes/films.csv. IMDb: ratings, watchlist and lists. A user has one ' +
-          'import at a time: a second one waits up to 5 s, then it is 503.',
+          'never by guess. A row that fits no film or several, or contradicts itself, is reported and nothing is done. The same ' +
+          'import again changes nothing. Of films not yet known 50 are looked up in an import, by their id at Kinopoisk or IMDb. A ' +
+          'rating in the file replaces one that is not newer. Read are our own CSV, the files and the whole export of Letterboxd, ' +
+          'IMDb, Kinopoisk (.xls, CSV), Kinorium, Trakt (JSON, zip), TMDB, Simkl, Movary, Yamtrack, and plain tables with title, ' +
+          'year, rating or imdb_id. A user has one import at a time: a second one waits up to 5 s, then it is 503.',
         querystring: ImportQuery,
         body: {
           content: { 'application/json': { schema: VotesBody }, 'multipart/form-data': { schema: FileForm } },
@@ -93,7 +60,7 @@ const importRoute: FastifyPluginAsyncTypebox<Pick<Options, 'transfer'>> = async 
       },
     },
     async (request, reply) => {
-      const { dry_run: dryRun = false, list } = request.query
+      const { dry_run: dryRun = false, list, charset } = request.query
       // As it is now: the connection may be gone before the last call.
       const caller = { ...callerOf(request) }
       const { userId: id } = caller
@@ -101,14 +68,16 @@ const importRoute: FastifyPluginAsyncTypebox<Pick<Options, 'transfer'>> = async 
       if (request.isMultipart()) {
         const receive = async () => {
           const { file, name } = await saveUpload(request, 'file', maxBytes)
-          const read = async () => transfer.importFile(caller, { bytes: await bytesOf(file), name }, { list, dryRun })
+          const read = async () =>
+            transfer.importFile(caller, { bytes: await bytesOf(file), name }, { list, charset, dryRun })
           return files.run(id, read, { signal }).finally(() => file.close())
         }
         return uploads.run(id, receive).finally(() => dropRest(request))
       }
       const body = request.body as Static<typeof VotesBody> | undefined
       if (!body) throw inputFault('body', 'must be a form with a file, or JSON with kinopoisk_user_id')
-      if (list) throw inputFault('query.list', 'is for files only: votes are ratings')
+      if (list || charset)
+        throw inputFault(list ? 'query.list' : 'query.charset', 'is for files only: votes are ratings')
       return votes.run(id, () => transfer.importVotes(caller, body.kinopoisk_user_id, dryRun), { signal })
     },
   )

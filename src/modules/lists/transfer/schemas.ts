@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { type ErrorCode, errorCodes } from '../../../errors.ts'
-import { Nullable } from '../../../http/schemas.ts'
+import { Charset, Nullable } from '../../../http/schemas.ts'
+import { type FormatName as Format, fileFormats } from './format-names.ts'
 
 export const ImportQuery = Type.Object({
   dry_run: Type.Optional(
@@ -10,10 +11,11 @@ export const ImportQuery = Type.Object({
     Type.Unsafe<'favorites' | 'wishlist' | 'ratings'>({
       type: 'string',
       enum: ['favorites', 'wishlist', 'ratings'],
-      description: 'Which list a file of Letterboxd or IMDb is, where neither its columns nor its name say so',
+      description: 'Which list the file is, where neither its columns nor the name that its service gave it say so',
       examples: ['wishlist'],
     }),
   ),
+  charset: Type.Optional(Charset),
 })
 
 export const VotesBody = Type.Object(
@@ -22,36 +24,74 @@ export const VotesBody = Type.Object(
 )
 
 export const FileForm = Type.Object(
-  { file: Type.Unsafe<Buffer>({ type: 'string', format: 'binary', description: 'CSV, up to 5 MiB and 20,000 rows' }) },
-  { description: 'One file; its name helps to tell which list it is' },
+  {
+    file: Type.Unsafe<Buffer>({
+      type: 'string',
+      format: 'binary',
+      description: 'A table, JSON of Trakt or a zip, up to 5 MiB and 20,000 rows',
+    }),
+  },
+  { description: 'One file; the name that its service gave it helps to tell which list it is' },
 )
 
 const Count = Type.Integer({ minimum: 0 })
+const of = (description: string) => Type.Integer({ minimum: 0, description })
+
+const FormatName = Type.Unsafe<Format>({
+  type: 'string',
+  enum: [...fileFormats],
+  description: 'What the file was recognised as, by its columns and content',
+})
+
+const Message = Type.Object({
+  file: Type.Optional(Type.String({ description: 'Which file of an archive' })),
+  row: Type.Integer({
+    minimum: 1,
+    description: 'In a table the first line is row 1; an item of JSON and a vote are counted from 1',
+  }),
+  column: Type.Optional(Type.String({ description: 'As the file names it' })),
+  message: Type.String(),
+  code: Type.Optional(
+    Type.Unsafe<ErrorCode>({
+      type: 'string',
+      enum: ['list_full'],
+      description: '`list_full`: the list has no room for the film of this row',
+    }),
+  ),
+})
+
+const counts = {
+  format: FormatName,
+  rows: of('Rows with something in them: created + updated + skipped + failed'),
+  created: Count,
+  updated: of('Ratings that had another value'),
+  skipped: of('The sum of skipped_because'),
+  skipped_because: Type.Object({
+    already_there: of('The list says the same'),
+    no_score: of('The row has no score, and the file is one of ratings'),
+    repeated: of('Another row of the same film is newer, or as new and later in the file'),
+    older: of('The score in the list is newer'),
+  }),
+  failed: of('Rows that were not taken; the first 100 are in errors'),
+}
 
 export const Report = Type.Object(
   {
-    format: Type.Unsafe<'own' | 'letterboxd' | 'imdb' | 'kinopoisk'>({
-      type: 'string',
-      enum: ['own', 'letterboxd', 'imdb', 'kinopoisk'],
-    }),
+    ...counts,
     dry_run: Type.Boolean(),
-    rows: Count,
-    created: Count,
-    updated: Type.Integer({ minimum: 0, description: 'Ratings that had another value' }),
-    skipped: Type.Integer({ minimum: 0, description: 'There already, or without anything for the list' }),
-    errors: Type.Array(
-      Type.Object({
-        row: Type.Integer({ minimum: 1, description: 'In a file the header is row 1; a vote is counted from 1' }),
-        message: Type.String(),
-        code: Type.Optional(
-          Type.Unsafe<ErrorCode>({
-            type: 'string',
-            enum: ['list_full'],
-            description: '`list_full`: the list has no room for the film of this row',
-          }),
-        ),
-      }),
-    ),
+    errors: Type.Array(Message, { description: 'The first 100 rows that were not taken, with the reason' }),
+    errors_total: Count,
+    warnings: Type.Array(Message, {
+      description: 'The first 100 notes about rows that were taken, though not in all they say',
+    }),
+    warnings_total: Count,
+    files: Type.Array(Type.Object({ file: Type.String(), ...counts }), {
+      description: 'Of an archive: what each file had',
+    }),
+    ignored: Type.Array(Type.Object({ file: Type.String(), reason: Type.String() }), {
+      description: 'Of an archive: the first 100 files that were not read, with the reason',
+    }),
+    ignored_total: Count,
     problem: Type.Unsafe<{ code: ErrorCode; message: string } | null>(
       Nullable(
         Type.Object(
@@ -69,12 +109,20 @@ export const Report = Type.Object(
     examples: [
       {
         format: 'letterboxd',
-        dry_run: false,
         rows: 12,
         created: 9,
         updated: 1,
         skipped: 1,
+        skipped_because: { already_there: 1, no_score: 0, repeated: 0, older: 0 },
+        failed: 1,
+        dry_run: false,
         errors: [{ row: 7, message: 'No film known here is "The Thing" (1982)' }],
+        errors_total: 1,
+        warnings: [],
+        warnings_total: 0,
+        files: [],
+        ignored: [],
+        ignored_total: 0,
         problem: null,
       },
     ],

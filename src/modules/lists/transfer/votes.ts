@@ -1,13 +1,13 @@
 import { AppError } from '../../../errors.ts'
 import type { Gateway } from '../../../kinopoisk/gateway.ts'
 import type { Caller } from '../../../kinopoisk/request.ts'
-import type { Entry, Fault } from './formats.ts'
+import type { Entry, Message } from './entry.ts'
 import type { Interruption } from './look-ups.ts'
 import type { VotedFilm } from './matching-repository.ts'
 
 export interface Votes {
   entries: Entry[]
-  errors: Fault[]
+  faults: Message[]
   films: Map<number, VotedFilm>
   rows: number
   interruption: Interruption | null
@@ -20,7 +20,7 @@ const maxSeconds = 60
  * @throws {AppError} unknown_reference, or upstream_* when not even the first page is available
  */
 export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: number, caller: Caller): Promise<Votes> {
-  const votes: Votes = { entries: [], errors: [], films: new Map(), rows: 0, interruption: null }
+  const votes: Votes = { entries: [], faults: [], films: new Map(), rows: 0, interruption: null }
   const started = Date.now()
   for (let page = 1, pages = 1; page <= pages; page += 1) {
     try {
@@ -44,18 +44,30 @@ function add(votes: Votes, { value, ...film }: VotedFilm & { value: number | nul
   votes.rows += 1
   const row = votes.rows
   if (value === null) {
-    votes.errors.push({ row, message: `Kinopoisk tells no score from 1 to 10 of "${film.title.slice(0, 100)}"` })
+    votes.faults.push({
+      file: 0,
+      row,
+      message: `Kinopoisk tells no score from 1 to 10 of "${film.title.slice(0, 100)}"`,
+    })
     return
   }
   votes.films.set(film.kinopoisk_id, film)
-  const { kinopoisk_id, year } = film
-  const none = { own_id: null, imdb_id: null, added_at: null, updated_at: null }
-  votes.entries.push({ ...none, row, list: 'ratings', kinopoisk_id, titles: [film.title], year, value })
+  const none = {
+    own_id: null,
+    imdb_id: null,
+    identity: null,
+    year: null,
+    added_at: null,
+    updated_at: null,
+    refusal: null,
+  }
+  // Kinopoisk itself says which film it is: its title proves nothing more.
+  votes.entries.push({ ...none, file: 0, row, list: 'ratings', kinopoisk_id: film.kinopoisk_id, titles: [], value })
 }
 
 function addUnusable(votes: Votes): void {
   votes.rows += 1
-  votes.errors.push({ row: votes.rows, message: 'Kinopoisk does not tell which film this vote is for' })
+  votes.faults.push({ file: 0, row: votes.rows, message: 'Kinopoisk does not tell which film this vote is for' })
 }
 
 function nobody(userId: number): AppError {

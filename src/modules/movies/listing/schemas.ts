@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Page } from '../../../http/schemas.ts'
+import { Id, Page } from '../../../http/schemas.ts'
 
 const Status = Type.Optional(
   Type.Unsafe<'new'>({
@@ -14,5 +14,8 @@ const Status = Type.Optional(
 export const CatalogueQuery = Type.Object({
   status: Status,
   state: Status,
+  director_id: Type.Optional(Id),
+  genre_id: Type.Optional({ ...Id, description: 'Films that have this genre, also as another than their first' }),
+  year: Type.Optional(Type.Integer({ minimum: 1800, maximum: 2200, examples: [1999] })),
   page: Type.Optional({ ...Page, description: 'Pages of 12; everything without it' }),
 })
