@@ -14,6 +14,7 @@ import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
+import representationsPlugin from './plugins/representations.ts'
 import requestsPlugin from './plugins/requests.ts'
 import securityPlugin, { responseClassWith } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
@@ -57,6 +58,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(securityPlugin, { corsOrigins: config.corsOrigins })
   await app.register(limitsPlugin, { limits: externals.limits })
   await app.register(validationPlugin)
+  await app.register(representationsPlugin)
   await app.register(openapiPlugin, { version: externals.version })
   await app.register(dbPlugin, { url: externals.databaseUrl })
   await app.register(cachePlugin, { url: externals.databaseUrl, maxBytes: config.cacheBytes })

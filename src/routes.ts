@@ -21,8 +21,8 @@ import { ratingRoutes } from './modules/ratings/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
 import { userRoutes } from './modules/users/routes.ts'
-import { conditionalGet, documentConditionalGet } from './plugins/etag.ts'
 import { optionalToken } from './plugins/openapi.ts'
+import { documentConditionalGet, neverCompressed } from './plugins/representations.ts'
 import { noStore, revalidate } from './plugins/security.ts'
 import { createSemaphore } from './semaphore.ts'
 import type { Services } from './services.ts'
@@ -45,7 +45,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     if (config.publicCatalogue) reading.security = optionalToken
     reading.addHook('onRoute', documentConditionalGet)
     reading.addHook('onRequest', revalidate(config.publicCatalogue))
-    reading.addHook('onSend', conditionalGet)
+    reading.addHook('onSend', reading.represent)
     reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)
     await reading.register(filmRoutes, services)
     await reading.register(genreRoutes, services)
@@ -57,9 +57,12 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
   await app.register(async (secured) => {
     secured.addHook('onRoute', documentConditionalGet)
     secured.addHook('onRequest', noStore)
-    secured.addHook('onSend', conditionalGet)
+    secured.addHook('onSend', secured.represent)
     secured.addHook('onRequest', secured.authenticate)
-    await secured.register(sessionRoutes, services)
+    await secured.register(async (secret) => {
+      secret.addHook('onRoute', neverCompressed)
+      await secret.register(sessionRoutes, services)
+    })
     await secured.register(userRoutes, services)
     await secured.register(accountRoutes, { ...services, downloads })
     await secured.register(searchRoutes, services)
@@ -74,7 +77,10 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       administration.addHook('onRequest', administration.requireAdmin)
       await administration.register(adminRoutes, { status: services.kinopoiskStatus, movies: services.movies })
       await administration.register(userAdminRoutes, services)
-      await administration.register(resetAdminRoutes, services)
+      await administration.register(async (secret) => {
+        secret.addHook('onRoute', neverCompressed)
+        await secret.register(resetAdminRoutes, services)
+      })
       await administration.register(filmAdminRoutes, services)
       await administration.register(genreAdminRoutes, services)
       await administration.register(directorAdminRoutes, services)
