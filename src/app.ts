@@ -18,6 +18,7 @@ import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
 import readsPlugin from './plugins/reads.ts'
+import representationsPlugin from './plugins/representations.ts'
 import requestsPlugin from './plugins/requests.ts'
 import securityPlugin, { responseClassWith } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
@@ -63,6 +64,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(limitsPlugin, { limits: externals.limits })
   await app.register(validationPlugin)
   await app.register(keyScopesPlugin)
+  await app.register(representationsPlugin)
   await app.register(openapiPlugin, { version: externals.version, isCompatible: config.kinopoisk.compatible })
   await app.register(dbPlugin, { url: externals.databaseUrl })
   await app.register(clockPlugin)

@@ -25,9 +25,9 @@ import { usageAdminRoutes, usageRoutes } from './modules/usage/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
 import { userRoutes } from './modules/users/routes.ts'
-import { conditionalGet, documentConditionalGet } from './plugins/etag.ts'
 import { optionalToken } from './plugins/openapi.ts'
 import { mayLag } from './plugins/reads.ts'
+import { documentConditionalGet, neverCompressed } from './plugins/representations.ts'
 import { noStore, revalidate } from './plugins/security.ts'
 import { createSemaphore } from './semaphore.ts'
 import type { Services } from './services.ts'
@@ -49,7 +49,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
   })
   if (config.kinopoisk.compatible) {
     await app.register(async (compatible) => {
-      compatible.addHook('onSend', conditionalGet)
+      compatible.addHook('onSend', compatible.represent)
       await compatible.register(compatibleRoutes, services)
     })
   }
@@ -59,7 +59,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     reading.addHook('onRoute', documentConditionalGet)
     reading.addHook('onRoute', mayLag)
     reading.addHook('onRequest', revalidate(config.publicCatalogue))
-    reading.addHook('onSend', conditionalGet)
+    reading.addHook('onSend', reading.represent)
     reading.addHook('onRequest', config.publicCatalogue ? reading.identify : reading.authenticate)
     await reading.register(filmRoutes, services)
     await reading.register(genreRoutes, services)
@@ -71,10 +71,13 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
   await app.register(async (secured) => {
     secured.addHook('onRoute', documentConditionalGet)
     secured.addHook('onRequest', noStore)
-    secured.addHook('onSend', conditionalGet)
+    secured.addHook('onSend', secured.represent)
     secured.addHook('onRequest', secured.authenticate)
-    await secured.register(sessionRoutes, services)
-    await secured.register(keyRoutes, services)
+    await secured.register(async (secret) => {
+      secret.addHook('onRoute', neverCompressed)
+      await secret.register(sessionRoutes, services)
+      await secret.register(keyRoutes, services)
+    })
     await secured.register(async (personal) => {
       personal.keyScope = 'read'
       await personal.register(userRoutes, services)
@@ -97,7 +100,10 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       await administration.register(adminRoutes, { status: services.kinopoiskStatus, movies: services.movies })
       await administration.register(usageAdminRoutes, services)
       await administration.register(userAdminRoutes, services)
-      await administration.register(resetAdminRoutes, services)
+      await administration.register(async (secret) => {
+        secret.addHook('onRoute', neverCompressed)
+        await secret.register(resetAdminRoutes, services)
+      })
       await administration.register(filmAdminRoutes, services)
       await administration.register(genreAdminRoutes, services)
       await administration.register(directorAdminRoutes, services)

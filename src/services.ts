@@ -33,13 +33,9 @@ import { createFilmService } from './modules/films/service.ts'
 import { createGenreRepository } from './modules/genres/repository.ts'
 import { createGenreService } from './modules/genres/service.ts'
 import type { Keys } from './modules/keys/keys.ts'
-import { createListCache, type ListCache } from './modules/lists/cache.ts'
+import { createListCache } from './modules/lists/cache.ts'
 import { createListIdsRepository } from './modules/lists/ids-repository.ts'
-import { createListRepository } from './modules/lists/repository.ts'
-import { createListService } from './modules/lists/service.ts'
-import { createMatchingRepository } from './modules/lists/transfer/matching-repository.ts'
-import { createTransferRepository } from './modules/lists/transfer/repository.ts'
-import { createTransferService } from './modules/lists/transfer/service.ts'
+import { createLists } from './modules/lists/lists.ts'
 import { createMovieCache } from './modules/movies/cache.ts'
 import { ingest } from './modules/movies/ingest.ts'
 import { createMovieCatalogue } from './modules/movies/listing/service.ts'
@@ -99,7 +95,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     ...accounts.services,
     ...catalogue,
     ...directors.services,
-    ...createLists(app, movies, listCache),
+    ...createLists({ db, movies, kinopoisk, listCache }),
     keys: keys.service,
     usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
     genres: createGenreService({ genres: createGenreRepository(db), lagging: createGenreRepository(app.reads.db) }),
@@ -111,7 +107,10 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.reads.db).count,
     isReady: async () =>
-      (await withinOwnTime(isMigrated(app.database).catch(() => undefined), 500)) ?? app.reads.isServing(),
+      (await withinOwnTime(
+        isMigrated(app.database).catch(() => undefined),
+        500,
+      )) ?? app.reads.isServing(),
     /** Cleanups, run about every hour. */
     housekeeping: {
       ...{ ...accounts.housekeeping, ...directors.housekeeping },
@@ -235,21 +234,5 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
       semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 40 }),
     }),
     filmImport: createFilmImport({ imports: createImportRepository(sessionUrl, database), ...now }),
-  }
-}
-
-/** A user's favourites and wishlist, and the three lists as files. */
-function createLists({ database: { db }, kinopoisk }: FastifyInstance, movies: MovieService, listCache: ListCache) {
-  const list = (name: string, table: 'favourites' | 'wishlist') =>
-    createListService({ name, list: createListRepository(db, table), idsOf: listCache[table], movies })
-  return {
-    favorites: list('favorites', 'favourites'),
-    wishlist: list('wishlist', 'wishlist'),
-    transfer: createTransferService({
-      transfer: createTransferRepository(db),
-      matching: createMatchingRepository(db),
-      movies,
-      kinopoisk,
-    }),
   }
 }

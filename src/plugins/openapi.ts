@@ -79,16 +79,19 @@ export default fp(async (app: FastifyInstance, options: { version: string; isCom
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: documentationPolicy,
-    uiConfig: { persistAuthorization: false, docExpansion: 'list', tryItOutEnabled: true },
+  await app.register(async (documentation) => {
+    documentation.addHook('onSend', documentation.represent)
+    await documentation.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: documentationPolicy,
+      uiConfig: { persistAuthorization: false, docExpansion: 'list', tryItOutEnabled: true },
+    })
+    documentation.get(
+      '/openapi.json',
+      { schema: { hide: true, querystring: { type: 'object', additionalProperties: false } } },
+      () => app.swagger(),
+    )
   })
-  app.get(
-    '/openapi.json',
-    { schema: { hide: true, querystring: { type: 'object', additionalProperties: false } } },
-    () => app.swagger(),
-  )
 })
 
 function describe(this: FastifyInstance, route: RouteOptions): void {

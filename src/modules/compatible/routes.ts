@@ -37,7 +37,7 @@ const endpointRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { compati
   // Without promises as far as that goes: in an answer out of memory they cost more than all else here.
   function answer(request: FastifyRequest, reply: FastifyReply) {
     const caller = callerOf(request)
-    const send = (found: Found) => sendAnswer(request, reply, found)
+    const send = (found: Found) => sendAnswer(reply, found)
     const found = compatible.find(request.url, caller)
     return found instanceof Promise ? found.then(send, (error) => refuse(reply, caller, error)) : send(found)
   }
@@ -48,12 +48,10 @@ const endpointRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { compati
     throw error
   }
 
-  function sendAnswer(request: FastifyRequest, reply: FastifyReply, found: Found) {
+  function sendAnswer(reply: FastifyReply, found: Found) {
     setCacheHeaders(reply, found.result)
     if (found.budget) reply.headers(rateLimitHeaders(found.budget))
-    const zipped = acceptsGzip(request) ? compatible.zip(found) : undefined
-    if (zipped instanceof Promise) return zipped.then((bytes) => sendBytes(reply, found, bytes))
-    return sendBytes(reply, found, zipped)
+    return sendJson(reply, found.json)
   }
 
   for (const { name, path, summary, parameters } of compatible.endpoints) {
@@ -99,13 +97,7 @@ const accountRoute: FastifyPluginAsyncTypebox<Options> = async (app, { compatibl
 
 type Found = Awaited<ReturnType<CompatibleService['find']>>
 
-function sendBytes(reply: FastifyReply, { json }: Found, zipped: Buffer | undefined) {
-  if (!zipped) return sendJson(reply, json)
-  reply.header('content-type', 'application/json; charset=utf-8').header('content-encoding', 'gzip')
-  return reply.header('etag', json.etag.replace(/"$/, '-gzip"')).send(zipped as never)
-}
-
-const common = { ...anyOrigin, 'cache-control': 'private, no-cache', vary: 'accept-encoding' }
+const common = { ...anyOrigin, 'cache-control': 'private, no-cache' }
 
 function allowAnyOrigin(_request: FastifyRequest, reply: FastifyReply, done: () => void): void {
   reply.headers(common)
@@ -115,11 +107,6 @@ function allowAnyOrigin(_request: FastifyRequest, reply: FastifyReply, done: () 
 /** An access token is for what is ours. */
 function requireKey(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   done(request.user.key ? undefined : invalidKey())
-}
-
-function acceptsGzip({ headers }: FastifyRequest): boolean {
-  const accepted = headers['accept-encoding']
-  return accepted !== undefined && /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(String(accepted))
 }
 
 /** The parameters of an address as OpenAPI has them. */

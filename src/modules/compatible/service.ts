@@ -1,5 +1,3 @@
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { Cache } from '../../cache/cache.ts'
 import { chain, type MaybePromise } from '../../cache/maybe-promise.ts'
 import { AppError, isUpstream } from '../../errors.ts'
@@ -20,20 +18,15 @@ interface Dependencies {
   cache: Cache
 }
 
-/** An answer, and how it came. `key` names its bytes; undefined where they are not in memory. */
+/** An answer, and how it came. */
 interface Answer {
   result: CachedResult<unknown>
   json: JsonPayload
-  key?: string
   /** What the caller may still spend. */
   budget: CallerBudget | undefined
 }
 
 type Rendered = Omit<Answer, 'budget'>
-
-// Shorter ones gain nothing.
-const minZipped = 1024
-const zip = promisify(gzip)
 
 /** Upstream's own addresses, served out of what is stored. */
 export function createCompatibleService({ endpoints, kinopoisk, movies, cache }: Dependencies) {
@@ -44,12 +37,6 @@ export function createCompatibleService({ endpoints, kinopoisk, movies, cache }:
     invalidatedBy: {},
     scanResistant: true,
   })
-  const zipped = cache.region<string, Buffer>({
-    name: 'compatible answer, gzip',
-    sizeOf: (bytes) => bytes.length,
-    invalidatedBy: {},
-    scanResistant: true,
-  })
   const findKnown = createKnownFilms(movies)
 
   function render(result: CachedResult<LazyResult<string> | null>): MaybePromise<Rendered> {
@@ -57,7 +44,7 @@ export function createCompatibleService({ endpoints, kinopoisk, movies, cache }:
     if (!value) throw nothing()
     const { key } = value
     const found = texts.find(key, async () => serialize(await value.read())) as MaybePromise<JsonPayload>
-    return chain(found, (json) => ({ result, json, key }))
+    return chain(found, (json) => ({ result, json }))
   }
 
   async function fromKnown({ known }: CompatibleRequest, { userId }: Caller, error: unknown): Promise<Rendered> {
@@ -97,13 +84,6 @@ export function createCompatibleService({ endpoints, kinopoisk, movies, cache }:
     },
 
     budgetOf,
-
-    /** Compressed once for all who ask; undefined where that gains nothing. */
-    zip({ json: { bytes }, key }: Answer): MaybePromise<Buffer | undefined> {
-      if (bytes.length < minZipped) return undefined
-      const compress = () => zip(Buffer.from(bytes, 'latin1'))
-      return key === undefined ? compress() : zipped.find(key, compress)
-    },
 
     /** What a client may still spend, in the form of a Kinopoisk key's account. */
     async account(caller: Caller) {

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import fresh from 'fresh'
+import { isCurrent } from '../../http/representations.ts'
 import { IdParams, NoContent, problems } from '../../http/schemas.ts'
 import { formsPlugin, readUpload } from '../../http/uploads.ts'
 import type { PhotoService } from './photo-service.ts'
@@ -43,7 +43,7 @@ export const photoRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = 
       const { stream, size, contentType } = object
       const etag = `"${key.replace(/^.*\/|\..*$/g, '')}"`
       reply.headers({ etag, 'cache-control': 'private, no-cache', 'x-content-type-options': 'nosniff' })
-      if (fresh(request.headers, { etag })) {
+      if (isCurrent(request, etag)) {
         stream.destroy()
         return reply.code(304).send(null)
       }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import fresh from 'fresh'
 import { clientSignal, whileSent } from '../../../http/downloads.ts'
+import { codedTag, codingFor, isCurrent } from '../../../http/representations.ts'
 import { problems } from '../../../http/schemas.ts'
 import { createSpool } from '../../../http/spool.ts'
 import { queueKeyOf } from '../../../plugins/auth.ts'
@@ -48,8 +48,8 @@ export const filmExportRoutes: FastifyPluginAsyncTypebox<Options> = async (app, 
       whileSent(reply, await downloads.acquire(caller, { signal }))
       const { bom = true, delimiter = ',' } = request.query
       const opened = await filmExport.open({ bom, delimiter, caller, signal })
-      const { etag } = opened
-      const isKnown = fresh(request.headers, { etag })
+      const etag = codedTag(opened.etag, codingFor(request))
+      const isKnown = isCurrent(request, etag)
       const isRead = request.method !== 'HEAD' && !isKnown
       if (!isRead) opened.close()
       const csv = isRead ? spool(await opened.read(closing.signal)) : Readable.from([])
