@@ -41,7 +41,9 @@ export function explain(error: unknown): string {
   if (code === 'invalid_input') return new ConfigError([message.replace(/^body\.login/, 'ADMIN_LOGIN')]).message
   const advice = ['listen', 'getaddrinfo'].includes(syscall) && listenAdvice[code ?? '']
   if (advice) return `${message}: ${advice}`
-  const foreseen = code !== undefined || (error as Error).name === 'Error'
+  const { name } = error as Error
+  // Node gives a file that it can't read a code, too.
+  const foreseen = name === 'Error' || (code !== undefined && name !== 'SyntaxError')
   return foreseen ? message : trace(error)
 }
 

@@ -564,9 +564,12 @@ describe('the address of the database', () => {
         password: 'p:w',
         database: 'db',
         ssl: { rejectUnauthorized: false },
+        isSslOptional: false,
       })),
     )
-    expect(readAddresses('postgres://h/db')).toEqual([{ host: 'h', port: 5432, database: 'db', ssl: false }])
+    expect(readAddresses('postgres://h/db')).toEqual([
+      { host: 'h', port: 5432, database: 'db', ssl: false, isSslOptional: false },
+    ])
     expect(readAddresses('postgres://u:p@ss@h/%D0%B1?sslmode=require&host=%2Frun')).toEqual([
       { user: 'u', password: 'p@ss', database: 'б', host: '/run', port: 5432 },
     ])

@@ -1,12 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
-import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { driverError, isQueryError, isUnavailable, meaning } from '../db/errors.ts'
 import { AppError, type ErrorCode, errorCodes, type InputFault, isExpected } from '../errors.ts'
 import { withoutKeys } from '../http/credentials.ts'
-import { encodedAddress } from '../http/raw-address.ts'
 import { inUpstreamForm, isUpstreamAddress } from '../http/upstream-form.ts'
 import { createLogThrottle } from '../log-throttle.ts'
 
@@ -67,6 +64,16 @@ function framingFault({ httpVersionMajor, httpVersionMinor, rawHeaders }: Incomi
   return hosts === 0 && httpVersionMinor === 1 ? 'HTTP/1.1 needs the header Host (RFC 9112)' : undefined
 }
 
+/** What describes the response that could not be sent, and not the problem in its place. */
+const representationHeaders = [
+  'content-encoding',
+  'content-disposition',
+  'content-length',
+  'etag',
+  'last-modified',
+  'link',
+]
+
 /** For Fastify's `frameworkErrors`: a URL that the router can't read. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = toAppError(error as FastifyError, request)
@@ -74,6 +81,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   request.problem = known.code
   if (isExpected(known.code)) warnOf(known, request)
   else if (status >= 500) request.log.error({ err: error, code: known.code }, 'request failed')
+  // Of a stream that failed before its first byte.
+  for (const name of representationHeaders) reply.removeHeader(name)
   // Where the router gives up, no hook has set them.
   reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
   if (request.server.isCompatible && isUpstreamAddress(request.url)) {
@@ -98,9 +107,6 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     })
 }
 
-// For the response to arrive.
-const rawGraceMs = 1000
-
 /** One line a second and code, without a stack. The end is said once: a proxy asks /readyz until it is over. */
 function warnOf(error: AppError, { log, server }: FastifyRequest): void {
   const { code } = error
@@ -114,45 +120,6 @@ function reasonOf({ cause, message }: AppError): string {
   if (!(cause instanceof Error)) return message
   const { code } = driverError(cause)
   return code ?? (isQueryError(cause) ? message : cause.message)
-}
-
-const rawFaults: Record<string, [ErrorCode, string]> = {
-  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers are larger than 16 KiB'],
-  HPE_INVALID_URL: ['bad_request', 'The URL has characters that must be percent-encoded (UTF-8)'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not come in time'],
-}
-
-// Bytes beyond ASCII; and a space, behind which the version is expected.
-const addressFaults = new Set(['HPE_INVALID_URL', 'HPE_INVALID_CONSTANT'])
-
-/** `rawPacket` is a Buffer, whatever Fastify's type says: the bytes as they came. */
-function explainRaw({ code, rawPacket, bytesParsed }: ConnectionError): [ErrorCode, string] {
-  const known = rawFaults[code] ?? ['bad_request', 'This is not HTTP/1.1']
-  const address = addressFaults.has(code) && Buffer.isBuffer(rawPacket) && encodedAddress(rawPacket, bytesParsed)
-  return address ? ['bad_request', `${rawFaults.HPE_INVALID_URL?.[1]}. This address works: ${address}`] : known
-}
-
-/** For Fastify's `clientErrorHandler`: bytes that are no HTTP, with a response on the raw socket. */
-export function sendRawProblem(this: FastifyInstance, error: ConnectionError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const [code, detail] = explainRaw(error)
-  const [status, title] = errorCodes[code]
-  const id = randomUUID()
-  const repeated = this.logThrottle(`not HTTP ${status}`)
-  if (repeated !== undefined) {
-    this.log.info({ request_id: id, status, reason: error.code, ...(repeated > 0 && { repeated }) }, 'not HTTP')
-  }
-  const type = `/problems/${code}`
-  // There is no path to name: the occurrence itself is named.
-  const instance = `urn:uuid:${id}`
-  const body = JSON.stringify({ type, title, status, detail, instance, code, message: detail, request_id: id })
-  // The peer may neither read nor close; the connection is ended all the same.
-  const timer = setTimeout(() => socket.destroy(), rawGraceMs).unref()
-  socket.once('close', () => clearTimeout(timer))
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\nx-request-id: ${id}\r\n` +
-      `x-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  )
 }
 
 function toAppError(error: FastifyError, request: FastifyRequest): AppError {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { driverError, isUnavailable } from '../db/errors.ts'
 import { AppError } from '../errors.ts'
 import { createGateway, type Gateway, type GatewayOptions } from '../kinopoisk/gateway.ts'
 
@@ -32,5 +33,6 @@ export default fp(async (app: FastifyInstance, options: Omit<GatewayOptions, 're
 /** What is known to happen without its stack; fields as they are. */
 function reasonOf(error: unknown): object {
   if (error instanceof AppError) return { code: error.code, reason: error.message }
+  if (isUnavailable(error)) return { reason: driverError(error).code }
   return error instanceof Error ? { err: error } : Object(error)
 }

@@ -52,6 +52,17 @@ export const writes: Record<string, Make> = {
     url: '/admin/kinopoisk/films/301/refresh',
   })),
 
+  'DELETE /admin/kinopoisk/films/{id}': byAdmin(async ({ app }) => {
+    const id = 302
+    const { headers } = await testUser(app)
+    await app.inject({ url: `/movies/${id}`, headers })
+    return { method: 'DELETE', url: `/admin/kinopoisk/films/${id}` }
+  }),
+
+  'POST /user/keys': byUser(() => ({ method: 'POST', url: '/user/keys', payload: { name: name() } })),
+  'PATCH /user/keys/{id}': ownKey('PATCH', { name: name() }),
+  'DELETE /user/keys/{id}': ownKey('DELETE'),
+
   'POST /films': byAdmin(async ({ film }) => ({ method: 'POST', url: '/films', payload: film() })),
   'PATCH /films/{id}': byAdmin(async ({ add }) => ({
     method: 'PATCH',
@@ -129,15 +140,26 @@ function byAdmin(request: (service: Catalogue) => Promise<InjectOptions>): Make 
 
 function listWrites(list: string): [string, Make][] {
   const paths = [`/movies/${list}`, `/${list}/movies`]
-  const own = { method: 'POST', url: `/movies/${list}`, payload: { id: 301 } } as const
   return [
-    [`POST /movies/${list}`, byUser(() => own)],
-    [`POST /${list}/movies/{id}`, byUser(() => ({ method: 'POST', url: `/${list}/movies/301` }))],
+    [`POST /movies/${list}`, byUser(() => ({ method: 'POST', url: `/movies/${list}`, payload: { id: 301 } }))],
+    [`POST /${list}/movies`, byUser(() => ({ method: 'POST', url: `/${list}/movies`, payload: { movie_id: 301 } }))],
+    ...paths.map((path): [string, Make] => [
+      `POST ${path}/{id}`,
+      byUser(() => ({ method: 'POST', url: `${path}/301` })),
+    ]),
     ...paths.map((path): [string, Make] => [
       `DELETE ${path}/{id}`,
       byUser(() => ({ method: 'DELETE', url: `${path}/301` })),
     ]),
   ]
+}
+
+function ownKey(method: 'PATCH' | 'DELETE', payload: object = {}): Make {
+  return async ({ app }) => {
+    const by = await testUser(app)
+    const made = await app.inject({ method: 'POST', url: '/user/keys', headers: by.headers, payload: { name: name() } })
+    return { by, request: { method, url: `/user/keys/${made.json().id}`, payload } }
+  }
 }
 
 async function otherSession(service: Catalogue): Promise<Write> {
