@@ -6,8 +6,7 @@ function init(args)
   for line in io.lines(args[1]) do
     local method, path, header, body = line:match("^([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$")
     local headers = {}
-    local name, value = header:match("^([^:]+): (.*)$")
-    if name then headers[name] = value end
+    for name, value in header:gmatch("([^:\r]+): ([^\r]*)") do headers[name] = value end
     if body == "" then body = nil else headers["content-type"] = "application/json" end
     requests[#requests + 1] = wrk.format(method, path, headers, body)
   end

@@ -35,6 +35,12 @@ export function kinopoiskDetails(stage: Stage): Request[] {
   return withTokens(paths, stage)
 }
 
+/** As browsers and most clients ask. */
+export function compressed(requests: Request[]): Request[] {
+  const coding = 'accept-encoding: br'
+  return requests.map((request) => ({ ...request, header: request.header ? `${request.header}\r${coding}` : coding }))
+}
+
 /** The same films at upstream's own address, with keys. */
 export function compatibleDetails({ kinopoiskIds, readers }: Stage): Request[] {
   const random = randomNumbers(12)

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import {
   compatibleDetails,
+  compressed,
   details,
   favourites,
   favouritesById,
@@ -40,14 +41,29 @@ const scenarios: Record<string, Scenario> = {
     requests: (stage) => withTokens(details(stage), stage),
   },
   kinopoisk: { title: 'cached Kinopoisk detail with token', targets: ['ours'], requests: kinopoiskDetails },
+  'kinopoisk-br': {
+    title: 'the same, compressed (br)',
+    targets: ['ours'],
+    requests: (stage) => compressed(kinopoiskDetails(stage)),
+  },
   compatible: {
     title: "cached Kinopoisk detail at Kinopoisk's own address, with a key",
     targets: ['bytes', 'nginx', 'ours'],
     requests: compatibleDetails,
   },
   search: { title: 'cached search with token', targets: ['ours'], requests: searches },
+  'search-br': {
+    title: 'the same, compressed (br)',
+    targets: ['ours'],
+    requests: (stage) => compressed(searches(stage)),
+  },
   list: { title: 'list, filter + sort, distinct filters', targets: anybody, requests: () => lists() },
   'list-repeated': { title: 'list, repeated', targets: anybody, requests: () => [{ path: repeatedList }] },
+  'list-repeated-br': {
+    title: 'the same, compressed (br)',
+    targets: ['ours'],
+    requests: () => compressed([{ path: repeatedList }]),
+  },
   favourites: {
     title: 'favourites (30 films)',
     targets: ['fastify', 'ours'],

@@ -11,7 +11,7 @@ const script = join(import.meta.dirname, 'requests.lua')
 export interface Request {
   path: string
   method?: string
-  /** `name: value` */
+  /** `name: value`, or several with a carriage return between them. */
   header?: string
   body?: object
 }

@@ -14,7 +14,7 @@ let standby: Database
 
 beforeAll(async () => {
   pair = await startPair()
-  standby = connect(pair.standbyUrl, { max: 1 })
+  standby = connect(pair.standbyUrl, { max: 1, anyServer: true })
   const { primaryUrl: DATABASE_URL, standbyUrl: DATABASE_READ_URL } = pair
   const env = {
     DATABASE_URL,
