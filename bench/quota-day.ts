@@ -67,7 +67,7 @@ interface Day {
 
 const films = makeFilms(Number(values.films), randomNumbers(seed))
 const judge = createJudge(films)
-const ofDay = ['calls', 'wasted', 'distinct questions so far', 'errors']
+const ofDay = ['calls', 'ledger minus calls', 'wasted', 'distinct questions so far', 'errors']
 const ofUsers = ['least useful to a user', 'users below 90 %', 'hostile calls']
 const header = ['contender', 'day', 'useful', ...verdicts, ...ofDay, ...ofUsers]
 print(header)
@@ -79,6 +79,7 @@ for (const [name, make] of Object.entries(contenders)) {
 async function run(name: string, make: Make): Promise<void> {
   const clock = createClock(start)
   const spent: Spent = { answered: 0, refused: 0 }
+  let calls = 0
   const sandbox = await startSandbox({
     films,
     dailyQuota: Number(values.quota),
@@ -107,7 +108,9 @@ async function run(name: string, make: Make): Promise<void> {
       const result = await live(contender, clock, requests, spent, oddities(sandbox))
       for (const { film, query } of own) asked.add(query?.toLowerCase() ?? String(film.id))
       const seconds = Math.round((performance.now() - began) / 1000)
-      print(row(name, day + 1, result, spent, asked.size))
+      calls += spent.answered + spent.refused
+      const paid = await contender.paid?.()
+      print(row(name, day + 1, result, spent, paid === undefined ? '' : String(paid - calls), asked.size))
       process.stderr.write(`${name}, day ${day + 1}: ${seconds} s\n`)
     }
   } finally {
@@ -174,7 +177,7 @@ function oddities(sandbox: Sandbox): (at: number) => void {
   }
 }
 
-function row(name: string, number: number, day: Day, spent: Spent, distinct: number): string[] {
+function row(name: string, number: number, day: Day, spent: Spent, ledger: string, distinct: number): string[] {
   const { verdicts: tally, codes } = day
   const ofUser = day.asked.map((requests, user) => (requests === 0 ? 1 : (day.helped[user] ?? 0) / requests))
   const all = Object.values(tally).reduce((sum, count) => sum + count)
@@ -182,7 +185,7 @@ function row(name: string, number: number, day: Day, spent: Spent, distinct: num
   const share = (count: number) => percent(count / all)
   const helped = useful.reduce((sum, verdict) => sum + tally[verdict], 0)
   const errors = Object.entries(codes).map(([code, count]) => `${code} ${count}`)
-  const counts = [spent.answered + spent.refused, spent.refused, distinct].map(String)
+  const counts = [spent.answered + spent.refused, ledger, spent.refused, distinct].map(String)
   return [
     name,
     String(number),

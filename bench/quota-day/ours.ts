@@ -49,6 +49,11 @@ export async function ourService(
       return read(answer.statusCode, String(answer.headers['cache-status']), answer.json())
     },
     jumped: time.jumped,
+    async paid() {
+      const [row] = await app.database.sql<{ calls: number }[]>`
+        select coalesce(sum(interactive + refresh + import + outside), 0)::int as calls from kinopoisk_usage`
+      return row?.calls ?? 0
+    },
     async close() {
       await app.close()
       await time.close()

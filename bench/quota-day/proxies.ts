@@ -7,6 +7,8 @@ export interface Contender {
   fetch(request: OwnRequest): Promise<Reply>
   /** The clock has jumped. */
   jumped?(): Promise<void>
+  /** Calls that it has written down as paid, since it began. */
+  paid?(): Promise<number>
   close(): Promise<void>
 }
 

@@ -1,5 +1,5 @@
 import type { Cache } from '../../cache/cache.ts'
-import { chain } from '../../cache/maybe-promise.ts'
+import { chainBoth } from '../../cache/maybe-promise.ts'
 import type { ListIdsRepository } from './ids-repository.ts'
 
 export type ListCache = ReturnType<typeof createListCache>
@@ -22,9 +22,10 @@ export function createListCache({ ids, cache }: { ids: ListIdsRepository; cache:
     wishlist: async (userId: number) => (await wishlist(userId)) ?? none,
     /** Both of a user. */
     both(userId: number) {
-      // Both are begun before either is waited for.
-      const [favourite, wished] = [favourites(userId), wishlist(userId)]
-      return chain(favourite, (favourites = none) => chain(wished, (wishlist = none) => ({ favourites, wishlist })))
+      return chainBoth(favourites(userId), wishlist(userId), (favourites = none, wishlist = none) => ({
+        favourites,
+        wishlist,
+      }))
     },
   }
 }
