@@ -16,6 +16,7 @@ import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
+import picturesPlugin from './plugins/pictures.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
 import readsPlugin from './plugins/reads.ts'
 import representationsPlugin from './plugins/representations.ts'
@@ -81,6 +82,11 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
     clock: externals.clock ?? { now: app.clock.now, random: Math.random },
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
+  await app.register(picturesPlugin, {
+    secrets: externals.jwtSecrets,
+    upstream: config.kinopoisk.url,
+    hosts: config.pictures.hosts,
+  })
   const keys = createKeys({ db: app.database.db, cache: app.cache })
   await app.register(authPlugin, {
     secrets: externals.jwtSecrets,

@@ -101,7 +101,10 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
     genres: createGenreService({ genres: createGenreRepository(db), lagging: createGenreRepository(app.reads.db) }),
     ratings: createRatingService({ ratings: createRatingRepository(db), movies }),
-    supplements: createSupplementService({ movies, membership: listCache, kinopoisk: app.kinopoisk }),
+    supplements: createSupplementService({
+      ...{ movies, membership: listCache, kinopoisk: app.kinopoisk },
+      posterOf: app.pictures.paths.pathOf,
+    }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
     compatible: createCompatibleService({ endpoints: compatibleEndpoints, movies, cache, kinopoisk }),
     places: createPlaces(app.metrics),
@@ -197,14 +200,15 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
   const { cache, database, kinopoisk, reads } = app
   const { databaseUrl, sessionUrl = databaseUrl, clock } = externals
   const { db } = database
-  const movieRepository = createMovieRepository(db)
-  const laggingMovies = createMovieRepository(reads.db)
+  const posterOf = app.pictures.paths.pathOf
+  const movieRepository = createMovieRepository(db, posterOf)
+  const laggingMovies = createMovieRepository(reads.db, posterOf)
   const movieCache = createMovieCache({ movies: movieRepository, laggingMovies, cache })
   const listCache = createListCache({ ids: createListIdsRepository(db), cache })
   const movies = createMovieService({
     movies: movieRepository,
     movieCache,
-    searchCache: createSearchCache(cache),
+    searchCache: createSearchCache(cache, posterOf),
     membership: listCache,
     searchLocally: createLocalSearch({
       films: createSearchRepository(reads.db),
@@ -215,8 +219,8 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
     kinopoisk,
   })
   kinopoisk.onDiscovered((transaction, discovery) => ingest(createFilmWriter(transaction), discovery))
-  const filmRepository = createFilmRepository(db)
-  const laggingFilms = createFilmRepository(reads.db)
+  const filmRepository = createFilmRepository(db, posterOf)
+  const laggingFilms = createFilmRepository(reads.db, posterOf)
   const filmCache = createFilmCache({ films: filmRepository, laggingFilms, cache })
   const listing = createFilmListing({ films: laggingFilms, filmCache, cache })
   const now = clock && { now: clock.now }
@@ -226,7 +230,7 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
     catalogue: createMovieCatalogue({
       movies: laggingMovies,
       movieCache,
-      stream: createMovieStream(reads.sql),
+      stream: createMovieStream(reads.sql, posterOf),
       count: listing.total,
     }),
     films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),
