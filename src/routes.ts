@@ -20,6 +20,7 @@ import { movieCatalogueRoutes } from './modules/movies/movie-routes.ts'
 import { searchRoutes } from './modules/movies/search/routes.ts'
 import { supplementRoutes } from './modules/movies/supplements/routes.ts'
 import { personRoutes } from './modules/people/routes.ts'
+import { posterRoutes } from './modules/pictures/routes.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
 import { usageAdminRoutes, usageRoutes } from './modules/usage/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
@@ -67,6 +68,13 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await reading.register(photoRoutes, services)
     await reading.register(movieCatalogueRoutes, services)
     await reading.register(filmExportRoutes, { ...services, downloads })
+  })
+  await app.register(async (pictures) => {
+    pictures.keyScope = 'read'
+    pictures.addHook('onRoute', documentConditionalGet)
+    pictures.addHook('onRequest', noStore)
+    pictures.addHook('onSend', pictures.represent)
+    await pictures.register(posterRoutes, { ...services, isSigned: app.pictures.paths.isSigned })
   })
   await app.register(async (secured) => {
     secured.addHook('onRoute', documentConditionalGet)

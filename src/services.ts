@@ -49,6 +49,7 @@ import { createSearchCache } from './modules/movies/search/result-json.ts'
 import { createMovieService } from './modules/movies/service.ts'
 import { createSupplementService } from './modules/movies/supplements/service.ts'
 import { createPersonService } from './modules/people/service.ts'
+import { createPosters } from './modules/pictures/posters.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { createRatingService } from './modules/ratings/service.ts'
 import { createUsageService } from './modules/usage/service.ts'
@@ -59,6 +60,8 @@ import { createUserAdminService } from './modules/users/admin-service.ts'
 import { createUserRepository } from './modules/users/repository.ts'
 import { createUserService } from './modules/users/service.ts'
 import { createUsageRepository } from './modules/users/usage-repository.ts'
+import { contentHashOf, encodePicture } from './pictures/encode.ts'
+import { PictureFailure } from './pictures/failures.ts'
 import { createSemaphore } from './semaphore.ts'
 
 /** What the services need of what lies outside of the process. */
@@ -92,6 +95,16 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     storage: app.storage,
     onDeleteFailed: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
   })
+  const pictures = createPosters({
+    ...app.pictures,
+    ...{ db, storage: app.storage, cache },
+    encode: (bytes) => encodePicture(bytes, config.kinopoisk.compatible),
+    hashOf: contentHashOf,
+    failureOf: (error) => (error instanceof PictureFailure ? error : undefined),
+    warn: (fields, message) => {
+      if (app.logThrottle('picture') !== undefined) app.log.warn(fields, message)
+    },
+  })
   return {
     ...accounts.services,
     ...catalogue,
@@ -107,6 +120,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
     compatible: createCompatibleService({ endpoints: compatibleEndpoints, movies, cache, kinopoisk }),
+    ...pictures.services,
     places: createPlaces(app.metrics),
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.reads.db).count,
@@ -118,8 +132,9 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     /** Cleanups, run about every hour. */
     housekeeping: {
       ...{ ...accounts.housekeeping, ...directors.housekeeping },
-      ...{ leases: app.kinopoisk.cleanup, keys: keys.deleteExpired },
+      ...{ leases: app.kinopoisk.cleanup, keys: keys.deleteExpired, pictures: pictures.cleanup },
     },
+    warmPictures: pictures.warm,
     prepare: () => prepare(app, externals, accounts.services.auth),
   }
 }

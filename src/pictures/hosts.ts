@@ -14,10 +14,12 @@ export type PictureHosts = ReturnType<typeof createPictureHosts>
 /** The hosts that pictures are fetched from: the usual ones, upstream's, and those that the operator adds. */
 export function createPictureHosts({ upstream, others = [] }: { upstream: string; others?: readonly string[] }) {
   const allowed = [...usual, new URL(upstream).hostname, ...others]
-  const isAllowed = (host: string) =>
-    allowed.some((each) => (each.startsWith('.') ? host.endsWith(each) : host === each)) && isIP(host) === 0
+  const isAllowed = (host: string) => isOneOf(host, allowed) && isIP(host) === 0
 
   return {
+    /** Whether it is the operator that has added its host. */
+    isAdded: ({ hostname }: URL) => isOneOf(hostname, others),
+
     /** The address, if a picture may be fetched there: https at the usual port, and a host by its name. */
     read(url: string | null): URL | undefined {
       // Most films have such an address: nothing is parsed for those that have none.
@@ -26,4 +28,8 @@ export function createPictureHosts({ upstream, others = [] }: { upstream: string
       return isPlain && isAllowed(parsed.hostname) ? parsed : undefined
     },
   }
+}
+
+function isOneOf(host: string, names: readonly string[]): boolean {
+  return names.some((name) => (name.startsWith('.') ? host.endsWith(name) : host === name))
 }
