@@ -4,6 +4,7 @@ import { adminRoutes } from './modules/admin/routes.ts'
 import { resetAdminRoutes, resetRoutes } from './modules/auth/reset-routes.ts'
 import { authRoutes } from './modules/auth/routes.ts'
 import { sessionRoutes } from './modules/auth/session-routes.ts'
+import { compatiblePictureRoutes } from './modules/compatible/picture-routes.ts'
 import { compatibleRoutes } from './modules/compatible/routes.ts'
 import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
 import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
@@ -52,6 +53,10 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await app.register(async (compatible) => {
       compatible.addHook('onSend', compatible.represent)
       await compatible.register(compatibleRoutes, services)
+      await compatible.register(async (pictures) => {
+        pictures.keyScope = 'gateway'
+        await pictures.register(compatiblePictureRoutes, services)
+      })
     })
   }
   await app.register(async (reading) => {

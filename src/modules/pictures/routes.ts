@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
+import { sendPicture } from '../../http/pictures.ts'
 import { IdParams, problems } from '../../http/schemas.ts'
 import { queueKeyOf } from '../../plugins/auth.ts'
 import { PosterQuery } from './schemas.ts'
@@ -58,19 +59,4 @@ export const posterRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { po
       return sendPicture(reply, picture, hasSignature(request) ? 'public' : 'private')
     },
   )
-}
-
-export function sendPicture(
-  reply: FastifyReply,
-  { etag, bytes, contentType }: { etag: string; bytes: Buffer; contentType: string },
-  visibility: 'public' | 'private',
-): never {
-  return reply
-    .headers({
-      etag,
-      'content-type': contentType,
-      'cache-control': `${visibility}, max-age=31536000, immutable`,
-      'x-content-type-options': 'nosniff',
-    })
-    .send(bytes as never) as never
 }
