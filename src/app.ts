@@ -87,6 +87,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
     secrets: externals.jwtSecrets,
     upstream: config.kinopoisk.url,
     ...config.pictures,
+    withJpeg: config.kinopoisk.compatible,
     ...externals.pictures,
   })
   const keys = createKeys({ db: app.database.db, cache: app.cache })

@@ -60,8 +60,6 @@ import { createUserAdminService } from './modules/users/admin-service.ts'
 import { createUserRepository } from './modules/users/repository.ts'
 import { createUserService } from './modules/users/service.ts'
 import { createUsageRepository } from './modules/users/usage-repository.ts'
-import { contentHashOf, encodePicture } from './pictures/encode.ts'
-import { PictureFailure } from './pictures/failures.ts'
 import { createSemaphore } from './semaphore.ts'
 
 /** What the services need of what lies outside of the process. */
@@ -95,15 +93,11 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     storage: app.storage,
     onDeleteFailed: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
   })
+  const { pathOf: posterOf } = app.pictures.paths
   const pictures = createPosters({
     ...app.pictures,
     ...{ db, storage: app.storage, cache },
-    encode: (bytes) => encodePicture(bytes, config.kinopoisk.compatible),
-    hashOf: contentHashOf,
-    failureOf: (error) => (error instanceof PictureFailure ? error : undefined),
-    warn: (fields, message) => {
-      if (app.logThrottle('picture') !== undefined) app.log.warn(fields, message)
-    },
+    warn: (fields, message) => app.logThrottle('picture') !== undefined && app.log.warn(fields, message),
   })
   return {
     ...accounts.services,
@@ -114,10 +108,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
     genres: createGenreService({ genres: createGenreRepository(db), lagging: createGenreRepository(app.reads.db) }),
     ratings: createRatingService({ ratings: createRatingRepository(db), movies }),
-    supplements: createSupplementService({
-      ...{ movies, membership: listCache, kinopoisk: app.kinopoisk },
-      posterOf: app.pictures.paths.pathOf,
-    }),
+    supplements: createSupplementService({ movies, membership: listCache, kinopoisk, posterOf }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
     compatible: createCompatibleService({ endpoints: compatibleEndpoints, movies, cache, kinopoisk }),
     ...pictures.services,

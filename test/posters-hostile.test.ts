@@ -39,7 +39,9 @@ describe('A picture', () => {
   test('is fetched once, however many ask for it at once and later, and shared by replicas', async () => {
     const url = await filmOf(sending(jpeg))
     const fetched = await requestsDuring(async () => {
-      const answers = await Promise.all(['small', 'medium', 'full', 'full'].map((size) => service.get(`${url}?size=${size}`)))
+      const answers = await Promise.all(
+        ['small', 'medium', 'full', 'full'].map((size) => service.get(`${url}?size=${size}`)),
+      )
       expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200])
       const again = await service.get(`${url}?size=full`)
       expect(again.rawPayload).toEqual(answers[2]?.rawPayload)
@@ -62,22 +64,17 @@ describe('A picture', () => {
 })
 
 describe('A hostile host', () => {
-  test.each([
-    '10.0.0.1',
-    '169.254.169.254',
-    '192.168.0.1',
-    '::1',
-    '::ffff:10.0.0.1',
-    'fd00::1',
-    '0.0.0.0',
-  ])('whose name leads to %s is not connected to', async (address) => {
-    for (const addresses of [[address], ['127.0.0.1', address]]) {
-      const url = host.serve(sending(jpeg))
-      host.resolveTo(url, addresses)
-      const poster = await film(url)
-      expect(await requestsDuring(() => expectNone(poster))).toBe(0)
-    }
-  })
+  test.each(['10.0.0.1', '169.254.169.254', '192.168.0.1', '::1', '::ffff:10.0.0.1', 'fd00::1', '0.0.0.0'])(
+    'whose name leads to %s is not connected to',
+    async (address) => {
+      for (const addresses of [[address], ['127.0.0.1', address]]) {
+        const url = host.serve(sending(jpeg))
+        host.resolveTo(url, addresses)
+        const poster = await film(url)
+        expect(await requestsDuring(() => expectNone(poster))).toBe(0)
+      }
+    },
+  )
 
   test('is connected to at the address that was checked, and checked again for the next connection', async () => {
     const url = host.serve(sending(jpeg))
@@ -149,7 +146,9 @@ describe('A hostile host', () => {
     const down = () => film(host.serve((_, response) => response.writeHead(503).end(), name))
     for (let times = 0; times < 3; times++) expect(await requestsDuring(async () => service.get(await down()))).toBe(1)
     const poster = await down()
-    expect(await requestsDuring(async () => expectProblem(await service.get(poster), 503, 'picture_unavailable'))).toBe(0)
+    expect(await requestsDuring(async () => expectProblem(await service.get(poster), 503, 'picture_unavailable'))).toBe(
+      0,
+    )
     const { statusCode, body } = await service.get(poster.replace('/poster', ''))
     expect([statusCode, JSON.parse(body).poster]).toEqual([200, expect.stringMatching(/^\/films\//)])
   })

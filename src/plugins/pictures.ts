@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, Gauge, Histogram } from 'prom-client'
+import { contentHashOf, encodePicture, type Variant } from '../pictures/encode.ts'
 import { PictureFailure } from '../pictures/failures.ts'
 import { createPictureFetch, type Network } from '../pictures/fetch.ts'
 import { createPictureHosts } from '../pictures/hosts.ts'
@@ -23,6 +24,10 @@ export interface Pictures {
   sourceOf(url: string | null): string | undefined
   /** The picture as it is there. @throws {PictureFailure} */
   load(film: Film): Promise<Buffer>
+  /** In every size. @throws {PictureFailure} */
+  encode(bytes: Buffer): Promise<Variant[]>
+  hashOf(bytes: Buffer): string
+  failureOf(error: unknown): PictureFailure | undefined
   onRequest(result: 'kept' | 'fetched' | 'none' | 'failed'): void
   onKept(bytes: number): void
 }
@@ -47,6 +52,8 @@ interface Options extends PictureExternals {
   /** Hosts of pictures, beside the usual ones. */
   hosts: readonly string[]
   maxBytes: number
+  /** For clients of upstream's API. */
+  withJpeg: boolean
 }
 
 /** Pictures of films: where they may come from, how they are fetched, and the paths that they have here. */
@@ -80,7 +87,12 @@ export default fp(async (app: FastifyInstance, options: Options) => {
   }
 
   const paths = createPosterPaths(secrets, sourceOf)
-  app.decorate('pictures', { paths, maxBytes, sourceOf, load, ...metrics })
+  app.decorate('pictures', {
+    ...{ paths, maxBytes, sourceOf, load, ...metrics },
+    encode: (bytes) => encodePicture(bytes, options.withJpeg),
+    hashOf: contentHashOf,
+    failureOf: (error) => (error instanceof PictureFailure ? error : undefined),
+  })
 })
 
 function createMetrics({ metrics }: FastifyInstance) {

@@ -16,6 +16,10 @@ export const PosterQuery = Type.Object({
     Type.String({ maxLength: 20, description: 'Another for another picture, for caches', examples: ['1c3ufd'] }),
   ),
   signature: Type.Optional(
-    Type.String({ maxLength: 100, description: 'Of film and size, as `poster` has it: needs no token' }),
+    Type.String({
+      maxLength: 100,
+      description: 'Of film and size, as `poster` has it: needs no token',
+      examples: ['Zk3C8mT0bWq5rX1nV7hJ2w'],
+    }),
   ),
 })

@@ -24,7 +24,7 @@ interface Dependencies {
   /** What an error of `load` and `encode` says; undefined for any other. */
   failureOf(error: unknown): Failure | undefined
   onRequest(result: 'kept' | 'fetched' | 'none' | 'failed'): void
-  warn(fields: object, message: string): void
+  warn(fields: object, message: string): unknown
   cache: Cache
 }
 
