@@ -26,7 +26,7 @@ const logQuery = (query: string, params: unknown[]) => {
   last = { query, params }
 }
 const db = drizzle(sql, { logger: { logQuery } })
-const films = createFilmRepository(db)
+const films = createFilmRepository(db, () => null)
 
 try {
   if (isNew) {

@@ -16,6 +16,7 @@ import limitsPlugin, { headerLimits, type Limits, serverLimits } from './plugins
 import loggingPlugin, { loggerOptions } from './plugins/logging.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
+import picturesPlugin, { type PictureExternals } from './plugins/pictures.ts'
 import productMetricsPlugin from './plugins/product-metrics.ts'
 import { sendRawProblem } from './plugins/raw-errors.ts'
 import readsPlugin from './plugins/reads.ts'
@@ -38,6 +39,7 @@ declare module 'fastify' {
 /** What lies outside of the process: real, or embedded in its place. */
 export interface Externals extends ServiceExternals {
   kinopoisk: KinopoiskExternals
+  pictures?: PictureExternals
   version: string
   /** Where the log goes; stdout if absent. */
   logStream?: DestinationStream
@@ -82,6 +84,13 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
     clock: externals.clock ?? { now: app.clock.now, random: Math.random },
   })
   await app.register(storagePlugin, { dataDir: config.dataDir, s3: config.s3, s3Options: config.s3Options })
+  await app.register(picturesPlugin, {
+    secrets: externals.jwtSecrets,
+    upstream: config.kinopoisk.url,
+    ...config.pictures,
+    withJpeg: config.kinopoisk.compatible,
+    ...externals.pictures,
+  })
   const keys = createKeys({ db: app.database.db, cache: app.cache })
   await app.register(authPlugin, {
     secrets: externals.jwtSecrets,
@@ -97,6 +106,8 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(usagePlugin, { count: services.countUsers, now: externals.clock?.now })
   await app.register(keyUsesPlugin, { write: keys.writeUses })
   await app.register(housekeepingPlugin, { tasks: services.housekeeping })
+  // Favourites' pictures before anybody asks for them.
+  await app.register(housekeepingPlugin, { tasks: { warm: services.warmPictures }, pauseMs: () => 60_000 })
 
   await registerRoutes(app, config, services)
   return app

@@ -4,6 +4,7 @@ import { adminRoutes } from './modules/admin/routes.ts'
 import { resetAdminRoutes, resetRoutes } from './modules/auth/reset-routes.ts'
 import { authRoutes } from './modules/auth/routes.ts'
 import { sessionRoutes } from './modules/auth/session-routes.ts'
+import { compatiblePictureRoutes } from './modules/compatible/picture-routes.ts'
 import { compatibleRoutes } from './modules/compatible/routes.ts'
 import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
 import { directorAdminRoutes, directorRoutes } from './modules/directors/routes.ts'
@@ -20,6 +21,7 @@ import { movieCatalogueRoutes } from './modules/movies/movie-routes.ts'
 import { searchRoutes } from './modules/movies/search/routes.ts'
 import { supplementRoutes } from './modules/movies/supplements/routes.ts'
 import { personRoutes } from './modules/people/routes.ts'
+import { posterRoutes } from './modules/pictures/routes.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
 import { usageAdminRoutes, usageRoutes } from './modules/usage/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
@@ -51,6 +53,10 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await app.register(async (compatible) => {
       compatible.addHook('onSend', compatible.represent)
       await compatible.register(compatibleRoutes, services)
+      await compatible.register(async (pictures) => {
+        pictures.keyScope = 'gateway'
+        await pictures.register(compatiblePictureRoutes, services)
+      })
     })
   }
   await app.register(async (reading) => {
@@ -67,6 +73,13 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await reading.register(photoRoutes, services)
     await reading.register(movieCatalogueRoutes, services)
     await reading.register(filmExportRoutes, { ...services, downloads })
+  })
+  await app.register(async (pictures) => {
+    pictures.keyScope = 'read'
+    pictures.addHook('onRoute', documentConditionalGet)
+    pictures.addHook('onRequest', noStore)
+    pictures.addHook('onSend', pictures.represent)
+    await pictures.register(posterRoutes, { ...services, isSigned: app.pictures.paths.isSigned })
   })
   await app.register(async (secured) => {
     secured.addHook('onRoute', documentConditionalGet)

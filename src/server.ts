@@ -126,6 +126,7 @@ async function openExternals(config: Config): Promise<Externals> {
     demoCatalogue: await demoCatalogue(config),
     formerSandbox: config.kinopoisk.apiKey ? { apiKey: sandboxKey, readFacts: sandboxFacts } : undefined,
     firstAdmin: firstAdmin(config),
+    pictures: { draw: config.kinopoisk.apiKey ? undefined : drawPoster },
     version: packageJson.version,
     report,
     ...(isTerminal && { logStream: forPeople(process.stdout) }),
@@ -136,6 +137,11 @@ async function embeddedDatabase({ dataDir }: Config): Promise<string> {
   const postgres = await startPostgres({ dataDir, signal: ending.signal, onEnd: (reason) => databaseEnded(reason) })
   stops.push(postgres.stop)
   return postgres.url
+}
+
+/** Loaded with the first picture. */
+async function drawPoster(film: { id: number; title: string; year: number | null }): Promise<Buffer> {
+  return (await import('./embedded/sandbox/poster.ts')).drawPoster(film)
 }
 
 async function openKinopoisk({ kinopoisk }: Config): Promise<Externals['kinopoisk']> {

@@ -49,6 +49,7 @@ import { createSearchCache } from './modules/movies/search/result-json.ts'
 import { createMovieService } from './modules/movies/service.ts'
 import { createSupplementService } from './modules/movies/supplements/service.ts'
 import { createPersonService } from './modules/people/service.ts'
+import { createPosters } from './modules/pictures/posters.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { createRatingService } from './modules/ratings/service.ts'
 import { createUsageService } from './modules/usage/service.ts'
@@ -92,6 +93,12 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     storage: app.storage,
     onDeleteFailed: (err, key) => app.log.error({ err, key }, 'a photo that nobody needs could not be removed now'),
   })
+  const { pathOf: posterOf } = app.pictures.paths
+  const pictures = createPosters({
+    ...app.pictures,
+    ...{ db, storage: app.storage, cache },
+    warn: (fields, message) => app.logThrottle('picture') !== undefined && app.log.warn(fields, message),
+  })
   return {
     ...accounts.services,
     ...catalogue,
@@ -101,9 +108,10 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
     genres: createGenreService({ genres: createGenreRepository(db), lagging: createGenreRepository(app.reads.db) }),
     ratings: createRatingService({ ratings: createRatingRepository(db), movies }),
-    supplements: createSupplementService({ movies, membership: listCache, kinopoisk: app.kinopoisk }),
+    supplements: createSupplementService({ movies, membership: listCache, kinopoisk, posterOf }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
     compatible: createCompatibleService({ endpoints: compatibleEndpoints, movies, cache, kinopoisk }),
+    ...pictures.services,
     places: createPlaces(app.metrics),
     kinopoiskStatus: app.kinopoisk.status,
     countUsers: createUsageRepository(app.reads.db).count,
@@ -115,8 +123,9 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     /** Cleanups, run about every hour. */
     housekeeping: {
       ...{ ...accounts.housekeeping, ...directors.housekeeping },
-      ...{ leases: app.kinopoisk.cleanup, keys: keys.deleteExpired },
+      ...{ leases: app.kinopoisk.cleanup, keys: keys.deleteExpired, pictures: pictures.cleanup },
     },
+    warmPictures: pictures.warm,
     prepare: () => prepare(app, externals, accounts.services.auth),
   }
 }
@@ -197,14 +206,15 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
   const { cache, database, kinopoisk, reads } = app
   const { databaseUrl, sessionUrl = databaseUrl, clock } = externals
   const { db } = database
-  const movieRepository = createMovieRepository(db)
-  const laggingMovies = createMovieRepository(reads.db)
+  const posterOf = app.pictures.paths.pathOf
+  const movieRepository = createMovieRepository(db, posterOf)
+  const laggingMovies = createMovieRepository(reads.db, posterOf)
   const movieCache = createMovieCache({ movies: movieRepository, laggingMovies, cache })
   const listCache = createListCache({ ids: createListIdsRepository(db), cache })
   const movies = createMovieService({
     movies: movieRepository,
     movieCache,
-    searchCache: createSearchCache(cache),
+    searchCache: createSearchCache(cache, posterOf),
     membership: listCache,
     searchLocally: createLocalSearch({
       films: createSearchRepository(reads.db),
@@ -215,8 +225,8 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
     kinopoisk,
   })
   kinopoisk.onDiscovered((transaction, discovery) => ingest(createFilmWriter(transaction), discovery))
-  const filmRepository = createFilmRepository(db)
-  const laggingFilms = createFilmRepository(reads.db)
+  const filmRepository = createFilmRepository(db, posterOf)
+  const laggingFilms = createFilmRepository(reads.db, posterOf)
   const filmCache = createFilmCache({ films: filmRepository, laggingFilms, cache })
   const listing = createFilmListing({ films: laggingFilms, filmCache, cache })
   const now = clock && { now: clock.now }
@@ -226,7 +236,7 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
     catalogue: createMovieCatalogue({
       movies: laggingMovies,
       movieCache,
-      stream: createMovieStream(reads.sql),
+      stream: createMovieStream(reads.sql, posterOf),
       count: listing.total,
     }),
     films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),

@@ -64,6 +64,7 @@ describe('POST /films', () => {
       description: 'О мире',
       trailer: null,
       poster_url: null,
+      poster: null,
       kinopoisk_id: null,
       user_rate: null,
       user_votes: 0,

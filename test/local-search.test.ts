@@ -89,6 +89,7 @@ describe('a search that Kinopoisk can not be asked', () => {
           description: null,
           poster_url: null,
           poster_preview_url: null,
+          poster: null,
           is_favorite: false,
           in_wishlist: false,
         },

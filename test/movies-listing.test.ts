@@ -266,9 +266,9 @@ describe('In the database', () => {
       await sql`vacuum analyze`
       const asked: { query: string; params: unknown[] }[] = []
       const db = drizzle(sql, { logger: { logQuery: (query, params) => asked.push({ query, params }) } })
-      const movies = createMovieRepository(db)
+      const movies = createMovieRepository(db, () => null)
       sql.options.debug = (_connection, query, params) => asked.push({ query, params })
-      const stream = createMovieStream(sql)
+      const stream = createMovieStream(sql, () => null)
       const { last } = await stream.readBehind(order, () => '')
       await stream.readBehind(order, () => '', last)
       sql.options.debug = false

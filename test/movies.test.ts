@@ -77,6 +77,7 @@ describe('GET /movies/{id}', () => {
       director_id: null,
       director: null,
       poster_url: expect.stringMatching(/^https:/),
+      poster: expect.stringMatching(/^\/films\/1115471\/poster\?/),
       favorites_count: 0,
       user_rate: null,
       user_votes: 0,
@@ -363,6 +364,7 @@ describe('GET /movies/search', () => {
       description: expect.stringMatching(/\S/),
       poster_url: expect.stringMatching(/^https:/),
       poster_preview_url: expect.stringMatching(/^https:/),
+      poster: expect.stringMatching(/^\/films\/301\/poster\?/),
       is_favorite: false,
       in_wishlist: false,
     })

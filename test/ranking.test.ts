@@ -32,7 +32,7 @@ afterAll(async () => {
 
 /** Counts how often the database is asked to count. */
 function totals() {
-  const films = createFilmRepository(database.db)
+  const films = createFilmRepository(database.db, () => null)
   const counted: Filter[] = []
   const made = createTotals({
     films: {
@@ -123,7 +123,7 @@ test('More than 50,000 films are left to the database', async () => {
   await large.sql`insert into directors (name) values ('d')`
   await large.sql`insert into films (listed, name, director_id, rate, year)
     select true, 'Film ' || n, 1, 5, 2000 from generate_series(1, 50001) n`
-  const films = createFilmRepository(large.db)
+  const films = createFilmRepository(large.db, () => null)
   const { ranking } = createTotals({ films, cache: createCache(feed, 10_000_000), inTurn: (_caller, work) => work() })
   for (let times = 0; times < 6; times++) expect(await ranking({ minRate: 1 }, 'a test')).toBeUndefined()
   await large.close()

@@ -81,6 +81,7 @@ describe('What Kinopoisk has beside details', () => {
         original_title: null,
         poster_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp/303.jpg',
         poster_preview_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp_small/303.jpg',
+        poster: expect.stringMatching(/^\/films\/303\/poster\?/),
         relation: 'SIMILAR',
         is_favorite: false,
         in_wishlist: true,
@@ -133,6 +134,7 @@ describe('What Kinopoisk has beside details', () => {
         ...{ genres: ['фантастика'], countries: ['США'], premiere_date: '1999-02-22' },
         poster_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp/301.jpg',
         poster_preview_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp_small/301.jpg',
+        poster: expect.stringMatching(/^\/films\/301\/poster\?/),
         ...{ is_favorite: false, in_wishlist: false },
       },
     ])

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { askAnew, askAnewWith, askAtOwnAddresses, makeKey, mendGateway } from './gateway.ts'
+import { askAnew, askAnewWith, askAtOwnAddresses, askForPosters, makeKey, mendGateway } from './gateway.ts'
 import type { Stage } from './stage.ts'
 import { createClient } from './traffic.ts'
 
@@ -41,6 +41,11 @@ export const faults: Fault[] = [
         await stage.spendOutside(300)
         await over(signal, () => askAnew(stage, 30, 0))
       }),
+  },
+  {
+    name: 'posters are asked for whose hosts cannot be reached',
+    alerts: ['PicturesFail'],
+    inject: (stage, signal) => over(signal, () => askForPosters(stage, 5)),
   },
   {
     name: 'a user who may cause no call asks for unknown films, again and again',

@@ -37,6 +37,22 @@ export async function askAtOwnAddresses(stage: Stage, key: string, films: number
   await Promise.all(Array.from({ length: films }, ask))
 }
 
+/** Asks for posters of new films of the catalogue, each at a host that there is none of. */
+export async function askForPosters(stage: Stage, films: number): Promise<void> {
+  const admin = createClient(() => stage.address('a'))
+  await admin.login('admin')
+  const { text: director } = await admin.send('POST', '/directors', { name: 'Nobody' })
+  for (let i = 0; i < films; i++) {
+    const number = newId()
+    const { text } = await admin.send('POST', '/films', {
+      ...{ name: `A film without a poster ${number}`, genre: 'драма', rate: 5, year: 2000, minutes: 90 },
+      director_id: JSON.parse(director).id,
+      poster_url: `https://h${number}.pictures.invalid/1.jpg`,
+    })
+    await admin.send('GET', `/films/${JSON.parse(text).id}/poster`)
+  }
+}
+
 /** Everything that the gateway does now and then happens once or twice. Afterwards nothing of it lasts. */
 export async function stirGateway(stage: Stage): Promise<void> {
   const user = createClient(() => stage.address('a'))

@@ -77,6 +77,7 @@ export async function openStage(tools: string) {
     KINOPOISK_TIMEOUT: '4s',
     KINOPOISK_PATIENCE: '4s',
     KINOPOISK_COMPATIBLE: 'true',
+    PICTURE_HOSTS: '.pictures.invalid',
     TRUST_PROXY: 'loopback',
     LOG_LEVEL: 'warn',
   })

@@ -147,6 +147,20 @@ export const product = dashboard(
           'stacked',
         ),
       ],
+      [
+        graph(
+          'Posters',
+          { '{{result}}': perMinute('picture_requests_total', 'result') },
+          { unit: 'cpm', description: 'Requests a minute, by where the picture came from.' },
+          'stacked',
+        ),
+        graph(
+          'Posters that were fetched',
+          { '{{outcome}}': perMinute('picture_fetches_total', 'outcome') },
+          { unit: 'cpm', description: 'Fetches a minute from the hosts of pictures.' },
+          'stacked',
+        ),
+      ],
     ],
   },
 )

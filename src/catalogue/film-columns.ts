@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { directors } from '../db/schema/directors.ts'
 import { films } from '../db/schema/films.ts'
 import { kinopoiskIdSql } from './film-ids.ts'
+import type { PosterOf } from './movie-columns.ts'
 
 /** The film vocabulary over a row joined with its director; expressions name their table themselves, as in catalogue/movie-columns.ts. */
 export const filmColumns = {
@@ -25,7 +26,13 @@ export const filmColumns = {
   updated_at: films.updated_at,
 }
 
-/** The first genre stands out, for clients that know only one. */
-export function withFirstGenre<T extends { genres: string[] }>(film: T) {
-  return { ...film, genre: film.genres[0] ?? null }
+interface FilmRow {
+  id: number
+  genres: string[]
+  poster_url: string | null
+}
+
+/** The first genre stands out, for clients that know only one; and the picture has an address here. */
+export function toFilm<T extends FilmRow>(film: T, posterOf: PosterOf) {
+  return { ...film, genre: film.genres[0] ?? null, poster: posterOf(film.id, film.poster_url) }
 }

@@ -31,11 +31,16 @@ export const movieColumns = {
 }
 
 interface MovieRow {
+  id: number
   genres: { id: number; name: string }[]
+  poster_url: string | null
 }
 
-/** The first genre stands out, for clients that know only one. */
-export function withGenre<T extends MovieRow>(movie: T) {
+/** The path of a film's picture here; null where there is none to be had. */
+export type PosterOf = (id: number, url: string | null) => string | null
+
+/** The first genre stands out, for clients that know only one; and the picture has an address here. */
+export function toMovie<T extends MovieRow>(movie: T, posterOf: PosterOf) {
   const [genre = null] = movie.genres
-  return { ...movie, genre_id: genre?.id ?? null, genre }
+  return { ...movie, genre_id: genre?.id ?? null, genre, poster: posterOf(movie.id, movie.poster_url) }
 }

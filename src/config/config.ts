@@ -4,6 +4,7 @@ import {
   duration,
   flag,
   headerValue,
+  hostNames,
   httpUrl,
   integer,
   oneOf,
@@ -102,6 +103,10 @@ export function loadConfig(env: Record<string, string | undefined>, warn: (line:
       forcePathStyle: read('S3_FORCE_PATH_STYLE', optional(flag(false))),
       checksums: read('S3_CHECKSUMS', oneOf('when_supported', ['when_supported', 'when_required'] as const)),
       timeoutMs: read('S3_TIMEOUT', duration('10s', '100ms', '10m')),
+    },
+    pictures: {
+      maxBytes: read('PICTURES_MB', integer(1024, 0, 1_000_000)) * 1024 * 1024,
+      hosts: read('PICTURE_HOSTS', hostNames),
     },
     admin: {
       login: read('ADMIN_LOGIN', optional(sized(3, 254))),

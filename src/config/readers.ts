@@ -131,6 +131,15 @@ export function origins(value: string | undefined): '*' | string[] {
   return list
 }
 
+const hostForm = /^\.?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/
+
+/** Names, not addresses; with a leading dot all names below. */
+export function hostNames(value: string | undefined): string[] {
+  const list = value?.split(',').map((host) => host.trim().toLowerCase()) ?? []
+  if (list.every((host) => hostForm.test(host))) return list
+  fail('must be comma-separated host names such as pictures.example.org, or .example.org for all names below')
+}
+
 /** `true`, or the proxies' addresses: a count of hops alone can be forged by a client that connects directly. */
 export function trustProxy(value: string | undefined): boolean | string {
   if (value === undefined || value === 'false') return false

@@ -61,6 +61,16 @@ export const Charset = Type.Unsafe<CharsetName>({
   examples: ['windows-1251'],
 })
 
+/** The picture of a film, from here. */
+export const Poster = Nullable(
+  Type.String({
+    description:
+      'The path of the picture in the size `medium`, signed, so that it needs no token; null where there is none to be had',
+  }),
+)
+
+export const posterExample = '/films/301/poster?size=medium&v=1c3ufd&signature=Zk3C8mT0bWq5rX1nV7hJ2w'
+
 export const IdParams = Type.Object({ id: Id })
 
 export const Problem = Type.Object(

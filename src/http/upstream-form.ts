@@ -39,5 +39,5 @@ export function inUpstreamForm({ code, statusCode, message, headers }: AppError)
 
 /** True for an address of upstream's. It says how an error is told, and nothing about who may ask. */
 export function isUpstreamAddress(url: string): boolean {
-  return /^\/+api(\/|$|\?)/.test(url)
+  return /^\/+(api(\/|$|\?)|images\/posters\/)/.test(url)
 }

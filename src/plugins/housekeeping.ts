@@ -9,6 +9,8 @@ interface Options {
   random?: () => number
   /** Waits so long, unless it is aborted. */
   pause?: (ms: number, signal: AbortSignal) => Promise<unknown>
+  /** The pause between two runs; about an hour by default. */
+  pauseMs?: (random: number) => number
 }
 
 const minuteMs = 60_000
@@ -21,7 +23,8 @@ export const everyMs = (random: number): number => (50 + 20 * random) * minuteMs
 const unlessAborted = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { ref: false, signal }).catch(() => {})
 
 /** Cleanups, some minutes after the start and then every hour; one that fails is logged and tried again the next time. */
-export default fp(async (app: FastifyInstance, { tasks, random = Math.random, pause = unlessAborted }: Options) => {
+export default fp(async (app: FastifyInstance, { tasks, pauseMs = everyMs, ...options }: Options) => {
+  const { random = Math.random, pause = unlessAborted } = options
   const closing = new AbortController()
   const { signal } = closing
 
@@ -39,7 +42,7 @@ export default fp(async (app: FastifyInstance, { tasks, random = Math.random, pa
     await pause(firstMs(random()), signal)
     while (!signal.aborted) {
       await runAll()
-      await pause(everyMs(random()), signal)
+      await pause(pauseMs(random()), signal)
     }
   }
   app.addHook('onReady', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { AppError } from '../errors.ts'
 import type { Storage } from './storage.ts'
@@ -38,6 +38,15 @@ export async function createFolderStorage(folder: string): Promise<Storage> {
         const extension = key.slice(key.lastIndexOf('.') + 1)
         const contentType = contentTypes[extension] ?? 'application/octet-stream'
         return { stream: file.createReadStream(), size, contentType }
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+        throw unavailable(error)
+      }
+    },
+
+    async read(key) {
+      try {
+        return await readFile(pathOf(root, key))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
         throw unavailable(error)

@@ -2,6 +2,7 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  NoSuchKey,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -55,6 +56,17 @@ export function createS3Storage(settings: S3Settings): Storage {
     async get(Key, method) {
       const Command = method === 'HEAD' ? HeadObjectCommand : GetObjectCommand
       return { url: await getSignedUrl(signer, new Command({ Bucket, Key }), { expiresIn: urlSeconds }) }
+    },
+
+    async read(Key) {
+      const abortSignal = AbortSignal.timeout(settings.timeoutMs)
+      try {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }), { abortSignal })
+        return Body && Buffer.from(await Body.transformToByteArray())
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined
+        throw unavailable(error)
+      }
     },
 
     remove: (Key) => calling((abortSignal) => client.send(new DeleteObjectCommand({ Bucket, Key }), { abortSignal })),

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 export type StoredObject = { stream: Readable; size: number; contentType: string } | { url: string }
 
 /**
- * Where photos live. Every call throws storage_unavailable when the storage can't do it now.
+ * Where photos and pictures live. Every call throws storage_unavailable when the storage can't do it now.
  * Keys are made here in the house: lower-case words with `/` between and one extension, which says the content type.
  */
 export interface Storage {
@@ -12,6 +12,8 @@ export interface Storage {
   put(key: string, bytes: Buffer, contentType: string): Promise<void>
   /** Undefined when there is no object; a storage that returns URLs leaves that to the URL. */
   get(key: string, method: 'GET' | 'HEAD'): Promise<StoredObject | undefined>
+  /** The bytes themselves; undefined when there is no object. */
+  read(key: string): Promise<Buffer | undefined>
   /** Also fine when there is nothing. */
   remove(key: string): Promise<void>
   close(): Promise<void>

@@ -45,6 +45,7 @@ export const access: Record<string, Access> = {
 
   'GET /films': 'reader',
   'GET /films/{id}': 'reader',
+  'GET /films/{id}/poster': 'user',
   'GET /films/export.csv': 'reader',
   'POST /films': 'admin',
   'PATCH /films/{id}': 'admin',

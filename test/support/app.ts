@@ -9,6 +9,7 @@ import { inject } from 'vitest'
 import { buildApp, type Externals } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { connect } from '../../src/db/connect.ts'
+import { drawPoster } from '../../src/embedded/sandbox/poster.ts'
 import { type Sandbox, type SandboxCall, type SandboxOptions, startSandbox } from '../../src/embedded/sandbox/server.ts'
 import { readLogin } from '../../src/modules/auth/logins.ts'
 import { createRefreshTokens } from '../../src/modules/auth/refresh-tokens.ts'
@@ -66,6 +67,7 @@ export async function testApp(
       databaseUrl: url,
       jwtSecrets: [jwtSecret],
       kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true, accountEveryMs: 500 },
+      pictures: { draw: drawPoster },
       version: '0.0.0-test',
       logStream,
       ...externals,

@@ -27,7 +27,7 @@ const services = /^src\/services\.ts$/
 const moduleRoutes = /^src\/modules\/\w+\/(?:[\w-]+\/)?(?:[\w-]+-)?routes\.ts$/
 const otherSchemas = /^src\/modules\/\w+\/(?:[\w-]+-)?schemas\.ts$/
 const otherServices = /^src\/modules\/\w+\/service\.ts$/
-const externals = /^src\/(kinopoisk|storage)\//
+const externals = /^src\/(kinopoisk|storage|pictures)\//
 const own = (folder = '') => new RegExp(`^${folder}`)
 // A repository is below the service: of its folder it has parts that neither clients see nor services decide.
 const ownParts = (folder = '') => new RegExp(`^${folder}(?!.*(?:routes|schemas|service)\\.ts$)`)
@@ -59,6 +59,7 @@ export const rules: Rule[] = [
   { from: db, may: () => [db, text] },
   { from: /^src\/(?:cache|catalogue)\//, may: ([folder]) => [own(folder), db, text] },
   { from: /^src\/(?:storage|kinopoisk)\//, may: ([folder]) => [own(folder), db, cache, text, errors, logThrottle] },
+  { from: /^(src\/pictures\/)/, may: ([folder]) => [own(folder), files, text] },
   { from: embedded, may: () => [embedded] },
   { from: plugins, may: () => [db, cache, externals, http, errors, logThrottle] },
   {

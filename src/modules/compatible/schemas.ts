@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { Id } from '../../http/schemas.ts'
 
 /** An error as Kinopoisk has it. */
 const Message = Type.Object(
@@ -30,6 +31,8 @@ export const AccountParams = Type.Object({
     examples: ['3f0c2a52-3d0b-4c5e-9a49-0c6f1f6a8a11'],
   }),
 })
+
+export const PictureParams = Type.Object({ id: Id })
 
 const message = (description: string) => ({ description, content: { 'application/json': { schema: Message } } })
 

@@ -1,5 +1,6 @@
-import sharp, { type Sharp } from 'sharp'
+import type { Sharp } from 'sharp'
 import { AppError, inputFault } from '../../errors.ts'
+import { hasTooManyPixels, openPicture, type PictureKind, pictureKindOf } from '../../files/pictures.ts'
 import { createSemaphore, type QueueKey } from '../../semaphore.ts'
 
 export interface Image {
@@ -16,29 +17,11 @@ const maxPixels = 50_000_000
 const maxSide = 2048
 const secondsToDecode = 20
 
-const kinds = [
-  {
-    contentType: 'image/jpeg',
-    extension: 'jpg',
-    magic: /^\xff\xd8\xff/,
-    encode: (it: Sharp) => it.jpeg({ quality: 85 }),
-  },
-  { contentType: 'image/png', extension: 'png', magic: /^.PNG\r\n.\n/s, encode: (it: Sharp) => it.png() },
-  {
-    contentType: 'image/webp',
-    extension: 'webp',
-    magic: /^RIFF.{4}WEBPVP8[ LX]/s,
-    encode: (it: Sharp) => it.webp({ quality: 85 }),
-  },
-] as const
-
-// Only these three decoders can be reached: whatever else libvips reads (SVG, PDF, TIFF…) is not even looked at.
-sharp.block({ operation: ['VipsForeignLoad'] })
-sharp.unblock({
-  operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'],
-})
-sharp.cache(false)
-sharp.concurrency(1)
+const formats = {
+  jpeg: { contentType: 'image/jpeg', extension: 'jpg', encode: (it: Sharp) => it.jpeg({ quality: 85 }) },
+  png: { contentType: 'image/png', extension: 'png', encode: (it: Sharp) => it.png() },
+  webp: { contentType: 'image/webp', extension: 'webp', encode: (it: Sharp) => it.webp({ quality: 85 }) },
+} as const
 
 /** Makes untrusted pictures harmless, one at a time. */
 export function createImages() {
@@ -52,31 +35,28 @@ export function createImages() {
      */
     async reencode(bytes: Buffer, caller: QueueKey): Promise<Image> {
       const kind = kindOf(bytes)
-      const { contentType, extension } = kind
+      const { contentType, extension } = formats[kind]
       return semaphore.run(caller, async () => ({ bytes: await reencodeAs(kind, bytes), contentType, extension }))
     },
   }
 }
 
-type Kind = (typeof kinds)[number]
-
-function kindOf(bytes: Buffer): Kind {
+function kindOf(bytes: Buffer): PictureKind {
   if (bytes.length === 0) throw inputFault('body.photo', 'must not be empty')
-  const start = bytes.subarray(0, 16).toString('latin1')
-  const kind = kinds.find(({ magic }) => magic.test(start))
+  const kind = pictureKindOf(bytes)
   if (kind) return kind
   throw new AppError('unsupported_media_type', { detail: 'The photo must be a JPEG, PNG or WebP picture' })
 }
 
-async function reencodeAs(kind: Kind, bytes: Buffer): Promise<Buffer> {
-  const picture = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', animated: false })
+async function reencodeAs(kind: PictureKind, bytes: Buffer): Promise<Buffer> {
+  const size = { width: maxSide, height: maxSide, fit: 'inside', withoutEnlargement: true } as const
   try {
-    return await kind
-      .encode(picture.autoOrient().resize({ width: maxSide, height: maxSide, fit: 'inside', withoutEnlargement: true }))
+    return await formats[kind]
+      .encode(openPicture(bytes, maxPixels).resize(size))
       .timeout({ seconds: secondsToDecode })
       .toBuffer()
   } catch (error) {
-    if ((error as Error).message.includes('exceeds pixel limit')) {
+    if (hasTooManyPixels(error)) {
       throw new AppError('payload_too_large', { detail: 'The photo has more than 50 megapixels' })
     }
     throw inputFault('body.photo', 'is damaged and cannot be read')

@@ -1,8 +1,9 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import { filmColumns, withFirstGenre } from '../../catalogue/film-columns.ts'
+import { filmColumns, toFilm } from '../../catalogue/film-columns.ts'
 import { type Filter, order, total, where } from '../../catalogue/film-filter.ts'
 import { setGenres } from '../../catalogue/film-genres.ts'
 import { minOwnId } from '../../catalogue/film-ids.ts'
+import type { PosterOf } from '../../catalogue/movie-columns.ts'
 import { filmNames } from '../../catalogue/title-search.ts'
 import type { Db } from '../../db/connect.ts'
 import { directors } from '../../db/schema/directors.ts'
@@ -35,7 +36,7 @@ export interface KinopoiskListing {
 
 const columns = { ...filmColumns, listed: films.listed }
 
-export function createFilmRepository(db: Db) {
+export function createFilmRepository(db: Db, posterOf: PosterOf) {
   const byId = db
     .select(columns)
     .from(films)
@@ -55,7 +56,7 @@ export function createFilmRepository(db: Db) {
 
     /** Those of `ids` that are known, in any order. */
     async findMany(ids: number[]) {
-      return (await byIds.execute({ ids: `{${ids.join()}}` })).map(withFirstGenre)
+      return (await byIds.execute({ ids: `{${ids.join()}}` })).map((row) => toFilm(row, posterOf))
     },
 
     /** The films of a filter, the best first, those without a rate last, ties by id; at most `limit`. */
@@ -81,7 +82,7 @@ export function createFilmRepository(db: Db) {
 
     async find(id: number) {
       const [row] = await byId.execute({ id })
-      return row && withFirstGenre(row)
+      return row && toFilm(row, posterOf)
     },
 
     async isListed(id: number): Promise<boolean> {

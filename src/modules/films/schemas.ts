@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { maxKinopoiskId, maxMinutes, minOwnId } from '../../catalogue/film-ids.ts'
-import { ClearableText, ClearableWebUrl, Id, Limit, Nullable, Text, Timestamp } from '../../http/schemas.ts'
+import { ClearableText, ClearableWebUrl, Id, Limit, Nullable, Poster, Text, Timestamp } from '../../http/schemas.ts'
 
 const text = Nullable(Type.String())
 
@@ -19,6 +19,7 @@ export const Film = Type.Object(
     description: text,
     trailer: text,
     poster_url: text,
+    poster: Poster,
     kinopoisk_id: Nullable(Id),
     user_rate: Nullable(Type.Number({ description: "Mean of this service's users' scores" })),
     user_votes: Type.Integer({ minimum: 0 }),
@@ -41,6 +42,7 @@ export const Film = Type.Object(
         description: null,
         trailer: null,
         poster_url: null,
+        poster: null,
         kinopoisk_id: null,
         user_rate: 9,
         user_votes: 1,

@@ -6,6 +6,9 @@ import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { MovieRepository, MovieRow } from './repository.ts'
 import { Movie } from './schemas.ts'
 
+/** The path of a film's picture here; null where there is none to be had. */
+export type PosterOf = (id: number, url: string | null) => string | null
+
 /** A movie as it is sent, and what decisions about it need. */
 export interface CachedMovie {
   id: number

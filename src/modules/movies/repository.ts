@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import { type Filter, where } from '../../catalogue/film-filter.ts'
 import { setGenres, setGenresOf } from '../../catalogue/film-genres.ts'
-import { movieColumns, withGenre } from '../../catalogue/movie-columns.ts'
+import { movieColumns, type PosterOf, toMovie } from '../../catalogue/movie-columns.ts'
 import type { Db } from '../../db/connect.ts'
 import { pageSize } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
@@ -33,7 +33,7 @@ export interface KnownFilm extends PartialFilm {
 const columns = { ...movieColumns, listed: films.listed }
 const maxSameImdb = 20
 
-export function createMovieRepository(db: Db) {
+export function createMovieRepository(db: Db, posterOf: PosterOf) {
   const byId = db
     .select(columns)
     .from(films)
@@ -54,12 +54,12 @@ export function createMovieRepository(db: Db) {
   return {
     async find(id: number) {
       const [row] = await byId.execute({ id })
-      return row && withGenre(row)
+      return row && toMovie(row, posterOf)
     },
 
     /** The known ones of `ids`, in any order. */
     async findMany(ids: number[]) {
-      return (await byIds.execute({ ids: `{${ids.join()}}` })).map(withGenre)
+      return (await byIds.execute({ ids: `{${ids.join()}}` })).map((row) => toMovie(row, posterOf))
     },
 
     /**

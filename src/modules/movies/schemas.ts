@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Page, Text } from '../../http/schemas.ts'
+import { Id, Nullable, Page, Poster, posterExample, Text } from '../../http/schemas.ts'
 import { KinopoiskBlock } from './kinopoisk-schemas.ts'
 
 const text = Nullable(Type.String())
@@ -25,6 +25,7 @@ export const Movie = Type.Object(
     director_id: Nullable(Id),
     director: Nullable(Named),
     poster_url: text,
+    poster: Poster,
     favorites_count: Type.Integer({ minimum: 0 }),
     user_rate: Nullable(Type.Number({ description: "Mean of this service's users' scores" })),
     user_votes: Type.Integer({ minimum: 0 }),
@@ -47,7 +48,8 @@ export const Movie = Type.Object(
         genres: [{ id: 1, name: 'фантастика' }],
         director_id: null,
         director: null,
-        poster_url: null,
+        poster_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp/301.jpg',
+        poster: posterExample,
         favorites_count: 1,
         user_rate: null,
         user_votes: 0,
@@ -99,6 +101,7 @@ export const SearchItem = Type.Object({
   description: text,
   poster_url: text,
   poster_preview_url: text,
+  poster: Poster,
   is_favorite: Type.Boolean(),
   in_wishlist: Type.Boolean(),
 })
@@ -147,6 +150,7 @@ export const SearchResult = Type.Object(
             description: null,
             poster_url: null,
             poster_preview_url: null,
+            poster: null,
             is_favorite: true,
             in_wishlist: false,
           },

@@ -13,7 +13,7 @@ import { createFilmReferences } from './references.ts'
 import type { KnownFilm, MovieRepository } from './repository.ts'
 import type { LocalSearch } from './search/local-search.ts'
 import type { SearchRepository } from './search/repository.ts'
-import { type RenderedSearch, renderSearch, type SearchCache, searchPayload } from './search/result-json.ts'
+import { type RenderedSearch, type SearchCache, searchPayload } from './search/result-json.ts'
 
 export type MovieService = ReturnType<typeof createMovieService>
 
@@ -97,7 +97,7 @@ export function createMovieService({
     if (!isUpstream(error)) throw error
     const local = await searchLocally(query, page, userId)
     const result = kinopoisk.fallback('local', undefined, error.code)
-    return { result, found: renderSearch(inputOf(query, page, result), local) }
+    return { result, found: searchCache.render(inputOf(query, page, result), local) }
   }
 
   function searchTitles(caller: Caller, query: string, page: number) {
@@ -111,7 +111,7 @@ export function createMovieService({
 
   async function searchReference(reference: FilmReference, caller: Caller, query: string, page: number) {
     const { result, found } = await references.search(reference, page, caller)
-    return { result, found: renderSearch(inputOf(query, page, result), found) }
+    return { result, found: searchCache.render(inputOf(query, page, result), found) }
   }
 
   return {

@@ -2,7 +2,7 @@ import { fillPlaceholders, sql as part, type Query } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import type { SelectResultFields } from 'drizzle-orm/query-builders/select.types'
 import { type Filter as FilmFilter, where } from '../../../catalogue/film-filter.ts'
-import { movieColumns, withGenre } from '../../../catalogue/movie-columns.ts'
+import { movieColumns, type PosterOf, toMovie } from '../../../catalogue/movie-columns.ts'
 import type { Database } from '../../../db/connect.ts'
 
 /** At most one genre. */
@@ -29,13 +29,13 @@ const orders = {
 const starts = { id: { id: 0, year: 0 }, new: { id: 2_147_483_647, year: 32_767 } }
 
 type Row = SelectResultFields<typeof movieColumns>
-type Movie = ReturnType<typeof withGenre<Row>>
+type Movie = ReturnType<typeof toMovie<Row>>
 
 /**
  * Reads row by row, past Drizzle, and releases what was rendered: finished queries reference each other until the next
  * full collection, so whatever hangs on one of them, as rows do, grows to many times what is in use.
  */
-export function createMovieStream(sql: Database['sql']) {
+export function createMovieStream(sql: Database['sql'], posterOf: PosterOf) {
   const queries = new Map<string, Query>()
 
   /** Made once of each kind: a whole catalogue takes thousands of batches. */
@@ -66,7 +66,7 @@ export function createMovieStream(sql: Database['sql']) {
       const prepare = Object.keys(filter).length === 0
       const rows = sql.unsafe<Row[]>(query.sql, fillPlaceholders(query.params, values) as never[], { prepare })
       await rows.forEach((row) => {
-        batch.items.push(render(withGenre(row)))
+        batch.items.push(render(toMovie(row, posterOf)))
         batch.last = { id: row.id, year: row.year }
         batch.isLast = batch.items.length < batchSize
       })

@@ -3,6 +3,7 @@ import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../../cache/cache.ts'
 import type { MaybePromise } from '../../../cache/maybe-promise.ts'
 import { etagOf, type JsonPayload, toBytes } from '../../../http/json-payload.ts'
+import type { PosterOf } from '../cache.ts'
 import type { ListMembership } from '../list-membership.ts'
 import { SearchItem, SearchResult } from '../schemas.ts'
 
@@ -17,7 +18,7 @@ type SearchInput = Pick<SearchHead, 'query' | 'page' | 'source'>
 interface Result {
   total: number
   pages: number
-  items: Static<typeof Item>[]
+  items: Omit<Static<typeof Item>, 'poster'>[]
 }
 
 /**
@@ -39,29 +40,32 @@ export interface RenderedSearch {
 export type SearchCache = ReturnType<typeof createSearchCache>
 
 /** The results of recent searches, in memory. */
-export function createSearchCache(cache: Cache) {
+export function createSearchCache(cache: Cache, posterOf: PosterOf) {
   const region = cache.region<string, RenderedSearch>({
     name: 'search',
     sizeOf: ({ unflagged, films }) => unflagged.bytes.length + 50 * films.length,
     // A key is never that of a newer response.
     invalidatedBy: {},
   })
+  const render = (input: SearchInput, result: Result) => renderSearch(input, result, posterOf)
   return {
+    render,
     find: ({ key, read }: { key: string; read(): Promise<Result> }, input: SearchInput) =>
-      region.find(key, async () => renderSearch(input, await read())) as MaybePromise<RenderedSearch>,
+      region.find(key, async () => render(input, await read())) as MaybePromise<RenderedSearch>,
   }
 }
 
 const noFlags = flagsOf(false, false)
 
-export function renderSearch(input: SearchInput, { total, pages, items }: Result): RenderedSearch {
+function renderSearch(input: SearchInput, { total, pages, items }: Result, posterOf: PosterOf): RenderedSearch {
   const head = { ...input, total, pages, complete: isComplete(input) }
   const films: RenderedSearch['films'] = []
   const opening = openingOf(head)
   const listAt = opening.length
   let text = opening
   for (const item of items) {
-    text += `${films.length > 0 ? ',' : ''}${toBytes(stringifyItem(item).slice(0, -1))}`
+    const json = stringifyItem({ ...item, poster: posterOf(item.id, item.poster_url) })
+    text += `${films.length > 0 ? ',' : ''}${toBytes(json.slice(0, -1))}`
     films.push({ id: item.id, flagsAt: text.length })
     text += noFlags
   }

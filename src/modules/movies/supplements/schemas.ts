@@ -1,5 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import { Id, Nullable } from '../../../http/schemas.ts'
+import { Id, Nullable, Poster, posterExample } from '../../../http/schemas.ts'
 import { Source } from '../schemas.ts'
 
 const text = Nullable(Type.String())
@@ -70,6 +70,7 @@ export const Related = ListOf(
     original_title: text,
     poster_url: text,
     poster_preview_url: text,
+    poster: Poster,
     relation: names('SIMILAR', 'SEQUEL', 'PREQUEL', 'REMAKE', 'UNKNOWN'),
     is_favorite: Type.Boolean(),
     in_wishlist: Type.Boolean(),
@@ -81,6 +82,7 @@ export const Related = ListOf(
     original_title: 'The Matrix',
     poster_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp/301.jpg',
     poster_preview_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp_small/301.jpg',
+    poster: posterExample,
     relation: 'PREQUEL',
     is_favorite: false,
     in_wishlist: true,

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { posterExample } from '../../../http/schemas.ts'
 import { SearchItem, Source } from '../schemas.ts'
 import { count, date, oneOf, pageUpTo, paging, pagingExample } from './schemas.ts'
 
@@ -23,6 +24,7 @@ const itemExample = {
   description: null,
   poster_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp/258687.jpg',
   poster_preview_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp_small/258687.jpg',
+  poster: posterExample,
   is_favorite: false,
   in_wishlist: false,
 }

@@ -2,6 +2,7 @@ import type { MaybePromise } from '../../../cache/maybe-promise.ts'
 import type { CachedResult, Gateway } from '../../../kinopoisk/gateway.ts'
 import type { Caller } from '../../../kinopoisk/request.ts'
 import type { SupplementName, SupplementQuery } from '../../../kinopoisk/supplements/table.ts'
+import type { PosterOf } from '../cache.ts'
 import type { ListMembership } from '../list-membership.ts'
 import type { MovieService } from '../service.ts'
 
@@ -15,6 +16,7 @@ interface Dependencies {
   movies: Pick<MovieService, 'find' | 'isOfKinopoisk' | 'isKnown'>
   membership: { both(userId: number): MaybePromise<ListMembership> }
   kinopoisk: Pick<Gateway, 'supplement'>
+  posterOf: PosterOf
 }
 
 /** What a list says where there is nothing. */
@@ -23,13 +25,17 @@ const nothing = {
   items: [] as object[],
 }
 
-export function createSupplementService({ movies, membership, kinopoisk }: Dependencies) {
-  /** The items that are films, with whether they are in the user's lists. */
+export function createSupplementService({ movies, membership, kinopoisk, posterOf }: Dependencies) {
+  /** The items that are films, with their pictures here and whether they are in the user's lists. */
   async function withFlags(userId: number, items: object[]) {
     const { favourites, wishlist } = await membership.both(userId)
+    const flagsOf = (id: number) => ({ is_favorite: favourites.has(id), in_wishlist: wishlist.has(id) })
+    const withPoster = (id: number, item: { poster_url?: string | null }) => {
+      return { ...item, poster: posterOf(id, item.poster_url ?? null) }
+    }
     return items.map((item) => {
       const id = 'kinopoisk_id' in item ? Number(item.kinopoisk_id) : undefined
-      return id === undefined ? item : { ...item, is_favorite: favourites.has(id), in_wishlist: wishlist.has(id) }
+      return id === undefined ? item : { ...withPoster(id, item), ...flagsOf(id) }
     })
   }
 
