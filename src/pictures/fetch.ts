@@ -2,7 +2,7 @@ import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { createPublicLookup, PrivateAddress, type Resolve } from './addresses.ts'
 import { PictureFailure } from './failures.ts'
 
-export const maxBytes = 10 * 1024 * 1024
+const maxBytes = 10 * 1024 * 1024
 const totalMs = 5_000
 
 /** What tests put in the place of the internet. */
@@ -16,7 +16,7 @@ export interface Network {
   timeoutMs?: number
 }
 
-export type PictureFetch = ReturnType<typeof createPictureFetch>
+type PictureFetch = ReturnType<typeof createPictureFetch>
 
 /** Bytes from an allowed address: no redirect is followed, no private address connected to, no more read than a picture has. */
 export function createPictureFetch({ resolve, isAllowed, port, ca, timeoutMs = totalMs }: Network = {}) {

@@ -9,7 +9,7 @@ const usual = [
   'avatars.mds.yandex.net',
 ]
 
-export type PictureHosts = ReturnType<typeof createPictureHosts>
+type PictureHosts = ReturnType<typeof createPictureHosts>
 
 /** The hosts that pictures are fetched from: the usual ones, upstream's, and those that the operator adds. */
 export function createPictureHosts({ upstream, others = [] }: { upstream: string; others?: readonly string[] }) {
