@@ -13,6 +13,8 @@ const open = [
   'GET /directors/{id}/photo',
   'GET /suggest',
   'GET /films',
+  'GET /films/facets',
+  'GET /films/random',
   'GET /films/export.csv',
   'GET /films/{id}',
   'GET /genres',

@@ -46,6 +46,8 @@ export const access: Record<string, Access> = {
   'GET /suggest': 'reader',
 
   'GET /films': 'reader',
+  'GET /films/facets': 'reader',
+  'GET /films/random': 'reader',
   'GET /films/{id}': 'reader',
   'GET /films/export.csv': 'reader',
   'POST /films': 'admin',
