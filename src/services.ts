@@ -51,8 +51,7 @@ import { createSearchCache } from './modules/movies/search/result-json.ts'
 import { createMovieService } from './modules/movies/service.ts'
 import { createSupplementService } from './modules/movies/supplements/service.ts'
 import { createPersonService } from './modules/people/service.ts'
-import { createRatingRepository } from './modules/ratings/repository.ts'
-import { createRatingService } from './modules/ratings/service.ts'
+import { createRatings } from './modules/ratings/ratings.ts'
 import { createSuggestions } from './modules/suggestions/suggestions.ts'
 import { createUsageService } from './modules/usage/service.ts'
 import { createAccountRepository } from './modules/users/account-repository.ts'
@@ -104,9 +103,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     keys: keys.service,
     usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
     genres: createGenres({ db, laggingDb: app.reads.db, countFilms: catalogue.facets.countGenres }),
-    ratings: createRatingService({
-      ...{ ratings: createRatingRepository(db), semaphore: sorting, ownStates: listCache, movies },
-    }),
+    ...createRatings({ db, movies, ownStates: listCache, sorting }),
     supplements: createSupplementService({ movies, ownStates: listCache, kinopoisk: app.kinopoisk }),
     suggestions: createSuggestions({ db: app.reads.db, cache }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),

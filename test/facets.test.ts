@@ -115,6 +115,31 @@ test('a film by chance is any of them, as often as the others', async () => {
   expect(Math.min(...Object.values(times))).toBeGreaterThan(18)
 })
 
+test("a user's statistics are those of the own scores, of a year or of all", async () => {
+  const user = await testUser(service.app)
+  const request = as(service.app, user)
+  const { sql } = service.app.database
+  await sql`insert into ratings (user_id, film_id, value, created_at)
+    select ${user.id}, id, case name when 'А' then 9 else 7 end, case name when 'А' then now() else '2020-03-01Z' end
+    from films where name in ('А', 'Б')`
+  const stats = async (query: string) => (await request({ method: 'GET', url: `/user/stats?${query}` })).json()
+  const all = await stats('')
+  expect(all).toMatchObject({ year: null, films: 2, hours: 3.5, mean: 8 })
+  expect(all.genres[0]).toMatchObject({ name: 'драма', films: 2, mean: 8 })
+  expect(all.countries).toMatchObject([
+    { name: 'США', films: 2 },
+    { name: 'Франция', films: 1 },
+  ])
+  expect(all.directors).toMatchObject([{ name: 'Клинт Иствуд', films: 2 }])
+  expect(all.decades).toMatchObject([{ decade: 1990, films: 2 }])
+  expect(all.scores.filter((score: { films: number }) => score.films > 0)).toEqual([
+    { value: 7, films: 1 },
+    { value: 9, films: 1 },
+  ])
+  expect(await stats('year=2020')).toMatchObject({ films: 1, mean: 7, months: [{ month: '2020-03', films: 1 }] })
+  expect(await stats('year=2019')).toMatchObject({ films: 0, hours: 0, mean: null, genres: [], months: [] })
+})
+
 test('genres have counts where they are wanted; directors are found by a part of the name', async () => {
   expect(await get('/genres?with=counts')).toMatchObject([{ films_count: 3 }, { films_count: 2 }, { films_count: 0 }])
   expect((await get('/genres'))[0]).not.toHaveProperty('films_count')

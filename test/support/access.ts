@@ -31,6 +31,7 @@ export const access: Record<string, Access> = {
   'PATCH /profile': 'user',
   'GET /user/export': 'user',
   'GET /user/usage': 'user',
+  'GET /user/stats': 'user',
   'GET /user/keys': 'user',
   'POST /user/keys': 'user',
   'PATCH /user/keys/{id}': 'user',
