@@ -68,7 +68,7 @@ const Traits = (example: string, description: string) =>
     {
       maxItems: 20,
       examples: [[example]],
-      description: `${description}; in any case, repeated: any of them`,
+      description: `${description}; in small or capital letters, and repeated for several`,
     },
   )
 const FilterMinutes = Type.Integer({ minimum: 1, maximum: maxMinutes, examples: [90] })
