@@ -23,6 +23,8 @@ import { supplementRoutes } from './modules/movies/supplements/routes.ts'
 import { personRoutes } from './modules/people/routes.ts'
 import { posterRoutes } from './modules/pictures/routes.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
+import { statsRoutes } from './modules/ratings/stats-routes.ts'
+import { suggestionRoutes } from './modules/suggestions/routes.ts'
 import { usageAdminRoutes, usageRoutes } from './modules/usage/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
@@ -72,6 +74,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await reading.register(directorRoutes, services)
     await reading.register(photoRoutes, services)
     await reading.register(movieCatalogueRoutes, services)
+    await reading.register(suggestionRoutes, services)
     await reading.register(filmExportRoutes, { ...services, downloads })
   })
   await app.register(async (pictures) => {
@@ -99,6 +102,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       await personal.register(supplementRoutes, services)
       await personal.register(personRoutes, services)
       await personal.register(usageRoutes, services)
+      await personal.register(statsRoutes, services)
     })
     await secured.register(async (lists) => {
       lists.keyScope = 'lists'

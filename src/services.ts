@@ -14,7 +14,6 @@ import { createAuthRepository } from './modules/auth/repository.ts'
 import { createResetRepository } from './modules/auth/reset-repository.ts'
 import { createResetService } from './modules/auth/reset-service.ts'
 import { createAuthService } from './modules/auth/service.ts'
-import { createSessionCache } from './modules/auth/session-cache.ts'
 import { createSessionRepository } from './modules/auth/session-repository.ts'
 import { createSessionService } from './modules/auth/session-service.ts'
 import { createThrottle } from './modules/auth/throttle.ts'
@@ -27,11 +26,13 @@ import { createFilmExport } from './modules/films/csv/export-service.ts'
 import { createImportRepository } from './modules/films/csv/import-repository.ts'
 import { createFilmImport } from './modules/films/csv/import-service.ts'
 import { createDemoRepository, type DemoFilm } from './modules/films/demo-repository.ts'
+import { createFacetRepository } from './modules/films/facets-repository.ts'
+import { createFilmFacets } from './modules/films/facets-service.ts'
+import { createFilmFilters } from './modules/films/filters.ts'
 import { createFilmListing } from './modules/films/listing-service.ts'
 import { createFilmRepository } from './modules/films/repository.ts'
 import { createFilmService } from './modules/films/service.ts'
-import { createGenreRepository } from './modules/genres/repository.ts'
-import { createGenreService } from './modules/genres/service.ts'
+import { createGenres } from './modules/genres/genres.ts'
 import type { Keys } from './modules/keys/keys.ts'
 import { createListCache } from './modules/lists/cache.ts'
 import { createListIdsRepository } from './modules/lists/ids-repository.ts'
@@ -50,8 +51,8 @@ import { createMovieService } from './modules/movies/service.ts'
 import { createSupplementService } from './modules/movies/supplements/service.ts'
 import { createPersonService } from './modules/people/service.ts'
 import { createPosters } from './modules/pictures/posters.ts'
-import { createRatingRepository } from './modules/ratings/repository.ts'
-import { createRatingService } from './modules/ratings/service.ts'
+import { createRatings } from './modules/ratings/ratings.ts'
+import { createSuggestions } from './modules/suggestions/suggestions.ts'
 import { createUsageService } from './modules/usage/service.ts'
 import { createAccountRepository } from './modules/users/account-repository.ts'
 import { createAccountService } from './modules/users/account-service.ts'
@@ -77,6 +78,7 @@ export interface ServiceExternals {
   clock?: Clock
 }
 
+export { createSessionFinder } from './modules/auth/session-finder.ts'
 export { createKeys } from './modules/keys/keys.ts'
 export type Services = ReturnType<typeof createServices>
 
@@ -87,6 +89,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
   const { listCache, ...catalogue } = createCatalogue(app, externals)
   const { movies } = catalogue
   const { cache, kinopoisk } = app
+  const sorting = createSemaphore({ name: 'sorted lists', max: 3, maxPerCaller: 1, maxQueue: 100 })
   const directors = createDirectors({
     db,
     laggingDb: app.reads.db,
@@ -103,12 +106,13 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     ...accounts.services,
     ...catalogue,
     ...directors.services,
-    ...createLists({ db, movies, kinopoisk, listCache }),
+    ...createLists({ db, movies, kinopoisk, listCache, sorting }),
     keys: keys.service,
     usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
-    genres: createGenreService({ genres: createGenreRepository(db), lagging: createGenreRepository(app.reads.db) }),
-    ratings: createRatingService({ ratings: createRatingRepository(db), movies }),
-    supplements: createSupplementService({ movies, membership: listCache, kinopoisk, posterOf }),
+    genres: createGenres({ db, laggingDb: app.reads.db, countFilms: catalogue.facets.countGenres }),
+    ...createRatings({ db, movies, ownStates: listCache, sorting }),
+    supplements: createSupplementService({ movies, ownStates: listCache, kinopoisk, posterOf }),
+    suggestions: createSuggestions({ db: app.reads.db, cache, posterOf }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
     compatible: createCompatibleService({ endpoints: compatibleEndpoints, movies, cache, kinopoisk }),
     ...pictures.services,
@@ -128,11 +132,6 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     warmPictures: pictures.warm,
     prepare: () => prepare(app, externals, accounts.services.auth),
   }
-}
-
-/** The user of a live session, for the plugin that checks access tokens. */
-export function createSessionFinder({ reads, cache }: FastifyInstance) {
-  return createSessionCache({ sessions: createSessionRepository(reads.cautious), cache })
 }
 
 /** Before the first request: the demo catalogue and the first administrator. */
@@ -210,12 +209,12 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
   const movieRepository = createMovieRepository(db, posterOf)
   const laggingMovies = createMovieRepository(reads.db, posterOf)
   const movieCache = createMovieCache({ movies: movieRepository, laggingMovies, cache })
-  const listCache = createListCache({ ids: createListIdsRepository(db), cache })
+  const listCache = createListCache({ ids: createListIdsRepository(reads.cautious), cache })
   const movies = createMovieService({
     movies: movieRepository,
     movieCache,
     searchCache: createSearchCache(cache, posterOf),
-    membership: listCache,
+    ownStates: listCache,
     searchLocally: createLocalSearch({
       films: createSearchRepository(reads.db),
       semaphore: createSemaphore({ name: 'local searches', max: 3, maxQueue: 100 }),
@@ -228,7 +227,8 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
   const filmRepository = createFilmRepository(db, posterOf)
   const laggingFilms = createFilmRepository(reads.db, posterOf)
   const filmCache = createFilmCache({ films: filmRepository, laggingFilms, cache })
-  const listing = createFilmListing({ films: laggingFilms, filmCache, cache })
+  const filters = createFilmFilters({ films: laggingFilms, cache })
+  const listing = createFilmListing({ films: laggingFilms, filters, filmCache, cache })
   const now = clock && { now: clock.now }
   return {
     movies,
@@ -237,9 +237,11 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
       movies: laggingMovies,
       movieCache,
       stream: createMovieStream(reads.sql, posterOf),
+      ownStates: listCache,
       count: listing.total,
     }),
     films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),
+    facets: createFilmFacets({ facets: createFacetRepository(reads.db), filters, filmCache, cache }),
     filmExport: createFilmExport({
       exports: createExportRepository(reads.connect),
       semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 40 }),

@@ -16,8 +16,6 @@ export interface Network {
   timeoutMs?: number
 }
 
-type PictureFetch = ReturnType<typeof createPictureFetch>
-
 /** Bytes from an allowed address: no redirect is followed, no private address connected to, no more read than a picture has. */
 export function createPictureFetch({ resolve, isAllowed, port, ca, timeoutMs = totalMs }: Network = {}) {
   const lookup = createPublicLookup({ resolve, isAllowed })

@@ -9,8 +9,6 @@ const usual = [
   'avatars.mds.yandex.net',
 ]
 
-type PictureHosts = ReturnType<typeof createPictureHosts>
-
 /** The hosts that pictures are fetched from: the usual ones, upstream's, and those that the operator adds. */
 export function createPictureHosts({ upstream, others = [] }: { upstream: string; others?: readonly string[] }) {
   const allowed = [...usual, new URL(upstream).hostname, ...others]

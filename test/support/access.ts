@@ -31,6 +31,7 @@ export const access: Record<string, Access> = {
   'PATCH /profile': 'user',
   'GET /user/export': 'user',
   'GET /user/usage': 'user',
+  'GET /user/stats': 'user',
   'GET /user/keys': 'user',
   'POST /user/keys': 'user',
   'PATCH /user/keys/{id}': 'user',
@@ -43,7 +44,11 @@ export const access: Record<string, Access> = {
   'PATCH /users/{id}': 'admin',
   'POST /users/{id}/password-reset': 'admin',
 
+  'GET /suggest': 'reader',
+
   'GET /films': 'reader',
+  'GET /films/facets': 'reader',
+  'GET /films/random': 'reader',
   'GET /films/{id}': 'reader',
   'GET /films/{id}/poster': 'user',
   'GET /films/export.csv': 'reader',

@@ -1,6 +1,6 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import { Id, Nullable, Poster, posterExample } from '../../../http/schemas.ts'
-import { Source } from '../schemas.ts'
+import { ownState, Source } from '../schemas.ts'
 
 const text = Nullable(Type.String())
 const integer = Nullable(Type.Integer())
@@ -72,8 +72,7 @@ export const Related = ListOf(
     poster_preview_url: text,
     poster: Poster,
     relation: names('SIMILAR', 'SEQUEL', 'PREQUEL', 'REMAKE', 'UNKNOWN'),
-    is_favorite: Type.Boolean(),
-    in_wishlist: Type.Boolean(),
+    ...ownState,
   }),
   {
     id: 301,
@@ -86,6 +85,7 @@ export const Related = ListOf(
     relation: 'PREQUEL',
     is_favorite: false,
     in_wishlist: true,
+    my_rating: null,
   },
 )
 

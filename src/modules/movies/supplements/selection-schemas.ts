@@ -27,6 +27,7 @@ const itemExample = {
   poster: posterExample,
   is_favorite: false,
   in_wishlist: false,
+  my_rating: null,
 }
 export const Premieres = Type.Object(
   { year: Type.Integer(), month: Type.Integer(), total: count, source: Source, items: Type.Array(Premiere) },

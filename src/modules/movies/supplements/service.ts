@@ -1,9 +1,8 @@
-import type { MaybePromise } from '../../../cache/maybe-promise.ts'
+import type { OwnStates } from '../../../http/own-state.ts'
 import type { CachedResult, Gateway } from '../../../kinopoisk/gateway.ts'
 import type { Caller } from '../../../kinopoisk/request.ts'
 import type { SupplementName, SupplementQuery } from '../../../kinopoisk/supplements/table.ts'
 import type { PosterOf } from '../cache.ts'
-import type { ListMembership } from '../list-membership.ts'
 import type { MovieService } from '../service.ts'
 
 export type SupplementService = ReturnType<typeof createSupplementService>
@@ -14,7 +13,7 @@ export type FilmSupplement = Exclude<SupplementName, Selection | 'person'>
 
 interface Dependencies {
   movies: Pick<MovieService, 'find' | 'isOfKinopoisk' | 'isKnown'>
-  membership: { both(userId: number): MaybePromise<ListMembership> }
+  ownStates: OwnStates
   kinopoisk: Pick<Gateway, 'supplement'>
   posterOf: PosterOf
 }
@@ -25,17 +24,16 @@ const nothing = {
   items: [] as object[],
 }
 
-export function createSupplementService({ movies, membership, kinopoisk, posterOf }: Dependencies) {
-  /** The items that are films, with their pictures here and whether they are in the user's lists. */
-  async function withFlags(userId: number, items: object[]) {
-    const { favourites, wishlist } = await membership.both(userId)
-    const flagsOf = (id: number) => ({ is_favorite: favourites.has(id), in_wishlist: wishlist.has(id) })
-    const withPoster = (id: number, item: { poster_url?: string | null }) => {
-      return { ...item, poster: posterOf(id, item.poster_url ?? null) }
-    }
+export function createSupplementService({ movies, ownStates, kinopoisk, posterOf }: Dependencies) {
+  /** The items that are films, with their pictures here and what they are to the user. */
+  async function withFlags(userId: number, items: { poster_url?: string | null }[]) {
+    const { favourites, wishlist, ratings } = await ownStates.of(userId)
     return items.map((item) => {
       const id = 'kinopoisk_id' in item ? Number(item.kinopoisk_id) : undefined
-      return id === undefined ? item : { ...withPoster(id, item), ...flagsOf(id) }
+      if (id === undefined) return item
+      const poster = posterOf(id, item.poster_url ?? null)
+      const lists = { is_favorite: favourites.has(id), in_wishlist: wishlist.has(id) }
+      return { ...item, poster, ...lists, my_rating: ratings.get(id) ?? null }
     })
   }
 
