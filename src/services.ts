@@ -204,9 +204,8 @@ function createAccounts(app: FastifyInstance, config: Config, jwtSecrets: string
 function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
   const { cache, database, kinopoisk, reads } = app
   const { databaseUrl, sessionUrl = databaseUrl, clock } = externals
-  const { db } = database
   const posterOf = app.pictures.paths.pathOf
-  const movieRepository = createMovieRepository(db, posterOf)
+  const movieRepository = createMovieRepository(database.db, posterOf)
   const laggingMovies = createMovieRepository(reads.db, posterOf)
   const movieCache = createMovieCache({ movies: movieRepository, laggingMovies, cache })
   const listCache = createListCache({ ids: createListIdsRepository(reads.cautious), cache })
@@ -220,11 +219,11 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
       semaphore: createSemaphore({ name: 'local searches', max: 3, maxQueue: 100 }),
       cache,
     }),
-    readItems: createSearchRepository(db).readItems,
+    readItems: createSearchRepository(database.db).readItems,
     kinopoisk,
   })
   kinopoisk.onDiscovered((transaction, discovery) => ingest(createFilmWriter(transaction), discovery))
-  const filmRepository = createFilmRepository(db, posterOf)
+  const filmRepository = createFilmRepository(database.db, posterOf)
   const laggingFilms = createFilmRepository(reads.db, posterOf)
   const filmCache = createFilmCache({ films: filmRepository, laggingFilms, cache })
   const filters = createFilmFilters({ films: laggingFilms, cache })

@@ -84,6 +84,7 @@ describe('What Kinopoisk has beside details', () => {
         poster: expect.stringMatching(/^\/films\/303\/poster\?/),
         relation: 'SIMILAR',
         is_favorite: false,
+        my_rating: null,
         in_wishlist: true,
       },
       expect.objectContaining({ id: 302, is_favorite: true, in_wishlist: false }),
@@ -135,7 +136,7 @@ describe('What Kinopoisk has beside details', () => {
         poster_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp/301.jpg',
         poster_preview_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp_small/301.jpg',
         poster: expect.stringMatching(/^\/films\/301\/poster\?/),
-        ...{ is_favorite: false, in_wishlist: false },
+        ...{ is_favorite: false, in_wishlist: false, my_rating: null },
       },
     ])
     const best = await json('/movies/collections?type=TOP_250_MOVIES')

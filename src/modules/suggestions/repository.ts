@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
+import type { PosterOf } from '../../catalogue/movie-columns.ts'
 import { wordsOf } from '../../catalogue/title-search.ts'
 import type { Db } from '../../db/connect.ts'
 import { films } from '../../db/schema/films.ts'
-import type { PosterOf } from '../movies/cache.ts'
 
 /** One step of a look-up: what the index is asked for, and what the words of a name must hold. */
 export interface Step {

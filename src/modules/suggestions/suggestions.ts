@@ -1,7 +1,6 @@
 import type { Cache } from '../../cache/cache.ts'
 import type { Db } from '../../db/connect.ts'
 import { createSemaphore } from '../../semaphore.ts'
-import type { PosterOf } from '../movies/cache.ts'
 import { createSuggestionRepository } from './repository.ts'
 import { createSuggestionService } from './service.ts'
 
@@ -9,7 +8,7 @@ interface Dependencies {
   /** May be a standby. */
   db: Db
   cache: Cache
-  posterOf: PosterOf
+  posterOf: Parameters<typeof createSuggestionRepository>[1]
 }
 
 export function createSuggestions({ db, cache, posterOf }: Dependencies) {
