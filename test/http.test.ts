@@ -41,6 +41,24 @@ describe('Errors are problems', () => {
     expect(instance).toBe('/register')
   })
 
+  test('a JSON body that is not UTF-8 is 400, and no U+FFFD is stored', async () => {
+    const latin1 = Buffer.from('{"name":"Zo\xeb"}', 'latin1')
+    const payload = { method: 'PATCH', url: '/user', headers: { 'content-type': 'application/json' } } as const
+    expect(expectProblem(await asAnn({ ...payload, payload: latin1 }), 400, 'malformed_json').detail).toContain('UTF-8')
+    expect((await asAnn({ ...payload, payload: Buffer.from('{"name":"Zoë"}') })).json().name).toBe('Zoë')
+  })
+
+  test.each(['/films?q=%CC%E0%F2', '/movies/search?query=%d0', '/genres?page=%FF'])(
+    '%s is not UTF-8: 400',
+    async (url) => {
+      expect(expectProblem(await asAnn({ url }), 400, 'bad_request').detail).toContain('UTF-8')
+    },
+  )
+
+  test.each(['/films?q=100%', '/films?q=%zz', '/films?q=%25CC', '/films?q=5%20%'])('%s is text', async (url) => {
+    expect((await asAnn({ url })).statusCode).toBe(200)
+  })
+
   test.each(['null', '[]', '"text"', '7', 'true'])('a body %s is no object: 400', async (body) => {
     expectProblem(await logIn('application/json', body), 400, 'invalid_input')
   })
