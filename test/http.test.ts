@@ -48,6 +48,23 @@ describe('Errors are problems', () => {
     expect((await asAnn({ ...payload, payload: Buffer.from('{"name":"Zoë"}') })).json().name).toBe('Zoë')
   })
 
+  test.each(['name=%CC%E0', 'name=\xcc\xe0', '%ff=1'])('a form %s is not UTF-8: 400', async (text) => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const answer = await asAnn({ method: 'PATCH', url: '/user', headers, payload: Buffer.from(text, 'latin1') })
+    expect(expectProblem(answer, 400, 'bad_request').detail).toContain('UTF-8')
+  })
+
+  test('a form is read as browsers write it', async () => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const send = (payload: string) => asAnn({ method: 'PATCH', url: '/user', headers, payload })
+    expect((await send('name=%D0%AF+100%25&surname=a%20b&age=')).json()).toMatchObject({
+      name: 'Я 100%',
+      surname: 'a b',
+    })
+    expect((await send('name=100%')).json().name).toBe('100%')
+    expectProblem(await send('name=a&name=b'), 400, 'invalid_input')
+  })
+
   test.each(['/films?q=%CC%E0%F2', '/movies/search?query=%d0', '/genres?page=%FF'])(
     '%s is not UTF-8: 400',
     async (url) => {

@@ -7,6 +7,7 @@ import type { FastifyInstance, preValidationHookHandler, RouteOptions } from 'fa
 import fp from 'fastify-plugin'
 import { AppError } from '../errors.ts'
 import { keyPattern, mustBeKey } from '../http/idempotency-key.ts'
+import { isPercentEncodedUtf8 } from '../http/percent-encoding.ts'
 import { Problem, uriFault, wholeNumber } from '../http/schemas.ts'
 
 type JsonSchema = {
@@ -66,19 +67,8 @@ function readJson(app: FastifyInstance): void {
 
 /** Without it `%CC%E0%F2`, as windows-1251 has it, would be searched for as it stands. Upstream's addresses are read elsewhere. */
 const refuseOtherCharsets: preValidationHookHandler = (request, _, done) => {
-  const isOther = !request.routeOptions.config.inUpstreamForm && hasOtherCharset(request.url)
+  const isOther = !request.routeOptions.config.inUpstreamForm && !isPercentEncodedUtf8(request.url)
   done(isOther ? new AppError('bad_request', { detail: 'The query must be percent-encoded UTF-8' }) : undefined)
-}
-
-/** A sign of percent that is no escape, as in `?q=100%`, is text. */
-function hasOtherCharset(url: string): boolean {
-  if (!url.includes('%')) return false
-  try {
-    decodeURIComponent(url.replace(/%(?![\da-f]{2})/gi, '%25'))
-    return false
-  } catch {
-    return true
-  }
 }
 
 /** What `compile` makes of a schema, made once for all that are equal. There are as many as the routes name. */

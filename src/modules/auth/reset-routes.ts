@@ -1,6 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientSignal } from '../../http/downloads.ts'
+import { forms } from '../../http/percent-encoding.ts'
 import { IdParams, NoContent, problems } from '../../http/schemas.ts'
 import type { ResetService } from './reset-service.ts'
 import { PasswordReset, ResetBody } from './schemas.ts'
@@ -11,7 +12,7 @@ interface Options {
 
 /** Redeeming a token: open to everyone. */
 export const resetRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { resets }) => {
-  await app.register(formbody)
+  await app.register(formbody, forms)
   app.post(
     '/auth/reset',
     {
