@@ -9,7 +9,11 @@ afterEach(cleanUp)
 const launcher = join(repository, 'tools/kinoteka')
 const PATH = process.env.PATH ?? ''
 
-async function run(args: string[], env: Record<string, string> = {}, cwd?: string): Promise<Program & { code: unknown }> {
+async function run(
+  args: string[],
+  env: Record<string, string> = {},
+  cwd?: string,
+): Promise<Program & { code: unknown }> {
   const program = runProgram(launcher, args, { env: { PATH, NO_COLOR: '1', ...env }, ...(cwd && { cwd }) })
   return { ...program, code: await program.ended() }
 }
@@ -43,7 +47,8 @@ describe('kinoteka', () => {
   test('says what there is, and which command may be meant', async () => {
     const help = await run(['--help'])
     expect(help.code).toBe(0)
-    for (const name of ['start', 'migrate', 'admin', 'doctor']) expect(help.stdout()).toMatch(new RegExp(`^ +${name} `, 'm'))
+    for (const name of ['start', 'migrate', 'admin', 'doctor'])
+      expect(help.stdout()).toMatch(new RegExp(`^ +${name} `, 'm'))
     const unknown = await run(['strat'])
     expect(unknown.code).toBe(1)
     expect(unknown.stderr()).toBe(

@@ -68,7 +68,7 @@ describe.runIf(executablePath)('/docs in Chromium', () => {
     if ((await block.getAttribute('class'))?.includes('is-open') !== true)
       await block.locator('.opblock-summary').click()
     await block.locator('.btn.execute').click()
-    const status = block.locator('.live-responses-table .response-col_status').first()
+    const status = block.locator('.live-responses-table tbody .response-col_status').first()
     await status.waitFor()
     return (await status.innerText()).trim().slice(0, 3)
   }
