@@ -47,21 +47,21 @@
     const { pathname } = new URL(response.url ?? '', location.href)
     const path = pathname.slice(base.pathname.length - 1)
     if (!response.ok) {
-      if (session && response.status === 401) forget('The session has ended. Log in again.')
+      if (session && response.status === 401) endSession('The session has ended. Log in again.')
       return response
     }
     if (/^\/(auth\/)?login$/.test(path)) {
       const pair = response.obj ?? response.body
       if (pair?.refresh_token) keep(pair)
     }
-    if (/^\/(auth\/)?logout$/.test(path)) forget('Logged out.')
+    if (/^\/(auth\/)?logout$/.test(path)) endSession('Logged out.')
     return response
   }
 
   function renew() {
     renewal ??= send('PUT', 'auth/login', { refresh_token: session.refresh })
       .then((pair) => keep(pair, session?.login))
-      .catch(() => forget('The session has ended. Log in again.'))
+      .catch(() => endSession('The session has ended. Log in again.'))
       .finally(() => {
         renewal = undefined
       })
@@ -74,7 +74,7 @@
     say(`Logged in${login ? ` as ${login}` : ''}. Requests below carry the token, which is renewed when it ends.`, true)
   }
 
-  function forget(text) {
+  function endSession(text) {
     session = undefined
     ui.authActions.logout(['bearer'])
     say(text, false)
