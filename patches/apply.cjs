@@ -4,9 +4,10 @@
 // It runs on whatever Node `npm ci` is run with.
 const fs = require('node:fs')
 const path = require('node:path')
+const folderOf = require('./packages.cjs')
 
 for (const name of fs.readdirSync(__dirname).filter((each) => each.endsWith('.diff'))) {
-  const folder = path.join(__dirname, '..', 'node_modules', path.basename(name, '.diff'))
+  const folder = folderOf(path.basename(name, '.diff'))
   for (const part of fs.readFileSync(path.join(__dirname, name), 'utf8').split(/^--- .*\n(?=\+\+\+ )/m)) {
     if (part.startsWith('+++ b/')) repair(name, folder, part)
   }

@@ -4,8 +4,9 @@
 // To be removed when Node keeps what it has read, or drizzle-orm has such a pattern itself.
 const fs = require('node:fs')
 const path = require('node:path')
+const folderOf = require('./packages.cjs')
 
-const file = path.join(__dirname, '../node_modules/drizzle-orm/package.json')
+const folder = folderOf('drizzle-orm')
 
 /** As drizzle-orm writes it for `name`.js. */
 function entry(name) {
@@ -25,10 +26,13 @@ function withPattern(exports) {
   return { ...Object.fromEntries(others), './*': entry('*') }
 }
 
-if (fs.existsSync(file)) {
+if (folder) {
+  const file = path.join(folder, 'package.json')
   const manifest = JSON.parse(fs.readFileSync(file, 'utf8'))
-  manifest.exports = withPattern(manifest.exports)
-  // As a new file: some package managers link one file into several projects.
-  fs.writeFileSync(`${file}.new`, `${JSON.stringify(manifest, null, 2)}\n`)
-  fs.renameSync(`${file}.new`, file)
+  const exports = withPattern(manifest.exports)
+  if (JSON.stringify(exports) !== JSON.stringify(manifest.exports)) {
+    // As a new file: some package managers link one file into several projects.
+    fs.writeFileSync(`${file}.new`, `${JSON.stringify({ ...manifest, exports }, null, 2)}\n`)
+    fs.renameSync(`${file}.new`, file)
+  }
 }

@@ -6,6 +6,7 @@ import authPlugin from './plugins/auth.ts'
 import cachePlugin from './plugins/cache.ts'
 import clockPlugin from './plugins/clock.ts'
 import dbPlugin from './plugins/db.ts'
+import documentationPlugin from './plugins/documentation.ts'
 import drainingPlugin from './plugins/draining.ts'
 import errorsPlugin, { sendProblem } from './plugins/errors.ts'
 import housekeepingPlugin from './plugins/housekeeping.ts'
@@ -69,6 +70,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(keyScopesPlugin)
   await app.register(representationsPlugin)
   await app.register(openapiPlugin, { version: externals.version, isCompatible: config.kinopoisk.compatible })
+  await app.register(documentationPlugin)
   await app.register(dbPlugin, { url: externals.databaseUrl })
   await app.register(clockPlugin)
   const { databaseUrl, sessionUrl: url = databaseUrl } = externals

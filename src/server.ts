@@ -13,14 +13,14 @@ import { startSandbox } from './embedded/sandbox/server.ts'
 import { readOrCreateSecret } from './embedded/secrets.ts'
 import { flushReports, report } from './instrument.ts'
 import { explain, passwordLine, reason, startBanner, trace } from './start-messages.ts'
-import { forPeople } from './terminal.ts'
+import { forPeople, progressBar } from './terminal.ts'
 
 /** How to stop what has been started; undone in reverse order. */
 type Stops = (() => Promise<unknown>)[]
 
 const isTerminal = process.stdout.isTTY === true
 /** Of tools/dev.ts, which keeps the embedded database over restarts: where that is running. */
-const [, , runningDatabase] = process.argv
+const runningDatabase = import.meta.main ? process.argv[2] : undefined
 const stops: Stops = [flushReports]
 const ending = new AbortController()
 const endLine = 'the embedded PostgreSQL has ended; it is started again and again'
@@ -72,6 +72,7 @@ async function start(): Promise<void> {
     ...databaseSettings(config, externals.databaseUrl),
     warn: (warning) => warnings.push(warning),
     onWait: () => process.stderr.write('Another process has been migrating the database for 5 s: waiting for it.\n'),
+    onProgress: progressBar(process.stdout, 'Migrating the database'),
   }).catch((error) => {
     if (error instanceof DatabaseRefusal) throw error
     const advice = config.databaseUrl ? '. Check DATABASE_URL' : ''

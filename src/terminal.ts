@@ -49,3 +49,18 @@ export function banner(title: string, rows: Record<string, string | false | unde
 }
 
 export const highlighted = paint(['bold', 'yellow'])
+
+const barWidth = 24
+
+/** A bar in a terminal, which is gone when all is done; nothing anywhere else. */
+export function progressBar(
+  out: { isTTY?: boolean | undefined; write(text: string): unknown },
+  label: string,
+): (done: number, total: number) => void {
+  return (done, total) => {
+    if (!out.isTTY) return
+    const full = Math.round((done / total) * barWidth)
+    const bar = '█'.repeat(full) + gray('░'.repeat(barWidth - full))
+    out.write(done < total ? `\r${label} ${bar} ${done} of ${total}\x1b[K` : '\r\x1b[K')
+  }
+}

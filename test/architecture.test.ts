@@ -63,8 +63,12 @@ describe('The checker sees', () => {
     ['src/http/schemas.ts', 'src/modules/auth/schemas.ts', "import { Token } from '../modules/auth/schemas.ts'"],
     ['src/server.ts', 'src/db/connect.ts', "import { connect } from './db/connect.ts'"],
     ['src/server.ts', 'src/services.ts', "import { createServices } from './services.ts'"],
-    ['src/admin.ts', 'src/app.ts', "import { buildApp } from './app.ts'"],
-    ['src/admin.ts', 'src/modules/users/repository.ts', "import { x } from './modules/users/repository.ts'"],
+    ['src/cli.ts', 'src/app.ts', "import { buildApp } from './app.ts'"],
+    ['src/commands/admin.ts', 'src/app.ts', "import { buildApp } from '../app.ts'"],
+    ['src/commands/admin.ts', 'src/server.ts', "await import('../server.ts')"],
+    ['src/commands/admin.ts', 'src/modules/users/service.ts', "import { x } from '../modules/users/service.ts'"],
+    ['src/doctor/disk.ts', 'src/commands/admin.ts', "import { administer } from '../commands/admin.ts'"],
+    ['src/doctor/disk.ts', 'src/plugins/db.ts', "import db from '../plugins/db.ts'"],
     ['src/instrument.ts', 'src/errors.ts', "import { AppError } from './errors.ts'"],
     ['src/app.ts', 'src/embedded/postgres.ts', "import { startPostgres } from './embedded/postgres.ts'"],
     ['src/app.ts', 'src/modules/films/routes.ts', "import { filmRoutes } from './modules/films/routes.ts'"],
@@ -199,6 +203,8 @@ describe('The checker sees', () => {
 describe('The checker lets pass', () => {
   test.each([
     ['src/server.ts', "import { prepareDatabase } from './db/prepare.ts'\nimport { report } from './instrument.ts'"],
+    ['src/cli.ts', "await import('./server.ts')\nawait import('./commands/admin.ts')"],
+    ['src/doctor/disk.ts', "import { x } from '../kinopoisk/http.ts'\nimport { y } from './finding.ts'"],
     ['src/app.ts', "import authPlugin from './plugins/auth.ts'\nconst app = Fastify({})"],
     ['src/app.ts', "import { createServices } from './services.ts'\nimport type { Config } from './config/config.ts'"],
     ['src/services.ts', "import { createFilmService } from './modules/films/service.ts'"],

@@ -131,7 +131,7 @@ describe('The pods', () => {
 
   test('of the Job run a file that is there', () => {
     const [{ command }] = objectOf('Job', 'kinoteka-migration').spec.template.spec.containers
-    expect(command).toEqual(['node', 'src/migrate.ts'])
+    expect(command).toEqual(['node', 'src/cli.ts', 'migrate'])
     expect(existsSync(join(repository, command?.[1] ?? ''))).toBe(true)
   })
 })

@@ -3,10 +3,11 @@
 // optional packages have one of the same name. It runs on whatever Node is there.
 const { execFileSync } = require('node:child_process')
 const path = require('node:path')
+const folderOf = require('../patches/packages.cjs')
 const { devEngines } = require('../package.json')
 
 const wanted = devEngines.runtime.version.replace('>=', '')
-const packaged = path.join(__dirname, `../node_modules/node-${process.platform}-${process.arch}/bin/node`)
+const packaged = path.join(folderOf(`node-${process.platform}-${process.arch}`) ?? '', 'bin/node')
 const own = process.env.npm_node_execpath || process.execPath
 const found = [own, packaged].find((node) => isNewEnough(versionOf(node)))
 

@@ -1,6 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import packageJson from '../../package.json' with { type: 'json' }
 import { migrate } from '../../src/db/migrate.ts'
 import { startSandbox } from '../../src/embedded/sandbox/server.ts'
 import { makeFilms } from '../quota-day/films.ts'
@@ -15,7 +15,7 @@ const root = join(import.meta.dirname, '../..')
 const port = 4110
 const base = `http://127.0.0.1:${port}`
 /** Those that `npm start` gives to Node. */
-export const startFlags = packageJson.scripts.start.match(/--(max|heap)-\S+/g) ?? []
+export const startFlags = readFileSync(join(root, 'tools/kinoteka'), 'utf8').match(/--(max|heap)-\S+/g) ?? []
 const kinopoiskFilms = 5_000
 const searches = 200
 const tokens = 200

@@ -1,4 +1,5 @@
 import type postgres from 'postgres'
+import type { Database } from './connect.ts'
 import { DatabaseRefusal } from './refusal.ts'
 
 const advice =
@@ -27,4 +28,22 @@ export async function findUnknownLetters(tx: postgres.TransactionSql): Promise<s
     from pg_database where datname = current_database()`
   if (found?.knows === true) return undefined
   return `The database ${found?.name} has the LC_CTYPE ${found?.ctype}, which does not know the letters of the films' names: ${advice}`
+}
+
+/** What is wrong with the letters of a database, also of one without tables; it stays as it is. */
+export async function readLetters({ sql }: Pick<Database, 'sql'>): Promise<string | undefined> {
+  let fault: string | undefined
+  const undone = new Error('what was made for the test is rolled back')
+  await sql
+    .begin(async (tx) => {
+      await requireUnicode(tx)
+      await tx`create extension if not exists pg_trgm`
+      fault = await findUnknownLetters(tx)
+      throw undone
+    })
+    .catch((error) => {
+      if (error instanceof DatabaseRefusal) fault = error.message
+      else if (error !== undone) throw error
+    })
+  return fault
 }

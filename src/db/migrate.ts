@@ -18,6 +18,8 @@ interface Options {
   warn?: (line: string) => void
   /** Called once when another process has had the lock for long. */
   onWait?: () => void
+  /** Called before the first statement that is to be done, and after each. */
+  onProgress?: (done: number, total: number) => void
 }
 
 /**
@@ -36,7 +38,7 @@ export async function migrate(url: string, options: Options = {}): Promise<void>
 
 async function migrateIn(
   tx: postgres.TransactionSql,
-  { acceptsNewer = false, warn = () => {}, onWait = () => {} }: Options,
+  { acceptsNewer = false, warn = () => {}, onWait = () => {}, onProgress = () => {} }: Options,
 ): Promise<void> {
   await tx.unsafe(
     'set local lock_timeout = 0; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0',
@@ -51,9 +53,15 @@ async function migrateIn(
   const [last] = await tx`select max(created_at)::float8 as at from drizzle.__drizzle_migrations`
   const applied: number = last?.at ?? 0
   if (applied > newest) reportNewer(acceptsNewer, warn)
-  for (const { sql: statements, hash, folderMillis } of migrations) {
-    if (folderMillis <= applied) continue
-    for (const statement of statements) await tx.unsafe(statement)
+  const pending = migrations.filter((file) => file.folderMillis > applied)
+  const total = pending.reduce((sum, file) => sum + file.sql.length, 0)
+  let done = 0
+  if (total > 0) onProgress(done, total)
+  for (const { sql: statements, hash, folderMillis } of pending) {
+    for (const statement of statements) {
+      await tx.unsafe(statement)
+      onProgress(++done, total)
+    }
     await tx`insert into drizzle.__drizzle_migrations (hash, created_at) values (${hash}, ${folderMillis})`
   }
   const fault = await findUnknownLetters(tx)
@@ -71,6 +79,20 @@ function reportNewer(accepts: boolean, warn: (line: string) => void): void {
     )
   }
   warn(`${fact}. DATABASE_ACCEPT_NEWER=true: it is used all the same`)
+}
+
+/** What a start would find, and do; nothing is changed. */
+export async function readMigrations({
+  sql,
+}: Database): Promise<{ applied: boolean; pending: number; newer: boolean }> {
+  const [table] = await sql`select to_regclass('drizzle.__drizzle_migrations') is not null as found`
+  const [row] = table?.found ? await sql`select max(created_at)::float8 as at from drizzle.__drizzle_migrations` : []
+  const at: number = row?.at ?? 0
+  return {
+    applied: at > 0,
+    pending: migrations.filter((file) => file.folderMillis > at).length,
+    newer: at > newest,
+  }
 }
 
 /** True when the newest migration that this code knows has been applied. */

@@ -50,6 +50,11 @@ export async function findPooler({ url, directUrl, prepare }: Settings): Promise
   return { databaseUrl, sessionUrl, warnings }
 }
 
+/** Of a URL that findPooler has returned: what is before the database. */
+export function poolerOf(url: string): Pooler | undefined {
+  return partsOf(url).pooler
+}
+
 async function examine(url: string, prepare: Prepare) {
   // As a pooler is spoken to, which is right without one too.
   const asPooled = withPooler(url, { pooler: 'session', prepares: false })

@@ -9,6 +9,7 @@ interface Settings {
   acceptsNewer: boolean
   warn?: (line: string) => void
   onWait?: () => void
+  onProgress?: (done: number, total: number) => void
 }
 
 /** The variables that say it, for the database at `url`, which may be the embedded one. */

@@ -1,5 +1,4 @@
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { type ErrorCode, errorCodes } from '../errors.ts'
@@ -39,19 +38,7 @@ const token = [{ bearer: [] }, { password: [] }]
 /** For `security` of a scope that takes tokens and does without. */
 export const optionalToken = [{}, ...token]
 
-// The page's own files, the calls that it makes, the icons inside of its style sheet.
-const documentationPolicy = {
-  'default-src': "'none'",
-  'script-src': "'self'",
-  'style-src': "'self'",
-  'img-src': "'self' data:",
-  'connect-src': "'self'",
-  'base-uri': "'none'",
-  'form-action': "'none'",
-  'frame-ancestors': "'none'",
-}
-
-/** The OpenAPI 3.1 document out of the routes' schemas, at /openapi.json, and Swagger UI at /docs. */
+/** The OpenAPI 3.1 document out of the routes' schemas, at /openapi.json. */
 export default fp(async (app: FastifyInstance, options: { version: string; isCompatible: boolean }) => {
   app.addSchema(Problem)
   app.decorate('security', token)
@@ -82,11 +69,6 @@ export default fp(async (app: FastifyInstance, options: { version: string; isCom
   })
   await app.register(async (documentation) => {
     documentation.addHook('onSend', documentation.represent)
-    await documentation.register(swaggerUi, {
-      routePrefix: '/docs',
-      staticCSP: documentationPolicy,
-      uiConfig: { persistAuthorization: false, docExpansion: 'list', tryItOutEnabled: true },
-    })
     documentation.get(
       '/openapi.json',
       { schema: { hide: true, querystring: { type: 'object', additionalProperties: false } } },

@@ -10,7 +10,7 @@ afterEach(cleanUp)
 
 /** `npm run admin -- …` */
 async function admin(env: Record<string, string>, ...args: string[]): Promise<Program & { code: unknown }> {
-  const program = runNode(['src/admin.ts', ...args], { env })
+  const program = runNode(['src/cli.ts', 'admin', ...args], { env })
   return { ...program, code: await program.ended() }
 }
 
@@ -90,8 +90,8 @@ describe('npm run admin', () => {
 
 describe('npm run admin refuses, with one line and nothing done', () => {
   test.each([
-    ['no login', [], /^Usage: npm run admin -- LOGIN \[--reset\]\n$/],
-    ['two logins', ['ann', 'bob'], /^Usage: npm run admin -- LOGIN \[--reset\]\n$/],
+    ['no login', [], /^error: missing required argument 'login'\nkinoteka --help says what there is\.\n$/],
+    ['two logins', ['ann', 'bob'], /^error: too many arguments .*\nkinoteka --help says what there is\.\n$/],
     ['a login too short', ['ab'], /^login must be an e-mail, a phone or a user name .*\n$/],
     ['a phone that does not exist', ['055'], /^login .* phone that exists.*\n$/],
     ['an e-mail that is none', ['ann@'], /^login must be an e-mail .*\n$/],

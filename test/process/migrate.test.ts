@@ -11,7 +11,7 @@ const jwtSecret = 'x'.repeat(32)
 
 /** `npm run migrate` */
 async function migrate(env: Record<string, string>) {
-  const program = runNode(['src/migrate.ts'], { env })
+  const program = runNode(['src/cli.ts', 'migrate'], { env })
   return { code: await program.ended(), stdout: program.stdout(), stderr: program.stderr() }
 }
 

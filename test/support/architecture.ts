@@ -16,7 +16,8 @@ interface Import {
 }
 
 const maxLines = 250
-const entries = /^src\/(server|admin|migrate)\.ts$/
+// A start is a command of the command line; nothing else imports an entry.
+const entries = /^src\/(cli|server)\.ts$/
 
 /** All breaks of the house's rules, one line each; the same for a tree on disk and for one made up by a test. */
 export function breaksIn(sources: Source[]): string[] {
@@ -47,7 +48,7 @@ function importBreaks(path: string, code: string): string[] {
   return importsOf(path, code)
     .filter(({ target, typeOnly }) => {
       if (!target.startsWith('src/')) return rule.never?.test(target)
-      if (entries.test(target)) return true
+      if (entries.test(target)) return path !== 'src/cli.ts'
       return ![...may, ...(typeOnly ? (rule.types ?? []) : [])].some((allowed) => allowed.test(target))
     })
     .map(({ target, typeOnly }) => `${path} must not import ${typeOnly ? 'types of ' : ''}${target}`)

@@ -12,6 +12,8 @@ const catalogue = /^src\/catalogue\//
 const filmIds = /^src\/catalogue\/film-ids\.ts$/
 const config = /^src\/config\//
 export const configFile = /^src\/config\/config\.ts$/
+const commands = /^src\/commands\//
+const doctor = /^src\/doctor\//
 const embedded = /^src\/embedded\//
 const errors = /^src\/errors\.ts$/
 const files = /^src\/files\//
@@ -43,11 +45,15 @@ export const rules: Rule[] = [
       embedded,
     ],
   },
-  { from: /^src\/admin\.ts$/, may: () => [config, db, embedded, /^src\/modules\/auth\//] },
-  { from: /^src\/migrate\.ts$/, may: () => [config, /^src\/db\/(prepare|refusal)\.ts$/, /^src\/start-messages\.ts$/] },
+  { from: /^src\/cli\.ts$/, may: () => [/^src\/(instrument|server)\.ts$/, commands] },
+  {
+    from: commands,
+    may: () => [config, db, embedded, doctor, /^src\/modules\/auth\//, /^src\/(start-messages|terminal)\.ts$/],
+  },
+  { from: doctor, may: () => [doctor, config, db, embedded, externals, text, /^src\/start-messages\.ts$/] },
   { from: /^src\/instrument\.ts$/, may: () => [config, text, /^src\/db\/errors\.ts$/] },
   { from: /^src\/app\.ts$/, may: () => [plugins, services, /^src\/routes\.ts$/], types: [config] },
-  { from: services, may: () => [/^src\/(?!server|admin|migrate|instrument|app\.|routes|embedded|plugins)/] },
+  { from: services, may: () => [/^src\/(?!cli|server|commands|doctor|instrument|app\.|routes|embedded|plugins)/] },
   { from: /^src\/routes\.ts$/, may: () => [moduleRoutes, plugins, semaphore], types: [config, services] },
   { from: config, may: () => [config, text] },
   { from: /^src\/(errors|terminal|turns|log-throttle)\.ts$/, may: () => [] },

@@ -1,35 +1,32 @@
 import { randomBytes } from 'node:crypto'
-import { type Config, loadConfig, readEnvironment } from './config/config.ts'
-import { connect, type Db } from './db/connect.ts'
-import { databaseSettings, prepareDatabase } from './db/prepare.ts'
-import { findPostgres, startPostgres } from './embedded/postgres.ts'
-import { readLogin } from './modules/auth/logins.ts'
-import { createPasswords } from './modules/auth/passwords.ts'
-import { createAuthRepository } from './modules/auth/repository.ts'
-import { createResetRepository } from './modules/auth/reset-repository.ts'
-import { issueToken } from './modules/auth/reset-service.ts'
+import { type Config, loadConfig, readEnvironment } from '../config/config.ts'
+import { connect, type Db } from '../db/connect.ts'
+import { databaseSettings, prepareDatabase } from '../db/prepare.ts'
+import { findPostgres, startPostgres } from '../embedded/postgres.ts'
+import { readLogin } from '../modules/auth/logins.ts'
+import { createPasswords } from '../modules/auth/passwords.ts'
+import { createAuthRepository } from '../modules/auth/repository.ts'
+import { createResetRepository } from '../modules/auth/reset-repository.ts'
+import { issueToken } from '../modules/auth/reset-service.ts'
 
-// `npm run admin -- LOGIN`: makes an administrator of an account, or a new account with a random password.
-// `npm run admin -- LOGIN --reset`: issues a one-time token for a new password.
-run(process.argv.slice(2)).then(
-  (done) => process.stdout.write(`${done}\n`),
-  (error: Error) => {
-    process.stderr.write(`${error.message.replace(/^body\./, '')}\n`)
-    process.exitCode = 1
-  },
-)
-
-async function run(given: string[]): Promise<string> {
-  const isReset = given.includes('--reset')
-  const [login, ...rest] = given.filter((each) => each !== '--reset')
-  if (!login || login.startsWith('-') || rest.length > 0) throw new Error('Usage: npm run admin -- LOGIN [--reset]')
+/** `kinoteka admin LOGIN [--reset]`, whether the service runs or not. */
+export async function administer(login: string, isReset: boolean): Promise<string> {
   const config = loadConfig(readEnvironment())
-  const known = readLogin({ login }, config.phoneRegion)
+  const known = readKnown(login, config)
   const running = config.databaseUrl ?? (await findPostgres(config.dataDir))
   const work = isReset ? issueReset : makeAdmin
   if (running) return withDatabase(config, running, known, work)
   const embedded = await startPostgres({ dataDir: config.dataDir })
   return withDatabase(config, embedded.url, known, work).finally(embedded.stop)
+}
+
+/** As a request's login is read, of which the error speaks. */
+function readKnown(login: string, { phoneRegion }: Config): string {
+  try {
+    return readLogin({ login }, phoneRegion)
+  } catch (error) {
+    throw new Error((error as Error).message.replace(/^body\./, ''))
+  }
 }
 
 async function withDatabase(config: Config, url: string, login: string, work: typeof makeAdmin): Promise<string> {
