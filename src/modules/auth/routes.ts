@@ -29,6 +29,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
     app.post(
       url,
       {
+        config: { aliasOf: suffix && 'register', sends: { 201: ['Location'] } },
         schema: {
           ...open,
           operationId: `register${suffix}`,
@@ -55,6 +56,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
     app.post(
       url,
       {
+        config: { aliasOf: suffix && 'login', sends: { 200: ['Cache-Control'] } },
         schema: {
           ...open,
           operationId: `login${suffix}`,
@@ -74,6 +76,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
   app.put(
     '/auth/login',
     {
+      config: { sends: { 200: ['Cache-Control'] } },
       schema: {
         ...open,
         operationId: 'refresh',

@@ -50,6 +50,7 @@ export const genreAdminRoutes: FastifyPluginAsyncTypebox<{ genres: GenreService 
   app.post(
     '/genres',
     {
+      config: { sends: { 201: ['Location'] } },
       schema: {
         tags,
         operationId: 'createGenre',

@@ -6,7 +6,7 @@ import { callerOf } from '../../http/caller.ts'
 import { sendArray } from '../../http/json-array.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import type { Places } from '../../http/places.ts'
-import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
+import { FilmIdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Movie, Movies } from '../movies/schemas.ts'
 import { AddBody } from './schemas.ts'
 import type { ListService } from './service.ts'
@@ -43,6 +43,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.get(
       url,
       {
+        config: { aliasOf: suffix && `list${name}` },
         schema: {
           tags,
           operationId: `list${name}${suffix}`,
@@ -60,12 +61,13 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.get(
       `${url}/:id`,
       {
+        config: { aliasOf: suffix && `getFrom${name}` },
         schema: {
           tags,
           operationId: `getFrom${name}${suffix}`,
           summary: `A movie of the user's ${path}`,
           description: `404 for a movie that is not in the ${path}.`,
-          params: IdParams,
+          params: FilmIdParams,
           response: { 200: Movie, ...problems('movie_not_found') },
         },
       },
@@ -74,11 +76,12 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.delete(
       `${url}/:id`,
       {
+        config: { aliasOf: suffix && `removeFrom${name}` },
         schema: {
           tags,
           operationId: `removeFrom${name}${suffix}`,
           summary: `Remove a movie from the user's ${path}`,
-          params: IdParams,
+          params: FilmIdParams,
           response: { 204: NoContent, ...problems('movie_not_found') },
         },
       },
@@ -90,6 +93,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.post(
       url,
       {
+        config: { aliasOf: suffix && `addTo${name}` },
         schema: {
           tags,
           operationId: addByBody,
@@ -104,12 +108,13 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.post(
       `${url}/:id`,
       {
+        config: { aliasOf: suffix && `addTo${name}ById` },
         schema: {
           tags,
           operationId: addById,
           summary: `Add a movie to the user's ${path}`,
           description,
-          params: IdParams,
+          params: FilmIdParams,
           response: added,
         },
       },

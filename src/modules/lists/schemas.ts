@@ -1,11 +1,15 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable } from '../../http/schemas.ts'
+import { IdOf, Nullable } from '../../http/schemas.ts'
 
 export const AddBody = Type.Object(
   {
-    kinopoisk_id: Type.Optional(Nullable(Id)),
-    id: Type.Optional(Nullable(Id)),
-    movie_id: Type.Optional(Nullable(Id)),
+    kinopoisk_id: Type.Optional(Nullable(IdOf('The Kinopoisk id, or the id of a film made here'))),
+    id: Type.Optional(Nullable(IdOf('The same'))),
+    movie_id: Type.Optional(Nullable(IdOf('The same'))),
   },
-  { description: 'The id of the movie under any of the names', examples: [{ kinopoisk_id: 301 }] },
+  {
+    title: 'AddMovieBody',
+    description: 'The id of the movie under any of the names',
+    examples: [{ kinopoisk_id: 301 }],
+  },
 )

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf } from '../../http/caller.ts'
 import { sendArray } from '../../http/json-array.ts'
 import type { Places } from '../../http/places.ts'
-import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
+import { FilmIdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Rating, RatingBody, Ratings } from './schemas.ts'
 import type { RatingService } from './service.ts'
 
@@ -37,7 +37,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ra
         tags,
         operationId: 'getRating',
         summary: "The user's score of a film",
-        params: IdParams,
+        params: FilmIdParams,
         response: { 200: Rating, ...problems('film_not_found', 'rating_not_found') },
       },
     },
@@ -53,7 +53,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ra
         description:
           '201 for a first score, 200 when it replaces one. A Kinopoisk film not yet known is looked up. A user can rate up to ' +
           '20,000 films; other scores can still be changed then.',
-        params: IdParams,
+        params: FilmIdParams,
         body: RatingBody,
         response: { 201: Rating, 200: Rating, ...problems('film_not_found', 'list_full', ...upstreamProblems) },
       },
@@ -71,7 +71,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ra
         operationId: 'deleteRating',
         summary: "Remove the user's score of a film",
         description: '204 also when there was none.',
-        params: IdParams,
+        params: FilmIdParams,
         response: { 204: NoContent, ...problems('film_not_found') },
       },
     },
