@@ -41,6 +41,7 @@ export interface Answer {
 export interface Parameter {
   in: 'path' | 'query' | 'header'
   name: string
+  description?: string
   required?: boolean
   schema: Schema
   example?: unknown
@@ -49,6 +50,8 @@ export interface Parameter {
 interface RawOperation {
   operationId: string
   summary: string
+  description?: string
+  deprecated?: boolean
   tags: string[]
   security?: unknown[]
   parameters?: Parameter[]
@@ -58,6 +61,7 @@ interface RawOperation {
 
 export interface OpenApi {
   openapi: string
+  info: { description: string; license: object; contact: { name: string } }
   tags: { name: string }[]
   paths: Record<string, Record<string, RawOperation>>
   components: {

@@ -50,7 +50,7 @@ interface Operation {
   summary: string
   description?: string
   deprecated?: boolean
-  parameters?: { schema: Schema; [member: string]: unknown }[]
+  parameters?: Parameter[]
   requestBody?: object
   responses: Record<string, object>
 }
@@ -96,7 +96,7 @@ export function createDocument() {
         schemas,
         headers,
         responses: shared,
-        examples: { ...examples, ...problemExamples() },
+        examples: used({ ...examples, ...problemExamples() }, [document.paths, shared]),
       },
     })
     dropRepeats(document, schemas)
@@ -116,7 +116,7 @@ export function createDocument() {
     const { body, consumes = [json], summary = '' } = schema
     const given = Object.entries((schema.response ?? {}) as Record<string, Schema & Response>)
     return {
-      ...(parameters && { parameters: parameters.map((each) => ({ ...each, schema: names.refer(each.schema) })) }),
+      ...(parameters && { parameters: parameters.map(describeParameter) }),
       ...(body !== undefined && {
         requestBody: requestBody((config.documentedBody ?? body) as Schema & Response, consumes),
       }),
@@ -124,6 +124,12 @@ export function createDocument() {
         given.map(([status, response]) => [status, describeResponse(Number(status), response, summary, config)]),
       ),
     }
+  }
+
+  /** The name that a schema has keeps what the parameter says. */
+  function describeParameter(parameter: Parameter): Parameter {
+    const { schema, description } = parameter
+    return { ...parameter, schema: names.refer(schema.title ? { ...schema, description } : schema) }
   }
 
   function requestBody(body: Schema & Response, consumes: readonly string[]): object {
@@ -204,9 +210,17 @@ export function createDocument() {
   }
 }
 
+/** Those that some part refers to. */
+function used(examples: Record<string, object>, parts: unknown): Record<string, object> {
+  const text = JSON.stringify(parts)
+  return Object.fromEntries(Object.entries(examples).filter(([name]) => text.includes(`/examples/${name}"`)))
+}
+
 interface Parameter {
   in: string
   name: string
+  schema: Schema
+  description?: string
 }
 
 /** Parameters that several operations have stand once: `IdInPath` is the commonest `id` of a path. */
@@ -227,7 +241,7 @@ function shareParameters<T extends Document>(document: T): T {
     if (!operation.parameters) continue
     operation.parameters = operation.parameters.map((each) => {
       const title = shared.get(JSON.stringify(each))
-      return title ? ({ $ref: `#/components/parameters/${title}` } as never) : each
+      return title ? ({ $ref: `#/components/parameters/${title}` } as unknown as Parameter) : each
     })
   }
   const parameters = Object.fromEntries([...shared].map(([text, title]) => [title, JSON.parse(text) as Parameter]))

@@ -1,5 +1,5 @@
 import { type TObject, type TSchema, Type } from '@sinclair/typebox'
-import { FilmBody } from './schemas.ts'
+import { FilmBody, having } from './schemas.ts'
 
 const { properties, examples } = FilmBody
 const { genre, genres, kinopoisk_id, name, director_id, rate, year, minutes, ...optional } = properties
@@ -10,7 +10,7 @@ const ByGenre = variant(
   { ...needed, genre, genres, ...optional },
   [...Object.keys(needed), 'genre'],
   'A film of our own, with its main genre and maybe more',
-  { not: { required: ['kinopoisk_id'] } },
+  { not: having('kinopoisk_id') },
 )
 
 const ByGenres = variant(
@@ -18,7 +18,7 @@ const ByGenres = variant(
   { ...needed, genres, ...optional },
   [...Object.keys(needed), 'genres'],
   'A film of our own, with all of its genres, the main one first',
-  { not: { anyOf: [{ required: ['kinopoisk_id'] }, { required: ['genre'] }] } },
+  { not: { anyOf: [having('kinopoisk_id'), having('genre')] } },
 )
 
 const OfKinopoisk = variant(

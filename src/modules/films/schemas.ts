@@ -18,7 +18,12 @@ import {
 } from '../../http/schemas.ts'
 import { DirectorName } from '../directors/schemas.ts'
 
-const Minutes = Type.Integer({ minimum: 1, maximum: maxMinutes, examples: [136] })
+const Minutes = Type.Integer({
+  minimum: 1,
+  maximum: maxMinutes,
+  description: 'How long it is, in minutes',
+  examples: [136],
+})
 
 export const Film = Type.Object(
   {
@@ -213,6 +218,6 @@ export const FilmBody = Type.Object(
 export type FilmBody = Static<typeof FilmBody>
 
 /** A schema of whatever has these members. */
-function having(...names: string[]) {
-  return { properties: Object.fromEntries(names.map((name) => [name, true])), required: names }
+export function having(...names: string[]) {
+  return { properties: Object.fromEntries(names.map((name) => [name, {}])), required: names }
 }
