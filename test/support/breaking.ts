@@ -54,14 +54,20 @@ function narrower(where: string, old: Schema, now: Schema): string[] {
     ...(now.type === undefined ? [] : lost.map((type) => `${where} takes no ${type} now`)),
     ...valuesLost(old, now).map((value) => `${where} does not take ${value} now`),
     ...(now.oneOf ? [] : needed.map((name) => `${where} needs ${name} now`)),
+    ...(now.enum ? [] : bounds(where, old, now)),
+    ...shared(old, now).flatMap(([name, a, b]) => narrower(`${where}.${name}`, a, b)),
+    ...(old.items && now.items ? narrower(`${where}[]`, old.items, now.items) : []),
+  ]
+}
+
+function bounds(where: string, old: Schema, now: Schema): string[] {
+  return [
     ...(['maximum', 'maxLength', 'maxItems'] as const)
       .filter((bound) => (now[bound] ?? Infinity) < (old[bound] ?? Infinity))
       .map((bound) => `${where} has a lower ${bound}`),
     ...(['minimum', 'minLength', 'minItems'] as const)
       .filter((bound) => (now[bound] ?? -Infinity) > (old[bound] ?? -Infinity))
       .map((bound) => `${where} has a higher ${bound}`),
-    ...shared(old, now).flatMap(([name, a, b]) => narrower(`${where}.${name}`, a, b)),
-    ...(old.items && now.items ? narrower(`${where}[]`, old.items, now.items) : []),
   ]
 }
 

@@ -62,6 +62,11 @@ export function createSchemaNames() {
     if (converted.format === 'text') delete converted.format
     const types = [converted.type ?? []].flat()
     if (types.includes('integer')) converted.format ??= isShort(converted) ? 'int32' : 'int64'
+    const values = converted.enum
+    if (types.includes('integer') && Array.isArray(values)) {
+      converted.minimum ??= Math.min(...values)
+      converted.maximum ??= Math.max(...values)
+    }
     const length = lengths[converted.format ?? '']
     if (types.includes('string') && length) converted.maxLength ??= length
     return converted

@@ -79,6 +79,7 @@ export const supplementRoutes: FastifyPluginAsyncTypebox<{ supplements: Suppleme
   app.get(
     '/movies/premieres',
     {
+      config: { sends: { 200: ['Age', 'Cache-Status'] } },
       schema: {
         tags,
         operationId: 'listPremieres',
@@ -98,6 +99,7 @@ export const supplementRoutes: FastifyPluginAsyncTypebox<{ supplements: Suppleme
   app.get(
     '/movies/collections',
     {
+      config: { sends: { 200: ['Age', 'Cache-Status'] } },
       schema: {
         tags,
         operationId: 'listCollection',
