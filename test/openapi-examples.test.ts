@@ -43,12 +43,22 @@ const elsewhere = new Map([
   ['logout', 'ends the session: auth-sessions'],
   ['logoutAlias', 'ends the session: auth-sessions'],
   ['endSession', 'an id of the moment: auth-sessions'],
+  ['registerAlias', 'the login is taken by then: auth-register'],
+  ['updateGenre', 'the name is taken by then: genres'],
+  ['deleteGenre', 'films have it: genres'],
+  ['deleteDirector', 'films have it: directors'],
+  ['importFilms', 'a file: film-files'],
+  ['setDirectorPhoto', 'a file: photos'],
+  ['getDirectorPhoto', 'a file first: photos'],
+  ['deleteDirectorPhoto', 'a file first: photos'],
   ['eraseUser', 'erases the account: user-account'],
 ])
 
 describe('The example of', () => {
   test('every operation that reads is answered as the document says', async () => {
-    for (const operation of operations.filter(({ method }) => method === 'GET')) await check(operation)
+    for (const operation of operations.filter(({ method }) => method === 'GET')) {
+      if (!elsewhere.has(operation.operationId)) await check(operation)
+    }
   })
 
   test('every operation that writes is answered as the document says', async () => {
@@ -69,6 +79,7 @@ async function check(operation: Operation): Promise<void> {
   const { title, responses } = operation
   const answer = await send(exampleRequest(operation) as InjectOptions)
   const described = responses[answer.statusCode]
+  expect.soft(answer.statusCode, `${title} ${answer.body.slice(0, 200)}`).toBeLessThan(400)
   expect.soft(described, `${title} ${answer.statusCode} ${answer.body.slice(0, 300)}`).toBeDefined()
   const sent = Object.keys(headers).filter((name) => answer.headers[name.toLowerCase()] !== undefined)
   const named = Object.keys(described?.headers ?? {})

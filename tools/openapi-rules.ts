@@ -23,7 +23,6 @@ export const owaspOff: Off = {
     'Registering, logging in, refreshing and resetting a password come before there is a token',
   'owasp:api2:2023-read-restricted':
     'Health, metrics and the kinds of problems are open by contract; the service closes metrics by METRICS_TOKEN',
-    'The rule knows no flow but that of OAuth 2 with refreshUrl; tokens live 15 minutes',
   'owasp:api2:2023-jwt-best-practices': 'A personal key is no JWT: the rule wants RFC 8725 said of it as well',
   'owasp:api4:2023-string-restricted':
     'Titles, names and texts are free text of any script: a pattern would say nothing',

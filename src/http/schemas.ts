@@ -7,20 +7,15 @@ const maxInteger = 2_147_483_647
 /** An answer of Kinopoisk is cut off beyond. */
 const maxUpstreamBytes = 1_048_576
 
-/** A 4-byte database id. */
-export const Id = Type.Integer({ minimum: 1, maximum: maxInteger, examples: [301] })
-
-/** An id, with what it is the id of. */
+/** A 4-byte database id, with what it is the id of. */
 export function IdOf(description: string) {
   return Type.Integer({ minimum: 1, maximum: maxInteger, description, examples: [301] })
 }
 
 /** A Date in the code, ISO 8601 in UTC on the wire. */
-export const Timestamp = TimeOf()
-
-export function TimeOf(description?: string) {
+export function TimeOf(description: string) {
   const examples = ['2026-11-20T10:00:00.000Z']
-  return Type.Unsafe<Date>({ type: 'string', format: 'date-time', ...(description && { description }), examples })
+  return Type.Unsafe<Date>({ type: 'string', format: 'date-time', description, examples })
 }
 
 /** `schema` or null, as one `type` list: serialised without a union's cost. */
@@ -118,7 +113,7 @@ export const Charset = Type.Unsafe<CharsetName>({
   examples: ['windows-1251'],
 })
 
-export const IdParams = Type.Object({ id: IdOf('The id, as the list of them tells it') })
+export const IdParams = Type.Object({ id: { ...IdOf('The id, as the list of them tells it'), examples: [1] } })
 
 export const FilmIdParams = Type.Object({
   id: IdOf('The Kinopoisk id, or from 1000000000 on the id of a film made here'),

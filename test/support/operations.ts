@@ -86,7 +86,7 @@ export function documentOf(app: FastifyInstance): OpenApi {
 }
 
 /** The part with everything that it refers to in its place. */
-export function resolved(part: unknown, document: OpenApi): unknown {
+function resolved(part: unknown, document: OpenApi): unknown {
   if (typeof part !== 'object' || part === null) return part
   if (Array.isArray(part)) return part.map((each) => resolved(each, document))
   const { $ref, ...own } = part as { $ref?: string }

@@ -97,8 +97,6 @@ export function createSchemaNames() {
   return { refer, components, examplesOf: (title: string) => known.get(title)?.examples.length ?? 0 }
 }
 
-export type SchemaNames = ReturnType<typeof createSchemaNames>
-
 /** Takes away from references what the schema that they refer to says itself. */
 export function dropRepeats(part: unknown, schemas: Record<string, Schema>): void {
   if (typeof part !== 'object' || part === null) return

@@ -210,7 +210,7 @@ export const FilmBody = Type.Object(
       else: having('genre'),
     },
     examples: [
-      { name: 'Матрица', genre: 'фантастика', director_id: 1, rate: 8.5, year: 1999, minutes: 136 },
+      { name: 'Брат', genre: 'драма', director_id: 1, rate: 8.3, year: 1997, minutes: 99 },
       { kinopoisk_id: 301 },
     ],
   },

@@ -15,5 +15,5 @@ export const Genres = Type.Array(Genre, {
 
 export const GenreBody = Type.Object(
   { name: Text({ maxLength: 100, description: 'The name; unique, in any case', examples: ['драма'] }) },
-  { title: 'GenreBody', description: 'A genre to be', examples: [{ name: 'драма' }] },
+  { title: 'GenreBody', description: 'A genre to be', examples: [{ name: 'нуар' }] },
 )

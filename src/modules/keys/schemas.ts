@@ -64,7 +64,7 @@ export const KeyChangeBody = Type.Object(
   { title: 'KeyChangeBody', description: 'Only what is named changes', examples: [{ daily_limit: 200 }] },
 )
 
-export const KeyParams = Type.Object({ id: IdOf('The id of the key') })
+export const KeyParams = Type.Object({ id: { ...IdOf('The id of the key'), examples: [1] } })
 
 const members = {
   id: IdOf('The id of the key, which is no secret'),

@@ -53,5 +53,5 @@ export const AccountPage = Type.Object(
 
 export const AccountBody = Type.Object(
   { role: Type.Optional(Role), blocked: Type.Optional(Blocked), daily_limit: Type.Optional(DailyLimit) },
-  { title: 'AccountChange', description: 'Only what is named changes', examples: [{ blocked: true }] },
+  { title: 'AccountChange', description: 'Only what is named changes', examples: [{ daily_limit: 200 }] },
 )
