@@ -28,7 +28,9 @@ describe('The client for TypeScript', () => {
     expect(added.data?.favorites_count).toBe(1)
     const kept = await kinoteka.GET('/movies/favorites')
     expect(kept.data?.map(({ id }) => id)).toEqual([301])
-    const films = await kinoteka.GET('/films', { params: { query: { genre: ['комедия'], min_rate: 8.5, sort: '-rate' } } })
+    const films = await kinoteka.GET('/films', {
+      params: { query: { genre: ['комедия'], min_rate: 8.5, sort: '-rate' } },
+    })
     expect(films.data?.items).toBeInstanceOf(Array)
     const { error } = await kinoteka.GET('/films/{id}', { params: { path: { id: 999 } } })
     expect(error?.code).toBe('film_not_found')

@@ -44,7 +44,7 @@ const elsewhere = new Map([
   ['logoutAlias', 'ends the session: auth-sessions'],
   ['endSession', 'an id of the moment: auth-sessions'],
   ['registerAlias', 'the login is taken by then: auth-register'],
-  ['updateGenre', 'the name is taken by then: genres'],
+  ['renameGenre', 'the name is taken by then: genres'],
   ['deleteGenre', 'films have it: genres'],
   ['deleteDirector', 'films have it: directors'],
   ['importFilms', 'a file: film-files'],

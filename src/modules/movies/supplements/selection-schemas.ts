@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { Line } from '../../../http/schemas.ts'
 import { SearchItem, Source } from '../schemas.ts'
-import { dateOf, oneOf, pageUpTo, paging, pagingExample, totalOf } from './schemas.ts'
+import { oneOf, pageUpTo, paging, pagingExample } from './page-schemas.ts'
+import { dateOf, totalOf } from './schemas.ts'
 
 export const PremiereQuery = Type.Object({
   year: Type.Integer({ minimum: 1890, maximum: 2100, description: 'The year', examples: [2014] }),
