@@ -5174,7 +5174,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5208,7 +5208,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5241,7 +5241,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5354,7 +5354,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5388,7 +5388,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5421,7 +5421,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5459,7 +5459,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5503,7 +5503,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5541,7 +5541,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5940,7 +5940,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id of the key
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -5972,7 +5972,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id of the key
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -6587,6 +6587,8 @@ export interface operations {
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
+                    Age: components["headers"]["Age"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6628,6 +6630,8 @@ export interface operations {
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
+                    Age: components["headers"]["Age"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7924,7 +7928,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };
@@ -7963,7 +7967,7 @@ export interface operations {
             path: {
                 /**
                  * @description The id, as the list of them tells it
-                 * @example 301
+                 * @example 1
                  */
                 id: number;
             };

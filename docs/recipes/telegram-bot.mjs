@@ -43,7 +43,7 @@ while (!stop.signal.aborted) {
     }
   } catch (error) {
     if (stop.signal.aborted) break
-    console.error(error.message)
+    process.stderr.write(`${error.message}\n`)
     await new Promise((resolve) => setTimeout(resolve, 5000))
   }
 }
