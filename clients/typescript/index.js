@@ -50,7 +50,7 @@ export function createKinoteka({ baseUrl, tokens, apiKey, onTokens = () => {}, f
 
   async function keep(pair) {
     current = pair
-    await onTokens(pair)
+    await Promise.resolve(onTokens(pair))
   }
 
   return Object.assign(client, {
