@@ -69,7 +69,11 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
   await app.register(validationPlugin)
   await app.register(keyScopesPlugin)
   await app.register(representationsPlugin)
-  await app.register(openapiPlugin, { version: externals.version, isCompatible: config.kinopoisk.compatible })
+  await app.register(openapiPlugin, {
+    version: externals.version,
+    isCompatible: config.kinopoisk.compatible,
+    contact: config.securityContact,
+  })
   await app.register(documentationPlugin)
   await app.register(dbPlugin, { url: externals.databaseUrl })
   await app.register(clockPlugin)

@@ -77,7 +77,7 @@ describe('Every answer', () => {
       answer.resume()
       const names = answer.rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())
       expect(names, path).toEqual([...new Set(names)])
-      const { headers } = await service.app.inject(path)
+      const { headers } = await service.app.inject({ url: path, headers: { host: new URL(base).host } })
       const ofConnection = ['connection', 'keep-alive', 'date', 'transfer-encoding', 'x-request-id', 'content-length']
       for (const [name, value] of Object.entries(headers))
         if (!ofConnection.includes(name)) expect([path, name, answer.headers[name]]).toEqual([path, name, value])

@@ -3,19 +3,55 @@ import { type ErrorCode, errorCodes } from '../errors.ts'
 import { type Charset as CharsetName, charsets } from '../text/charsets.ts'
 import { isWebUrl, maxUrlLength, mustBeWebUrl } from '../text/web-url.ts'
 
-/** A 4-byte database id. */
-export const Id = Type.Integer({ minimum: 1, maximum: 2_147_483_647, examples: [301] })
+const maxInteger = 2_147_483_647
+/** An answer of Kinopoisk is cut off beyond. */
+const maxUpstreamBytes = 1_048_576
+
+/** A 4-byte database id, with what it is the id of. */
+export function IdOf(description: string) {
+  return Type.Integer({ minimum: 1, maximum: maxInteger, description, examples: [301] })
+}
 
 /** A Date in the code, ISO 8601 in UTC on the wire. */
-export const Timestamp = Type.Unsafe<Date>({
-  type: 'string',
-  format: 'date-time',
-  examples: ['2026-11-20T10:00:00.000Z'],
-})
+export function TimeOf(description: string) {
+  const examples = ['2026-11-20T10:00:00.000Z']
+  return Type.Unsafe<Date>({ type: 'string', format: 'date-time', description, examples })
+}
 
 /** `schema` or null, as one `type` list: serialised without a union's cost. */
 export function Nullable<T extends TSchema>(schema: T) {
   return Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] })
+}
+
+/** A text of an answer; of a client there is `Text`. */
+export function Line(maxLength: number, description: string) {
+  return Type.String({ maxLength, description })
+}
+
+/** A text that Kinopoisk tells, as it is; null where it tells none. */
+export function UpstreamText(description: string) {
+  return Nullable(Line(maxUpstreamBytes, description))
+}
+
+/** An address in an answer; null where there is none. */
+export function WebUrl(description: string) {
+  return Nullable(Type.String({ format: 'uri', maxLength: maxUrlLength, description }))
+}
+
+export function CountOf(description: string) {
+  return Type.Integer({ minimum: 0, maximum: maxInteger, description })
+}
+
+export function Percent(description: string) {
+  return Nullable(Type.Number({ minimum: 0, maximum: 100, description }))
+}
+
+export function Score(description: string) {
+  return Nullable(Type.Number({ minimum: 0, maximum: 10, description }))
+}
+
+export function YearOf(description: string) {
+  return Type.Integer({ minimum: 1800, maximum: 2200, description, examples: [1999] })
 }
 
 /** Text from a client: trimmed before its length counts; NUL and lone surrogates are refused (format `text`). */
@@ -43,10 +79,25 @@ export function uriFault(text: string): string | undefined {
 export const wholeNumber = '^\\s*\\d*\\s*$'
 
 /** `page` of a listing with pages of 12 (or as the route says), from 1. */
-export const Page = Type.Integer({ minimum: 1, maximum: 1_000_000, examples: [1] })
+export const Page = Type.Integer({
+  minimum: 1,
+  maximum: 1_000_000,
+  description: 'The number of the page, from 1',
+  examples: [1],
+})
 
 /** `limit` of a listing that comes in an envelope. */
-export const Limit = Type.Unsafe<20 | 50 | 100>({ type: 'integer', enum: [20, 50, 100], default: 20, examples: [20] })
+export const Limit = Type.Unsafe<20 | 50 | 100>({
+  title: 'Limit',
+  type: 'integer',
+  enum: [20, 50, 100],
+  default: 20,
+  description: 'How many items a page has',
+  examples: [20],
+})
+
+/** The same in the answer. */
+export const PageSize = Type.Integer({ minimum: 20, maximum: 100, description: 'How many items a page has' })
 
 /** The query of the listings that are bare arrays. */
 export const PageQuery = Type.Object({
@@ -55,6 +106,7 @@ export const PageQuery = Type.Object({
 
 /** Of a file that is imported. */
 export const Charset = Type.Unsafe<CharsetName>({
+  title: 'Charset',
   type: 'string',
   enum: [...charsets],
   description: 'The encoding of the file, where it is not UTF-8, has no byte order mark and is not found by itself',
@@ -64,6 +116,7 @@ export const Charset = Type.Unsafe<CharsetName>({
 /** The picture of a film, from here. */
 export const Poster = Nullable(
   Type.String({
+    maxLength: 200,
     description:
       'The path of the picture in the size `medium`, signed, so that it needs no token; null where there is none to be had',
   }),
@@ -71,26 +124,50 @@ export const Poster = Nullable(
 
 export const posterExample = '/films/301/poster?size=medium&v=1c3ufd&signature=Zk3C8mT0bWq5rX1nV7hJ2w'
 
-export const IdParams = Type.Object({ id: Id })
+export const IdParams = Type.Object({ id: { ...IdOf('The id, as the list of them tells it'), examples: [1] } })
+
+export const FilmIdParams = Type.Object({
+  id: IdOf('The Kinopoisk id, or from 1000000000 on the id of a film made here'),
+})
+
+/** Stable: programs branch on it. */
+export const Code = Type.Unsafe<ErrorCode>({
+  title: 'ErrorCode',
+  type: 'string',
+  enum: Object.keys(errorCodes),
+  description: 'What is wrong, for programs: a code keeps its meaning',
+})
+
+const InputFault = Type.Object(
+  {
+    path: Line(1024, 'The member, such as `body.password` or `query.limit`'),
+    message: Line(4096, 'What is wrong with it'),
+  },
+  { title: 'InputFault', description: 'A member of the request that is wrong' },
+)
 
 export const Problem = Type.Object(
   {
-    type: Type.String({ description: 'URI reference of the kind of problem', examples: ['/problems/invalid_input'] }),
-    title: Type.String(),
-    status: Type.Integer({ minimum: 400, maximum: 599 }),
-    detail: Type.String({ description: 'What happened and what to change' }),
-    instance: Type.String({ description: 'The path that was asked' }),
-    code: Type.Unsafe<ErrorCode>({
-      type: 'string',
-      enum: Object.keys(errorCodes),
-      description: 'Stable, for programs',
+    type: Type.String({
+      format: 'uri-reference',
+      maxLength: 200,
+      description: 'Where the kind of problem is described',
+      examples: ['/problems/invalid_input'],
     }),
-    message: Type.String({ description: 'The same as `detail`' }),
-    request_id: Type.String(),
-    errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
+    title: Line(200, 'The kind of problem, in words'),
+    status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status, once more' }),
+    detail: Line(16_384, 'What happened and what to change'),
+    instance: Line(65_536, 'The path that was asked; of an address that cannot be read `urn:uuid:` and the request id'),
+    code: Code,
+    message: Line(16_384, 'The same as `detail`'),
+    request_id: Line(200, 'The request, as the log names it; also in the header X-Request-Id'),
+    errors: Type.Optional(
+      Type.Array(InputFault, { maxItems: 1000, description: 'Of `invalid_input`: each member that is wrong' }),
+    ),
   },
   {
     $id: 'Problem',
+    title: 'Problem',
     description: 'RFC 9457 problem details',
     examples: [
       {

@@ -1,27 +1,13 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { type ErrorCode, errorCodes } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import { sendJson } from '../http/json-payload.ts'
+import { createDocument } from '../http/openapi/document.ts'
+import { infoOf, tagsOf } from '../http/openapi/info.ts'
+import { createServedDocument } from '../http/openapi/served.ts'
+import { codedTag, codingFor } from '../http/representations.ts'
 import { Problem, problems } from '../http/schemas.ts'
-
-const tags = [
-  { name: 'auth', description: 'Accounts: register, log in, refresh, log out' },
-  { name: 'keys', description: 'Personal keys, for programs' },
-  { name: 'users', description: "The user's own profile" },
-  { name: 'films', description: 'The catalogue' },
-  { name: 'movies', description: 'Films by Kinopoisk id or own id, and the search' },
-  { name: 'people', description: 'People as Kinopoisk knows them' },
-  { name: 'lists', description: 'Favourites and wishlist; these and the ratings out and in' },
-  { name: 'ratings', description: "The user's own scores of films" },
-  { name: 'genres', description: 'Genres of the catalogue' },
-  { name: 'directors', description: 'Directors of the catalogue, and their photos' },
-  { name: 'suggestions', description: 'Films whose titles begin as somebody types' },
-  { name: 'usage', description: 'What users and keys have spent of the Kinopoisk quota' },
-  { name: 'admin', description: 'What operators ask of the gateway to Kinopoisk' },
-  { name: 'service', description: 'Health, metrics and the kinds of problems' },
-]
-
-const compatible = { name: 'compatible', description: "Kinopoisk's own addresses, for clients of its API" }
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -34,45 +20,67 @@ declare module 'fastify' {
   }
 }
 
+interface Options {
+  version: string
+  isCompatible: boolean
+  /** `mailto:` or `https:`. */
+  contact: string | undefined
+}
+
 const token = [{ bearer: [] }, { password: [] }]
 /** For `security` of a scope that takes tokens and does without. */
 export const optionalToken = [{}, ...token]
 
 /** The OpenAPI 3.1 document out of the routes' schemas, at /openapi.json. */
-export default fp(async (app: FastifyInstance, options: { version: string; isCompatible: boolean }) => {
+export default fp(async (app: FastifyInstance, options: Options) => {
+  const document = createDocument()
+  document.addSchema(Problem)
   app.addSchema(Problem)
   app.decorate('security', token)
   app.addHook('onRoute', describe)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: {
-        title: 'Kinoteka',
-        version: options.version,
-        description:
-          'A film catalogue, personal lists and a quota-wise gateway to the unofficial Kinopoisk API. Every address answers ' +
-          '405 with `Allow` to a method that it does not take, 431 to headers above 16 KiB, ' +
-          'and 408 to a request that does not come in time, as problems too.',
-      },
-      servers: [{ url: '/' }],
-      tags: options.isCompatible ? [...tags, compatible] : tags,
+      info: infoOf(options.version, options.contact),
+      servers: [{ url: '/', description: 'Where this document comes from' }],
+      tags: tagsOf(options),
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'The access token of a log-in (JWT of RFC 7519, used as RFC 8725 advises), or a personal key',
+          },
           apiKey: { type: 'apiKey', in: 'header', name: 'X-API-KEY', description: 'A personal key' },
-          password: { type: 'oauth2', flows: { password: { tokenUrl: '/auth/login', scopes: {} } } },
+          password: {
+            type: 'oauth2',
+            description:
+              'Log-in by login and password; the access token lives for minutes, and is refreshed at `PUT /auth/login`',
+            flows: { password: { tokenUrl: '/auth/login', refreshUrl: '/auth/login', scopes: {} } },
+          },
         },
       },
       security: token,
     },
-    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
+    transform: ({ schema, url, route }) => {
+      if (schema.hide) return { schema, url }
+      return { schema: document.add({ schema, config: route.config ?? {} }), url }
+    },
+    transformObject: (made) => document.complete('openapiObject' in made ? made.openapiObject : made.swaggerObject),
   })
+  const served = createServedDocument(() => app.swagger())
   await app.register(async (documentation) => {
     documentation.addHook('onSend', documentation.represent)
     documentation.get(
       '/openapi.json',
       { schema: { hide: true, querystring: { type: 'object', additionalProperties: false } } },
-      () => app.swagger(),
+      async (request, reply) => {
+        const { payload, br } = await served(`${request.protocol}://${request.host}`)
+        if (!br || codingFor(request) !== 'br') return sendJson(reply, payload)
+        const headers = { 'content-encoding': 'br', vary: 'accept-encoding', etag: codedTag(payload.etag, 'br') }
+        return reply.headers(headers).type('application/json; charset=utf-8').send(br)
+      },
     )
   })
 })
@@ -89,13 +97,14 @@ function describe(this: FastifyInstance, route: RouteOptions): void {
   // Also where no body is needed: one that comes is read.
   if (route.method !== 'GET' && route.method !== 'HEAD') codes.push(...bodyFaults)
   const own = (schema.response ?? {}) as Responses
-  const isNew = (code: ErrorCode) => !own[errorCodes[code][0]]?.description?.includes(`\`${code}\``)
-  const common: Responses = problems(...codes.filter(isNew))
-  const described = Object.entries(own).map(([status, response]) => {
-    const parts = [response.description ?? schema.summary, common[status]?.description].filter(Boolean)
-    return [status, { ...response, description: parts.join('. ') }]
-  })
-  route.schema = { ...schema, response: { ...common, ...Object.fromEntries(described) } }
+  const common: Responses = problems(...codes)
+  const missing = Object.entries(common).map(([status, response]) => [status, join(own[status], response)])
+  route.schema = { ...schema, response: { ...own, ...Object.fromEntries(missing) } }
+}
+
+/** Both name their codes in the description. */
+function join(own: Response | undefined, common: Response): Response {
+  return { ...common, description: [own?.description, common.description].filter(Boolean).join('. ') }
 }
 
 /** Nothing where it is what the whole document says: an access token. */
@@ -105,7 +114,8 @@ function securityOf({ security }: FastifyInstance, { config }: RouteOptions): Fa
   return security === token ? {} : { security }
 }
 
-type Responses = Record<string, { description?: string }>
+type Response = { description?: string }
+type Responses = Record<string, Response>
 const unavailable = ['overloaded', 'database_unavailable', 'shutting_down'] as const satisfies ErrorCode[]
 // A key that may not is told so also where none may.
 const doorFaults = ['missing_token', 'invalid_token', 'invalid_key', 'key_not_allowed'] as const satisfies ErrorCode[]

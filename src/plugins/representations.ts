@@ -21,6 +21,10 @@ type Bytes = string | Buffer
 type Done = (error: Error | null, payload?: unknown) => void
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its responses are always streams, so that no tag of them is known. */
+    isStreamed?: boolean
+  }
   interface FastifyInstance {
     /**
      * An onSend hook for a scope: responses are compressed as the client accepts, have an entity tag for each coding, and
@@ -153,7 +157,8 @@ function tagOf(request: FastifyRequest, reply: FastifyReply, payload: unknown, c
 
 /** An onRoute hook beside it, for the document. */
 export function documentConditionalGet(route: RouteOptions): void {
-  if (route.method !== 'GET' || !route.schema) return
+  if (route.method !== 'GET' || !route.schema || route.config?.isStreamed) return
+  route.config = { ...route.config, isConditional: true }
   // What the route itself says of it comes first.
   const response = {
     304: { description: 'As `If-None-Match` has it', type: 'null' },

@@ -32,6 +32,8 @@ interface Media {
 }
 
 export interface Answer {
+  $ref?: string
+  headers?: Record<string, unknown>
   description?: string
   content?: Record<string, Media>
 }
@@ -39,6 +41,7 @@ export interface Answer {
 export interface Parameter {
   in: 'path' | 'query' | 'header'
   name: string
+  description?: string
   required?: boolean
   schema: Schema
   example?: unknown
@@ -47,6 +50,8 @@ export interface Parameter {
 interface RawOperation {
   operationId: string
   summary: string
+  description?: string
+  deprecated?: boolean
   tags: string[]
   security?: unknown[]
   parameters?: Parameter[]
@@ -56,9 +61,15 @@ interface RawOperation {
 
 export interface OpenApi {
   openapi: string
+  info: { description: string; license: object; contact: { name: string } }
   tags: { name: string }[]
   paths: Record<string, Record<string, RawOperation>>
-  components: { schemas: Record<string, Schema>; securitySchemes: Record<string, object> }
+  components: {
+    schemas: Record<string, Schema>
+    responses: Record<string, Answer>
+    examples: Record<string, { value: unknown }>
+    securitySchemes: Record<string, object>
+  }
 }
 
 export interface Operation extends RawOperation {
@@ -74,9 +85,26 @@ export function documentOf(app: FastifyInstance): OpenApi {
   return app.swagger() as unknown as OpenApi
 }
 
+/** The part with everything that it refers to in its place. */
+function resolved(part: unknown, document: OpenApi): unknown {
+  if (typeof part !== 'object' || part === null) return part
+  if (Array.isArray(part)) return part.map((each) => resolved(each, document))
+  const { $ref, ...own } = part as { $ref?: string }
+  const target = typeof $ref === 'string' ? resolved(targetOf($ref, document), document) : {}
+  const entries = Object.entries(own).map(([name, value]) => [name, resolved(value, document)])
+  return { ...(target as object), ...Object.fromEntries(entries) }
+}
+
+export function targetOf(reference: string, document: OpenApi): unknown {
+  const names = reference.replace('#/', '').split('/')
+  return names.reduce((part: unknown, name) => (part as Record<string, unknown> | undefined)?.[name], document)
+}
+
+/** Every operation, with all that it refers to in its place. */
 export function operationsOf(document: OpenApi): Operation[] {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([name, raw]) => {
+    Object.entries(methods).map(([name, given]) => {
+      const raw = resolved(given, document) as RawOperation
       const method = name.toUpperCase() as Operation['method']
       return { ...raw, method, path, title: `${method} ${path}`, isPublic: raw.security?.length === 0 }
     }),
@@ -92,7 +120,8 @@ function exampleOf(schema: Schema): unknown {
   if (schema.examples) return schema.examples[0]
   if (schema.const !== undefined) return schema.const
   if (schema.enum) return schema.enum[0]
-  if (schema.anyOf) return exampleOf(schema.anyOf[0] ?? {})
+  const [first] = schema.anyOf ?? schema.oneOf ?? []
+  if (first) return exampleOf(first)
   if (schema.items) {
     const item = exampleOf(schema.items)
     return item === undefined ? undefined : [item]

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import { callerOf } from '../../http/caller.ts'
-import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
+import { FilmIdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
 import { KinopoiskStatus } from './schemas.ts'
@@ -36,7 +36,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { sta
         operationId: 'refreshKinopoiskFilm',
         summary: 'Ask Kinopoisk about a film now, however fresh what is kept of it is',
         description: 'Costs one call of the quota. When it fails, what is kept stays as it is.',
-        params: IdParams,
+        params: FilmIdParams,
         response: { 200: Movie, ...problems('forbidden', 'movie_not_found', ...upstreamProblems) },
       },
     },
@@ -53,7 +53,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { sta
         description:
           'Kinopoisk is not asked about it, and it is left out of searches and lists, until it is refreshed. ' +
           'Of a film that is in the catalogue, or that users keep, the name stays.',
-        params: IdParams,
+        params: FilmIdParams,
         response: { 204: NoContent, ...problems('forbidden', 'movie_not_found') },
       },
     },

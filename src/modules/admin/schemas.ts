@@ -1,27 +1,34 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { Nullable, Timestamp } from '../../http/schemas.ts'
+import { CountOf, Nullable, TimeOf } from '../../http/schemas.ts'
 
-const count = Type.Integer({ minimum: 0 })
-const time = Nullable(Timestamp)
 /** A value for each endpoint of Kinopoisk, by its name. */
 const ofEndpoint = <T extends TSchema>(schema: T) =>
-  Type.Unsafe<Record<string, Static<T>>>({ type: 'object', additionalProperties: schema })
+  Type.Unsafe<Record<string, Static<T>>>({ type: 'object', maxProperties: 100, additionalProperties: schema })
 
-const Quota = Type.Object({
-  limit: Type.Integer({ minimum: -1, description: 'Calls a day; -1 is no limit' }),
-  spent: Type.Object(
-    {
-      interactive: count,
-      refresh: count,
-      import: count,
-      outside: { ...count, description: 'Made by others with the same key, by what Kinopoisk has counted' },
-    },
-    { description: 'Today, by purpose' },
-  ),
-  left: Type.Integer({ minimum: -1, description: '-1 is no limit' }),
-  resets_at: Timestamp,
-  checked_at: { ...time, description: 'When Kinopoisk was last asked about it' },
-})
+const Spent = Type.Object(
+  {
+    interactive: CountOf('For requests that were waited for'),
+    refresh: CountOf('To renew what is kept'),
+    import: CountOf('For imports'),
+    outside: CountOf('Made by others with the same key, by what Kinopoisk has counted'),
+  },
+  { title: 'QuotaSpent', description: 'Calls of today, by purpose' },
+)
+
+const Quota = Type.Object(
+  {
+    limit: Type.Integer({ minimum: -1, maximum: 2_147_483_647, description: 'Calls a day; -1 is no limit' }),
+    spent: Spent,
+    left: Type.Integer({
+      minimum: -1,
+      maximum: 2_147_483_647,
+      description: 'Calls of today that are left; -1 is no limit',
+    }),
+    resets_at: TimeOf('When the next day of the quota begins'),
+    checked_at: Nullable(TimeOf('When Kinopoisk was last asked about it')),
+  },
+  { title: 'Quota', description: 'The day of the quota' },
+)
 
 const Blocked = Type.Object(
   {
@@ -30,10 +37,10 @@ const Blocked = Type.Object(
       enum: ['quota', 'key'],
       description: 'quota: used up (402); key: rejected (401)',
     }),
-    since: Timestamp,
-    until: { ...time, description: 'null: until Kinopoisk accepts the key' },
+    since: TimeOf('Since when nothing is asked'),
+    until: Nullable(TimeOf('Until when; null: until Kinopoisk accepts the key')),
   },
-  { description: 'Why nothing is asked at present; null when calls are made' },
+  { title: 'QuotaBlock', description: 'Why nothing is asked at present; null when calls are made' },
 )
 
 const distrustReasons = ['not_found', 'bad_response', 'server_error', 'timeout', 'connection', 'unasked'] as const
@@ -46,27 +53,43 @@ const Distrusted = Type.Object(
       description:
         'How a film that Kinopoisk has was answered when it was asked for; unasked: there was none to ask for, or no quota',
     }),
-    since: Timestamp,
-    checked_at: { ...Timestamp, description: 'When it was last asked for; at most once a minute' },
+    since: TimeOf('Since when there is doubt'),
+    checked_at: TimeOf('When it was last asked for; at most once a minute'),
   },
   {
+    title: 'Distrust',
     description:
       "Why doubtful answers (a 404 that is not Kinopoisk's own, other shapes in a row) are not believed at present; null when there is no doubt",
   },
 )
 
-const Circuit = Type.Unsafe<'closed' | 'half-open' | 'open'>({ type: 'string', enum: ['closed', 'half-open', 'open'] })
-
-const Answered = Type.Object({
-  hit: count,
-  negative: Type.Integer({ minimum: 0, description: 'Kept: there is no such thing' }),
-  stale: count,
-  miss: count,
-  error: count,
-  local: Type.Integer({ minimum: 0, description: 'Of the errors, answered by the search of our own films' }),
-  partial: Type.Integer({ minimum: 0, description: 'Of the errors, answered with what is known of the film' }),
-  hit_ratio: Nullable(Type.Number({ minimum: 0, maximum: 1, description: 'Answers that no call was waited for' })),
+const Circuit = Type.Unsafe<'closed' | 'half-open' | 'open'>({
+  title: 'CircuitState',
+  type: 'string',
+  enum: ['closed', 'half-open', 'open'],
+  description: 'closed: calls are made; open: none, as they failed; half-open: one is tried',
 })
+
+const Answered = Type.Object(
+  {
+    hit: CountOf('Answered by what is kept, and fresh'),
+    negative: CountOf('Kept: there is no such thing'),
+    stale: CountOf('Answered by what is kept, and expired'),
+    miss: CountOf('Answered by Kinopoisk'),
+    error: CountOf('Kinopoisk could not be asked'),
+    local: CountOf('Of the errors, answered by the search of our own films'),
+    partial: CountOf('Of the errors, answered with what is known of the film'),
+    hit_ratio: Nullable(
+      Type.Number({ minimum: 0, maximum: 1, description: 'Answers that no call was waited for, from 0 to 1' }),
+    ),
+  },
+  { title: 'AnswerCounts', description: 'How requests ended' },
+)
+
+const KeptCounts = Type.Object(
+  { fresh: CountOf('Not expired'), expired: CountOf('Expired, and served where Kinopoisk cannot be asked') },
+  { title: 'KeptCounts', description: 'Answers that are kept' },
+)
 
 const exampleAnswered = { hit: 90, negative: 2, stale: 3, miss: 5, error: 0, local: 0, partial: 0, hit_ratio: 0.95 }
 const exampleOf = <T>(value: T) => ({ film: value, search: value, staff: value, seasons: value, person: value })
@@ -79,12 +102,14 @@ export const KinopoiskStatus = Type.Object(
     distrusted: Nullable(Distrusted),
     circuits: { ...ofEndpoint(Circuit), description: 'Of this replica' },
     kept: {
-      ...ofEndpoint(Type.Object({ fresh: count, expired: count })),
+      ...ofEndpoint(KeptCounts),
       description: 'Answers in the database',
     },
     answered: { ...ofEndpoint(Answered), description: 'Questions to this replica since its start' },
   },
   {
+    title: 'KinopoiskStatus',
+    description: 'The state of the gateway to Kinopoisk',
     examples: [
       {
         sandbox: false,

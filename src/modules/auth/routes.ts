@@ -30,6 +30,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
     app.post(
       url,
       {
+        config: { aliasOf: suffix && 'register', sends: { 201: ['Location'] } },
         schema: {
           ...open,
           operationId: `register${suffix}`,
@@ -56,6 +57,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
     app.post(
       url,
       {
+        config: { aliasOf: suffix && 'login', sends: { 200: ['Cache-Control'] } },
         schema: {
           ...open,
           operationId: `login${suffix}`,
@@ -75,6 +77,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
   app.put(
     '/auth/login',
     {
+      config: { sends: { 200: ['Cache-Control'] } },
       schema: {
         ...open,
         operationId: 'refresh',

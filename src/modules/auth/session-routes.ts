@@ -26,6 +26,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
     app.post(
       url,
       {
+        config: { aliasOf: suffix && 'logout' },
         schema: {
           tags,
           operationId: `logout${suffix}`,

@@ -15,7 +15,11 @@ interface Options {
 
 const tags = ['compatible']
 // @fastify/cors is for the origins of CORS_ORIGINS: these addresses are for any.
-const config = { inUpstreamForm: true, cors: false as const }
+const config = {
+  inUpstreamForm: true,
+  cors: false as const,
+  sends: { 200: ['Age', 'Cache-Status', 'RateLimit', 'RateLimit-Policy'] as const },
+}
 const hidden = { schema: { hide: true }, config }
 // The addresses are read by the service, which takes what a schema would refuse.
 const validatorCompiler = () => () => true

@@ -1,27 +1,46 @@
 import { Type } from '@sinclair/typebox'
-import { Id } from '../../http/schemas.ts'
+import { CountOf, IdOf, Line } from '../../http/schemas.ts'
 
 /** An error as Kinopoisk has it. */
 const Message = Type.Object(
-  { message: Type.String() },
-  { examples: [{ message: 'You exceeded the quota. The daily number of calls of this key is spent' }] },
+  { message: Line(16_384, 'What happened, in words') },
+  {
+    title: 'KinopoiskError',
+    description: 'An error as Kinopoisk has it',
+    examples: [{ message: 'You exceeded the quota. The daily number of calls of this key is spent' }],
+  },
 )
 
 /** Whatever Kinopoisk sends at this address. */
 export const Answer = Type.Unsafe<never>({ description: 'As Kinopoisk sent it', examples: [{}] })
 
-const Quota = Type.Object({
-  value: Type.Integer({ minimum: -1, description: '-1: no limit, or all is spent and what is kept can still be had' }),
-  used: Type.Integer({ minimum: 0 }),
-})
+const Quota = Type.Object(
+  {
+    value: Type.Integer({
+      minimum: -1,
+      maximum: 2_147_483_647,
+      description: 'Calls that there are; -1: no limit, or all is spent and what is kept can still be had',
+    }),
+    used: CountOf('Calls that were made'),
+  },
+  { title: 'KinopoiskQuota', description: 'A quota, as Kinopoisk tells it' },
+)
 
 export const Account = Type.Object(
   {
     totalQuota: Quota,
     dailyQuota: Quota,
-    accountType: Type.Unsafe<'FREE' | 'UNLIMITED'>({ type: 'string', enum: ['FREE', 'UNLIMITED'] }),
+    accountType: Type.Unsafe<'FREE' | 'UNLIMITED'>({
+      type: 'string',
+      enum: ['FREE', 'UNLIMITED'],
+      description: '`UNLIMITED` where `value` is -1',
+    }),
   },
-  { examples: [{ totalQuota: { value: -1, used: 3 }, dailyQuota: { value: 20, used: 3 }, accountType: 'FREE' }] },
+  {
+    title: 'KinopoiskAccount',
+    description: 'The account of a key, as Kinopoisk tells it',
+    examples: [{ totalQuota: { value: -1, used: 3 }, dailyQuota: { value: 20, used: 3 }, accountType: 'FREE' }],
+  },
 )
 
 export const AccountParams = Type.Object({
@@ -32,7 +51,7 @@ export const AccountParams = Type.Object({
   }),
 })
 
-export const PictureParams = Type.Object({ id: Id })
+export const PictureParams = Type.Object({ id: IdOf('The Kinopoisk id of the film') })
 
 const message = (description: string) => ({ description, content: { 'application/json': { schema: Message } } })
 

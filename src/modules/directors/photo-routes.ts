@@ -7,13 +7,14 @@ import type { PhotoService } from './photo-service.ts'
 import { Director, PhotoForm } from './schemas.ts'
 
 const tags = ['directors']
-const Bytes = Type.Unsafe<Buffer>({ type: 'string', format: 'binary' })
+const Bytes = Type.Unsafe<Buffer>({ type: 'string', format: 'binary', maxLength: 5_242_880 })
 
 /** Reading: on a scope that lets readers of the catalogue in. */
 export const photoRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = async (app, { photos }) => {
   app.get(
     '/directors/:id/photo',
     {
+      config: { sends: { 302: ['Location'] } },
       schema: {
         tags,
         operationId: 'getDirectorPhoto',

@@ -54,6 +54,7 @@ export const directorAdminRoutes: FastifyPluginAsyncTypebox<{ directors: Directo
   app.post(
     '/directors',
     {
+      config: { sends: { 201: ['Location'] } },
       schema: {
         tags,
         operationId: 'createDirector',

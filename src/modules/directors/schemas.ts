@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, PageQuery, Text } from '../../http/schemas.ts'
+import { IdOf, Line, Nullable, PageQuery, Text } from '../../http/schemas.ts'
 
 // A pattern and not the format `date`, so that "" can clear it; whether it is a day of the past the service checks.
 const BirthDate = Nullable(
@@ -14,12 +14,22 @@ const BirthDate = Nullable(
 
 export const Director = Type.Object(
   {
-    id: Id,
-    name: Type.String(),
-    date_of_birth: Nullable(Type.String({ format: 'date' })),
-    photo_url: Nullable(Type.String({ description: 'The address of the photo on this service' })),
+    id: IdOf('The id of the director here, which is not that of Kinopoisk'),
+    name: Line(200, 'The name'),
+    date_of_birth: Nullable(
+      Type.String({ format: 'date', description: 'The day of birth; null where it is not known' }),
+    ),
+    photo_url: Nullable(
+      Type.String({
+        format: 'uri-reference',
+        maxLength: 200,
+        description: 'The address of the photo on this service; null where there is none',
+      }),
+    ),
   },
   {
+    title: 'Director',
+    description: 'A director of the catalogue',
     examples: [{ id: 1, name: 'Клинт Иствуд', date_of_birth: '1930-05-31', photo_url: '/directors/1/photo' }],
   },
 )
@@ -35,14 +45,33 @@ export const DirectorQuery = Type.Object({
   ),
 })
 
-export const Directors = Type.Array(Director)
+/** As films name theirs. */
+export const DirectorName = Type.Object(
+  { id: IdOf('The id of the director, for `/directors/{id}`'), name: Line(200, 'The name') },
+  { title: 'DirectorName', description: 'The director, by name' },
+)
+
+export const Directors = Type.Array(Director, {
+  title: 'Directors',
+  maxItems: 10_000_000,
+  description: 'Directors, by id',
+  examples: [Director.examples],
+})
 
 export const DirectorBody = Type.Object(
-  { name: Text({ maxLength: 200, examples: ['Клинт Иствуд'] }), date_of_birth: Type.Optional(BirthDate) },
-  { examples: [{ name: 'Клинт Иствуд', date_of_birth: '1930-05-31' }] },
+  {
+    name: Text({ maxLength: 200, description: 'The name', examples: ['Клинт Иствуд'] }),
+    date_of_birth: Type.Optional(BirthDate),
+  },
+  {
+    title: 'DirectorBody',
+    description: 'A director to be',
+    examples: [{ name: 'Клинт Иствуд', date_of_birth: '1930-05-31' }],
+  },
 )
 
 export const DirectorChange = Type.Partial(DirectorBody, {
+  title: 'DirectorChange',
   description: 'Only what is named changes',
   examples: [{ date_of_birth: '1930-05-31' }],
 })
@@ -53,9 +82,14 @@ export const PhotoForm = Type.Object(
     photo: Type.Unsafe<Buffer>({
       type: 'string',
       format: 'binary',
+      maxLength: 5_242_880,
       contentMediaType: 'image/*',
       description: 'JPEG, PNG or WebP up to 5 MiB and 50 megapixels, by its content and not by its name',
     }),
   },
-  { description: 'A form with this one file and nothing else', examples: [{ photo: '(the bytes of photo.jpg)' }] },
+  {
+    title: 'PhotoForm',
+    description: 'A form with this one file and nothing else',
+    examples: [{ photo: '(the bytes of photo.jpg)' }],
+  },
 )

@@ -2,9 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf } from '../../http/caller.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
-import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
+import { FilmIdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { queueKeyOf, viewerOf } from '../../plugins/auth.ts'
 import type { FilmFacets } from './facets-service.ts'
+import { NewFilm } from './new-film-schemas.ts'
 import { Facets, Film, FilmBody, FilmChange, FilmPage, FilmQuery, FilterQuery } from './schemas.ts'
 import type { FilmService } from './service.ts'
 
@@ -23,6 +24,7 @@ export const filmRoutes: FastifyPluginAsyncTypebox<Reading> = async (app, { film
   app.get(
     '/films',
     {
+      config: { sends: { 200: ['Link'] } },
       schema: {
         tags,
         operationId: 'listFilms',
@@ -83,7 +85,7 @@ export const filmRoutes: FastifyPluginAsyncTypebox<Reading> = async (app, { film
         description:
           'Without a token, where the catalogue is public: a film of the catalogue; any other needs one. A user sees every ' +
           'film that is known, also one that was taken out of the catalogue.',
-        params: IdParams,
+        params: FilmIdParams,
         response: { 200: Film, ...problems('missing_token', 'invalid_token', 'film_not_found') },
       },
     },
@@ -104,6 +106,7 @@ export const filmAdminRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> 
   app.post(
     '/films',
     {
+      config: { documentedBody: NewFilm, sends: { 201: ['Location'] } },
       schema: {
         tags,
         operationId: 'createFilm',
@@ -134,7 +137,7 @@ export const filmAdminRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> 
         tags,
         operationId: 'updateFilm',
         summary: 'Change a film of the catalogue',
-        params: IdParams,
+        params: FilmIdParams,
         body: FilmChange,
         response: { 200: Film, ...problems('forbidden', 'film_not_found', 'film_exists', 'unknown_reference') },
       },
@@ -150,7 +153,7 @@ export const filmAdminRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> 
         summary: 'Take a film out of the catalogue',
         description:
           'Whoever keeps it in a list or rated it still sees it. A film of our own that nobody keeps or rated is removed for good.',
-        params: IdParams,
+        params: FilmIdParams,
         response: { 204: NoContent, ...problems('forbidden', 'film_not_found') },
       },
     },

@@ -1,32 +1,56 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { maxKinopoiskId, maxMinutes, minOwnId } from '../../catalogue/film-ids.ts'
-import { ClearableText, ClearableWebUrl, Id, Limit, Nullable, Poster, Text, Timestamp } from '../../http/schemas.ts'
+import {
+  ClearableText,
+  ClearableWebUrl,
+  CountOf,
+  IdOf,
+  Limit,
+  Line,
+  Nullable,
+  PageSize,
+  Poster,
+  Score,
+  Text,
+  TimeOf,
+  UpstreamText,
+  WebUrl,
+  YearOf,
+} from '../../http/schemas.ts'
+import { DirectorName } from '../directors/schemas.ts'
 
-const text = Nullable(Type.String())
+const Minutes = Type.Integer({
+  minimum: 1,
+  maximum: maxMinutes,
+  description: 'How long it is, in minutes',
+  examples: [136],
+})
 
 export const Film = Type.Object(
   {
-    id: Id,
-    name: Type.String(),
-    original_name: text,
-    genre: Nullable(Type.String({ description: 'The first of the genres' })),
-    genres: Type.Array(Type.String()),
-    director_id: Nullable(Id),
-    director: Nullable(Type.Object({ id: Id, name: Type.String() })),
-    rate: Nullable(Type.Number()),
-    year: Nullable(Type.Integer()),
-    minutes: Nullable(Type.Integer()),
-    description: text,
-    trailer: text,
-    poster_url: text,
+    id: IdOf('The Kinopoisk id, or from 1000000000 on the id of a film made here'),
+    name: Line(500, 'The title, in Russian where there is one'),
+    original_name: Nullable(Line(500, 'The original title; null where it is not known')),
+    genre: Nullable(Line(100, 'The first of the genres')),
+    genres: Type.Array(Line(100, 'The name of a genre'), { maxItems: 1000, description: 'Names, the main one first' }),
+    director_id: Nullable(IdOf('The director; null where it is not known')),
+    director: Nullable(DirectorName),
+    rate: Score('The rating of Kinopoisk or of an administrator, from 0 to 10 (best)'),
+    year: Nullable(YearOf('The year in which it came out')),
+    minutes: Nullable({ ...Minutes, description: 'How long it is, in minutes' }),
+    description: UpstreamText('What it is about; null where nothing is known'),
+    trailer: WebUrl('A trailer'),
+    poster_url: WebUrl('The poster'),
     poster: Poster,
-    kinopoisk_id: Nullable(Id),
-    user_rate: Nullable(Type.Number({ description: "Mean of this service's users' scores" })),
-    user_votes: Type.Integer({ minimum: 0 }),
-    created_at: Timestamp,
-    updated_at: Timestamp,
+    kinopoisk_id: Nullable(IdOf('The id at Kinopoisk; null for a film made here')),
+    user_rate: Score("Mean of this service's users' scores, from 1 to 10; null without any"),
+    user_votes: CountOf('How many users of this service have rated it'),
+    created_at: TimeOf('When it became known here'),
+    updated_at: TimeOf('When it was last changed here'),
   },
   {
+    title: 'Film',
+    description: 'A film in the words of the catalogue: genres are names, `rate` is the rating',
     examples: [
       {
         id: minOwnId,
@@ -56,11 +80,10 @@ export const Film = Type.Object(
 const sorts = ['id', 'rate', '-rate', 'year', '-year', 'minutes', '-minutes', 'name', '-name'] as const
 export type Sort = (typeof sorts)[number]
 
-const FilterYear = Type.Integer({ minimum: 1800, maximum: 2200, examples: [1999] })
-
 const Traits = (example: string, description: string) =>
   Type.Array(
     Type.String({
+      description: 'One of them',
       transform: ['trim', 'toLowerCase'],
       format: 'text',
       minLength: 1,
@@ -73,7 +96,8 @@ const Traits = (example: string, description: string) =>
       description: `${description}; in small or capital letters, and repeated for several`,
     },
   )
-const FilterMinutes = Type.Integer({ minimum: 1, maximum: maxMinutes, examples: [90] })
+const MinutesOf = (description: string) =>
+  Type.Integer({ minimum: 1, maximum: maxMinutes, examples: [90], description })
 
 /** What of the catalogue is wanted; filters combine. */
 const filters = {
@@ -84,10 +108,12 @@ const filters = {
       description: 'Name, in any case, or id; repeated: any of them',
     }),
   ),
-  min_rate: Type.Optional(Type.Number({ minimum: 0, maximum: 10, examples: [7.5] })),
-  director_id: Type.Optional(Id),
-  year_from: Type.Optional(FilterYear),
-  year_to: Type.Optional(FilterYear),
+  min_rate: Type.Optional(
+    Type.Number({ minimum: 0, maximum: 10, description: 'Films with a `rate` of this or more', examples: [7.5] }),
+  ),
+  director_id: Type.Optional(IdOf('Films of this director')),
+  year_from: Type.Optional(YearOf('Films of this year and later')),
+  year_to: Type.Optional(YearOf('Films of this year and earlier')),
   q: Type.Optional(
     Text({
       maxLength: 200,
@@ -99,8 +125,8 @@ const filters = {
   ),
   country: Type.Optional(Traits('США', 'As Kinopoisk names it')),
   type: Type.Optional(Traits('TV_SERIES', 'By Kinopoisk: FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW')),
-  minutes_from: Type.Optional(FilterMinutes),
-  minutes_to: Type.Optional(FilterMinutes),
+  minutes_from: Type.Optional(MinutesOf('Films of this length in minutes and longer')),
+  minutes_to: Type.Optional(MinutesOf('Films of this length in minutes and shorter')),
   decade: Type.Optional(
     Type.Integer({ minimum: 1800, maximum: 2200, multipleOf: 10, examples: [1990], description: 'Its first year' }),
   ),
@@ -125,6 +151,7 @@ export const FilmQuery = Type.Object({
   ...filters,
   sort: Type.Optional(
     Type.Unsafe<Sort>({
+      title: 'FilmSort',
       type: 'string',
       enum: sorts,
       default: 'id',
@@ -137,30 +164,61 @@ export type FilmQuery = Static<typeof FilmQuery>
 
 export const FilmPage = Type.Object(
   {
-    items: Type.Array(Film),
-    total: Type.Integer({ minimum: 0, description: 'Exact; a write in another replica may show a second late' }),
-    limit: Type.Integer(),
-    page: Nullable(Type.Integer({ description: 'Null in a listing that is continued by cursor' })),
-    pages: Type.Integer({ minimum: 0 }),
-    next_cursor: Nullable(Type.String({ description: 'Null on the last page' })),
+    items: Type.Array(Film, { maxItems: 100, description: 'The films of the page; past the last page none' }),
+    total: CountOf(
+      'How many films there are on all pages; exact, but a write in another replica may show a second late',
+    ),
+    limit: PageSize,
+    page: Nullable(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100_000_000,
+        description: 'The number of the page; null in a listing that is continued by cursor',
+      }),
+    ),
+    pages: CountOf('How many pages there are'),
+    next_cursor: Nullable(Line(4000, '`cursor` of the next page; null on the last one')),
   },
   {
+    title: 'FilmPage',
+    description: 'A page of the catalogue',
     examples: [
       { items: Film.examples, total: 41, limit: 20, page: 1, pages: 3, next_cursor: 'WyJpZCIsMTAwMDAwMDAwMF0' },
     ],
   },
 )
 
-const count = Type.Integer({ minimum: 1 })
+const FacetCount = CountOf('How many films of the filter have it')
 
 export const Facets = Type.Object(
   {
-    total: Type.Integer({ minimum: 0 }),
-    genres: Type.Array(Type.Object({ id: Id, name: Type.String(), count }), { description: 'Most films first' }),
-    decades: Type.Array(Type.Object({ decade: Type.Integer(), count }), { description: 'The latest first' }),
-    countries: Type.Array(Type.Object({ name: Type.String(), count }), { description: 'Most films first' }),
+    total: CountOf('How many films fit the filter'),
+    genres: Type.Array(
+      Type.Object(
+        { id: IdOf('The genre'), name: Line(100, 'The name of the genre'), count: FacetCount },
+        { title: 'GenreFacet', description: 'A genre of films of the filter' },
+      ),
+      { maxItems: 100_000, description: 'Most films first' },
+    ),
+    decades: Type.Array(
+      Type.Object(
+        { decade: YearOf('The first year of the decade'), count: FacetCount },
+        { title: 'DecadeFacet', description: 'A decade in which films of the filter came out' },
+      ),
+      { maxItems: 50, description: 'The latest first' },
+    ),
+    countries: Type.Array(
+      Type.Object(
+        { name: Line(100, 'The name of the country, in Russian'), count: FacetCount },
+        { title: 'CountryFacet', description: 'A country of films of the filter' },
+      ),
+      { maxItems: 100_000, description: 'Most films first' },
+    ),
   },
   {
+    title: 'Facets',
+    description:
+      'How many films of a filter each genre, decade and country has; a film counts in each of its genres and countries',
     examples: [
       {
         total: 2,
@@ -176,34 +234,51 @@ export const Facets = Type.Object(
 )
 export type Facets = Static<typeof Facets>
 
-const Minutes = Type.Integer({ minimum: 1, maximum: maxMinutes, examples: [136] })
-
 const members = {
-  name: Text({ maxLength: 500, examples: ['Матрица'] }),
-  original_name: ClearableText({ maxLength: 500, examples: ['The Matrix'] }),
-  genre: Text({ maxLength: 100, examples: ['фантастика'] }),
-  genres: Type.Array(Text({ maxLength: 100 }), {
+  name: Text({ maxLength: 500, description: 'The title; unique in the catalogue, in any case', examples: ['Матрица'] }),
+  original_name: ClearableText({ maxLength: 500, description: 'The original title', examples: ['The Matrix'] }),
+  genre: Text({ maxLength: 100, description: 'The main genre, by name', examples: ['фантастика'] }),
+  genres: Type.Array(Text({ maxLength: 100, description: 'The name of a genre' }), {
     minItems: 1,
     maxItems: 20,
     examples: [['фантастика', 'боевик']],
-    description: 'With `genre` too: that one is the first',
+    description: 'Names of genres, the main one first; with `genre` too, that one is the first',
   }),
-  director_id: Id,
-  rate: Type.Number({ minimum: 0, maximum: 10, examples: [8.5], description: 'Two decimals at most' }),
-  year: Type.Integer({ minimum: 1888, maximum: 2200, examples: [1999], description: 'At most ten years ahead' }),
-  minutes: Nullable({ ...Minutes, description: 'Null where it is not known, as of some films of Kinopoisk' }),
-  description: ClearableText({ maxLength: 10_000 }),
+  director_id: IdOf('The director, who must be known'),
+  rate: Type.Number({
+    minimum: 0,
+    maximum: 10,
+    examples: [8.5],
+    description: 'The rating, from 0 to 10 (best), with two decimals at most',
+  }),
+  year: Type.Integer({
+    minimum: 1888,
+    maximum: 2200,
+    examples: [1999],
+    description: 'The year in which it came out, at most ten years ahead',
+  }),
+  minutes: Nullable({
+    ...Minutes,
+    description: 'How long it is, in minutes; null where it is not known, as of some films of Kinopoisk',
+  }),
+  description: ClearableText({ maxLength: 10_000, description: 'What it is about' }),
   trailer: ClearableWebUrl({ examples: ['https://www.youtube.com/watch?v=m8e-FF8MsqU'] }),
   poster_url: ClearableWebUrl(),
 }
 
 export const FilmChange = Type.Partial(Type.Object(members), {
+  title: 'FilmChange',
   description: 'Only what is named changes. A genre that is not there yet is made',
   examples: [{ rate: 8.7 }],
 })
 export type FilmChange = Static<typeof FilmChange>
 
-const KinopoiskId = Type.Integer({ minimum: 1, maximum: maxKinopoiskId, examples: [301] })
+const KinopoiskId = Type.Integer({
+  minimum: 1,
+  maximum: maxKinopoiskId,
+  description: 'The id at Kinopoisk',
+  examples: [301],
+})
 
 export const FilmBody = Type.Object(
   { ...FilmChange.properties, minutes: Type.Optional(Minutes), kinopoisk_id: Type.Optional(KinopoiskId) },
@@ -218,7 +293,7 @@ export const FilmBody = Type.Object(
       else: having('genre'),
     },
     examples: [
-      { name: 'Матрица', genre: 'фантастика', director_id: 1, rate: 8.5, year: 1999, minutes: 136 },
+      { name: 'Брат', genre: 'драма', director_id: 1, rate: 8.3, year: 1997, minutes: 99 },
       { kinopoisk_id: 301 },
     ],
   },
@@ -226,6 +301,6 @@ export const FilmBody = Type.Object(
 export type FilmBody = Static<typeof FilmBody>
 
 /** A schema of whatever has these members. */
-function having(...names: string[]) {
-  return { properties: Object.fromEntries(names.map((name) => [name, true])), required: names }
+export function having(...names: string[]) {
+  return { properties: Object.fromEntries(names.map((name) => [name, {}])), required: names }
 }

@@ -53,6 +53,7 @@ export const genreAdminRoutes: FastifyPluginAsyncTypebox<{ genres: GenreService 
   app.post(
     '/genres',
     {
+      config: { sends: { 201: ['Location'] } },
       schema: {
         tags,
         operationId: 'createGenre',

@@ -53,7 +53,10 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { is
         summary: 'Metrics for Prometheus',
         description: 'With METRICS_TOKEN set it takes that bearer token.',
         response: {
-          200: { description: 'Prometheus text format', content: { 'text/plain': { schema: Type.String() } } },
+          200: {
+            description: 'Prometheus text format',
+            content: { 'text/plain': { schema: Type.String({ maxLength: 10_000_000 }) } },
+          },
           ...problems('missing_token'),
         },
       },

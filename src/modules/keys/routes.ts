@@ -23,6 +23,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<{ keys: KeyService }> = async 
   app.post(
     '/user/keys',
     {
+      config: { sends: { 201: ['Location'] } },
       schema: {
         tags,
         operationId: 'createKey',

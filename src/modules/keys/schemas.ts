@@ -1,9 +1,14 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Text, Timestamp } from '../../http/schemas.ts'
+import { IdOf, Line, Nullable, Text, TimeOf } from '../../http/schemas.ts'
 
 const scopes = ['gateway', 'read', 'lists'] as const
 
-const Scope = Type.Unsafe<(typeof scopes)[number]>({ type: 'string', enum: scopes })
+const Scope = Type.Unsafe<(typeof scopes)[number]>({
+  title: 'Scope',
+  type: 'string',
+  enum: scopes,
+  description: 'What a personal key may do',
+})
 
 const Scopes = Type.Array(Scope, {
   minItems: 1,
@@ -42,7 +47,11 @@ export const KeyBody = Type.Object(
     expires_at: Type.Optional(ExpiresAt),
     daily_limit: Type.Optional(DailyLimit),
   },
-  { examples: [{ name: 'Plex at home', scopes: ['gateway', 'read'], daily_limit: 100 }] },
+  {
+    title: 'KeyBody',
+    description: 'A personal key to be',
+    examples: [{ name: 'Plex at home', scopes: ['gateway', 'read'], daily_limit: 100 }],
+  },
 )
 
 export const KeyChangeBody = Type.Object(
@@ -52,19 +61,19 @@ export const KeyChangeBody = Type.Object(
     expires_at: Type.Optional(ExpiresAt),
     daily_limit: Type.Optional(DailyLimit),
   },
-  { description: 'Only what is named changes', examples: [{ daily_limit: 200 }] },
+  { title: 'KeyChangeBody', description: 'Only what is named changes', examples: [{ daily_limit: 200 }] },
 )
 
-export const KeyParams = Type.Object({ id: Id })
+export const KeyParams = Type.Object({ id: { ...IdOf('The id of the key'), examples: [1] } })
 
 const members = {
-  id: Id,
-  name: Type.String(),
-  scopes: Type.Array(Scope),
-  created_at: Timestamp,
-  expires_at: Nullable(Timestamp),
+  id: IdOf('The id of the key, which is no secret'),
+  name: Line(100, 'For people: which program uses it'),
+  scopes: Type.Array(Scope, { maxItems: scopes.length, description: 'What it may do' }),
+  created_at: TimeOf('When it was made'),
+  expires_at: Nullable(TimeOf('When it ends; null: never')),
   daily_limit: DailyLimit,
-  last_used_at: { ...Nullable(Timestamp), description: 'At most a minute late; null: never' },
+  last_used_at: Nullable(TimeOf('When it was used last, at most a minute late; null: never')),
 }
 
 const example = {
@@ -77,10 +86,18 @@ const example = {
   last_used_at: null,
 }
 
-export const ApiKey = Type.Object(members, { examples: [example] })
-export const ApiKeys = Type.Array(ApiKey, { examples: [[example]] })
+export const ApiKey = Type.Object(members, {
+  title: 'Key',
+  description: 'A personal key, without what is secret',
+  examples: [example],
+})
+export const ApiKeys = Type.Array(ApiKey, { title: 'Keys', maxItems: 50, description: 'By id', examples: [[example]] })
 
 export const NewApiKey = Type.Object(
   { ...members, key: Type.String({ format: 'uuid', description: 'Shown only now' }) },
-  { examples: [{ ...example, key: '00000000-0000-4000-8000-000000000000' }] },
+  {
+    title: 'NewKey',
+    description: 'A personal key, with the key itself',
+    examples: [{ ...example, key: '00000000-0000-4000-8000-000000000000' }],
+  },
 )

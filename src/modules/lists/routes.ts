@@ -7,7 +7,7 @@ import { sendArray } from '../../http/json-array.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import type { Places } from '../../http/places.ts'
-import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
+import { FilmIdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { AddBody, ListedMovie, ListedMovies, ListQuery } from './schemas.ts'
 import type { ListService } from './service.ts'
 
@@ -43,6 +43,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.get(
       url,
       {
+        config: { aliasOf: suffix && `list${name}` },
         schema: {
           tags,
           operationId: `list${name}${suffix}`,
@@ -63,12 +64,13 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.get(
       `${url}/:id`,
       {
+        config: { aliasOf: suffix && `getFrom${name}` },
         schema: {
           tags,
           operationId: `getFrom${name}${suffix}`,
           summary: `A movie of the user's ${path}`,
           description: `404 for a movie that is not in the ${path}.`,
-          params: IdParams,
+          params: FilmIdParams,
           response: { 200: ListedMovie, ...problems('movie_not_found') },
         },
       },
@@ -77,11 +79,12 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.delete(
       `${url}/:id`,
       {
+        config: { aliasOf: suffix && `removeFrom${name}` },
         schema: {
           tags,
           operationId: `removeFrom${name}${suffix}`,
           summary: `Remove a movie from the user's ${path}`,
-          params: IdParams,
+          params: FilmIdParams,
           response: { 204: NoContent, ...problems('movie_not_found') },
         },
       },
@@ -93,6 +96,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.post(
       url,
       {
+        config: { aliasOf: suffix && `addTo${name}` },
         schema: {
           tags,
           operationId: addByBody,
@@ -107,12 +111,13 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
     app.post(
       `${url}/:id`,
       {
+        config: { aliasOf: suffix && `addTo${name}ById` },
         schema: {
           tags,
           operationId: addById,
           summary: `Add a movie to the user's ${path}`,
           description,
-          params: IdParams,
+          params: FilmIdParams,
           response: added,
         },
       },

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { Id, Nullable, Page, Text, Timestamp } from '../../http/schemas.ts'
+import { IdOf, Nullable, Page, Text, TimeOf } from '../../http/schemas.ts'
 import { Movie } from '../movies/schemas.ts'
 
 const listSorts = [
@@ -10,11 +10,15 @@ type ListSort = (typeof listSorts)[number]
 
 export const AddBody = Type.Object(
   {
-    kinopoisk_id: Type.Optional(Nullable(Id)),
-    id: Type.Optional(Nullable(Id)),
-    movie_id: Type.Optional(Nullable(Id)),
+    kinopoisk_id: Type.Optional(Nullable(IdOf('The Kinopoisk id, or the id of a film made here'))),
+    id: Type.Optional(Nullable(IdOf('The same'))),
+    movie_id: Type.Optional(Nullable(IdOf('The same'))),
   },
-  { description: 'The id of the movie under any of the names', examples: [{ kinopoisk_id: 301 }] },
+  {
+    title: 'AddMovieBody',
+    description: 'The id of the movie under any of the names',
+    examples: [{ kinopoisk_id: 301 }],
+  },
 )
 
 /** The query of a user's list, of which `newest` is the order without a sort. */
@@ -26,6 +30,7 @@ export function listQuery(newest: string) {
     ),
     sort: Type.Optional(
       Type.Unsafe<ListSort>({
+        title: 'ListSort',
         type: 'string',
         enum: listSorts,
         examples: ['-my_rating'],
@@ -48,12 +53,21 @@ export function listQuery(newest: string) {
 export const ListQuery = listQuery('Without it: newest first')
 export type ListQuery = Static<typeof ListQuery>
 
-export const AddedAt = Type.Unsafe<Date>({ ...Timestamp, description: 'Since when it is in the list' })
+export const AddedAt = TimeOf('Since when it is in the list')
 
 /** A movie of a user's list. */
 export const ListedMovie = Type.Object(
   { ...Movie.properties, added_at: AddedAt },
-  { examples: [{ ...Movie.examples[0], added_at: '2026-11-20T10:00:00.000Z' }] },
+  {
+    title: 'ListedMovie',
+    description: "A movie of a user's list",
+    examples: [{ ...Movie.examples[0], added_at: '2026-11-20T10:00:00.000Z' }],
+  },
 )
 
-export const ListedMovies = Type.Array(ListedMovie)
+export const ListedMovies = Type.Array(ListedMovie, {
+  title: 'ListedMovies',
+  maxItems: 20_000,
+  description: 'The newest first, or as `sort` has it',
+  examples: [ListedMovie.examples],
+})

@@ -1,62 +1,85 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Timestamp } from '../../http/schemas.ts'
+import { maxMinutes } from '../../catalogue/film-ids.ts'
+import {
+  CountOf,
+  IdOf,
+  Line,
+  Nullable,
+  Percent,
+  Score,
+  TimeOf,
+  UpstreamText,
+  WebUrl,
+  YearOf,
+} from '../../http/schemas.ts'
 
-const text = Nullable(Type.String())
-const integer = Nullable(Type.Integer())
-const number = Nullable(Type.Number())
-const flag = Nullable(Type.Boolean())
-const percent = Nullable(Type.Number({ minimum: 0, maximum: 100 }))
+const title = (description: string) => Nullable(Line(500, description))
+const votes = (of: string) => Nullable(CountOf(`How many votes ${of} is made of`))
+const flag = (description: string) => Nullable(Type.Boolean({ description }))
+const names = (description: string) => Type.Array(Line(100, 'A name, in Russian'), { maxItems: 1000, description })
 
-export const KinopoiskBlock = Type.Object(
+export const KinopoiskFilm = Type.Object(
   {
-    kinopoisk_id: Id,
-    kinopoisk_hd_id: text,
-    imdb_id: text,
-    name_ru: text,
-    name_en: text,
-    name_original: text,
-    poster_url: text,
-    poster_preview_url: text,
-    cover_url: text,
-    logo_url: text,
-    web_url: text,
-    type: Nullable(Type.String({ description: 'FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW' })),
-    year: integer,
-    start_year: integer,
-    end_year: integer,
-    minutes: integer,
-    slogan: text,
-    description: text,
-    short_description: text,
-    editor_annotation: text,
-    countries: Type.Array(Type.String()),
-    genres: Type.Array(Type.String()),
-    rating_kinopoisk: number,
-    rating_kinopoisk_votes: integer,
-    rating_imdb: number,
-    rating_imdb_votes: integer,
-    rating_film_critics: number,
-    rating_film_critics_votes: integer,
-    rating_await_percent: percent,
-    rating_await_votes: integer,
-    rating_rf_critics_percent: percent,
-    rating_rf_critics_votes: integer,
-    rating_good_review_percent: percent,
-    rating_good_review_votes: integer,
-    reviews_count: integer,
-    mpaa: text,
-    age_limit: Nullable(Type.Integer({ description: 'Years' })),
-    production_status: text,
-    serial: flag,
-    short_film: flag,
-    completed: flag,
-    has_imax: flag,
-    has_3d: flag,
-    is_tickets_available: flag,
+    kinopoisk_id: IdOf('The id at Kinopoisk'),
+    kinopoisk_hd_id: UpstreamText("The id in Kinopoisk's online cinema"),
+    imdb_id: UpstreamText('The id at IMDb, such as tt0133093'),
+    name_ru: title('The title in Russian'),
+    name_en: title('The title in English'),
+    name_original: title('The title in the language of the film'),
+    poster_url: WebUrl('The poster'),
+    poster_preview_url: WebUrl('The poster, small'),
+    cover_url: WebUrl('A wide picture for the head of a page'),
+    logo_url: WebUrl('The title as a picture'),
+    web_url: WebUrl('The page of the film at Kinopoisk'),
+    type: UpstreamText('FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW; what Kinopoisk adds is passed on'),
+    year: Nullable(YearOf('The year in which it came out')),
+    start_year: Nullable(YearOf('Of a series: the year in which it began')),
+    end_year: Nullable(YearOf('Of a series: the year in which it ended; null while it goes on')),
+    minutes: Nullable(
+      Type.Integer({
+        minimum: 1,
+        maximum: maxMinutes,
+        description: 'How long it is, of a series an episode, in minutes',
+      }),
+    ),
+    slogan: UpstreamText('The words on its poster'),
+    description: UpstreamText('What it is about'),
+    short_description: UpstreamText('The same in one sentence'),
+    editor_annotation: UpstreamText('A note of the editors of Kinopoisk'),
+    countries: names('Where it was made'),
+    genres: names('Names of genres, the main one first'),
+    rating_kinopoisk: Score('The rating by users of Kinopoisk, from 0 to 10 (best)'),
+    rating_kinopoisk_votes: votes('`rating_kinopoisk`'),
+    rating_imdb: Score('The rating by users of IMDb, from 0 to 10 (best)'),
+    rating_imdb_votes: votes('`rating_imdb`'),
+    rating_film_critics: Score("The mean of critics' ratings in the world, from 0 to 10 (best)"),
+    rating_film_critics_votes: votes('`rating_film_critics`'),
+    rating_await_percent: Percent('Before it comes out: the share of users who await it, in percent'),
+    rating_await_votes: votes('`rating_await_percent`'),
+    rating_rf_critics_percent: Percent('The share of Russian critics who like it, in percent'),
+    rating_rf_critics_votes: votes('`rating_rf_critics_percent`'),
+    rating_good_review_percent: Percent('The share of good reviews, in percent'),
+    rating_good_review_votes: votes('`rating_good_review_percent`'),
+    reviews_count: Nullable(CountOf('How many reviews there are')),
+    mpaa: UpstreamText('The rating of the Motion Picture Association: g, pg, pg13, r or nc17'),
+    age_limit: Nullable(
+      Type.Integer({
+        minimum: 0,
+        maximum: 99,
+        description: 'Viewers have at least this age, in years, by Russian law',
+      }),
+    ),
+    production_status: UpstreamText('How far it is made, such as POST_PRODUCTION or COMPLETED'),
+    serial: flag('It is a series'),
+    short_film: flag('It is a short film'),
+    completed: flag('Of a series: it has ended'),
+    has_imax: flag('It is shown in IMAX'),
+    has_3d: flag('It is shown in 3D'),
+    is_tickets_available: flag('Kinopoisk sells tickets for it now'),
     last_sync: Nullable(
       Type.String({ format: 'date-time', description: "When Kinopoisk's own data was updated, taken as UTC" }),
     ),
-    synced_at: Timestamp,
+    synced_at: TimeOf('When it was fetched from Kinopoisk'),
     complete: Type.Boolean({
       // What was stored before there was a difference is complete.
       default: true,
@@ -64,7 +87,8 @@ export const KinopoiskBlock = Type.Object(
     }),
   },
   {
-    description: 'What Kinopoisk tells, null where unknown',
+    title: 'KinopoiskFilm',
+    description: 'What Kinopoisk tells of a film, null where unknown; null for a film made here',
     examples: [
       {
         kinopoisk_id: 301,

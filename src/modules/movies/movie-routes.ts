@@ -26,6 +26,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
   app.get(
     '/movies',
     {
+      config: { sends: { 200: ['Link', 'X-Total-Count'] } },
       schema: {
         tags,
         operationId: 'listMovies',
@@ -61,6 +62,7 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
   app.get(
     '/movies/:id',
     {
+      config: { sends: { 200: ['Age', 'Cache-Status'] } },
       schema: {
         tags,
         operationId: 'getMovie',

@@ -1,45 +1,70 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Page, Poster, posterExample, Text } from '../../http/schemas.ts'
-import { KinopoiskBlock } from './kinopoisk-schemas.ts'
+import { maxMinutes } from '../../catalogue/film-ids.ts'
+import {
+  CountOf,
+  IdOf,
+  Line,
+  Nullable,
+  Page,
+  Percent,
+  Poster,
+  posterExample,
+  Score,
+  Text,
+  UpstreamText,
+  WebUrl,
+  YearOf,
+} from '../../http/schemas.ts'
+import { DirectorName } from '../directors/schemas.ts'
+import { Genre } from '../genres/schemas.ts'
+import { KinopoiskFilm } from './kinopoisk-schemas.ts'
 
-const text = Nullable(Type.String())
-const integer = Nullable(Type.Integer())
-const number = Nullable(Type.Number())
-const percent = Nullable(Type.Number({ minimum: 0, maximum: 100 }))
+const year = Nullable(YearOf('The year in which it came out, of a series in which it began'))
+const minutes = Nullable(
+  Type.Integer({ minimum: 1, maximum: maxMinutes, description: 'How long it is, of a series an episode, in minutes' }),
+)
+const original = Nullable(Line(500, 'The original title; null where it is not known'))
 
 /** What a film is to the user. */
 export const ownState = {
-  is_favorite: Type.Boolean(),
-  in_wishlist: Type.Boolean(),
-  my_rating: Nullable(Type.Integer({ minimum: 1, maximum: 10, description: "The user's own score" })),
+  is_favorite: Type.Boolean({ description: "In the user's favourites" }),
+  in_wishlist: Type.Boolean({ description: "In the user's wishlist" }),
+  my_rating: Nullable(
+    Type.Integer({
+      minimum: 1,
+      maximum: 10,
+      description: "The user's own score, from 1 to 10 (best); null without one",
+    }),
+  ),
 }
-const Named = Type.Object({ id: Id, name: Type.String() })
 
 export const Movie = Type.Object(
   {
-    id: Id,
-    kinopoisk_id: Nullable(Id),
-    title: Type.String(),
-    original_title: text,
-    description: Type.String(),
-    trailer: Type.String(),
-    year: integer,
-    rating: number,
-    minutes: integer,
-    genre_id: Nullable(Id),
-    genre: Nullable(Named),
-    genres: Type.Array(Named),
-    director_id: Nullable(Id),
-    director: Nullable(Named),
-    poster_url: text,
+    id: IdOf('The Kinopoisk id, or from 1000000000 on the id of a film made here'),
+    kinopoisk_id: Nullable(IdOf('The id at Kinopoisk; null for a film made here')),
+    title: Line(500, 'The title, in Russian where there is one'),
+    original_title: original,
+    description: Line(1_048_576, 'What it is about; `""` where nothing is known, never null'),
+    trailer: Line(2048, 'The address of a trailer; `""` where none is known, never null'),
+    year,
+    rating: Score('The rating of Kinopoisk or of an administrator, from 0 to 10 (best)'),
+    minutes,
+    genre_id: Nullable(IdOf('The first of the genres')),
+    genre: Nullable(Genre),
+    genres: Type.Array(Genre, { maxItems: 1000, description: 'The main one first' }),
+    director_id: Nullable(IdOf('The director; null where it is not known')),
+    director: Nullable(DirectorName),
+    poster_url: WebUrl('The poster'),
     poster: Poster,
-    favorites_count: Type.Integer({ minimum: 0 }),
-    user_rate: Nullable(Type.Number({ description: "Mean of this service's users' scores" })),
-    user_votes: Type.Integer({ minimum: 0 }),
-    kinopoisk: Type.Unsafe<unknown>(Nullable(KinopoiskBlock)),
+    favorites_count: CountOf('How many users of this service have it among their favourites'),
+    user_rate: Score("Mean of this service's users' scores, from 1 to 10; null without any"),
+    user_votes: CountOf('How many users of this service have rated it'),
+    kinopoisk: Type.Unsafe<unknown>(Nullable(KinopoiskFilm)),
     ...Type.Partial(Type.Object(ownState), { description: 'Absent without a user' }).properties,
   },
   {
+    title: 'Movie',
+    description: 'A film with all that is known of it: genres are objects, `rating` is the rating',
     examples: [
       {
         id: 301,
@@ -61,7 +86,7 @@ export const Movie = Type.Object(
         favorites_count: 1,
         user_rate: null,
         user_votes: 0,
-        kinopoisk: KinopoiskBlock.examples?.[0],
+        kinopoisk: KinopoiskFilm.examples?.[0],
         is_favorite: true,
         in_wishlist: false,
         my_rating: 9,
@@ -70,7 +95,12 @@ export const Movie = Type.Object(
   },
 )
 
-export const Movies = Type.Array(Movie)
+export const Movies = Type.Array(Movie, {
+  title: 'Movies',
+  maxItems: 10_000_000,
+  description: 'Movies, in the order that the operation says',
+  examples: [Movie.examples],
+})
 
 export const MovieParams = Type.Object({
   id: Type.String({
@@ -90,33 +120,44 @@ export const SearchQuery = Type.Object({
       'A part of a Russian or original title; or a film by its address at Kinopoisk or IMDb, its Kinopoisk id as `kp301`, or ' +
       'its IMDb id',
   }),
-  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 1, examples: [1] })),
+  page: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 20, default: 1, description: 'Pages of 20, from 1', examples: [1] }),
+  ),
   keyword: Type.Optional(
     Text({ maxLength: 200, examples: ['матрица'], description: 'The same as `query`, which may then be absent' }),
   ),
 })
 
-export const SearchItem = Type.Object({
-  id: Id,
-  kinopoisk_id: Nullable({ ...Id, description: 'Null for a film made here: a local search may find it' }),
-  title: Type.String(),
-  original_title: text,
-  type: text,
-  year: integer,
-  minutes: integer,
-  rating: number,
-  await_percent: percent,
-  votes: integer,
-  genres: Type.Array(Type.String()),
-  countries: Type.Array(Type.String()),
-  description: text,
-  poster_url: text,
-  poster_preview_url: text,
+const found = {
+  id: IdOf('The id for `/movies/{id}`'),
+  kinopoisk_id: Nullable(IdOf('The id at Kinopoisk; null for a film made here, which a local search may find')),
+  title: Line(500, 'The title, in Russian where there is one'),
+  original_title: original,
+  type: UpstreamText('FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW; what Kinopoisk adds is passed on'),
+  year,
+  minutes,
+  rating: Score('The rating of Kinopoisk, from 0 to 10 (best); null for a film that is awaited'),
+  await_percent: Percent('Of a film that has not come out: the share of users who await it, in percent'),
+  votes: Nullable(CountOf('How many users of Kinopoisk the rating, or the percentage, is of')),
+  genres: Type.Array(Line(100, 'The name of a genre'), { maxItems: 1000, description: 'Names of genres' }),
+  countries: Type.Array(Line(100, 'The name of a country'), {
+    maxItems: 1000,
+    description: 'Names of countries, in Russian',
+  }),
+  description: UpstreamText('What it is about'),
+  poster_url: WebUrl('The poster'),
+  poster_preview_url: WebUrl('The poster, small'),
   poster: Poster,
   ...ownState,
+}
+
+export const SearchItem = Type.Object(found, {
+  title: 'FoundMovie',
+  description: 'A film as a search tells of it; `/movies/{id}` tells all',
 })
 
 export const Source = Type.Unsafe<'kinopoisk' | 'cache' | 'local'>({
+  title: 'Source',
   type: 'string',
   enum: ['kinopoisk', 'cache', 'local'],
   description:
@@ -126,15 +167,17 @@ export const Source = Type.Unsafe<'kinopoisk' | 'cache' | 'local'>({
 
 export const SearchResult = Type.Object(
   {
-    query: Type.String(),
+    query: Line(200, 'What was searched for, without the spaces around it'),
     page: Page,
-    pages: Type.Integer({ minimum: 0, maximum: 20 }),
-    total: Type.Integer({ minimum: 0, description: 'Of a local search at most some 1000 are counted' }),
+    pages: Type.Integer({ minimum: 0, maximum: 20, description: 'How many pages can be had, at most 20' }),
+    total: CountOf('How many films were found; of a local search at most some 1000 are counted'),
     source: Source,
     complete: Type.Boolean({ description: 'False for a local search: Kinopoisk may know more' }),
-    items: Type.Array(SearchItem),
+    items: Type.Array(SearchItem, { maxItems: 1000, description: 'The films of the page, the best match first' }),
   },
   {
+    title: 'SearchResult',
+    description: 'What a search found, and how',
     examples: [
       {
         query: 'матрица',

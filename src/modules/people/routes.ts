@@ -10,6 +10,7 @@ export const personRoutes: FastifyPluginAsyncTypebox<{ people: PersonService }> 
   app.get(
     '/people/:id',
     {
+      config: { sends: { 200: ['Age', 'Cache-Status'] } },
       schema: {
         tags: ['people'],
         operationId: 'getPerson',

@@ -3,7 +3,7 @@ import { callerOf } from '../../http/caller.ts'
 import { sendArray } from '../../http/json-array.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import type { Places } from '../../http/places.ts'
-import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
+import { FilmIdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Rating, RatingBody, RatingQuery, Ratings } from './schemas.ts'
 import type { RatingService } from './service.ts'
 
@@ -44,7 +44,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ra
         tags,
         operationId: 'getRating',
         summary: "The user's score of a film",
-        params: IdParams,
+        params: FilmIdParams,
         response: { 200: Rating, ...problems('film_not_found', 'rating_not_found') },
       },
     },
@@ -60,7 +60,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ra
         description:
           '201 for a first score, 200 when it replaces one. A Kinopoisk film not yet known is looked up. A user can rate up to ' +
           '20,000 films; other scores can still be changed then.',
-        params: IdParams,
+        params: FilmIdParams,
         body: RatingBody,
         response: { 201: Rating, 200: Rating, ...problems('film_not_found', 'list_full', ...upstreamProblems) },
       },
@@ -78,7 +78,7 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ra
         operationId: 'deleteRating',
         summary: "Remove the user's score of a film",
         description: '204 also when there was none.',
-        params: IdParams,
+        params: FilmIdParams,
         response: { 204: NoContent, ...problems('film_not_found') },
       },
     },

@@ -1,5 +1,5 @@
-import { type Static, Type } from '@sinclair/typebox'
-import { Id, Nullable } from '../../http/schemas.ts'
+import { type Static, type TProperties, Type } from '@sinclair/typebox'
+import { CountOf, IdOf, Line, Nullable, YearOf } from '../../http/schemas.ts'
 
 const Year = Type.Integer({ minimum: 2000, maximum: 2200, examples: [2026] })
 export const StatsQuery = Type.Object({
@@ -7,28 +7,66 @@ export const StatsQuery = Type.Object({
 })
 
 const figures = {
-  films: Type.Integer({ minimum: 0 }),
-  hours: Type.Number({ minimum: 0, description: 'Of films whose length is known' }),
-  mean: Nullable(Type.Number({ description: 'Of the own scores' })),
+  films: CountOf('How many films the user has rated'),
+  hours: Type.Number({
+    minimum: 0,
+    maximum: 1_000_000,
+    description: 'How long they are together, in hours; of films whose length is known',
+  }),
+  mean: Nullable(Type.Number({ minimum: 1, maximum: 10, description: 'The mean of the own scores; null without any' })),
 }
 const exampleFigures = { films: 1, hours: 2.3, mean: 9 }
 
+function RowsOf<T extends TProperties>(title: string, of: T, options: { maxItems: number; description: string }) {
+  return Type.Array(
+    Type.Object({ ...of, ...figures }, { title, description: 'What the user has rated of it' }),
+    options,
+  )
+}
+
 export const Stats = Type.Object(
   {
-    year: Nullable(Year),
+    year: Nullable({ ...Year, description: 'The year that was asked for; null for all' }),
     ...figures,
-    genres: Type.Array(Type.Object({ id: Id, name: Type.String(), ...figures }), { description: 'Most films first' }),
-    decades: Type.Array(Type.Object({ decade: Type.Integer(), ...figures })),
-    directors: Type.Array(Type.Object({ id: Id, name: Type.String(), ...figures }), {
-      description: 'The twenty with most films',
-    }),
-    countries: Type.Array(Type.Object({ name: Type.String(), ...figures })),
-    scores: Type.Array(Type.Object({ value: Type.Integer({ minimum: 1, maximum: 10 }), films: figures.films }), {
-      description: 'All ten, from 1 on',
-    }),
-    months: Type.Array(Type.Object({ month: Type.String({ description: 'YYYY-MM' }), ...figures })),
+    genres: RowsOf(
+      'GenreStats',
+      { id: IdOf('The genre'), name: Line(100, 'The name of the genre') },
+      { maxItems: 100_000, description: 'Most films first' },
+    ),
+    decades: RowsOf(
+      'DecadeStats',
+      { decade: YearOf('The first year of the decade') },
+      { maxItems: 50, description: 'By the year in which films came out' },
+    ),
+    directors: RowsOf(
+      'DirectorStats',
+      { id: IdOf('The director'), name: Line(200, 'The name') },
+      { maxItems: 20, description: 'The twenty with most films' },
+    ),
+    countries: RowsOf(
+      'CountryStats',
+      { name: Line(100, 'The name of the country, in Russian') },
+      { maxItems: 100_000, description: 'Most films first' },
+    ),
+    scores: Type.Array(
+      Type.Object(
+        {
+          value: Type.Integer({ minimum: 1, maximum: 10, description: 'The score, from 1 to 10 (best)' }),
+          films: figures.films,
+        },
+        { title: 'ScoreStats', description: 'How often the user gave a score' },
+      ),
+      { maxItems: 10, description: 'All ten, from 1 on' },
+    ),
+    months: RowsOf(
+      'MonthStats',
+      { month: Line(7, 'YYYY-MM, by UTC') },
+      { maxItems: 4000, description: 'By the month of the first score' },
+    ),
   },
   {
+    title: 'Stats',
+    description: "What a user's scores add up to",
     examples: [
       {
         year: 2026,

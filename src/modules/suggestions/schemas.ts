@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Poster, Text } from '../../http/schemas.ts'
+import { IdOf, Line, Nullable, Poster, Score, Text, WebUrl, YearOf } from '../../http/schemas.ts'
 
 export const SuggestQuery = Type.Object({
   q: Text({
@@ -12,19 +12,24 @@ export const SuggestQuery = Type.Object({
 export const Suggestions = Type.Object(
   {
     items: Type.Array(
-      Type.Object({
-        id: Id,
-        title: Type.String(),
-        original_title: Nullable(Type.String()),
-        year: Nullable(Type.Integer()),
-        rating: Nullable(Type.Number()),
-        poster_url: Nullable(Type.String()),
-        poster: Poster,
-      }),
-      { maxItems: 10 },
+      Type.Object(
+        {
+          id: IdOf('The id for `/movies/{id}`'),
+          title: Line(500, 'The title, in Russian where there is one'),
+          original_title: Nullable(Line(500, 'The original title; null where it is not known')),
+          year: Nullable(YearOf('The year in which it came out')),
+          rating: Score('The rating of Kinopoisk or of an administrator, from 0 to 10 (best)'),
+          poster_url: WebUrl('The poster'),
+          poster: Poster,
+        },
+        { title: 'Suggestion', description: 'A film with a title that begins so' },
+      ),
+      { maxItems: 10, description: 'The best known first' },
     ),
   },
   {
+    title: 'Suggestions',
+    description: 'Films that may be meant',
     examples: [
       {
         items: [

@@ -47,6 +47,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { a
   app.get(
     '/user/export',
     {
+      config: { isStreamed: true, sends: { 200: ['Content-Disposition'] } },
       schema: {
         tags,
         operationId: 'exportUser',

@@ -11,6 +11,7 @@ export const userAdminRoutes: FastifyPluginAsyncTypebox<{ accounts: UserAdminSer
   app.get(
     '/users',
     {
+      config: { sends: { 200: ['Link'] } },
       schema: {
         tags,
         operationId: 'listUsers',

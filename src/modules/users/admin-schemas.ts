@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Limit, Nullable, Page, Text } from '../../http/schemas.ts'
+import { CountOf, Limit, Nullable, Page, PageSize, Text } from '../../http/schemas.ts'
 import { Profile, Role } from './schemas.ts'
 
 const DailyLimit = Nullable(
@@ -13,9 +13,15 @@ const DailyLimit = Nullable(
   }),
 )
 
+const Blocked = Type.Boolean({ description: 'A blocked user cannot log in, and has no session' })
+
 export const Account = Type.Object(
-  { ...Profile.properties, blocked: Type.Boolean(), daily_limit: DailyLimit },
-  { examples: [{ ...Profile.examples[0], blocked: false, daily_limit: null }] },
+  { ...Profile.properties, blocked: Blocked, daily_limit: DailyLimit },
+  {
+    title: 'Account',
+    description: 'A user, as administrators see one',
+    examples: [{ ...Profile.examples[0], blocked: false, daily_limit: null }],
+  },
 )
 
 export const AccountQuery = Type.Object({
@@ -32,16 +38,20 @@ export const AccountQuery = Type.Object({
 
 export const AccountPage = Type.Object(
   {
-    items: Type.Array(Account),
-    total: Type.Integer({ minimum: 0 }),
-    limit: Type.Integer(),
-    page: Type.Integer(),
-    pages: Type.Integer({ minimum: 0 }),
+    items: Type.Array(Account, { maxItems: 100, description: 'The users of the page, by id' }),
+    total: CountOf('How many users there are on all pages'),
+    limit: PageSize,
+    page: Page,
+    pages: CountOf('How many pages there are'),
   },
-  { examples: [{ items: Account.examples, total: 1, limit: 20, page: 1, pages: 1 }] },
+  {
+    title: 'AccountPage',
+    description: 'A page of users',
+    examples: [{ items: Account.examples, total: 1, limit: 20, page: 1, pages: 1 }],
+  },
 )
 
 export const AccountBody = Type.Object(
-  { role: Type.Optional(Role), blocked: Type.Optional(Type.Boolean()), daily_limit: Type.Optional(DailyLimit) },
-  { description: 'Only what is named changes', examples: [{ blocked: true }] },
+  { role: Type.Optional(Role), blocked: Type.Optional(Blocked), daily_limit: Type.Optional(DailyLimit) },
+  { title: 'AccountChange', description: 'Only what is named changes', examples: [{ daily_limit: 200 }] },
 )

@@ -13,6 +13,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<{ users: UserService }> = asy
     app.get(
       url,
       {
+        config: { aliasOf: suffix && 'getProfile' },
         schema: {
           operationId: `getProfile${suffix}`,
           tags: ['users'],
@@ -25,6 +26,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<{ users: UserService }> = asy
     app.patch(
       url,
       {
+        config: { aliasOf: suffix && 'updateProfile' },
         schema: {
           operationId: `updateProfile${suffix}`,
           tags: ['users'],

@@ -1,24 +1,32 @@
 import { Type } from '@sinclair/typebox'
-import { ClearableText, Id, Nullable, Timestamp, wholeNumber } from '../../http/schemas.ts'
+import { ClearableText, IdOf, Line, Nullable, TimeOf, wholeNumber } from '../../http/schemas.ts'
 
-export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', enum: ['user', 'admin'], examples: ['user'] })
+export const Role = Type.Unsafe<'user' | 'admin'>({
+  title: 'Role',
+  type: 'string',
+  enum: ['user', 'admin'],
+  description: 'Administrators change the catalogue and the users',
+  examples: ['user'],
+})
 
 export const Profile = Type.Object(
   {
-    id: Id,
-    login: Type.String(),
-    phone: Nullable(Type.String()),
-    email: Nullable(Type.String()),
-    username: Nullable(Type.String()),
-    age: Nullable(Type.Integer()),
-    name: Nullable(Type.String()),
-    surname: Nullable(Type.String()),
-    favorite_genre: Nullable(Id),
-    favourite_genre: Nullable(Id),
+    id: IdOf('The id of the user'),
+    login: Line(254, 'The phone, e-mail or user name to log in with, in its normal form'),
+    phone: Nullable(Line(32, 'The login, where it is a phone number: + and digits (E.164)')),
+    email: Nullable(Line(254, 'The login, where it is an e-mail address')),
+    username: Nullable(Line(254, 'The login, where it is a user name')),
+    age: Nullable(Type.Integer({ minimum: 0, maximum: 150, description: 'Age in years' })),
+    name: Nullable(Line(100, 'First name')),
+    surname: Nullable(Line(100, 'Last name')),
+    favorite_genre: Nullable(IdOf('The favourite genre, by id')),
+    favourite_genre: Nullable(IdOf('The same, in British spelling')),
     role: Role,
-    created_at: Timestamp,
+    created_at: TimeOf('When the user registered'),
   },
   {
+    title: 'User',
+    description: "A user's profile",
     examples: [
       {
         id: 1,
@@ -39,27 +47,31 @@ export const Profile = Type.Object(
 )
 
 /** A number, also as text (forms send text); `""` or null: none. */
-function LooseInteger(minimum: number, maximum: number, example: number) {
+function LooseInteger(minimum: number, maximum: number, example: number, description: string) {
   return Type.Unsafe<number | string | null>({
     type: ['integer', 'string', 'null'],
     minimum,
     maximum,
     maxLength: 11,
     pattern: wholeNumber,
+    description,
     examples: [example],
   })
 }
 
 /** The profile members that a client may send. Both spellings of the genre mean the same. */
 export const about = {
-  age: Type.Optional(LooseInteger(0, 150, 30)),
-  name: Type.Optional(ClearableText({ maxLength: 100, examples: ['Ann'] })),
-  surname: Type.Optional(ClearableText({ maxLength: 100, examples: ['Lee'] })),
-  favorite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1)),
-  favourite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1)),
+  age: Type.Optional(LooseInteger(0, 150, 30, 'Age in years; as text too; `""` and null clear it')),
+  name: Type.Optional(ClearableText({ maxLength: 100, description: 'First name', examples: ['Ann'] })),
+  surname: Type.Optional(ClearableText({ maxLength: 100, description: 'Last name', examples: ['Lee'] })),
+  favorite_genre: Type.Optional(
+    LooseInteger(1, 2_147_483_647, 1, 'The favourite genre, by id; as text too; `""` and null clear it'),
+  ),
+  favourite_genre: Type.Optional(LooseInteger(1, 2_147_483_647, 1, 'The same as `favorite_genre`')),
 }
 
 export const ProfileBody = Type.Object(about, {
+  title: 'ProfileBody',
   description: 'Only what is named changes; "" or null clears',
   examples: [{ age: 31, favorite_genre: 1 }],
 })

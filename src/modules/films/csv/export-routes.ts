@@ -27,6 +27,7 @@ export const filmExportRoutes: FastifyPluginAsyncTypebox<Options> = async (app, 
   app.get(
     '/films/export.csv',
     {
+      config: { sends: { 200: ['Content-Disposition'] } },
       schema: {
         tags: ['films'],
         operationId: 'exportFilms',

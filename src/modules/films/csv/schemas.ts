@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Charset, Nullable } from '../../../http/schemas.ts'
+import { Charset, CountOf, IdOf, Line, Nullable } from '../../../http/schemas.ts'
 import { columns, type Delimiter, delimiters } from './format.ts'
 
 export const ExportQuery = Type.Object({
@@ -12,6 +12,7 @@ export const ExportQuery = Type.Object({
   ),
   delimiter: Type.Optional(
     Type.Unsafe<Delimiter>({
+      title: 'Delimiter',
       type: 'string',
       enum: [...delimiters],
       default: ',',
@@ -27,6 +28,8 @@ export const CsvFile = {
   content: {
     'text/csv': {
       schema: Type.String({
+        maxLength: 2_147_483_647,
+        description: 'RFC 4180, with a header row',
         examples: [
           'id,name,original_name,genre,genres,director_id,director,rate,year,minutes,…\r\n' +
             '301,Матрица,The Matrix,фантастика,фантастика|боевик,1,Лана Вачовски,8.5,1999,136,…\r\n',
@@ -45,46 +48,57 @@ export const ImportQuery = Type.Object({
   charset: Type.Optional(Charset),
 })
 
-export const ImportForm = Type.Object({
-  file: Type.String({
-    format: 'binary',
-    description: 'CSV of 1 GiB at most, in UTF-8 or another encoding that is recognised',
-  }),
+export const ImportForm = Type.Object(
+  {
+    file: Type.String({
+      maxLength: 1_073_741_824,
+      format: 'binary',
+      description: 'CSV of 1 GiB at most, in UTF-8 or another encoding that is recognised',
+    }),
+  },
+  { title: 'FilmImportForm', description: 'A form with this one file and nothing else' },
+)
+
+const rowOf = Type.Integer({
+  minimum: 1,
+  maximum: 2_147_483_647,
+  description: 'As a spreadsheet counts: the header is row 1',
 })
 
-const count = (description: string) => Type.Integer({ minimum: 0, description })
+const RowError = Type.Object(
+  { row: rowOf, message: Line(4096, 'Why it was not taken') },
+  { title: 'RowError', description: 'A row that was not taken' },
+)
 
-/** The first 200 characters. */
-const Text = Nullable(Type.String())
+const CellChange = Type.Object(
+  {
+    row: rowOf,
+    id: IdOf('The film'),
+    column: Line(100, 'The column'),
+    old: Nullable(Line(201, 'What is there, the first 200 characters')),
+    new: Nullable(Line(201, 'What would be there, the first 200 characters')),
+  },
+  { title: 'CellChange', description: 'A cell that would be changed' },
+)
 
 export const ImportReport = Type.Object(
   {
-    rows: count('Rows with something in them: created + updated + skipped + failed'),
-    created: count('Films put into the catalogue'),
-    updated: count('Films changed'),
-    skipped: count('Rows that say what the catalogue says already'),
-    failed: count('Rows that were not taken'),
-    errors_total: count('The same'),
-    errors: Type.Array(
-      Type.Object({
-        row: Type.Integer({ description: 'As a spreadsheet counts: the header is row 1' }),
-        message: Type.String(),
-      }),
-      { description: 'The first 100' },
-    ),
-    changes: Type.Array(
-      Type.Object({
-        row: Type.Integer(),
-        id: Type.Integer({ description: 'Of the film' }),
-        column: Type.String(),
-        old: Text,
-        new: Text,
-      }),
-      { description: 'Of a dry run: the first 100 cells of films that would be changed' },
-    ),
-    dry_run: Type.Boolean(),
+    rows: CountOf('Rows with something in them: created + updated + skipped + failed'),
+    created: CountOf('Films put into the catalogue'),
+    updated: CountOf('Films changed'),
+    skipped: CountOf('Rows that say what the catalogue says already'),
+    failed: CountOf('Rows that were not taken'),
+    errors_total: CountOf('The same'),
+    errors: Type.Array(RowError, { maxItems: 100, description: 'The first 100' }),
+    changes: Type.Array(CellChange, {
+      maxItems: 100,
+      description: 'Of a dry run: the first 100 cells of films that would be changed',
+    }),
+    dry_run: Type.Boolean({ description: 'Nothing was changed' }),
   },
   {
+    title: 'FilmImportReport',
+    description: 'What the import did, or would do',
     examples: [
       {
         rows: 44,

@@ -23,6 +23,7 @@ export const transferExportRoutes: FastifyPluginAsyncTypebox<Options> = async (a
   app.get(
     '/user/lists.csv',
     {
+      config: { isStreamed: true, sends: { 200: ['Content-Disposition'] } },
       schema: {
         tags: ['lists'],
         operationId: 'exportLists',
@@ -37,7 +38,15 @@ export const transferExportRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         response: {
           200: {
             description: 'RFC 4180, UTF-8, with a header row',
-            content: { 'text/csv': { schema: Type.String({ examples: [example] }) } },
+            content: {
+              'text/csv': {
+                schema: Type.String({
+                  maxLength: 2_147_483_647,
+                  description: 'RFC 4180, with a header row',
+                  examples: [example],
+                }),
+              },
+            },
           },
         },
       },

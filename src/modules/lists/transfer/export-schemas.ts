@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox'
 export const ExportQuery = Type.Object({
   format: Type.Optional(
     Type.Unsafe<'own' | 'letterboxd' | 'imdb'>({
+      title: 'ListFormat',
       type: 'string',
       enum: ['own', 'letterboxd', 'imdb'],
       default: 'own',
@@ -12,6 +13,7 @@ export const ExportQuery = Type.Object({
   ),
   list: Type.Optional(
     Type.Unsafe<'favorites' | 'wishlist' | 'ratings'>({
+      title: 'ListName',
       type: 'string',
       enum: ['favorites', 'wishlist', 'ratings'],
       description: 'Only this list. Without it all three, and in the form of Letterboxd or IMDb the ratings',

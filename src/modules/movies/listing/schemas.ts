@@ -1,8 +1,9 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Page } from '../../../http/schemas.ts'
+import { IdOf, Page, YearOf } from '../../../http/schemas.ts'
 
 const Status = Type.Optional(
   Type.Unsafe<'new'>({
+    title: 'MovieOrder',
     type: 'string',
     transform: ['trim', 'toLowerCase'],
     enum: ['new'],
@@ -14,8 +15,8 @@ const Status = Type.Optional(
 export const CatalogueQuery = Type.Object({
   status: Status,
   state: Status,
-  director_id: Type.Optional(Id),
-  genre_id: Type.Optional({ ...Id, description: 'Films that have this genre, also as another than their first' }),
-  year: Type.Optional(Type.Integer({ minimum: 1800, maximum: 2200, examples: [1999] })),
+  director_id: Type.Optional(IdOf('Films of this director')),
+  genre_id: Type.Optional(IdOf('Films that have this genre, also as another than their first')),
+  year: Type.Optional(YearOf('Films of this year')),
   page: Type.Optional({ ...Page, description: 'Pages of 12; everything without it' }),
 })

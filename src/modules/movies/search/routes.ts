@@ -13,6 +13,7 @@ export const searchRoutes: FastifyPluginAsyncTypebox<{ movies: MovieService }> =
   app.get(
     '/movies/search',
     {
+      config: { sends: { 200: ['Age', 'Cache-Status'] } },
       schema: {
         operationId: 'searchMovies',
         tags: ['movies'],

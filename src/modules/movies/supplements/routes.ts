@@ -2,8 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type TObject, Type } from '@sinclair/typebox'
 import { setCacheHeaders } from '../../../http/cache-headers.ts'
 import { callerOf } from '../../../http/caller.ts'
-import { IdParams, problems, upstreamProblems } from '../../../http/schemas.ts'
-import { Facts, ImageQuery, Images, Related, ReviewQuery, Reviews, Seasons, Staff, Videos } from './schemas.ts'
+import { FilmIdParams, problems, upstreamProblems } from '../../../http/schemas.ts'
+import { ImageQuery, Images, ReviewQuery, Reviews } from './page-schemas.ts'
+import { Facts, Related, Seasons, Staff, Videos } from './schemas.ts'
 import { Collection, CollectionQuery, PremiereQuery, Premieres } from './selection-schemas.ts'
 import type { FilmSupplement, SupplementService } from './service.ts'
 
@@ -55,12 +56,13 @@ export const supplementRoutes: FastifyPluginAsyncTypebox<{ supplements: Suppleme
     app.get(
       `/movies/:id/${name}`,
       {
+        config: { sends: { 200: ['Age', 'Cache-Status'] } },
         schema: {
           tags,
           operationId,
           summary,
           description: `${kept} Empty where Kinopoisk has none, and for a film made here.`,
-          params: IdParams,
+          params: FilmIdParams,
           querystring,
           response: { 200: response, ...problems('movie_not_found', ...upstreamProblems) },
         },
@@ -78,6 +80,7 @@ export const supplementRoutes: FastifyPluginAsyncTypebox<{ supplements: Suppleme
   app.get(
     '/movies/premieres',
     {
+      config: { sends: { 200: ['Age', 'Cache-Status'] } },
       schema: {
         tags,
         operationId: 'listPremieres',
@@ -97,6 +100,7 @@ export const supplementRoutes: FastifyPluginAsyncTypebox<{ supplements: Suppleme
   app.get(
     '/movies/collections',
     {
+      config: { sends: { 200: ['Age', 'Cache-Status'] } },
       schema: {
         tags,
         operationId: 'listCollection',

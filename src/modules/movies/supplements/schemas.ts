@@ -1,31 +1,43 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import { Id, Nullable, Poster, posterExample } from '../../../http/schemas.ts'
+import { CountOf, IdOf, Line, Nullable, Poster, posterExample, UpstreamText, WebUrl } from '../../../http/schemas.ts'
 import { ownState, Source } from '../schemas.ts'
 
-const text = Nullable(Type.String())
-const integer = Nullable(Type.Integer())
-export const count = Type.Integer({ minimum: 0 })
-export const date = Nullable(Type.String({ format: 'date' }))
-const flag = Nullable(Type.Boolean())
+export const totalOf = CountOf('How many there are at Kinopoisk')
+export const dateOf = (description: string) => Nullable(Type.String({ format: 'date', description }))
 /** Upstream's own names: those that are known, and whatever it may add. */
-const names = (...known: string[]) =>
-  Nullable(Type.String({ description: `${known.join(', ')}; what Kinopoisk adds is passed on` }))
+export const names = (...known: string[]) => UpstreamText(`${known.join(', ')}; what Kinopoisk adds is passed on`)
 
 /** The answer that is a list; `items` has at most 1000, `total` tells how many there are. */
-const ListOf = <T extends TSchema>(item: T, example: object) =>
+const ListOf = <T extends TSchema>(title: string, item: T, example: object) =>
   Type.Object(
-    { total: count, source: Source, items: Type.Array(item) },
-    { examples: [{ total: 1, source: 'kinopoisk', items: [example] }] },
+    {
+      total: totalOf,
+      source: Source,
+      items: Type.Array(item, { maxItems: 1000, description: 'In the order of Kinopoisk; the first 1000' }),
+    },
+    { title, description: 'What Kinopoisk has', examples: [{ total: 1, source: 'kinopoisk', items: [example] }] },
   )
 
-const Episode = Type.Object({
-  number: Type.Integer(),
-  title: text,
-  original_title: text,
-  synopsis: text,
-  release_date: date,
-})
-export const Seasons = ListOf(Type.Object({ number: Type.Integer(), episodes: Type.Array(Episode) }), {
+const numberOf = (description: string) => Type.Integer({ minimum: -2_147_483_648, maximum: 2_147_483_647, description })
+
+const Episode = Type.Object(
+  {
+    number: numberOf('The number in the season'),
+    title: UpstreamText('The title, in Russian'),
+    original_title: UpstreamText('The original title'),
+    synopsis: UpstreamText('What it is about'),
+    release_date: dateOf('When it was first shown'),
+  },
+  { title: 'Episode', description: 'An episode of a series' },
+)
+const Season = Type.Object(
+  {
+    number: numberOf('The number of the season'),
+    episodes: Type.Array(Episode, { maxItems: 100_000, description: 'In order' }),
+  },
+  { title: 'Season', description: 'A season of a series' },
+)
+export const Seasons = ListOf('Seasons', Season, {
   number: 1,
   episodes: [
     {
@@ -39,18 +51,32 @@ export const Seasons = ListOf(Type.Object({ number: Type.Integer(), episodes: Ty
 })
 
 export const Staff = ListOf(
-  Type.Object({
-    id: { ...Id, description: 'For `/people/{id}`' },
-    name: text,
-    original_name: text,
-    role: text,
-    profession: names(
-      ...['WRITER', 'OPERATOR', 'EDITOR', 'COMPOSER', 'PRODUCER_USSR', 'TRANSLATOR', 'DIRECTOR', 'DESIGN', 'PRODUCER'],
-      ...['ACTOR', 'VOICE_DIRECTOR', 'UNKNOWN'],
-    ),
-    profession_name: Nullable(Type.String({ description: 'In words, in Russian' })),
-    photo_url: text,
-  }),
+  'Staff',
+  Type.Object(
+    {
+      id: IdOf('The id for `/people/{id}`'),
+      name: UpstreamText('The name in Russian'),
+      original_name: UpstreamText('The name in the language of the person'),
+      role: UpstreamText('The part, of actors'),
+      profession: names(
+        ...[
+          'WRITER',
+          'OPERATOR',
+          'EDITOR',
+          'COMPOSER',
+          'PRODUCER_USSR',
+          'TRANSLATOR',
+          'DIRECTOR',
+          'DESIGN',
+          'PRODUCER',
+        ],
+        ...['ACTOR', 'VOICE_DIRECTOR', 'UNKNOWN'],
+      ),
+      profession_name: UpstreamText('The profession in words, in Russian'),
+      photo_url: WebUrl('A photo'),
+    },
+    { title: 'StaffMember', description: 'A person who made a film' },
+  ),
   {
     id: 41477,
     name: 'Кристофер Нолан',
@@ -63,17 +89,21 @@ export const Staff = ListOf(
 )
 
 export const Related = ListOf(
-  Type.Object({
-    id: Id,
-    kinopoisk_id: Id,
-    title: Type.String(),
-    original_title: text,
-    poster_url: text,
-    poster_preview_url: text,
-    poster: Poster,
-    relation: names('SIMILAR', 'SEQUEL', 'PREQUEL', 'REMAKE', 'UNKNOWN'),
-    ...ownState,
-  }),
+  'RelatedMovies',
+  Type.Object(
+    {
+      id: IdOf('The id for `/movies/{id}`'),
+      kinopoisk_id: IdOf('The same: the id at Kinopoisk'),
+      title: Line(500, 'The title, in Russian where there is one'),
+      original_title: Nullable(Line(500, 'The original title')),
+      poster_url: WebUrl('The poster'),
+      poster_preview_url: WebUrl('The poster, small'),
+      poster: Poster,
+      relation: names('SIMILAR', 'SEQUEL', 'PREQUEL', 'REMAKE', 'UNKNOWN'),
+      ...ownState,
+    },
+    { title: 'RelatedMovie', description: 'A film that has to do with another' },
+  ),
   {
     id: 301,
     kinopoisk_id: 301,
@@ -90,104 +120,27 @@ export const Related = ListOf(
 )
 
 export const Facts = ListOf(
-  Type.Object({
-    type: names('FACT', 'BLOOPER'),
-    text: Type.String({ description: 'Plain text: tags are left out, entities decoded' }),
-    spoiler: flag,
-  }),
+  'Facts',
+  Type.Object(
+    {
+      type: names('FACT', 'BLOOPER'),
+      text: Line(1_048_576, 'Plain text: tags are left out, entities decoded'),
+      spoiler: Nullable(Type.Boolean({ description: 'It tells what happens in the film' })),
+    },
+    { title: 'Fact', description: 'A fact or a blooper' },
+  ),
   { type: 'FACT', text: 'Съёмки заняли 118 дней.', spoiler: false },
 )
 
 export const Videos = ListOf(
-  Type.Object({ url: Type.String(), name: text, site: names('YOUTUBE', 'KINOPOISK_WIDGET', 'YANDEX_DISK', 'UNKNOWN') }),
+  'Videos',
+  Type.Object(
+    {
+      url: Type.String({ format: 'uri', maxLength: 2048, description: 'Where it is' }),
+      name: UpstreamText('The title'),
+      site: names('YOUTUBE', 'KINOPOISK_WIDGET', 'YANDEX_DISK', 'UNKNOWN'),
+    },
+    { title: 'Video', description: 'A trailer or another video' },
+  ),
   { url: 'https://www.youtube.com/watch?v=gbcVZgO4n4E', name: 'Официальный трейлер', site: 'YOUTUBE' },
-)
-
-/** A parameter that takes one of some values. */
-export const oneOf = <T extends string>(values: readonly [T, ...T[]], description: string) =>
-  Type.Optional(
-    Type.Unsafe<T>({ type: 'string', enum: values, default: values[0], examples: [values[0]], description }),
-  )
-export const pageUpTo = (maximum: number) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum, default: 1, examples: [1], description: 'Pages of 20' }))
-export const paging = { page: Type.Integer({ minimum: 1 }), pages: count, total: count, source: Source }
-export const pagingExample = { page: 1, pages: 1, total: 1, source: 'kinopoisk' }
-
-export const ImageQuery = Type.Object({
-  type: oneOf(
-    ['STILL', 'SHOOTING', 'POSTER', 'FAN_ART', 'PROMO', 'CONCEPT', 'WALLPAPER', 'COVER', 'SCREENSHOT'],
-    'The kind of images',
-  ),
-  page: pageUpTo(20),
-})
-export const Images = Type.Object(
-  { type: Type.String(), ...paging, items: Type.Array(Type.Object({ url: Type.String(), preview_url: text })) },
-  {
-    examples: [
-      {
-        type: 'STILL',
-        ...pagingExample,
-        items: [
-          {
-            url: 'https://avatars.mds.yandex.net/get-kinopoisk-image/4303601/2924f6c4/orig',
-            preview_url: 'https://avatars.mds.yandex.net/get-kinopoisk-image/4303601/2924f6c4/300x',
-          },
-        ],
-      },
-    ],
-  },
-)
-
-export const ReviewQuery = Type.Object({
-  page: pageUpTo(100),
-  order: oneOf(
-    [
-      ...(['DATE_DESC', 'DATE_ASC', 'USER_POSITIVE_RATING_ASC', 'USER_POSITIVE_RATING_DESC'] as const),
-      ...(['USER_NEGATIVE_RATING_ASC', 'USER_NEGATIVE_RATING_DESC'] as const),
-    ],
-    'By date, or by the votes that readers gave to reviews',
-  ),
-})
-const Review = Type.Object({
-  id: Id,
-  type: names('POSITIVE', 'NEGATIVE', 'NEUTRAL', 'UNKNOWN'),
-  date: Nullable(Type.String({ format: 'date-time', description: 'Kinopoisk tells no zone; taken as UTC' })),
-  positive_votes: integer,
-  negative_votes: integer,
-  author: text,
-  title: text,
-  text: Nullable(Type.String({ description: 'Plain text: tags are left out, entities decoded' })),
-})
-export const Reviews = Type.Object(
-  {
-    order: Type.String(),
-    ...paging,
-    total_positive: integer,
-    total_negative: integer,
-    total_neutral: integer,
-    items: Type.Array(Review),
-  },
-  {
-    examples: [
-      {
-        order: 'DATE_DESC',
-        ...pagingExample,
-        total_positive: 1,
-        total_negative: 0,
-        total_neutral: 0,
-        items: [
-          {
-            id: 2,
-            type: 'POSITIVE',
-            date: '2010-09-05T20:37:00.000Z',
-            positive_votes: 122,
-            negative_votes: 12,
-            author: 'Зритель',
-            title: 'Проснись, Нео',
-            text: 'Смотреть ещё раз.',
-          },
-        ],
-      },
-    ],
-  },
 )

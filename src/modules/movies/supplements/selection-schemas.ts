@@ -1,13 +1,17 @@
 import { Type } from '@sinclair/typebox'
-import { posterExample } from '../../../http/schemas.ts'
+import { Line, posterExample } from '../../../http/schemas.ts'
 import { SearchItem, Source } from '../schemas.ts'
-import { count, date, oneOf, pageUpTo, paging, pagingExample } from './schemas.ts'
+import { oneOf, pageUpTo, paging, pagingExample } from './page-schemas.ts'
+import { dateOf, totalOf } from './schemas.ts'
 
 export const PremiereQuery = Type.Object({
-  year: Type.Integer({ minimum: 1890, maximum: 2100, examples: [2014] }),
-  month: Type.Integer({ minimum: 1, maximum: 12, examples: [11], description: '1 is January' }),
+  year: Type.Integer({ minimum: 1890, maximum: 2100, description: 'The year', examples: [2014] }),
+  month: Type.Integer({ minimum: 1, maximum: 12, examples: [11], description: 'The month; 1 is January' }),
 })
-const Premiere = Type.Composite([SearchItem, Type.Object({ premiere_date: date })])
+const Premiere = Type.Object(
+  { ...SearchItem.properties, premiere_date: dateOf('When it opens in Russian cinemas') },
+  { title: 'Premiere', description: 'A film that opens in cinemas' },
+)
 const itemExample = {
   id: 258687,
   kinopoisk_id: 258687,
@@ -30,8 +34,16 @@ const itemExample = {
   my_rating: null,
 }
 export const Premieres = Type.Object(
-  { year: Type.Integer(), month: Type.Integer(), total: count, source: Source, items: Type.Array(Premiere) },
   {
+    year: PremiereQuery.properties.year,
+    month: PremiereQuery.properties.month,
+    total: totalOf,
+    source: Source,
+    items: Type.Array(Premiere, { maxItems: 1000, description: 'In the order of Kinopoisk; the first 1000' }),
+  },
+  {
+    title: 'Premieres',
+    description: 'The premieres of a month',
     examples: [
       {
         year: 2014,
@@ -56,6 +68,14 @@ export const CollectionQuery = Type.Object({
   page: pageUpTo(50),
 })
 export const Collection = Type.Object(
-  { type: Type.String(), ...paging, items: Type.Array(SearchItem) },
-  { examples: [{ type: 'TOP_250_MOVIES', ...pagingExample, items: [{ ...itemExample, type: 'FILM', rating: 8.7 }] }] },
+  {
+    type: Line(100, 'The name of the collection'),
+    ...paging,
+    items: Type.Array(SearchItem, { maxItems: 1000, description: 'The films of the page, in order' }),
+  },
+  {
+    title: 'Collection',
+    description: 'A page of a collection',
+    examples: [{ type: 'TOP_250_MOVIES', ...pagingExample, items: [{ ...itemExample, type: 'FILM', rating: 8.7 }] }],
+  },
 )
