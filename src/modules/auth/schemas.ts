@@ -92,6 +92,9 @@ export const TokenPair = Type.Object(
   },
 )
 
+/** The token pair without the refresh token, which is in a cookie. */
+export const WebToken = Type.Omit(TokenPair, ['refresh_token'])
+
 const SessionId = Type.String({ format: 'uuid', examples: ['7f0c2f4e-3f0a-4a52-9d0b-0d6a2a3c9f11'] })
 
 export const SessionParams = Type.Object({ id: SessionId })
