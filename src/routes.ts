@@ -22,6 +22,7 @@ import { searchRoutes } from './modules/movies/search/routes.ts'
 import { supplementRoutes } from './modules/movies/supplements/routes.ts'
 import { personRoutes } from './modules/people/routes.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
+import { suggestionRoutes } from './modules/suggestions/routes.ts'
 import { usageAdminRoutes, usageRoutes } from './modules/usage/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
@@ -75,6 +76,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     await reading.register(directorRoutes, services)
     await reading.register(photoRoutes, services)
     await reading.register(movieCatalogueRoutes, services)
+    await reading.register(suggestionRoutes, services)
     await reading.register(filmExportRoutes, { ...services, downloads })
   })
   await app.register(async (secured) => {

@@ -51,6 +51,7 @@ import { createSupplementService } from './modules/movies/supplements/service.ts
 import { createPersonService } from './modules/people/service.ts'
 import { createRatingRepository } from './modules/ratings/repository.ts'
 import { createRatingService } from './modules/ratings/service.ts'
+import { createSuggestions } from './modules/suggestions/suggestions.ts'
 import { createUsageService } from './modules/usage/service.ts'
 import { createAccountRepository } from './modules/users/account-repository.ts'
 import { createAccountService } from './modules/users/account-service.ts'
@@ -86,6 +87,7 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
   const { listCache, ...catalogue } = createCatalogue(app, externals)
   const { movies } = catalogue
   const { cache, kinopoisk } = app
+  const sorting = createSemaphore({ name: 'sorted lists', max: 3, maxPerCaller: 1, maxQueue: 100 })
   const directors = createDirectors({
     db,
     laggingDb: app.reads.db,
@@ -96,12 +98,15 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     ...accounts.services,
     ...catalogue,
     ...directors.services,
-    ...createLists({ db, movies, kinopoisk, listCache }),
+    ...createLists({ db, movies, kinopoisk, listCache, sorting }),
     keys: keys.service,
     usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
     genres: createGenreService({ genres: createGenreRepository(db), lagging: createGenreRepository(app.reads.db) }),
-    ratings: createRatingService({ ratings: createRatingRepository(db), movies }),
-    supplements: createSupplementService({ movies, membership: listCache, kinopoisk: app.kinopoisk }),
+    ratings: createRatingService({
+      ...{ ratings: createRatingRepository(db), semaphore: sorting, ownStates: listCache, movies },
+    }),
+    supplements: createSupplementService({ movies, ownStates: listCache, kinopoisk: app.kinopoisk }),
+    suggestions: createSuggestions({ db: app.reads.db, cache }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
     compatible: createCompatibleService({ endpoints: compatibleEndpoints, movies, cache, kinopoisk }),
     places: createPlaces(app.metrics),
@@ -200,12 +205,12 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
   const movieRepository = createMovieRepository(db)
   const laggingMovies = createMovieRepository(reads.db)
   const movieCache = createMovieCache({ movies: movieRepository, laggingMovies, cache })
-  const listCache = createListCache({ ids: createListIdsRepository(db), cache })
+  const listCache = createListCache({ ids: createListIdsRepository(reads.cautious), cache })
   const movies = createMovieService({
     movies: movieRepository,
     movieCache,
     searchCache: createSearchCache(cache),
-    membership: listCache,
+    ownStates: listCache,
     searchLocally: createLocalSearch({
       films: createSearchRepository(reads.db),
       semaphore: createSemaphore({ name: 'local searches', max: 3, maxQueue: 100 }),
@@ -227,6 +232,7 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
       movies: laggingMovies,
       movieCache,
       stream: createMovieStream(reads.sql),
+      ownStates: listCache,
       count: listing.total,
     }),
     films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),

@@ -61,6 +61,9 @@ describe('GET /movies/{id}', () => {
     expect(movie).toEqual({
       id: 1115471,
       kinopoisk_id: 1115471,
+      is_favorite: false,
+      in_wishlist: false,
+      my_rating: null,
       title: 'Мастер и Маргарита',
       original_title: null,
       description: expect.stringMatching(/\S/),
@@ -365,6 +368,7 @@ describe('GET /movies/search', () => {
       poster_preview_url: expect.stringMatching(/^https:/),
       is_favorite: false,
       in_wishlist: false,
+      my_rating: null,
     })
   })
 

@@ -11,6 +11,7 @@ const open = [
   'GET /directors',
   'GET /directors/{id}',
   'GET /directors/{id}/photo',
+  'GET /suggest',
   'GET /films',
   'GET /films/export.csv',
   'GET /films/{id}',

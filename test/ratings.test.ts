@@ -278,7 +278,7 @@ describe('GET /ratings', () => {
     expect(next?.film_id).toBe(newest[0])
     const movie = (await asCarl({ method: 'GET', url: `/movies/${first}` })).json()
     const { user_rate, user_votes, ...rating } = (await own(asCarl, first)).json()
-    expect(top).toEqual({ ...rating, value: 9, movie })
+    expect(top).toEqual({ ...rating, value: 9, added_at: rating.created_at, movie })
     expect(movie).toMatchObject({ title: 'Film 1', director: null, description: '', user_rate, user_votes })
 
     await unrate(asCarl, first)
@@ -286,7 +286,18 @@ describe('GET /ratings', () => {
   })
 
   test('a page out of range or a parameter not known is refused', async () => {
-    for (const query of ['page=0', 'page=-1', 'page=x', 'page=1.5', 'page=', 'page=%00', 'page=1000001', 'limit=5']) {
+    for (const query of [
+      'page=0',
+      'page=-1',
+      'page=x',
+      'page=1.5',
+      'page=',
+      'page=%00',
+      'page=1000001',
+      'limit=0',
+      'limit=101',
+      'size=5',
+    ]) {
       const response = await asAnn({ method: 'GET', url: `/ratings?${query}` })
       expect([query, response.statusCode]).toEqual([query, 400])
     }

@@ -4,14 +4,18 @@ import { isCanceled } from '../db/errors.ts'
 import { films } from '../db/schema/films.ts'
 import { pattern } from './film-filter.ts'
 
+/** The words of a query in the form of films.words; empty when it has no letter and no digit. */
+export function wordsOf(db: Db) {
+  return async (query: string): Promise<string> => {
+    const [row] = await db.execute<{ words: string }>(sql`select btrim(film_words(${query}, null)) as words`)
+    return row?.words ?? ''
+  }
+}
+
 /** Search of films by title, with the trigrams of films.words. */
 export function filmNames(db: Db) {
   return {
-    /** The words of a query in the form of films.words; empty when it has no letter and no digit. */
-    async readWords(query: string): Promise<string> {
-      const [row] = await db.execute<{ words: string }>(sql`select btrim(film_words(${query}, null)) as words`)
-      return row?.words ?? ''
-    },
+    readWords: wordsOf(db),
 
     async hasPart(part: string): Promise<boolean> {
       const [row] = await byIndex(db, (tx) =>

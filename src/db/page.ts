@@ -42,3 +42,9 @@ export async function* pageOrAll<T>(
 export async function* allRows<T>(find: (range: Range<T>) => PromiseLike<T[]>): AsyncGenerator<T> {
   for await (const { items } of pageOrAll(undefined, find)) yield* items
 }
+
+/** What is on a page of something that is in memory and where the page is. */
+export function pageOf<T>(items: T[], page = 1, limit = pageSize) {
+  const place = { total: items.length, page, pages: Math.ceil(items.length / limit) }
+  return { shown: items.slice((page - 1) * limit, page * limit), place }
+}

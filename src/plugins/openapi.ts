@@ -16,6 +16,7 @@ const tags = [
   { name: 'ratings', description: "The user's own scores of films" },
   { name: 'genres', description: 'Genres of the catalogue' },
   { name: 'directors', description: 'Directors of the catalogue, and their photos' },
+  { name: 'suggestions', description: 'Films whose titles begin as somebody types' },
   { name: 'usage', description: 'What users and keys have spent of the Kinopoisk quota' },
   { name: 'admin', description: 'What operators ask of the gateway to Kinopoisk' },
   { name: 'service', description: 'Health, metrics and the kinds of problems' },

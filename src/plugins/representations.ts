@@ -13,6 +13,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 import { Counter } from 'prom-client'
+import { addVary } from '../http/cache-headers.ts'
 import { etagOf } from '../http/json-payload.ts'
 import { type Coding, codedTag, codingFor, isCurrent } from '../http/representations.ts'
 
@@ -135,13 +136,8 @@ function chooseCoding(request: FastifyRequest, reply: FastifyReply, payload: unk
   if (request.routeOptions.config.neverCompressed || reply.hasHeader('content-encoding')) return undefined
   if (!isBody && reply.statusCode !== 304) return undefined
   if (isBody && !compressible.test(String(reply.getHeader('content-type')))) return undefined
-  vary(reply)
+  addVary(reply, 'accept-encoding')
   return isBody && (payload instanceof Readable || payload.length >= minBytes) ? codingFor(request) : undefined
-}
-
-function vary(reply: FastifyReply): void {
-  const before = reply.getHeader('vary')
-  reply.header('vary', before === undefined ? 'accept-encoding' : `${before}, accept-encoding`)
 }
 
 /** Undefined for a stream that has none: what is to come of it is not known. */

@@ -43,6 +43,8 @@ export const access: Record<string, Access> = {
   'PATCH /users/{id}': 'admin',
   'POST /users/{id}/password-reset': 'admin',
 
+  'GET /suggest': 'reader',
+
   'GET /films': 'reader',
   'GET /films/{id}': 'reader',
   'GET /films/export.csv': 'reader',

@@ -12,7 +12,7 @@ export const changes = pgTable(
   'changes',
   {
     xid: xid8().notNull().default(sql`pg_current_xact_id()`),
-    topic: text({ enum: ['film', 'text', 'fans', 'genre', 'list', 'session', 'answer', 'key'] }).notNull(),
+    topic: text({ enum: ['film', 'text', 'fans', 'genre', 'list', 'rating', 'session', 'answer', 'key'] }).notNull(),
     key: text(),
   },
   (table) => [index('changes_xid_idx').on(table.xid)],

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, date, integer, pgTable, text, timestamp, unique } from 'drizzle-orm/pg-core'
+import { check, date, index, integer, pgTable, text, timestamp, unique } from 'drizzle-orm/pg-core'
 
 /** `photo_key` names the photo in the storage; `kinopoisk_id` is upstream's staffId where the director came from there. */
 export const directors = pgTable(
@@ -17,6 +17,7 @@ export const directors = pgTable(
       'directors_name_check',
       sql`length(${table.name}) between 1 and 200 and ${table.name} = btrim(${table.name})`,
     ),
+    index('directors_words_idx').using('gin', sql`film_words(${table.name}, null) gin_trgm_ops`),
     check('directors_kinopoisk_id_check', sql`${table.kinopoisk_id} > 0`),
   ],
 )

@@ -101,6 +101,10 @@ export const films = pgTable(
     index('films_original_title_idx').using('hash', sql`film_sort_name(${table.original_name})`),
     index('films_imdb_id_idx').using('hash', sql`(${table.kinopoisk}->>'imdb_id')`),
     index('films_words_idx').using('gin', table.words.op('gin_trgm_ops')),
+    // For suggestions: see drizzle/0016_own_state.sql. Without a list of what is to be indexed: every look-up would read it.
+    index('films_suggest_idx')
+      .using('gin', sql`film_suggest_keys(${table.words}, ${table.listed}, ${table.rate}, ${table.kinopoisk})`)
+      .with({ fastupdate: false }),
     index('films_signs_idx').using('gin', sql`film_signs(${table.name}, ${table.original_name})`),
   ],
 )
@@ -121,5 +125,26 @@ export const filmGenres = pgTable(
     primaryKey({ name: 'film_genres_pkey', columns: [table.film_id, table.genre_id] }),
     index('film_genres_genre_id_idx').on(table.genre_id, table.film_id),
     check('film_genres_position_check', sql`${table.position} >= 0`),
+  ],
+)
+
+/**
+ * The countries and the type of a film by Kinopoisk, one a row: what listings are filtered by and counted for. They follow
+ * films.kinopoisk by a trigger (drizzle/0016_own_state.sql). The value itself beside its small letters lets the index
+ * alone answer.
+ */
+export const filmTraits = pgTable(
+  'film_traits',
+  {
+    film_id: integer()
+      .notNull()
+      .references(() => films.id, { onDelete: 'cascade' }),
+    kind: text({ enum: ['country', 'type'] }).notNull(),
+    value: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ name: 'film_traits_pkey', columns: [table.film_id, table.kind, table.value] }),
+    index('film_traits_value_idx').on(table.kind, sql`lower(${table.value})`, table.film_id, table.value),
+    check('film_traits_value_check', sql`length(${table.value}) between 1 and 100`),
   ],
 )

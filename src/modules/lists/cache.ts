@@ -1,30 +1,33 @@
 import type { Cache } from '../../cache/cache.ts'
-import { chain } from '../../cache/maybe-promise.ts'
+import { chain, type MaybePromise } from '../../cache/maybe-promise.ts'
+import type { OwnState } from '../../http/own-state.ts'
 import type { ListIdsRepository } from './ids-repository.ts'
 
 export type ListCache = ReturnType<typeof createListCache>
 
-/** The lists of recent users, in memory: a set of film ids each, the newest first. */
+const none: ReadonlyMap<number, number> = new Map()
+
+/** The lists and scores of recent users, in memory: by film, the newest first, since when it is there; or the score. */
 export function createListCache({ ids, cache }: { ids: ListIdsRepository; cache: Cache }) {
-  const of = (list: 'favourites' | 'wishlist') => {
-    const region = cache.region<number, ReadonlySet<number>>({
+  const of = (list: keyof OwnState, topic: 'list' | 'rating') => {
+    const region = cache.region<number, ReadonlyMap<number, number>>({
       name: list,
-      sizeOf: ({ size }) => 40 * size,
-      invalidatedBy: { list: 'one' },
+      sizeOf: ({ size }) => 50 * size,
+      invalidatedBy: { [topic]: 'one' },
     })
-    return (id: number) => region.find(id, async () => new Set(await ids.find(list, id)))
+    return (userId: number) => region.find(userId, async () => new Map(await ids.find(list, userId)))
   }
-  const none: ReadonlySet<number> = new Set()
-  const favourites = of('favourites')
-  const wishlist = of('wishlist')
+  const favourites = of('favourites', 'list')
+  const wishlist = of('wishlist', 'list')
+  const ratings = of('ratings', 'rating')
   return {
-    favourites: async (userId: number) => (await favourites(userId)) ?? none,
-    wishlist: async (userId: number) => (await wishlist(userId)) ?? none,
-    /** Both of a user. */
-    both(userId: number) {
-      // Both are begun before either is waited for.
-      const [favourite, wished] = [favourites(userId), wishlist(userId)]
-      return chain(favourite, (favourites = none) => chain(wished, (wishlist = none) => ({ favourites, wishlist })))
+    /** All of a user. Without a promise if it is in memory. */
+    of(userId: number): MaybePromise<OwnState> {
+      // All are begun before one is waited for.
+      const [favourite, wished, rated] = [favourites(userId), wishlist(userId), ratings(userId)]
+      return chain(favourite, (favourites = none) =>
+        chain(wished, (wishlist = none) => chain(rated, (ratings = none) => ({ favourites, wishlist, ratings }))),
+      )
     },
   }
 }

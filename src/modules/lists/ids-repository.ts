@@ -1,26 +1,28 @@
-import { sql } from 'drizzle-orm'
+import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
 import { newestFirst } from '../../catalogue/user-lists.ts'
 import type { Db } from '../../db/connect.ts'
 import { favourites, wishlist } from '../../db/schema/lists.ts'
-
-export { batchSize, pageSize } from '../../db/page.ts'
+import { ratings } from '../../db/schema/ratings.ts'
 
 export function createListIdsRepository(db: Db) {
-  const of = (table: typeof favourites | typeof wishlist, list: 'favourites' | 'wishlist') =>
+  const of = (table: typeof favourites | typeof wishlist | typeof ratings, value: SQL<number> | AnyColumn) =>
     db
-      .select({ id: table.film_id })
+      .select({ id: table.film_id, value: sql<number>`${value}` })
       .from(table)
       .where(sql`${table.user_id} = ${sql.placeholder('userId')}`)
-      .orderBy(newestFirst(list))
+  const since = (column: AnyColumn) => sql<number>`(extract(epoch from ${column}) * 1000)::float8`
   const lists = {
-    favourites: of(favourites, 'favourites').prepare('favourites_of_user'),
-    wishlist: of(wishlist, 'wishlist').prepare('wishlist_of_user'),
+    favourites: of(favourites, since(favourites.created_at))
+      .orderBy(newestFirst('favourites'))
+      .prepare('favourites_of_user'),
+    wishlist: of(wishlist, since(wishlist.created_at)).orderBy(newestFirst('wishlist')).prepare('wishlist_of_user'),
+    ratings: of(ratings, ratings.value).prepare('scores_of_user'),
   }
   return {
-    /** The ids of the films in a user's list, newest first. */
-    async find(list: keyof typeof lists, userId: number): Promise<number[]> {
+    /** The films in a user's list, newest first, each with when it was added, in ms since 1970; of ratings the scores. */
+    async find(list: keyof typeof lists, userId: number): Promise<[id: number, value: number][]> {
       const rows = await lists[list].execute({ userId })
-      return rows.map((row) => row.id)
+      return rows.map(({ id, value }) => [id, value])
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { Db } from '../../db/connect.ts'
 import type { Gateway } from '../../kinopoisk/gateway.ts'
+import type { Semaphore } from '../../semaphore.ts'
 import type { MovieService } from '../movies/service.ts'
 import type { ListCache } from './cache.ts'
 import { createListRepository } from './repository.ts'
@@ -13,12 +14,17 @@ interface Options {
   movies: MovieService
   kinopoisk: Gateway
   listCache: ListCache
+  /** See createListService. */
+  sorting: Semaphore
 }
 
 /** A user's favourites and wishlist, and the three lists as files. */
-export function createLists({ db, movies, kinopoisk, listCache }: Options) {
+export function createLists({ db, movies, kinopoisk, listCache, sorting }: Options) {
   const list = (name: string, table: 'favourites' | 'wishlist') =>
-    createListService({ name, list: createListRepository(db, table), idsOf: listCache[table], movies })
+    createListService({
+      ...{ name, table, list: createListRepository(db, table), semaphore: sorting },
+      ...{ ownStates: listCache, movies },
+    })
   return {
     favorites: list('favorites', 'favourites'),
     wishlist: list('wishlist', 'wishlist'),

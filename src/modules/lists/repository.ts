@@ -1,15 +1,18 @@
 import { and, eq, sql } from 'drizzle-orm'
+import { sortedList } from '../../catalogue/sorted-lists.ts'
 import { behind, newestFirst, type Position, positionOf, roomIn } from '../../catalogue/user-lists.ts'
 import type { Db } from '../../db/connect.ts'
 import { pageOrAll } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
 import { favourites, wishlist } from '../../db/schema/lists.ts'
 
+export type { ListEntry } from '../../catalogue/sorted-lists.ts'
 export { maxKept } from '../../catalogue/user-lists.ts'
+export { batchSize, pageOf } from '../../db/page.ts'
 
 const tables = { favourites, wishlist }
 
-type Added = { added: boolean; favouritesCount: number }
+type Added = { added: boolean; favouritesCount: number; addedAt: number }
 
 /** One of the user's lists. */
 export function createListRepository(db: Db, list: keyof typeof tables) {
@@ -17,6 +20,7 @@ export function createListRepository(db: Db, list: keyof typeof tables) {
 
   /** `kept`: it was in the list before. */
   async function tryToAdd(userId: number, filmId: number): Promise<Added & { kept: boolean }> {
+    const keptSince = sql`select created_at from ${table} where user_id = ${userId} and film_id = ${filmId}`
     const kept = sql`exists (select from ${table} where user_id = ${userId} and film_id = ${filmId})`
     // A statement does not see the row it adds, nor one that another has just added for the same user.
     const count = list === 'favourites' ? sql`1 + count(*) filter (where user_id <> ${userId})` : sql`count(*)`
@@ -24,15 +28,18 @@ export function createListRepository(db: Db, list: keyof typeof tables) {
       with added as (
         insert into ${table} (user_id, film_id)
         select ${userId}::int, ${filmId}::int where case when ${kept} then false else ${roomIn(list, userId)} > 0 end
-        on conflict do nothing returning film_id)
-      select exists (select from added) as added, ${kept} as kept, (${count})::int as "favouritesCount"
+        on conflict do nothing returning created_at)
+      select exists (select from added) as added, ${kept} as kept, (${count})::int as "favouritesCount",
+        (extract(epoch from coalesce((select created_at from added), (${keptSince}), now())) * 1000)::float8 as "addedAt"
       from ${favourites} where film_id = ${filmId}`)
     if (!row) throw new Error('a count has one row')
     return row
   }
 
   return {
-    /** The ids of the films, newest first, in batches. */
+    ...sortedList(db, list),
+
+    /** The films, newest first, in batches. */
     batches: (userId: number) =>
       pageOrAll<Position>(undefined, ({ last, limit }) =>
         db

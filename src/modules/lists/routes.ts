@@ -5,10 +5,10 @@ import { inputFault } from '../../errors.ts'
 import { callerOf } from '../../http/caller.ts'
 import { sendArray } from '../../http/json-array.ts'
 import { sendJson } from '../../http/json-payload.ts'
+import { pageLinks } from '../../http/pagination-links.ts'
 import type { Places } from '../../http/places.ts'
-import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
-import { Movie, Movies } from '../movies/schemas.ts'
-import { AddBody } from './schemas.ts'
+import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
+import { AddBody, ListedMovie, ListedMovies, ListQuery } from './schemas.ts'
 import type { ListService } from './service.ts'
 
 interface Options {
@@ -30,7 +30,7 @@ const description =
  * its scope.
  */
 export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list, places, path, name }) => {
-  const added = { 201: Movie, 200: Movie, ...problems('movie_not_found', 'list_full', ...upstreamProblems) }
+  const added = { 201: ListedMovie, 200: ListedMovie, ...problems('movie_not_found', 'list_full', ...upstreamProblems) }
   const add = async (request: Pick<FastifyRequest, 'user' | 'ip'>, filmId: number, reply: FastifyReply) => {
     const { added, movie } = await list.add(callerOf(request), filmId)
     return reply.code(added ? 201 : 200).send(movie)
@@ -46,15 +46,18 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
         schema: {
           tags,
           operationId: `list${name}${suffix}`,
-          summary: `The user's ${path}, newest first`,
-          description: 'More than 100 are streamed, without an entity tag.',
-          querystring: PageQuery,
-          response: { 200: Movies },
+          summary: `The user's ${path}, newest first or sorted, all or filtered`,
+          description:
+            'Without `page` and `limit` more than 100 are streamed, without an entity tag. With them the number of all is in the ' +
+            'header X-Total-Count, and the neighbouring pages in the header Link (RFC 8288). Filters combine.',
+          querystring: ListQuery,
+          response: { 200: ListedMovies },
         },
       },
       async (request, reply) => {
-        const movies = await list.find(request.user.id, request.query.page)
-        return 'bytes' in movies ? sendJson(reply, movies) : sendArray(request, reply, places, movies)
+        const { json, batches, place } = await list.find(request.user.id, request.query)
+        if (place) reply.header('x-total-count', place.total).header('link', pageLinks(url, request.query, place))
+        return json ? sendJson(reply, json) : sendArray(request, reply, places, batches)
       },
     )
     app.get(
@@ -66,7 +69,7 @@ export const listRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { list
           summary: `A movie of the user's ${path}`,
           description: `404 for a movie that is not in the ${path}.`,
           params: IdParams,
-          response: { 200: Movie, ...problems('movie_not_found') },
+          response: { 200: ListedMovie, ...problems('movie_not_found') },
         },
       },
       async (request, reply) => sendJson(reply, await list.findOne(request.user.id, request.params.id)),

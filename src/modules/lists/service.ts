@@ -2,53 +2,89 @@ import type { Static } from '@sinclair/typebox'
 import type { Batch } from '../../db/page.ts'
 import { AppError, listFull } from '../../errors.ts'
 import { type JsonPayload, joinArray, parse } from '../../http/json-payload.ts'
+import { type OwnState, type OwnStates, ownMembers, withOwnState } from '../../http/own-state.ts'
 import type { Caller } from '../../kinopoisk/request.ts'
+import type { Semaphore } from '../../semaphore.ts'
 import type { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
-import { batchSize, pageSize } from './ids-repository.ts'
-import { type ListRepository, maxKept } from './repository.ts'
+import { batchSize, type ListEntry, type ListRepository, maxKept, pageOf } from './repository.ts'
+import type { ListQuery } from './schemas.ts'
 
 export type ListService = ReturnType<typeof createListService>
 
 interface Dependencies {
   /** As clients call it. */
   name: string
+  table: 'favourites' | 'wishlist'
   list: ListRepository
-  /** The ids of the films in the user's list, the newest first. */
-  idsOf(userId: number): Promise<ReadonlySet<number>>
+  /** Sorting reads a whole list: it must not take all connections. */
+  semaphore: Semaphore
+  ownStates: OwnStates
   movies: Pick<MovieService, 'findKnown' | 'findAll'>
 }
 
-export function createListService({ name, list, idsOf, movies }: Dependencies) {
-  const findAll = async (ids: number[]) => (await movies.findAll(ids)).map((movie) => movie.json)
+/** Of a list: all of it in batches, or as one. `place` where a page was wanted. */
+type FoundList =
+  | { json: JsonPayload; batches?: undefined; place?: { total: number; page: number; pages: number } }
+  | { batches: AsyncGenerator<Batch<string>>; json?: undefined; place?: undefined }
 
-  async function* batches(userId: number): AsyncGenerator<Batch<string>> {
+export function createListService({ name, table, list, semaphore, ownStates, movies }: Dependencies) {
+  /** The movies of entries, in their order, as the user sees them in the list. */
+  async function render(entries: ListEntry[], own: OwnState): Promise<JsonPayload[]> {
+    const found = await movies.findAll(entries.map((entry) => entry.id))
+    const times = new Map(entries.map(({ id, at }) => [id, at]))
+    return found.map((movie) => withAddedAt(movie, own, times.get(movie.id) ?? 0))
+  }
+
+  /** The newest first: as the list is by now, however slowly it is read. */
+  async function* readNewest(userId: number): AsyncGenerator<Batch<string>> {
+    const own = await ownStates.of(userId)
     for await (const { items, isLast } of list.batches(userId)) {
-      const found = await findAll(items.map((item) => item.film_id))
-      yield { items: found.map((json) => json.bytes), isLast }
+      const entries = items.map(({ film_id, at }) => ({ id: film_id, at: Date.parse(at) }))
+      yield { items: bytesOf(await render(entries, own)), isLast }
+    }
+  }
+
+  async function* readEntries(entries: ListEntry[], own: OwnState): AsyncGenerator<Batch<string>> {
+    for (let at = 0; at < entries.length; at += batchSize) {
+      const batch = entries.slice(at, at + batchSize)
+      yield { items: bytesOf(await render(batch, own)), isLast: at + batchSize >= entries.length }
     }
   }
 
   return {
-    /** The movies as JSON, newest first: those of a page, or all; many are in batches. */
-    async find(userId: number, page?: number): Promise<JsonPayload | AsyncGenerator<Batch<string>>> {
-      const ids = await idsOf(userId)
-      if (page === undefined && ids.size > batchSize) return batches(userId)
-      const shown = page === undefined ? [...ids] : [...ids].slice((page - 1) * pageSize, page * pageSize)
-      return joinArray(await findAll(shown))
+    /**
+     * The movies as JSON: those of a page, or all; many are in batches. @throws {AppError} overloaded
+     */
+    async find(userId: number, { page, limit, ...selection }: ListQuery): Promise<FoundList> {
+      const isWhole = Object.keys(selection).length === 0
+      const own = await ownStates.of(userId)
+      const isPaged = page !== undefined || limit !== undefined
+      if (isWhole && !isPaged && own[table].size > batchSize) return { batches: readNewest(userId) }
+      const entries = isWhole
+        ? [...own[table]].map(([id, at]) => ({ id, at }))
+        : await semaphore.run(userId, () => list.findSorted(userId, selection))
+      if (!isPaged && entries.length > batchSize) return { batches: readEntries(entries, own) }
+      const { shown, place } = isPaged ? pageOf(entries, page, limit) : { shown: entries, place: undefined }
+      return { json: joinArray(await render(shown, own)), ...(place && { place }) }
     },
 
     /** @throws {AppError} movie_not_found where it is not in the list */
     async findOne(userId: number, filmId: number): Promise<JsonPayload> {
-      const [movie] = (await idsOf(userId)).has(filmId) ? await findAll([filmId]) : []
+      const own = await ownStates.of(userId)
+      const at = own[table].get(filmId)
+      const [movie] = at === undefined ? [] : await render([{ id: filmId, at }], own)
       return movie ?? fail(new AppError('movie_not_found', { detail: `The movie ${filmId} is not in your ${name}` }))
     },
 
     /** @throws {AppError} movie_not_found, list_full, or upstream_* when the film is not known at all and upstream is not available */
     async add(caller: Caller, filmId: number) {
-      const { json } = await movies.findKnown(filmId, caller)
-      const { added, favouritesCount } = (await list.add(caller.userId, filmId)) ?? fail(listFull(name, maxKept))
-      return { added, movie: { ...parse<Static<typeof Movie>>(json), favorites_count: favouritesCount } }
+      const { userId } = caller
+      const movie = await movies.findKnown(filmId, caller)
+      const { added, favouritesCount, addedAt } = (await list.add(userId, filmId)) ?? fail(listFull(name, maxKept))
+      const own = parse<Static<typeof Movie>>(withOwnState(movie.json, await ownStates.of(userId), movie.id))
+      const kept = table === 'favourites' ? { is_favorite: true } : { in_wishlist: true }
+      return { added, movie: { ...own, favorites_count: favouritesCount, ...kept, added_at: new Date(addedAt) } }
     },
 
     /** Removing what was not in the list is fine. @throws {AppError} movie_not_found */
@@ -59,6 +95,16 @@ export function createListService({ name, list, idsOf, movies }: Dependencies) {
       await list.remove(userId, filmId)
     },
   }
+}
+
+function withAddedAt({ id, json }: { id: number; json: JsonPayload }, own: OwnState, at: number): JsonPayload {
+  const time = new Date(at).toISOString()
+  const bytes = `${json.bytes.slice(0, -1)}${ownMembers(own, id)},"added_at":"${time}"}`
+  return { bytes, etag: `${withOwnState(json, own, id).etag}${time}` }
+}
+
+function bytesOf(items: JsonPayload[]): string[] {
+  return items.map((item) => item.bytes)
 }
 
 function fail(error: AppError): never {

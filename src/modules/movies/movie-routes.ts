@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { setCacheHeaders } from '../../http/cache-headers.ts'
+import { setCacheHeaders, setPersonal } from '../../http/cache-headers.ts'
 import { callerOf } from '../../http/caller.ts'
 import { sendArray } from '../../http/json-array.ts'
 import { sendJson } from '../../http/json-payload.ts'
@@ -32,7 +32,8 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         summary: 'The movies of the catalogue, by id or newest first',
         description:
           'Without `page` all of them, streamed. With it 12, the number of all in the header X-Total-Count, and the ' +
-          'neighbouring pages in the header Link (RFC 8288). `director_id`, `genre_id` and `year` combine.',
+          'neighbouring pages in the header Link (RFC 8288). `director_id`, `genre_id` and `year` combine. ' +
+          'For a user each has `is_favorite`, `in_wishlist` and `my_rating`.',
         querystring: CatalogueQuery,
         response: { 200: Movies },
       },
@@ -45,7 +46,9 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         ...(genre_id !== undefined && { genreIds: [genre_id] }),
         ...(year !== undefined && { year }),
       }
-      const listing = { order, filter } as const
+      const userId = viewerOf(request)?.id
+      setPersonal(reply, userId)
+      const listing = { order, filter, userId } as const
       if (page !== undefined) {
         const found = await catalogue.page(listing, page, queueKeyOf(request))
         reply.header('x-total-count', found.total).header('link', pageLinks('/movies', request.query, found))
@@ -65,7 +68,8 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         description:
           'An IMDb id is looked for among the films known here; if it is unknown, Kinopoisk is asked once which film has it. ' +
           'When Kinopoisk cannot be asked, the movie is served as it is known; `kinopoisk.complete` is false where only a ' +
-          'search told of it, also when Kinopoisk has no details of it. Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one.',
+          'search told of it, also when Kinopoisk has no details of it. Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one. ' +
+          'For a user it has `is_favorite`, `in_wishlist` and `my_rating`.',
         params: MovieParams,
         response: {
           200: Movie,
@@ -77,14 +81,16 @@ export const movieCatalogueRoutes: FastifyPluginAsyncTypebox<Options> = async (a
       const id = readMovieId(request.params.id)
       if (!viewerOf(request)) {
         const listed = await movies.findListed(id)
-        if (listed) return sendJson(reply, listed.json)
+        if (listed) return sendJson(setPersonal(reply, undefined), listed.json)
         await app.readUser(request)
       }
+      const { id: userId } = request.user
+      setPersonal(reply, userId)
       const { movie, result } = await (typeof id === 'number'
         ? movies.find(id, callerOf(request))
         : movies.findByImdb(id, callerOf(request)))
       if (result) setCacheHeaders(reply, result)
-      return sendJson(reply, movie.json)
+      return sendJson(reply, await movies.own(movie, userId))
     },
   )
 }

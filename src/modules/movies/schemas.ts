@@ -6,6 +6,13 @@ const text = Nullable(Type.String())
 const integer = Nullable(Type.Integer())
 const number = Nullable(Type.Number())
 const percent = Nullable(Type.Number({ minimum: 0, maximum: 100 }))
+
+/** What a film is to the user. */
+export const ownState = {
+  is_favorite: Type.Boolean(),
+  in_wishlist: Type.Boolean(),
+  my_rating: Nullable(Type.Integer({ minimum: 1, maximum: 10, description: "The user's own score" })),
+}
 const Named = Type.Object({ id: Id, name: Type.String() })
 
 export const Movie = Type.Object(
@@ -29,6 +36,7 @@ export const Movie = Type.Object(
     user_rate: Nullable(Type.Number({ description: "Mean of this service's users' scores" })),
     user_votes: Type.Integer({ minimum: 0 }),
     kinopoisk: Type.Unsafe<unknown>(Nullable(KinopoiskBlock)),
+    ...Type.Partial(Type.Object(ownState), { description: 'Absent without a user' }).properties,
   },
   {
     examples: [
@@ -52,6 +60,9 @@ export const Movie = Type.Object(
         user_rate: null,
         user_votes: 0,
         kinopoisk: KinopoiskBlock.examples?.[0],
+        is_favorite: true,
+        in_wishlist: false,
+        my_rating: 9,
       },
     ],
   },
@@ -99,8 +110,7 @@ export const SearchItem = Type.Object({
   description: text,
   poster_url: text,
   poster_preview_url: text,
-  is_favorite: Type.Boolean(),
-  in_wishlist: Type.Boolean(),
+  ...ownState,
 })
 
 export const Source = Type.Unsafe<'kinopoisk' | 'cache' | 'local'>({
@@ -149,6 +159,7 @@ export const SearchResult = Type.Object(
             poster_preview_url: null,
             is_favorite: true,
             in_wishlist: false,
+            my_rating: null,
           },
         ],
       },

@@ -1,6 +1,7 @@
 import { chain, type MaybePromise } from '../../cache/maybe-promise.ts'
 import { isOwnId } from '../../catalogue/film-ids.ts'
 import { AppError, isUpstream } from '../../errors.ts'
+import { type OwnStates, withOwnState } from '../../http/own-state.ts'
 import type { CachedResult, Gateway, LazyResult, SearchResult } from '../../kinopoisk/gateway.ts'
 import type { KinopoiskFilm } from '../../kinopoisk/normalise.ts'
 import type { Caller, Purpose } from '../../kinopoisk/request.ts'
@@ -8,7 +9,6 @@ import { type FilmReference, readFilmReference } from '../../text/film-reference
 import { toVisible } from '../../text/search-key.ts'
 import type { CachedMovie, MovieCache } from './cache.ts'
 import { toKnownFilm } from './ingest.ts'
-import type { ListMembership } from './list-membership.ts'
 import { createFilmReferences } from './references.ts'
 import type { KnownFilm, MovieRepository } from './repository.ts'
 import type { LocalSearch } from './search/local-search.ts'
@@ -21,7 +21,7 @@ interface Dependencies {
   movies: MovieRepository
   movieCache: MovieCache
   searchCache: SearchCache
-  membership: { both(userId: number): MaybePromise<ListMembership> }
+  ownStates: OwnStates
   searchLocally: LocalSearch
   readItems: SearchRepository['readItems']
   kinopoisk: Pick<
@@ -39,7 +39,7 @@ export function createMovieService({
   movies,
   movieCache,
   searchCache,
-  membership,
+  ownStates,
   searchLocally,
   readItems,
   kinopoisk,
@@ -139,6 +139,10 @@ export function createMovieService({
       await movieCache.reload(id)
     },
 
+    /** The movie with what it is to the user. */
+    own: (movie: CachedMovie, userId: number) =>
+      chain(ownStates.of(userId), (own) => withOwnState(movie.json, own, movie.id)),
+
     /** The stored movies among `ids`, in their order. */
     findAll: movieCache.findMany,
 
@@ -197,9 +201,9 @@ export function createMovieService({
         ? searchReference(reference, caller, query, page)
         : searchTitles(caller, query, page)
       return chain(searched, ({ result, found }) =>
-        chain(membership.both(caller.userId), (listed) => ({
+        chain(ownStates.of(caller.userId), (own) => ({
           result,
-          json: searchPayload(inputOf(query, page, result), found, listed),
+          json: searchPayload(inputOf(query, page, result), found, own),
         })),
       )
     },

@@ -1,11 +1,13 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { movieColumns } from '../../catalogue/movie-columns.ts'
+import { sortedList } from '../../catalogue/sorted-lists.ts'
 import { behind, maxKept, newestFirst, positionOf, roomIn } from '../../catalogue/user-lists.ts'
 import type { Db } from '../../db/connect.ts'
 import { pageOrAll } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
 import { ratings } from '../../db/schema/ratings.ts'
 
+export { batchSize, pageOf, pageSize } from '../../db/page.ts'
 export { maxKept }
 
 const columns = {
@@ -48,6 +50,8 @@ export function createRatingRepository(db: Db) {
   }
 
   return {
+    ...sortedList(db, 'ratings'),
+
     /** Newest change first: a page, or all in batches. */
     list: (userId: number, page?: number) =>
       pageOrAll<OwnRating & { at: string }>(page, ({ last, limit, offset }) =>
@@ -59,6 +63,13 @@ export function createRatingRepository(db: Db) {
           .limit(limit)
           .offset(offset),
       ),
+
+    /** The scores of some films, in any order. */
+    findMany: (userId: number, filmIds: number[]): Promise<OwnRating[]> =>
+      db
+        .select(columns)
+        .from(ratings)
+        .where(and(eq(ratings.user_id, userId), sql`${ratings.film_id} = any(${sql.param(filmIds)}::int[])`)),
 
     /** The film's mean and count with the user's own score, null where there is none; undefined for an unknown film. */
     async find(userId: number, filmId: number) {

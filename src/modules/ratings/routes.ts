@@ -1,9 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf } from '../../http/caller.ts'
 import { sendArray } from '../../http/json-array.ts'
+import { pageLinks } from '../../http/pagination-links.ts'
 import type { Places } from '../../http/places.ts'
-import { IdParams, NoContent, PageQuery, problems, upstreamProblems } from '../../http/schemas.ts'
-import { Rating, RatingBody, Ratings } from './schemas.ts'
+import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
+import { Rating, RatingBody, RatingQuery, Ratings } from './schemas.ts'
 import type { RatingService } from './service.ts'
 
 interface Options {
@@ -22,13 +23,19 @@ export const ratingRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { ra
       schema: {
         tags,
         operationId: 'listRatings',
-        summary: "The user's scores with their films, newest change first",
-        description: 'More than 100 are streamed, without an entity tag.',
-        querystring: PageQuery,
+        summary: "The user's scores with their films, newest change first or sorted, all or filtered",
+        description:
+          'Without `page` and `limit` more than 100 are streamed, without an entity tag. With them the number of all is in the ' +
+          'header X-Total-Count, and the neighbouring pages in the header Link (RFC 8288). Filters combine.',
+        querystring: RatingQuery,
         response: { 200: Ratings },
       },
     },
-    (request, reply) => sendArray(request, reply, places, ratings.list(request.user.id, request.query.page)),
+    async (request, reply) => {
+      const { batches, place } = await ratings.list(request.user.id, request.query)
+      if (place) reply.header('x-total-count', place.total).header('link', pageLinks('/ratings', request.query, place))
+      return sendArray(request, reply, places, batches)
+    },
   )
   app.get(
     url,

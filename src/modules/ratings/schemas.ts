@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { Id, Nullable, Timestamp } from '../../http/schemas.ts'
+import { AddedAt, listQuery } from '../lists/schemas.ts'
 import { Movie } from '../movies/schemas.ts'
 
 const Value = Type.Integer({ minimum: 1, maximum: 10, examples: [8] })
@@ -29,6 +30,10 @@ export const Rating = Type.Object(
   { examples: [{ ...example, user_rate: 7.67, user_votes: 3 }] },
 )
 
-export const Ratings = Type.Array(Type.Object({ ...own, movie: Movie }), {
-  examples: [[{ ...example, movie: { ...Movie.examples[0], user_rate: 7.67, user_votes: 3 } }]],
+export const RatingQuery = listQuery('Without it: newest change first')
+
+export const Ratings = Type.Array(Type.Object({ ...own, added_at: AddedAt, movie: Movie }), {
+  examples: [
+    [{ ...example, added_at: example.created_at, movie: { ...Movie.examples[0], user_rate: 7.67, user_votes: 3 } }],
+  ],
 })

@@ -1,29 +1,64 @@
 import type { Batch } from '../../db/page.ts'
 import { AppError, listFull } from '../../errors.ts'
 import type { JsonPayload } from '../../http/json-payload.ts'
+import { type OwnState, type OwnStates, withOwnState } from '../../http/own-state.ts'
 import type { Caller } from '../../kinopoisk/request.ts'
+import type { Semaphore } from '../../semaphore.ts'
+import type { ListQuery } from '../lists/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
-import { maxKept, type OwnRating, type RatingRepository } from './repository.ts'
+import { batchSize, maxKept, type OwnRating, pageOf, pageSize, type RatingRepository } from './repository.ts'
 
 export type RatingService = ReturnType<typeof createRatingService>
 
 interface Dependencies {
   ratings: RatingRepository
+  /** Sorting reads a whole list: it must not take all connections. */
+  semaphore: Semaphore
+  ownStates: OwnStates
   movies: Pick<MovieService, 'findKnown' | 'findAll'>
 }
 
-export function createRatingService({ ratings, movies }: Dependencies) {
+export function createRatingService({ ratings, semaphore, ownStates, movies }: Dependencies) {
   const find = async (userId: number, filmId: number) => (await ratings.find(userId, filmId)) ?? filmNotFound(filmId)
 
+  async function renderAll(items: OwnRating[], own: OwnState): Promise<string[]> {
+    const found = await movies.findAll(items.map((rating) => rating.film_id))
+    const byId = new Map(found.map((movie) => [movie.id, withOwnState(movie.json, own, movie.id)]))
+    return items.map((rating) => render(rating, byId.get(rating.film_id))).filter((bytes) => bytes !== undefined)
+  }
+
+  async function* readEntries(userId: number, ids: number[], own: OwnState): AsyncGenerator<Batch<string>> {
+    for (let at = 0; at === 0 || at < ids.length; at += batchSize) {
+      const batch = ids.slice(at, at + batchSize)
+      const rows = batch.length > 0 ? await ratings.findMany(userId, batch) : []
+      const byId = new Map(rows.map((row) => [row.film_id, row]))
+      const items = batch.map((id) => byId.get(id)).filter((row) => row !== undefined)
+      yield { items: await renderAll(items, own), isLast: at + batchSize >= ids.length }
+    }
+  }
+
+  async function* readNewest(userId: number, own: OwnState, page?: number): AsyncGenerator<Batch<string>> {
+    for await (const { items, isLast } of ratings.list(userId, page))
+      yield { items: await renderAll(items, own), isLast }
+  }
+
   return {
-    /** The bytes of each rating with its movie, newest change first: a page, or all in batches. */
-    async *list(userId: number, page?: number): AsyncGenerator<Batch<string>> {
-      for await (const { items, isLast } of ratings.list(userId, page)) {
-        const found = await movies.findAll(items.map((rating) => rating.film_id))
-        const byId = new Map(found.map((movie) => [movie.id, movie.json]))
-        const rendered = items.map((rating) => render(rating, byId.get(rating.film_id)))
-        yield { items: rendered.filter((bytes) => bytes !== undefined), isLast }
+    /**
+     * The bytes of each rating with its movie in batches, newest change first or sorted, and where a page is.
+     * @throws {AppError} overloaded
+     */
+    async list(userId: number, { page, limit, ...selection }: ListQuery) {
+      const own = await ownStates.of(userId)
+      if (limit === undefined && Object.keys(selection).length === 0) {
+        const total = own.ratings.size
+        const place = page === undefined ? undefined : { total, page, pages: Math.ceil(total / pageSize) }
+        return { batches: readNewest(userId, own, page), place }
       }
+      const entries = await semaphore.run(userId, () => ratings.findSorted(userId, selection))
+      const ids = entries.map((entry) => entry.id)
+      if (page === undefined && limit === undefined) return { batches: readEntries(userId, ids, own), place: undefined }
+      const { shown, place } = pageOf(ids, page, limit)
+      return { batches: readEntries(userId, shown, own), place }
     },
 
     /** @throws {AppError} film_not_found, rating_not_found */
@@ -57,7 +92,7 @@ export function createRatingService({ ratings, movies }: Dependencies) {
 
 /** As the schema has it; undefined for a film that is gone by now, and with it the rating. */
 function render({ film_id, value, created_at, updated_at }: OwnRating, movie: JsonPayload | undefined) {
-  const own = JSON.stringify({ film_id, value, created_at, updated_at })
+  const own = JSON.stringify({ film_id, value, created_at, updated_at, added_at: created_at })
   return movie && `${own.slice(0, -1)},"movie":${movie.bytes}}`
 }
 

@@ -3,10 +3,10 @@ import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../../cache/cache.ts'
 import type { MaybePromise } from '../../../cache/maybe-promise.ts'
 import { etagOf, type JsonPayload, toBytes } from '../../../http/json-payload.ts'
-import type { ListMembership } from '../list-membership.ts'
+import { hasOwnState, noOwnState, type OwnState, ownMembers } from '../../../http/own-state.ts'
 import { SearchItem, SearchResult } from '../schemas.ts'
 
-const Item = Type.Omit(SearchItem, ['is_favorite', 'in_wishlist'])
+const Item = Type.Omit(SearchItem, ['is_favorite', 'in_wishlist', 'my_rating'])
 const Head = Type.Omit(SearchResult, ['items'])
 const stringifyItem = stringifier(Item as object)
 const stringifyHead = stringifier(Head as object)
@@ -27,7 +27,7 @@ interface Result {
  */
 export interface RenderedSearch {
   head: SearchHead
-  /** For a user with none of the films in a list, which is the usual case. */
+  /** For a user with none of the films in a list or rated, which is the usual case. */
   unflagged: JsonPayload
   listAt: number
   /** The tag of the items alone, so that a response with other words needs no hash over all bytes. */
@@ -52,7 +52,8 @@ export function createSearchCache(cache: Cache) {
   }
 }
 
-const noFlags = flagsOf(false, false)
+/** The end of a film's object for a user to whom it is nothing. */
+const noFlags = `${noOwnState}}`
 
 export function renderSearch(input: SearchInput, { total, pages, items }: Result): RenderedSearch {
   const head = { ...input, total, pages, complete: isComplete(input) }
@@ -75,16 +76,15 @@ export function renderSearch(input: SearchInput, { total, pages, items }: Result
 export function searchPayload(
   input: SearchInput,
   { head, unflagged, listAt, listTag, films }: RenderedSearch,
-  membership: ListMembership,
+  own: OwnState,
 ): JsonPayload {
-  const { favourites, wishlist } = membership
-  const flagged = films.filter(({ id }) => favourites.has(id) || wishlist.has(id))
+  const flagged = films.filter(({ id }) => hasOwnState(own, id))
   if (flagged.length === 0 && input.query === head.query && input.source === head.source) return unflagged
   const opening = openingOf({ ...head, ...input, complete: isComplete(input) })
   let bytes = opening
   let at = listAt
   for (const { id, flagsAt } of flagged) {
-    bytes += unflagged.bytes.slice(at, flagsAt) + flagsOf(favourites.has(id), wishlist.has(id))
+    bytes += `${unflagged.bytes.slice(at, flagsAt)}${ownMembers(own, id)}}`
     at = flagsAt + noFlags.length
   }
   bytes += unflagged.bytes.slice(at)
@@ -98,9 +98,4 @@ function isComplete({ source }: SearchInput): boolean {
 
 function openingOf(head: SearchHead): string {
   return `${toBytes(stringifyHead(head).slice(0, -1))},"items":[`
-}
-
-/** The end of a film's object. */
-function flagsOf(isFavorite: boolean, inWishlist: boolean): string {
-  return `,"is_favorite":${isFavorite},"in_wishlist":${inWishlist}}`
 }

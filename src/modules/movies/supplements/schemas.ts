@@ -1,6 +1,6 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import { Id, Nullable } from '../../../http/schemas.ts'
-import { Source } from '../schemas.ts'
+import { ownState, Source } from '../schemas.ts'
 
 const text = Nullable(Type.String())
 const integer = Nullable(Type.Integer())
@@ -71,8 +71,7 @@ export const Related = ListOf(
     poster_url: text,
     poster_preview_url: text,
     relation: names('SIMILAR', 'SEQUEL', 'PREQUEL', 'REMAKE', 'UNKNOWN'),
-    is_favorite: Type.Boolean(),
-    in_wishlist: Type.Boolean(),
+    ...ownState,
   }),
   {
     id: 301,
@@ -84,6 +83,7 @@ export const Related = ListOf(
     relation: 'PREQUEL',
     is_favorite: false,
     in_wishlist: true,
+    my_rating: null,
   },
 )
 

@@ -25,6 +25,7 @@ const itemExample = {
   poster_preview_url: 'https://kinopoiskapiunofficial.tech/images/posters/kp_small/258687.jpg',
   is_favorite: false,
   in_wishlist: false,
+  my_rating: null,
 }
 export const Premieres = Type.Object(
   { year: Type.Integer(), month: Type.Integer(), total: count, source: Source, items: Type.Array(Premiere) },

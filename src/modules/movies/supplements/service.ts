@@ -1,8 +1,7 @@
-import type { MaybePromise } from '../../../cache/maybe-promise.ts'
+import type { OwnStates } from '../../../http/own-state.ts'
 import type { CachedResult, Gateway } from '../../../kinopoisk/gateway.ts'
 import type { Caller } from '../../../kinopoisk/request.ts'
 import type { SupplementName, SupplementQuery } from '../../../kinopoisk/supplements/table.ts'
-import type { ListMembership } from '../list-membership.ts'
 import type { MovieService } from '../service.ts'
 
 export type SupplementService = ReturnType<typeof createSupplementService>
@@ -13,7 +12,7 @@ export type FilmSupplement = Exclude<SupplementName, Selection | 'person'>
 
 interface Dependencies {
   movies: Pick<MovieService, 'find' | 'isOfKinopoisk' | 'isKnown'>
-  membership: { both(userId: number): MaybePromise<ListMembership> }
+  ownStates: OwnStates
   kinopoisk: Pick<Gateway, 'supplement'>
 }
 
@@ -23,13 +22,15 @@ const nothing = {
   items: [] as object[],
 }
 
-export function createSupplementService({ movies, membership, kinopoisk }: Dependencies) {
+export function createSupplementService({ movies, ownStates, kinopoisk }: Dependencies) {
   /** The items that are films, with whether they are in the user's lists. */
   async function withFlags(userId: number, items: object[]) {
-    const { favourites, wishlist } = await membership.both(userId)
+    const { favourites, wishlist, ratings } = await ownStates.of(userId)
     return items.map((item) => {
       const id = 'kinopoisk_id' in item ? Number(item.kinopoisk_id) : undefined
-      return id === undefined ? item : { ...item, is_favorite: favourites.has(id), in_wishlist: wishlist.has(id) }
+      if (id === undefined) return item
+      const lists = { is_favorite: favourites.has(id), in_wishlist: wishlist.has(id) }
+      return { ...item, ...lists, my_rating: ratings.get(id) ?? null }
     })
   }
 
