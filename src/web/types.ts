@@ -84,6 +84,14 @@ export interface Movie {
 
 export type Source = 'kinopoisk' | 'cache' | 'local'
 
+/** What /suggest finds. */
+export interface Suggestion {
+  id: number
+  title: string
+  original_title: string | null
+  year: number | null
+}
+
 export interface SearchItem {
   id: number
   title: string

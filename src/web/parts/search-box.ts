@@ -2,9 +2,7 @@ import { request, withQuery } from '../api.ts'
 import { html, useEffect, useId, useRef, useState, type VNode } from '../html.ts'
 import { t } from '../i18n.ts'
 import { navigate, place } from '../router.ts'
-import type { Film } from '../types.ts'
-import type { Card } from './film-card.ts'
-import { toCard } from './film-card.ts'
+import type { Suggestion } from '../types.ts'
 
 /** A film by what was pasted: an address at Kinopoisk or IMDb, `kp301`, an IMDb id. */
 function isReference(text: string): boolean {
@@ -12,16 +10,18 @@ function isReference(text: string): boolean {
 }
 
 /** Films by the beginning of their words, from two letters on. */
-function useSuggestions(text: string): Card[] {
-  const [found, setFound] = useState<Card[]>([])
+function useSuggestions(text: string): Suggestion[] {
+  const [found, setFound] = useState<Suggestion[]>([])
   useEffect(() => {
     const q = text.trim()
     if ([...q].length < 2 || isReference(q)) return setFound([])
     const controller = new AbortController()
     const timer = setTimeout(async () => {
       try {
-        const { data } = await request<{ items: Film[] }>(withQuery('/suggest', { q }), { signal: controller.signal })
-        setFound(data.items.slice(0, 8).map(toCard))
+        const { data } = await request<{ items: Suggestion[] }>(withQuery('/suggest', { q }), {
+          signal: controller.signal,
+        })
+        setFound(data.items.slice(0, 8))
       } catch {
         // Only a help: Enter searches all the same.
         if (!controller.signal.aborted) setFound([])
@@ -57,7 +57,7 @@ export function SearchBox(): VNode {
   }, [])
   useEffect(() => place.subscribe(() => setOpen(false)), [])
 
-  const go = (film: Card | undefined) => {
+  const go = (film: Suggestion | undefined) => {
     const query = text.trim()
     setOpen(false)
     setActive(-1)
@@ -101,7 +101,7 @@ export function SearchBox(): VNode {
         ${films.map(
           (film, i) => html`<li key=${film.id} id=${`${list}-${i}`} role="option" aria-selected=${i === active}
             onMouseDown=${(event: Event) => event.preventDefault()} onClick=${() => go(film)}>
-            <span>${film.title}</span><span class="quiet">${[film.original, film.year].filter(Boolean).join(' · ')}</span>
+            <span>${film.title}</span><span class="quiet">${[film.original_title, film.year].filter(Boolean).join(' · ')}</span>
           </li>`,
         )}
       </ul>
