@@ -22,6 +22,7 @@ import { searchRoutes } from './modules/movies/search/routes.ts'
 import { supplementRoutes } from './modules/movies/supplements/routes.ts'
 import { personRoutes } from './modules/people/routes.ts'
 import { ratingRoutes } from './modules/ratings/routes.ts'
+import { statsRoutes } from './modules/ratings/stats-routes.ts'
 import { suggestionRoutes } from './modules/suggestions/routes.ts'
 import { usageAdminRoutes, usageRoutes } from './modules/usage/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
@@ -97,6 +98,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       await personal.register(supplementRoutes, services)
       await personal.register(personRoutes, services)
       await personal.register(usageRoutes, services)
+      await personal.register(statsRoutes, services)
     })
     await secured.register(async (lists) => {
       lists.keyScope = 'lists'

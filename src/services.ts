@@ -27,11 +27,13 @@ import { createFilmExport } from './modules/films/csv/export-service.ts'
 import { createImportRepository } from './modules/films/csv/import-repository.ts'
 import { createFilmImport } from './modules/films/csv/import-service.ts'
 import { createDemoRepository, type DemoFilm } from './modules/films/demo-repository.ts'
+import { createFacetRepository } from './modules/films/facets-repository.ts'
+import { createFilmFacets } from './modules/films/facets-service.ts'
+import { createFilmFilters } from './modules/films/filters.ts'
 import { createFilmListing } from './modules/films/listing-service.ts'
 import { createFilmRepository } from './modules/films/repository.ts'
 import { createFilmService } from './modules/films/service.ts'
-import { createGenreRepository } from './modules/genres/repository.ts'
-import { createGenreService } from './modules/genres/service.ts'
+import { createGenres } from './modules/genres/genres.ts'
 import type { Keys } from './modules/keys/keys.ts'
 import { createListCache } from './modules/lists/cache.ts'
 import { createListIdsRepository } from './modules/lists/ids-repository.ts'
@@ -49,8 +51,7 @@ import { createSearchCache } from './modules/movies/search/result-json.ts'
 import { createMovieService } from './modules/movies/service.ts'
 import { createSupplementService } from './modules/movies/supplements/service.ts'
 import { createPersonService } from './modules/people/service.ts'
-import { createRatingRepository } from './modules/ratings/repository.ts'
-import { createRatingService } from './modules/ratings/service.ts'
+import { createRatings } from './modules/ratings/ratings.ts'
 import { createSuggestions } from './modules/suggestions/suggestions.ts'
 import { createUsageService } from './modules/usage/service.ts'
 import { createAccountRepository } from './modules/users/account-repository.ts'
@@ -101,10 +102,8 @@ export function createServices(app: FastifyInstance, config: Config, externals: 
     ...createLists({ db, movies, kinopoisk, listCache, sorting }),
     keys: keys.service,
     usage: createUsageService({ spending: app.kinopoisk.spending, softPart }),
-    genres: createGenreService({ genres: createGenreRepository(db), lagging: createGenreRepository(app.reads.db) }),
-    ratings: createRatingService({
-      ...{ ratings: createRatingRepository(db), semaphore: sorting, ownStates: listCache, movies },
-    }),
+    genres: createGenres({ db, laggingDb: app.reads.db, countFilms: catalogue.facets.countGenres }),
+    ...createRatings({ db, movies, ownStates: listCache, sorting }),
     supplements: createSupplementService({ movies, ownStates: listCache, kinopoisk: app.kinopoisk }),
     suggestions: createSuggestions({ db: app.reads.db, cache }),
     people: createPersonService({ kinopoisk: app.kinopoisk }),
@@ -223,7 +222,8 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
   const filmRepository = createFilmRepository(db)
   const laggingFilms = createFilmRepository(reads.db)
   const filmCache = createFilmCache({ films: filmRepository, laggingFilms, cache })
-  const listing = createFilmListing({ films: laggingFilms, filmCache, cache })
+  const filters = createFilmFilters({ films: laggingFilms, cache })
+  const listing = createFilmListing({ films: laggingFilms, filters, filmCache, cache })
   const now = clock && { now: clock.now }
   return {
     movies,
@@ -236,6 +236,7 @@ function createCatalogue(app: FastifyInstance, externals: ServiceExternals) {
       count: listing.total,
     }),
     films: createFilmService({ films: filmRepository, listing, filmCache, movies, kinopoisk, ...now }),
+    facets: createFilmFacets({ facets: createFacetRepository(reads.db), filters, filmCache, cache }),
     filmExport: createFilmExport({
       exports: createExportRepository(reads.connect),
       semaphore: createSemaphore({ name: 'exports', max: 2, maxQueue: 40 }),

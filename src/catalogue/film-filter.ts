@@ -9,6 +9,11 @@ export interface Filter<Value = number> {
   yearTo?: Value
   /** Exactly this one. */
   year?: Value
+  minutesFrom?: Value
+  minutesTo?: Value
+  /** In small letters; any of them. */
+  countries?: string[]
+  types?: string[]
   match?: Match
 }
 
@@ -73,9 +78,30 @@ export function where(filter: Filter<number | Placeholder>, sort: Sort = 'id', p
     if (yearFrom !== undefined) conditions.push(sql`films.year >= ${yearFrom}`)
     if (yearTo !== undefined) conditions.push(sql`films.year <= ${yearTo}`)
   }
+  conditions.push(...ofLength(filter, sort))
+  if (filter.countries) conditions.push(hasTrait('country', filter.countries))
+  if (filter.types) conditions.push(hasTrait('type', filter.types))
   if (match) conditions.push(matches(match))
   if (position) conditions.push(behind(sort, position))
   return sql.join(conditions, sql` and `)
+}
+
+/** On the sort key, whose index has the minutes too. Films of unknown length are in no range. */
+function ofLength({ minutesFrom, minutesTo }: Filter<number | Placeholder>, sort: Sort): SQL[] {
+  const isDescending = sort === '-minutes'
+  const key = isDescending ? keys['-minutes'] : keys.minutes
+  const [least, most] = isDescending ? [sql`>=`, sql`<=`] : [sql`<=`, sql`>=`]
+  const sign = sql.raw(isDescending ? '-' : '')
+  if (minutesFrom === undefined && minutesTo === undefined) return []
+  return [
+    sql`${key} ${most} ${sign}(${minutesFrom ?? 1}::int)`,
+    sql`${key} ${least} ${sign}(${minutesTo ?? 32_766}::int)`,
+  ]
+}
+
+function hasTrait(kind: 'country' | 'type', values: string[]): SQL {
+  return sql`films.id in (
+    select ft.film_id from film_traits ft where ft.kind = ${kind} and lower(ft.value) in ${values})`
 }
 
 const fewUnlisted = 20_000

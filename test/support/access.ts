@@ -31,6 +31,7 @@ export const access: Record<string, Access> = {
   'PATCH /profile': 'user',
   'GET /user/export': 'user',
   'GET /user/usage': 'user',
+  'GET /user/stats': 'user',
   'GET /user/keys': 'user',
   'POST /user/keys': 'user',
   'PATCH /user/keys/{id}': 'user',
@@ -46,6 +47,8 @@ export const access: Record<string, Access> = {
   'GET /suggest': 'reader',
 
   'GET /films': 'reader',
+  'GET /films/facets': 'reader',
+  'GET /films/random': 'reader',
   'GET /films/{id}': 'reader',
   'GET /films/export.csv': 'reader',
   'POST /films': 'admin',

@@ -1,4 +1,4 @@
-import { asc, eq, gt, inArray, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { pageOrAll } from '../../db/page.ts'
 import { directors, loosePhotos } from '../../db/schema/directors.ts'
@@ -24,12 +24,12 @@ export function createDirectorRepository(db: Db) {
     deleteExpiredKeys,
 
     /** A page, or all in batches. */
-    list: (page?: number) =>
+    list: (page?: number, q?: string) =>
       pageOrAll<Director>(page, ({ last, limit, offset }) =>
         db
           .select(columns)
           .from(directors)
-          .where(last && gt(directors.id, last.id))
+          .where(and(last && gt(directors.id, last.id), q === undefined ? undefined : isNamed(q)))
           .orderBy(asc(directors.id))
           .limit(limit)
           .offset(offset),
@@ -122,6 +122,13 @@ export function createDirectorRepository(db: Db) {
       await db.delete(loosePhotos).where(eq(loosePhotos.key, key))
     },
   }
+}
+
+/** Found first, so that the index of words is used however few a page has. */
+function isNamed(q: string) {
+  const words = sql`(select btrim(film_words(${q}, null)))`
+  return sql`${directors.id} = any(array(select named.id from directors named where film_words(named.name, null) like
+    case when ${words} = '' then '' when length(${words}) < 3 then '% ' || ${words} || '%' else '%' || ${words} || '%' end))`
 }
 
 export type DirectorRepository = ReturnType<typeof createDirectorRepository>

@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { IdempotencyHeaders, unquoted } from '../../http/idempotency-key.ts'
 import { rendered, sendArray } from '../../http/json-array.ts'
 import type { Places } from '../../http/places.ts'
-import { IdParams, NoContent, PageQuery, problems } from '../../http/schemas.ts'
-import { Director, DirectorBody, DirectorChange, Directors } from './schemas.ts'
+import { IdParams, NoContent, problems } from '../../http/schemas.ts'
+import { Director, DirectorBody, DirectorChange, DirectorQuery, Directors } from './schemas.ts'
 import type { DirectorService } from './service.ts'
 
 interface Reading {
@@ -21,14 +21,14 @@ export const directorRoutes: FastifyPluginAsyncTypebox<Reading> = async (app, { 
       schema: {
         tags,
         operationId: 'listDirectors',
-        summary: 'All directors, by id',
-        querystring: PageQuery,
+        summary: 'All directors, or those with a name, by id',
+        querystring: DirectorQuery,
         response: { 200: Directors },
       },
     },
     (request, reply) => {
       const render = reply.compileSerializationSchema(Director)
-      return sendArray(request, reply, places, rendered(directors.list(request.query.page), render))
+      return sendArray(request, reply, places, rendered(directors.list(request.query.page, request.query.q), render))
     },
   )
   app.get(

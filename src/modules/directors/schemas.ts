@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Id, Nullable, Text } from '../../http/schemas.ts'
+import { Id, Nullable, PageQuery, Text } from '../../http/schemas.ts'
 
 // A pattern and not the format `date`, so that "" can clear it; whether it is a day of the past the service checks.
 const BirthDate = Nullable(
@@ -23,6 +23,17 @@ export const Director = Type.Object(
     examples: [{ id: 1, name: 'Клинт Иствуд', date_of_birth: '1930-05-31', photo_url: '/directors/1/photo' }],
   },
 )
+
+export const DirectorQuery = Type.Object({
+  ...PageQuery.properties,
+  q: Type.Optional(
+    Text({
+      maxLength: 200,
+      examples: ['иствуд'],
+      description: 'A part of the name; case, punctuation and ё/е do not matter',
+    }),
+  ),
+})
 
 export const Directors = Type.Array(Director)
 

@@ -21,8 +21,8 @@ const earliestBirth = '1800-01-01'
 export function createDirectorService({ directors, lagging, photos }: Dependencies) {
   return {
     /** A page, or all in batches. */
-    async *list(page?: number) {
-      for await (const { items, isLast } of lagging.list(page)) yield { items: items.map(withPhotoUrl), isLast }
+    async *list(page?: number, q?: string) {
+      for await (const { items, isLast } of lagging.list(page, q)) yield { items: items.map(withPhotoUrl), isLast }
     },
     find: async (id: number) => withPhotoUrl((await lagging.find(id)) ?? noDirector(id)),
     /**

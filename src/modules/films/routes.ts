@@ -4,13 +4,19 @@ import { sendJson } from '../../http/json-payload.ts'
 import { pageLinks } from '../../http/pagination-links.ts'
 import { IdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { queueKeyOf, viewerOf } from '../../plugins/auth.ts'
-import { Film, FilmBody, FilmChange, FilmPage, FilmQuery } from './schemas.ts'
+import type { FilmFacets } from './facets-service.ts'
+import { Facets, Film, FilmBody, FilmChange, FilmPage, FilmQuery, FilterQuery } from './schemas.ts'
 import type { FilmService } from './service.ts'
 
 const tags = ['films']
 
+interface Reading {
+  films: FilmService
+  facets: FilmFacets
+}
+
 /** Reading: on a scope that lets readers of the catalogue in. */
-export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = async (app, { films }) => {
+export const filmRoutes: FastifyPluginAsyncTypebox<Reading> = async (app, { films, facets }) => {
   // A page that is requested again soon is the same object.
   const links = new WeakMap<object, string>()
 
@@ -34,6 +40,37 @@ export const filmRoutes: FastifyPluginAsyncTypebox<{ films: FilmService }> = asy
       const link = links.get(found) ?? pageLinks('/films', request.query, found)
       links.set(found, link)
       return sendJson(reply.header('link', link), found.json)
+    },
+  )
+  app.get(
+    '/films/facets',
+    {
+      schema: {
+        tags,
+        operationId: 'countFilms',
+        summary: 'How many films there are by genre, decade and country',
+        description: 'With the filters of GET /films. Exact; a write in another replica may show a second late.',
+        querystring: FilterQuery,
+        response: { 200: Facets },
+      },
+    },
+    async (request, reply) => sendJson(reply, await facets.count(request.query, queueKeyOf(request))),
+  )
+  app.get(
+    '/films/random',
+    {
+      schema: {
+        tags,
+        operationId: 'pickFilm',
+        summary: 'A film of the catalogue by chance',
+        description: 'With the filters of GET /films; each film that has all of it is as likely as any other.',
+        querystring: FilterQuery,
+        response: { 200: Film, ...problems('film_not_found') },
+      },
+    },
+    async (request, reply) => {
+      const film = await facets.pick(request.query, queueKeyOf(request))
+      return sendJson(reply.header('cache-control', 'no-store'), film)
     },
   )
   app.get(

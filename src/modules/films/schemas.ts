@@ -56,19 +56,25 @@ export type Sort = (typeof sorts)[number]
 
 const FilterYear = Type.Integer({ minimum: 1800, maximum: 2200, examples: [1999] })
 
-export const FilmQuery = Type.Object({
-  limit: Type.Optional(Limit),
-  page: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'From 1, the default', examples: [1] }),
-  ),
-  cursor: Type.Optional(
-    Text({
-      maxLength: 4000,
-      examples: ['WyJ2RXdEa3ZqN2x3Iiw3LjcsMTAwMDAwMDAwMV0'],
-      description:
-        '`next_cursor` of the page before, of a listing with the same filters and sort. Costs the same at any depth; excludes `page`',
+const Traits = (example: string, description: string) =>
+  Type.Array(
+    Type.String({
+      transform: ['trim', 'toLowerCase'],
+      format: 'text',
+      minLength: 1,
+      maxLength: 100,
+      examples: [example],
     }),
-  ),
+    {
+      maxItems: 20,
+      examples: [[example]],
+      description: `${description}; in small or capital letters, and repeated for several`,
+    },
+  )
+const FilterMinutes = Type.Integer({ minimum: 1, maximum: maxMinutes, examples: [90] })
+
+/** What of the catalogue is wanted; filters combine. */
+const filters = {
   genre: Type.Optional(
     Type.Array(Text({ maxLength: 100, examples: ['драма'] }), {
       maxItems: 20,
@@ -89,6 +95,32 @@ export const FilmQuery = Type.Object({
         'looked for at the beginning of words. If no name holds it, the names nearest to it are found, typos forgiven',
     }),
   ),
+  country: Type.Optional(Traits('США', 'As Kinopoisk names it')),
+  type: Type.Optional(Traits('TV_SERIES', 'By Kinopoisk: FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW')),
+  minutes_from: Type.Optional(FilterMinutes),
+  minutes_to: Type.Optional(FilterMinutes),
+  decade: Type.Optional(
+    Type.Integer({ minimum: 1800, maximum: 2200, multipleOf: 10, examples: [1990], description: 'Its first year' }),
+  ),
+}
+
+export const FilterQuery = Type.Object(filters)
+export type FilterQuery = Static<typeof FilterQuery>
+
+export const FilmQuery = Type.Object({
+  limit: Type.Optional(Limit),
+  page: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'From 1, the default', examples: [1] }),
+  ),
+  cursor: Type.Optional(
+    Text({
+      maxLength: 4000,
+      examples: ['WyJ2RXdEa3ZqN2x3Iiw3LjcsMTAwMDAwMDAwMV0'],
+      description:
+        '`next_cursor` of the page before, of a listing with the same filters and sort. Costs the same at any depth; excludes `page`',
+    }),
+  ),
+  ...filters,
   sort: Type.Optional(
     Type.Unsafe<Sort>({
       type: 'string',
@@ -116,6 +148,31 @@ export const FilmPage = Type.Object(
     ],
   },
 )
+
+const count = Type.Integer({ minimum: 1 })
+
+export const Facets = Type.Object(
+  {
+    total: Type.Integer({ minimum: 0 }),
+    genres: Type.Array(Type.Object({ id: Id, name: Type.String(), count }), { description: 'Most films first' }),
+    decades: Type.Array(Type.Object({ decade: Type.Integer(), count }), { description: 'The latest first' }),
+    countries: Type.Array(Type.Object({ name: Type.String(), count }), { description: 'Most films first' }),
+  },
+  {
+    examples: [
+      {
+        total: 2,
+        genres: [{ id: 1, name: 'фантастика', count: 2 }],
+        decades: [
+          { decade: 2000, count: 1 },
+          { decade: 1990, count: 1 },
+        ],
+        countries: [{ name: 'США', count: 2 }],
+      },
+    ],
+  },
+)
+export type Facets = Static<typeof Facets>
 
 const Minutes = Type.Integer({ minimum: 1, maximum: maxMinutes, examples: [136] })
 

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { rendered, sendArray } from '../../http/json-array.ts'
 import type { Places } from '../../http/places.ts'
-import { IdParams, NoContent, PageQuery, problems } from '../../http/schemas.ts'
-import { Genre, GenreBody, Genres } from './schemas.ts'
+import { IdParams, NoContent, problems } from '../../http/schemas.ts'
+import { queueKeyOf } from '../../plugins/auth.ts'
+import { Genre, GenreBody, GenreQuery, Genres, ListedGenre } from './schemas.ts'
 import type { GenreService } from './service.ts'
 
 interface Reading {
@@ -21,13 +22,15 @@ export const genreRoutes: FastifyPluginAsyncTypebox<Reading> = async (app, { gen
         tags,
         operationId: 'listGenres',
         summary: 'All genres, by id',
-        querystring: PageQuery,
+        querystring: GenreQuery,
         response: { 200: Genres },
       },
     },
     (request, reply) => {
-      const render = reply.compileSerializationSchema(Genre)
-      return sendArray(request, reply, places, rendered(genres.list(request.query.page), render))
+      const render = reply.compileSerializationSchema(ListedGenre)
+      const { page, with: more } = request.query
+      const listed = more ? genres.listWithCounts(queueKeyOf(request), page) : genres.list(page)
+      return sendArray(request, reply, places, rendered(listed, render))
     },
   )
   app.get(
