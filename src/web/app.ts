@@ -61,7 +61,7 @@ export function App(): VNode {
   const { user, ended } = useStore(session)
   useStore(language)
   const { screen, id } = screenAt(now, user)
-  const shown = useScreen(screen)
+  const { shown, error, retry } = useScreen(screen, now, id)
   useEffect(() => {
     void send('/web/views', { method: 'POST', body: { screen: screen.name } }).catch(() => undefined)
   }, [screen.name, now.path])
@@ -71,35 +71,42 @@ export function App(): VNode {
     ${ended && html`<${Notice} kind="warning">${t('session.ended')} <a href="/app/login">${t('login')}</a><//>`}
     <${Connection} />
     <main id="main" tabindex="-1">
-      ${shown.error ? html`<${ErrorNote} error=${shown.error} retry=${shown.retry} />` : null}
-      ${shown.Component ? html`<${shown.Component} key=${`${screen.name}-${id}`} place=${now} id=${id} />` : null}
+      ${error ? html`<${ErrorNote} error=${error} retry=${retry} />` : null}
+      ${shown ? html`<${shown.Component} key=${shown.key} place=${shown.place} id=${shown.id} />` : null}
     </main>
     <${Footer} />
     <${LiveRegion} />
   `
 }
 
-/** The former screen stays until the next one has come. */
-function useScreen(screen: Screen) {
-  type Component = Awaited<ReturnType<Screen['load']>>['default']
-  const loaded = useRef(new Map<Screen['name'], Component>())
-  const [state, setState] = useState<{ Component?: Component; error?: unknown }>({})
+interface Shown {
+  Component: Component
+  key: string
+  place: Place
+  id: string
+}
+
+type Component = Awaited<ReturnType<Screen['load']>>['default']
+
+/** The former screen stays as it was until the next one has come; not where a login is needed meanwhile. */
+function useScreen(screen: Screen, now: Place, id: string) {
+  const loaded = useRef(new Map<string, Component>())
+  const former = useRef<Shown | undefined>(undefined)
+  const [error, setError] = useState<unknown>(undefined)
   const [turn, setTurn] = useState(0)
+  const draw = () => setTurn((n) => n + 1)
   useEffect(() => {
-    let current = true
-    Promise.all([screen.load(), screen.hasMoreWords && loadMoreWords()]).then(
-      ([{ default: Component }]) => {
-        loaded.current.set(screen.name, Component)
-        if (current) setState({ Component })
-      },
-      (error) => current && setState({ error }),
-    )
-    return () => {
-      current = false
-    }
+    if (loaded.current.has(screen.name)) return
+    setError(undefined)
+    Promise.all([screen.load(), screen.hasMoreWords && loadMoreWords()]).then(([{ default: Component }]) => {
+      loaded.current.set(screen.name, Component)
+      draw()
+    }, setError)
   }, [screen.name, turn])
-  const Component = loaded.current.get(screen.name) ?? state.Component
-  return { Component, error: state.error, retry: () => setTurn((n) => n + 1) }
+  const Component = loaded.current.get(screen.name)
+  if (Component) former.current = { Component, key: `${screen.name}-${id}`, place: now, id }
+  else if (screen === login) former.current = undefined
+  return { shown: former.current, error, retry: draw }
 }
 
 function Header({ place: { path } }: { place: Place }): VNode {

@@ -36,12 +36,9 @@ export async function openContext(browser: Browser, site: Site, options: Browser
   context.setDefaultTimeout(60_000)
   const complaints: Complaints = { all: [], expected: new Set() }
   await context.exposeBinding('complain', (_source, text: string) => complaints.all.push(text))
-  await context.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', (event) => {
-      ;(globalThis as unknown as { complain(text: string): void }).complain(
-        `policy: ${event.violatedDirective} ${event.blockedURI}`,
-      )
-    })
+  await context.addInitScript({
+    content: `document.addEventListener('securitypolicyviolation', (event) =>
+      complain('policy: ' + event.violatedDirective + ' ' + event.blockedURI))`,
   })
   context.on('page', (page) => listen(page, complaints))
   return { context, complaints }

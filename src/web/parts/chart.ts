@@ -28,11 +28,11 @@ export function BarChart({ title, bars, unit }: { title: string; bars: Bar[]; un
         </g>`
       })}
     </svg>
-    <table class="visually-hidden">
+    <div class="visually-hidden"><table>
       <caption>${title}</caption>
       <thead><tr><th scope="col">${title}</th><th scope="col">${unit}</th></tr></thead>
       <tbody>${bars.map(({ label, value }) => html`<tr key=${label}><th scope="row">${label}</th><td>${number(value)}</td></tr>`)}</tbody>
-    </table>
+    </table></div>
   </section>`
 }
 

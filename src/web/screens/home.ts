@@ -13,7 +13,7 @@ export default function Home(): VNode {
   const chosen = (genres.data ?? []).toSorted((a, b) => (b.films_count ?? 0) - (a.films_count ?? 0)).slice(0, 14)
   return html`
     <${Heading} title=${user?.name ? t('home.hello', { name: user.name }) : t('home.title')} />
-    <nav class="chips" aria-label=${t('genres')}>
+    <nav class="chips one-line" aria-label=${t('genres')}>
       ${chosen.map((genre) => html`<a key=${genre.id} class="chip" href=${`/app/catalogue?genre=${encodeURIComponent(genre.name)}`}>${capital(genre.name)}</a>`)}
     </nav>
     <${Row} title=${t('home.best')} path="/films?sort=-rate" more="/app/catalogue?sort=-rate" eager=${6} />

@@ -1,6 +1,6 @@
 import { download, request, useGet, withQuery } from '../api.ts'
 import { html, type VNode } from '../html.ts'
-import { capital, date, number, t } from '../i18n.ts'
+import { capital, date, number, score, t } from '../i18n.ts'
 import { type Bar, BarChart } from '../parts/chart.ts'
 import { EndlessGrid, type Part } from '../parts/endless.ts'
 import { Empty, ErrorNote, Heading, Loading } from '../parts/feedback.ts'
@@ -72,12 +72,13 @@ function Films({ list, place: { path, query } }: { list: List; place: Place }): 
 interface Stats {
   films: number
   hours: number
-  genres: { name: string; count: number }[]
-  decades: { decade: number; count: number }[]
-  directors: { name: string; count: number }[]
-  countries: { name: string; count: number }[]
-  scores: { value: number; count: number }[]
-  months: { month: string; count: number }[]
+  mean: number | null
+  genres: { name: string; films: number }[]
+  decades: { decade: number; films: number }[]
+  directors: { name: string; films: number }[]
+  countries: { name: string; films: number }[]
+  scores: { value: number; films: number }[]
+  months: { month: string; films: number }[]
 }
 
 function Statistics({ place: { query } }: { place: Place }): VNode {
@@ -85,20 +86,20 @@ function Statistics({ place: { query } }: { place: Place }): VNode {
   const { data, error, reload } = useGet<Stats>(withQuery('/user/stats', { year }))
   const thisYear = new Date().getFullYear()
   const years = Array.from({ length: 10 }, (_, i) => String(thisYear - i))
-  const named = (items: { name: string; count: number }[] = []): Bar[] =>
-    items.slice(0, 10).map(({ name, count }) => ({ label: capital(name), value: count }))
+  const named = (items: { name: string; films: number }[] = []): Bar[] =>
+    items.slice(0, 10).map(({ name, films }) => ({ label: capital(name), value: films }))
   const monthName = (month: string) => date(`${month}-01T12:00:00Z`, { month: 'short', year: '2-digit' })
   const charts: [string, Bar[]][] = data
     ? [
-        [t('stats.scores'), data.scores.map(({ value, count }) => ({ label: String(value), value: count }))],
+        [t('stats.scores'), data.scores.map(({ value, films }) => ({ label: String(value), value: films }))],
         [
           t('stats.months'),
-          data.months.slice(-24).map(({ month, count }) => ({ label: monthName(month), value: count })),
+          data.months.slice(-24).map(({ month, films }) => ({ label: monthName(month), value: films })),
         ],
         [t('genres'), named(data.genres)],
         [
           t('decades'),
-          data.decades.map(({ decade, count }) => ({ label: t('decade', { decade: String(decade) }), value: count })),
+          data.decades.map(({ decade, films }) => ({ label: t('decade', { decade: String(decade) }), value: films })),
         ],
         [t('directors'), named(data.directors)],
         [t('countries'), named(data.countries)],
@@ -108,7 +109,7 @@ function Statistics({ place: { query } }: { place: Place }): VNode {
     <div class="toolbar"><${Select} label=${t('year')} value=${year ?? ''} options=${[['', t('all.years')], ...years.map((each) => [each, each])]}
       onChange=${(event: Event) => navigate(withQuery('/app/mine/statistics', { year: (event.target as HTMLSelectElement).value }))} /></div>
     ${error && !data ? html`<${ErrorNote} error=${error} retry=${reload} />` : !data && html`<${Loading} />`}
-    ${data && html`<dl class="figures"><div><dt>${t('stats.films')}</dt><dd>${number(data.films)}</dd></div><div><dt>${t('stats.hours')}</dt><dd>${number(data.hours)}</dd></div></dl>`}
+    ${data && html`<dl class="figures"><div><dt>${t('stats.films')}</dt><dd>${number(data.films)}</dd></div><div><dt>${t('stats.hours')}</dt><dd>${number(data.hours)}</dd></div>${data.mean !== null && html`<div><dt>${t('stats.mean')}</dt><dd>${score(data.mean)}</dd></div>`}</dl>`}
     ${data?.films === 0 && html`<${Empty} title=${t('stats.empty')}><p>${t('stats.empty.help')}</p><//>`}
     ${data && data.films > 0 && html`<div class="panels">${charts.map(([title, bars]) => html`<${BarChart} key=${title} title=${title} bars=${bars} unit=${t('films')} />`)}</div>`}
   `

@@ -167,6 +167,7 @@ export const words = {
   'gateway.refresh': 'Refresh a film',
   'gateway.refresh.help': 'Kinopoisk is asked now, however fresh the details are. It costs a call.',
   'gateway.refreshed': 'The film was refreshed',
+  'stats.mean': 'Mean score',
 }
 
 export type MoreWords = Record<keyof typeof words, string>

@@ -168,4 +168,5 @@ export const words: MoreWords = {
   'gateway.refresh': 'Обновить фильм',
   'gateway.refresh.help': 'Кинопоиск спросят сейчас, даже если сведения свежие. Это стоит одного запроса.',
   'gateway.refreshed': 'Фильм обновлён',
+  'stats.mean': 'Средняя оценка',
 }

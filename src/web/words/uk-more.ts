@@ -168,4 +168,5 @@ export const words: MoreWords = {
   'gateway.refresh': 'Оновити фільм',
   'gateway.refresh.help': 'Кінопошук спитають зараз, навіть якщо відомості свіжі. Це коштує одного запиту.',
   'gateway.refreshed': 'Фільм оновлено',
+  'stats.mean': 'Середня оцінка',
 }
