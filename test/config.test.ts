@@ -125,6 +125,7 @@ describe('A good value is taken', () => {
     ['TRUST_PROXY', 'loopback', { trustProxy: 'loopback' }],
     ['TRUST_PROXY', '10.0.0.0/8, ::1', { trustProxy: '10.0.0.0/8, ::1' }],
     ['TRUST_PROXY', '10.1.2.3/32, fd00::/128', { trustProxy: '10.1.2.3/32, fd00::/128' }],
+    ['WEB', 'false', { web: false }],
     ['SECURITY_CONTACT', 'mailto:a@films.example', { securityContact: 'mailto:a@films.example' }],
     ['METRICS_TOKEN', 'a-token', { metricsToken: 'a-token' }],
     ['SENTRY_DSN', 'https://key@o1.ingest.example/42', { sentryDsn: 'https://key@o1.ingest.example/42' }],

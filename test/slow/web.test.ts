@@ -66,7 +66,7 @@ async function asAdmin(options: Parameters<typeof openContext>[2] = {}) {
 async function settle(page: Page): Promise<void> {
   await page.waitForSelector('main h1')
   await page.waitForLoadState('networkidle')
-  await page.locator('.loading, .poster.blank').first().waitFor({ state: 'detached' })
+  await page.locator('.loading, .row .poster.blank').first().waitFor({ state: 'detached' })
 }
 
 async function violationsIn(page: Page): Promise<string[]> {
