@@ -64,6 +64,7 @@ test('Without any variable the configuration is the documented one', () => {
     admin: { login: undefined, password: undefined },
     demoCatalogue: undefined,
     publicCatalogue: false,
+    web: true,
     corsOrigins: [],
     trustProxy: false,
     securityContact: undefined,
