@@ -39,6 +39,8 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
+      // Runs in browsers: test/slow/web.test.ts uses every screen of it there.
+      exclude: ['src/web/**'],
       reporter: [['text', { skipFull: true }], 'json-summary'],
       thresholds: someFiles ? {} : { lines: isSlowToo ? 96.4 : 90, statements: 90, functions: 90, branches: 80 },
     },

@@ -13,6 +13,7 @@ export const errorCodes = {
   invalid_credentials: [401, 'Wrong login or password'],
   upstream_budget_spent: [402, 'The budget of the personal key is spent'],
   forbidden: [403, 'Not allowed for this role'],
+  foreign_page: [403, 'Only for pages of this service'],
   key_not_allowed: [403, 'Not allowed with this personal key'],
   not_found: [404, 'Not found'],
   user_not_found: [404, 'No such user'],

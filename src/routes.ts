@@ -4,6 +4,7 @@ import { adminRoutes } from './modules/admin/routes.ts'
 import { resetAdminRoutes, resetRoutes } from './modules/auth/reset-routes.ts'
 import { authRoutes } from './modules/auth/routes.ts'
 import { sessionRoutes } from './modules/auth/session-routes.ts'
+import { webSessionRoutes } from './modules/auth/web-routes.ts'
 import { compatiblePictureRoutes } from './modules/compatible/picture-routes.ts'
 import { compatibleRoutes } from './modules/compatible/routes.ts'
 import { photoAdminRoutes, photoRoutes } from './modules/directors/photo-routes.ts'
@@ -29,6 +30,7 @@ import { usageAdminRoutes, usageRoutes } from './modules/usage/routes.ts'
 import { accountRoutes } from './modules/users/account-routes.ts'
 import { userAdminRoutes } from './modules/users/admin-routes.ts'
 import { userRoutes } from './modules/users/routes.ts'
+import { pageRoutes } from './modules/web/page-routes.ts'
 import { optionalToken } from './plugins/openapi.ts'
 import { mayLag } from './plugins/reads.ts'
 import { documentConditionalGet, neverCompressed } from './plugins/representations.ts'
@@ -47,10 +49,17 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       isStopping: app.draining.has,
       metricsToken: config.metricsToken,
     })
-    await open.register(siteRoutes, { securityContact: config.securityContact })
+    await open.register(siteRoutes, { securityContact: config.securityContact, hasPage: config.web })
     await open.register(authRoutes, services)
     await open.register(resetRoutes, services)
+    if (config.web) await open.register(webSessionRoutes, { ...services, refreshTtlMs: config.refreshTtlMs })
   })
+  if (config.web) {
+    await app.register(async (page) => {
+      page.addHook('onSend', page.represent)
+      await page.register(pageRoutes, { isPublic: config.publicCatalogue, isSandbox: !config.kinopoisk.apiKey })
+    })
+  }
   if (config.kinopoisk.compatible) {
     await app.register(async (compatible) => {
       compatible.addHook('onSend', compatible.represent)

@@ -67,11 +67,6 @@ describe('Probes', () => {
 })
 
 describe('Documentation', () => {
-  test('the root leads to it', async () => {
-    const response = await get('/')
-    expect([response.statusCode, response.headers.location]).toEqual([302, '/docs'])
-  })
-
   test.each(['/docs', '/docs/'])('%s is a page whose every file is served', async (url) => {
     const page = await get(url)
     expect(page.statusCode).toBe(200)

@@ -61,7 +61,10 @@ describe('The document', () => {
     const hidden = routes.filter((route) => route.schema?.hide === true).map((route) => route.url)
     expect(
       hidden.filter(
-        (url) => !/^\/(docs(\/.*)?|openapi\.json|favicon\.ico|robots\.txt|\.well-known\/security\.txt|)$/.test(url),
+        (url) =>
+          !/^\/(docs(\/.*)?|openapi\.json|favicon\.ico|robots\.txt|\.well-known\/security\.txt|app(\/\*)?|web\/.*|auth\/web\/.*|)$/.test(
+            url,
+          ),
       ),
     ).toEqual([])
   })

@@ -29,6 +29,10 @@ export const product = dashboard(
           decimals: 0,
           description: 'In the chosen time.',
         }),
+        stat('Screens shown', during('web_views_total'), {
+          decimals: 0,
+          description: 'Of the page for people, in the chosen time.',
+        }),
         stat('Put into lists', during('list_changes_total', '{change="add"}'), {
           decimals: 0,
           description: 'Favourites and wishlists, in the chosen time.',

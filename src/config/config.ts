@@ -115,6 +115,7 @@ export function loadConfig(env: Record<string, string | undefined>, warn: (line:
     },
     demoCatalogue: read('DEMO_CATALOGUE', optional(flag(true))),
     publicCatalogue: read('PUBLIC_CATALOGUE', flag(false)),
+    web: read('WEB', flag(true)),
     corsOrigins: read('CORS_ORIGINS', origins),
     trustProxy: read('TRUST_PROXY', trustProxy),
     securityContact: read('SECURITY_CONTACT', optional(securityContact)),

@@ -96,6 +96,6 @@ export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth
   )
 }
 
-function device(request: FastifyRequest, reply: FastifyReply): Device {
+export function device(request: FastifyRequest, reply: FastifyReply): Device {
   return { userAgent: request.headers['user-agent'], ip: request.ip, signal: clientSignal(reply) }
 }

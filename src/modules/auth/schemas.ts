@@ -135,6 +135,12 @@ export const TokenPair = Type.Object(
   },
 )
 
+/** The token pair without the refresh token, which is in a cookie. */
+export const WebToken = Type.Omit(TokenPair, ['refresh_token'], {
+  title: 'WebToken',
+  description: 'The access token of the page; its refresh token is in a cookie',
+})
+
 const SessionId = Type.String({
   format: 'uuid',
   description: 'The id of the session',

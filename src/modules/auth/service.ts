@@ -170,6 +170,12 @@ export function createAuthService(dependencies: Dependencies) {
 
     logout: (user: User) => sessions.remove(user.sessionId, user.id),
 
+    /** Ends the session of a refresh token of ours, be it used or expired. */
+    async end(refreshToken: string): Promise<void> {
+      const token = refreshTokens.read(refreshToken)
+      if (token?.userId !== undefined) await sessions.remove(token.sessionId, token.userId)
+    },
+
     /** @throws {AppError} wrong_password, too_many_requests, weak_password */
     async changePassword(user: User, before: GivenPassword, after: GivenPassword): Promise<void> {
       const { login, password_hash } = await confirm(user.id, before)

@@ -16,8 +16,6 @@ const open = { tags: ['service'], security: [] }
 
 /** Health, metrics and the kinds of problems: open to everyone, but for a metrics token. */
 export const healthRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { isReady, isStopping, metricsToken }) => {
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'))
-
   app.get(
     '/livez',
     { schema: { ...open, operationId: 'getLiveness', summary: 'The process answers', response: { 200: Ready } } },

@@ -5,6 +5,8 @@ import { icon } from './icon.ts'
 interface Options {
   /** Where a weakness of this instance is reported: `mailto:` or `https:`. */
   securityContact: string | undefined
+  /** Whether the root is the page for people; otherwise it leads to the documentation. */
+  hasPage: boolean
 }
 
 const dayMs = 86_400_000
@@ -12,8 +14,10 @@ const securityTextMs = 180 * dayMs
 const forADay = 'public, max-age=86400'
 
 /** What browsers, crawlers and finders of weaknesses ask every site for; not a part of the API. */
-export const siteRoutes: FastifyPluginAsync<Options> = async (app, { securityContact }) => {
+export const siteRoutes: FastifyPluginAsync<Options> = async (app, { securityContact, hasPage }) => {
   const schema = { hide: true }
+
+  if (!hasPage) app.get('/', { schema }, (_request, reply) => reply.redirect('/docs'))
 
   app.get('/favicon.ico', { schema }, (_request, reply) =>
     reply.header('cache-control', forADay).type('image/vnd.microsoft.icon').send(icon),

@@ -1,0 +1,317 @@
+import { mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import axe from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { as, endBlock, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
+import { type Complaints, logInAs, openBrowser, openContext, openSite, type Site } from '../support/browser.ts'
+
+let site: Site
+let browser: Browser
+const contexts: { close(): Promise<void> }[] = []
+const screenshots = join(tmpdir(), 'kinoteka-web')
+
+beforeAll(async () => {
+  ;[site, browser] = await Promise.all([openSite(), openBrowser(), mkdir(screenshots, { recursive: true })])
+})
+afterEach(async () => {
+  site.sandbox.fail(null)
+  for (const context of contexts.splice(0)) await context.close()
+})
+afterAll(async () => {
+  await browser.close()
+  await site.close()
+})
+
+const phone = { width: 390, height: 844 }
+const desktop = { width: 1366, height: 900 }
+const screens: Record<string, string> = {
+  home: '/',
+  search: '/app/search?query=матрица',
+  catalogue: '/app/catalogue',
+  film: '/app/film/301',
+  favourites: '/app/mine/favorites',
+  statistics: '/app/mine/statistics',
+  files: '/app/mine/files',
+  profile: '/app/account/profile',
+  security: '/app/account/security',
+  keys: '/app/account/keys',
+  films: '/app/admin/films',
+  genres: '/app/admin/genres',
+  directors: '/app/admin/directors',
+  users: '/app/admin/users',
+  gateway: '/app/admin/gateway',
+  nothing: '/app/nothing',
+}
+
+async function open(options: Parameters<typeof openContext>[2] = {}) {
+  const opened = await openContext(browser, site, options)
+  contexts.push(opened.context)
+  return opened
+}
+
+async function asUser(options: Parameters<typeof openContext>[2] = {}) {
+  const user = await testUser(site.app)
+  const opened = await open(options)
+  return { ...opened, user, page: await logInAs(opened.context, user.login, password) }
+}
+
+async function asAdmin(options: Parameters<typeof openContext>[2] = {}) {
+  const opened = await open(options)
+  return { ...opened, page: await logInAs(opened.context, firstAdmin.login, firstAdmin.password) }
+}
+
+/** When nothing is loaded any more. */
+async function settle(page: Page): Promise<void> {
+  await page.waitForSelector('main h1')
+  await page.waitForLoadState('networkidle')
+  await page.locator('.loading, .row .poster.blank').first().waitFor({ state: 'detached' })
+}
+
+async function violationsIn(page: Page): Promise<string[]> {
+  // By the debugger: the page's own policy would not let it in.
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate(() =>
+    (
+      globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> }
+      }
+    ).axe.run(),
+  )
+  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)} ${nodes[0]?.failureSummary}`)
+}
+
+const silent = ({ all }: Complaints) => expect(all).toEqual([])
+
+describe('Every screen', () => {
+  test.each([
+    ['phone', phone, 'dark', 'ru-RU'],
+    ['desktop', desktop, 'light', 'uk-UA'],
+    ['phone', phone, 'light', 'en-GB'],
+    ['desktop', desktop, 'dark', 'en-GB'],
+  ] as const)(
+    'is accessible, complains of nothing and fits, on a %s of %o, %s, in %s',
+    async (name, viewport, colorScheme, locale) => {
+      const { page, complaints } = await asAdmin({ viewport, colorScheme, locale, reducedMotion: 'reduce' })
+      const faults: string[] = []
+      for (const [screen, path] of Object.entries(screens)) {
+        await page.goto(path)
+        await settle(page)
+        await page.screenshot({ path: join(screenshots, `${screen}-${name}-${colorScheme}-${locale}.png`) })
+        faults.push(...(await violationsIn(page)).map((fault) => `${screen}: ${fault}`))
+        const excess = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+        if (excess > 0) faults.push(`${screen} is wider than the window by ${excess}`)
+      }
+      expect(faults).toEqual([])
+      silent(complaints)
+    },
+    600_000,
+  )
+
+  test('fits 320 pixels, and text of twice the size', async () => {
+    const { page } = await asAdmin({ viewport: { width: 320, height: 640 } })
+    for (const path of Object.values(screens)) {
+      await page.goto(path)
+      await settle(page)
+      expect(await page.evaluate<number>('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(320)
+    }
+  }, 600_000)
+})
+
+const watchShifts = `globalThis.shift = 0
+new PerformanceObserver((list) => {
+  for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) globalThis.shift += value
+}).observe({ type: 'layout-shift', buffered: true })`
+
+describe('The first load', () => {
+  test('is 90 kB and 25 requests at most, without pictures, and nothing moves', async () => {
+    const { context } = await asUser({ viewport: desktop })
+    const page = await context.newPage()
+    await page.addInitScript({ content: watchShifts })
+    const cdp = await context.newCDPSession(page)
+    await cdp.send('Network.enable')
+    await cdp.send('Network.setCacheDisabled', { cacheDisabled: true })
+    const requests: string[] = []
+    let bytes = 0
+    cdp.on('Network.responseReceived', ({ response, type }) => {
+      if (type !== 'Image' || response.url.endsWith('.svg')) requests.push(response.url)
+    })
+    cdp.on('Network.loadingFinished', ({ encodedDataLength }) => {
+      bytes += encodedDataLength
+    })
+    await page.goto('/')
+    await settle(page)
+    expect(requests.length, requests.join('\n')).toBeLessThanOrEqual(25)
+    expect(bytes).toBeLessThan(90_000)
+    expect(await page.evaluate('shift')).toBeLessThan(0.02)
+  })
+})
+
+describe('A person', () => {
+  test('registers, finds a film and keeps it by the keyboard alone', async () => {
+    const { context, complaints } = await open({ viewport: desktop })
+    const page = await context.newPage()
+    await page.goto('/app/register')
+    await page.waitForSelector('[name=login]')
+    await page.locator('[name=login]').focus()
+    const login = `web${Date.now().toString(36)}`
+    await page.keyboard.type(login)
+    await page.keyboard.press('Tab')
+    await page.keyboard.type('tall mountain river 7')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('.card a')
+    await page.keyboard.press('/')
+    await page.keyboard.type('матри')
+    await page.waitForSelector('[role=option]')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/app/film/*')
+    await page.waitForSelector('.own-state')
+    await page.locator('.toggle').first().focus()
+    await page.keyboard.press('Space')
+    await page.waitForSelector('.toggle[aria-pressed=true]')
+    await page.locator('.score input').first().focus()
+    await page.keyboard.press('8')
+    await page.waitForSelector('.score legend strong')
+    await page.goto('/app/mine/ratings')
+    await page.waitForSelector('.badge.own')
+    silent(complaints)
+  })
+
+  test('goes back and forth, and reloads, without losing the filters or the place', async () => {
+    const { page, complaints } = await asUser({ viewport: desktop })
+    await page.goto('/app/catalogue?sort=name')
+    await settle(page)
+    await page.evaluate('scrollTo(0, 1500)')
+    await page.waitForTimeout(300)
+    await page.locator('.card a').nth(12).click()
+    await page.waitForURL('**/app/film/*')
+    await page.goBack()
+    await page.waitForURL('**/app/catalogue?sort=name')
+    await expect.poll(() => page.evaluate<number>('Math.abs(scrollY - 1500)')).toBeLessThan(60)
+    await page.goForward()
+    await page.waitForURL('**/app/film/*')
+    await page.reload()
+    await page.waitForSelector('.film h1')
+    silent(complaints)
+  })
+
+  test('scrolls through a long list that does not grow the page', async () => {
+    const { page } = await asUser({ viewport: desktop })
+    await page.goto('/app/catalogue')
+    await settle(page)
+    for (let i = 0; i < 12; i++) {
+      await page.mouse.wheel(0, 2500)
+      await page.waitForTimeout(150)
+    }
+    await page.waitForSelector('.end, .card')
+    expect(await page.locator('.card').count()).toBeLessThan(260)
+  })
+
+  test('opens a film by an address that is pasted', async () => {
+    const { page } = await asUser()
+    await page.fill('.search input', 'https://www.kinopoisk.ru/film/301/')
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/app/film/301')
+  })
+
+  test('is logged in in two tabs, which refresh at one moment, and leaves both at once', async () => {
+    const { page, context, complaints } = await asUser()
+    const other = await context.newPage()
+    await Promise.all([page.reload(), other.goto('/app/mine/favorites')])
+    await Promise.all([page, other].map((each) => each.waitForSelector('.top nav a[href="/app/account"]')))
+    await page.goto('/app/account/security')
+    await page.click('button.primary:has-text("Log out")')
+    await other.waitForSelector('.top nav a[href="/app/login"]')
+    silent(complaints)
+  })
+
+  test('is told that the session ended elsewhere', async () => {
+    const { page, complaints, user } = await asUser()
+    complaints.expected.add(401)
+    await site.app.inject({ method: 'DELETE', url: '/auth/sessions', headers: user.headers })
+    await page.click('.top nav a[href="/app/mine"]')
+    await page.waitForSelector('.notice.warning:has-text("Your session ended elsewhere")')
+    await page.waitForSelector('[name=password]')
+    silent(complaints)
+  })
+
+  test('is offline for a while', async () => {
+    const { page, context, complaints } = await asUser()
+    complaints.expected.add(0)
+    await settle(page)
+    await context.setOffline(true)
+    await page.waitForSelector('.notice:has-text("No connection")')
+    await context.setOffline(false)
+    await page.waitForSelector('.notice:has-text("No connection")', { state: 'detached' })
+    await page.click('.top nav a[href="/app/catalogue"]')
+    await page.waitForSelector('.card a')
+    silent(complaints)
+  })
+})
+
+describe('When Kinopoisk', () => {
+  test('is out, a search is of the films known here, and an unknown film says what to do', async () => {
+    const { page, complaints } = await asUser()
+    for (const status of [502, 503, 504]) complaints.expected.add(status)
+    site.sandbox.fail(500)
+    await page.goto('/app/search?query=зеленая')
+    await page.waitForSelector('.source.warning:has-text("from our own films")')
+    await page.goto('/app/film/5990001')
+    await page.waitForSelector('.notice.error button')
+    silent(complaints)
+    site.sandbox.fail(null)
+    await endBlock(site)
+  })
+})
+
+describe('Markup in names', () => {
+  const attack = '<img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>'
+
+  test('is shown as text, on every screen', async () => {
+    const admin = as(site.app, await testAdmin(site))
+    const director = (
+      await admin({ method: 'POST', url: '/directors', payload: { name: `${attack} director` } })
+    ).json()
+    const payload = {
+      name: `${attack} film`,
+      genre: 'драма',
+      director_id: director.id,
+      rate: 10,
+      year: 2031,
+      minutes: 90,
+      description: attack,
+      trailer: 'https://films.example/',
+    }
+    const film = (await admin({ method: 'POST', url: '/films', payload })).json()
+    expect(film.id).toBeGreaterThan(0)
+    const { page, complaints } = await asAdmin()
+    for (const path of [
+      '/',
+      '/app/catalogue',
+      `/app/film/${film.id}`,
+      '/app/admin/films',
+      '/app/admin/directors',
+      `/app/search?query=${encodeURIComponent(attack)}`,
+    ]) {
+      await page.goto(path)
+      await settle(page)
+      expect([path, await page.evaluate(() => 'hacked' in globalThis)]).toEqual([path, false])
+      expect([path, await page.locator('main script, main img[onerror]').count()]).toEqual([path, 0])
+    }
+    await page.goto(`/app/film/${film.id}`)
+    expect(await page.locator('h1').textContent()).toContain('<script>')
+    silent(complaints)
+  })
+
+  test('in an address opens nothing', async () => {
+    const { page, complaints } = await asUser()
+    for (const status of [400, 404]) complaints.expected.add(status)
+    await page.goto(`/app/film/${encodeURIComponent('javascript:alert(1)')}`)
+    await page.waitForSelector('.notice.error')
+    await page.goto(`/app/search?query=${encodeURIComponent('"><svg onload=alert(1)>')}`)
+    await page.waitForSelector('h1')
+    silent(complaints)
+  })
+})

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { demoFilms } from '../../src/embedded/demo.ts'
+import { firstAdmin, type TestApp, testApp } from './app.ts'
+
+const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+
+export async function openBrowser(): Promise<Browser> {
+  const executablePath = paths.find((path) => existsSync(path))
+  if (!executablePath) throw new Error('Chromium is needed for this test: apt-get install chromium')
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+}
+
+export interface Site extends TestApp {
+  url: string
+}
+
+/** The service on a port, for a browser. */
+export async function openSite(env: Record<string, string> = {}): Promise<Site> {
+  const service = await testApp(env, { firstAdmin, demoCatalogue: await demoFilms() })
+  await service.app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = service.app.server.address() as AddressInfo
+  return { ...service, url: `http://localhost:${port}` }
+}
+
+/** What a browser complains about: errors of the console and of scripts, and breaks of the policy. */
+export interface Complaints {
+  all: string[]
+  /** Statuses that a test brings about, which the console shows as errors. */
+  expected: Set<number>
+}
+
+export async function openContext(browser: Browser, site: Site, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext({ baseURL: site.url, locale: 'en-GB', ...options })
+  context.setDefaultTimeout(60_000)
+  const complaints: Complaints = { all: [], expected: new Set() }
+  await context.exposeBinding('complain', (_source, text: string) => complaints.all.push(text))
+  await context.addInitScript({
+    content: `document.addEventListener('securitypolicyviolation', (event) =>
+      complain('policy: ' + event.violatedDirective + ' ' + event.blockedURI))`,
+  })
+  context.on('page', (page) => listen(page, complaints))
+  return { context, complaints }
+}
+
+function listen(page: Page, { all, expected }: Complaints): void {
+  page.on('pageerror', (error) => all.push(`script: ${error.message}`))
+  page.on('console', (message) => {
+    if (!['error', 'warning'].includes(message.type())) return
+    const [, status] = /status of (\d{3})/.exec(message.text()) ?? []
+    const isOffline = message.text().includes('net::ERR') && expected.has(0)
+    if (!isOffline && !(status && expected.has(Number(status)))) all.push(`console: ${message.text()} at ${page.url()}`)
+  })
+}
+
+export async function logInAs(context: BrowserContext, login: string, password: string): Promise<Page> {
+  const page = await context.newPage()
+  await page.goto('/app/login')
+  await page.fill('[name=login]', login)
+  await page.fill('[name=password]', password)
+  await page.click('form.form button.primary')
+  await page.waitForURL((url) => url.pathname === '/')
+  await page.waitForSelector('.top nav a[href="/app/account"]')
+  return page
+}
