@@ -5,9 +5,9 @@ import { type JsonPayload, serialize } from '../../http/json-payload.ts'
 import type { QueueKey } from '../../semaphore.ts'
 import type { FilmCache } from './cache.ts'
 import type { FacetRepository } from './facets-repository.ts'
+import { Facets, type FilterQuery } from './filter-schemas.ts'
 import { type FilmFilters, matchesNothing } from './filters.ts'
 import type { Filter } from './repository.ts'
-import { Facets, type FilterQuery } from './schemas.ts'
 import { findShared } from './shared-load.ts'
 
 interface Dependencies {

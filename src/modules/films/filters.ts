@@ -1,7 +1,7 @@
 import type { Cache } from '../../cache/cache.ts'
 import { createSemaphore, type QueueKey } from '../../semaphore.ts'
+import type { FilterQuery } from './filter-schemas.ts'
 import type { FilmRepository, Filter, Match } from './repository.ts'
-import type { FilterQuery } from './schemas.ts'
 import { findShared, isOverloaded } from './shared-load.ts'
 import { findMatch, nothing } from './title-match.ts'
 import { createTotals } from './totals.ts'

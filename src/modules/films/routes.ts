@@ -5,8 +5,9 @@ import { pageLinks } from '../../http/pagination-links.ts'
 import { FilmIdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { queueKeyOf, viewerOf } from '../../plugins/auth.ts'
 import type { FilmFacets } from './facets-service.ts'
+import { Facets, FilterQuery } from './filter-schemas.ts'
 import { NewFilm } from './new-film-schemas.ts'
-import { Facets, Film, FilmBody, FilmChange, FilmPage, FilmQuery, FilterQuery } from './schemas.ts'
+import { Film, FilmBody, FilmChange, FilmPage, FilmQuery } from './schemas.ts'
 import type { FilmService } from './service.ts'
 
 const tags = ['films']
