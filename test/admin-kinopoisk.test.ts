@@ -80,7 +80,8 @@ describe('a refresh', () => {
     expect(refreshed.json()).toMatchObject({ id: 301, title: 'Матрица', kinopoisk: { complete: true } })
     expect(refreshed.json().kinopoisk.slogan).not.toBe('Старый')
     expect(service.calls.length - before).toBe(1)
-    expect((await request({ method: 'GET', url: '/movies/301' })).json()).toEqual(refreshed.json())
+    const own = { is_favorite: false, in_wishlist: false, my_rating: null }
+    expect((await request({ method: 'GET', url: '/movies/301' })).json()).toEqual({ ...refreshed.json(), ...own })
   })
 
   test('of a film that nobody has asked about yet stores it', async () => {

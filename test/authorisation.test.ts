@@ -187,7 +187,8 @@ describe('Members that a client has no say in', () => {
     const fresh = title.endsWith('register') ? { login: name } : /POST \/(films|genres)/.test(title) ? { name } : {}
     const payload = { ...(request.payload as object), ...Object.fromEntries(unwelcome), ...fresh }
     const url = targets[title] ?? request.url
-    const own = title === 'PATCH /users/{id}' ? { ...payload, blocked: false, role: 'user' } : payload
+    const own =
+      title === 'PATCH /users/{id}' ? { ...payload, blocked: false, role: 'user', daily_limit: null } : payload
     if (type === 'application/json') return { ...request, url, payload: own } as InjectOptions
     return { ...request, url, headers: { 'content-type': type }, payload: formOf(own) } as InjectOptions
   }

@@ -89,12 +89,15 @@ describe('Changes of the database are delivered', () => {
     const [user] = await database.sql`insert into users (login, password_hash) values ('ann', '') returning id`
     const steps: [string, () => PromiseLike<unknown>, Change[]][] = [
       ['rate', () => database.sql`update films set rate = 8 where id = ${id}`, [{ topic: 'film', key: id }]],
-      ['minutes', () => database.sql`update films set minutes = 8 where id = ${id}`, [{ topic: 'text', key: id }]],
+      ['minutes', () => database.sql`update films set minutes = 8 where id = ${id}`, [{ topic: 'film', key: id }]],
       ['poster', () => database.sql`update films set poster_url = 'p' where id = ${id}`, [{ topic: 'text', key: id }]],
       [
         'score',
         () => database.sql`insert into ratings (user_id, film_id, value) values (${user?.id}, ${id}, 9)`,
-        [{ topic: 'text', key: id }],
+        [
+          { topic: 'text', key: id },
+          { topic: 'rating', key: String(user?.id) },
+        ],
       ],
       [
         'favourite',

@@ -109,6 +109,7 @@ describe('A catalogue made on the first start', () => {
         director_id: expect.any(Number),
         director: { id: expect.any(Number), name: director.name },
         trailer: null,
+        poster: expect.stringContaining(`/films/${film.id}/poster?`),
         kinopoisk_id: film.id,
         user_rate: null,
         user_votes: 0,

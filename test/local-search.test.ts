@@ -92,6 +92,7 @@ describe('a search that Kinopoisk can not be asked', () => {
           poster: null,
           is_favorite: false,
           in_wishlist: false,
+          my_rating: null,
         },
       ],
     })

@@ -482,10 +482,11 @@ describe('photos in an S3 that fails', () => {
 
 test('the document tells the form and each way that the picture is answered', async () => {
   await start()
-  const { paths } = (await service.app.inject({ method: 'GET', url: '/openapi.json' })).json()
+  const { paths, components } = (await service.app.inject({ method: 'GET', url: '/openapi.json' })).json()
   const { get, put } = paths['/directors/{id}/photo']
-  const { schema } = put.requestBody.content['multipart/form-data']
+  const schema = components.schemas.PhotoForm
   expect(Object.keys(put.requestBody.content)).toEqual(['multipart/form-data'])
+  expect(put.requestBody.content['multipart/form-data'].schema).toEqual({ $ref: '#/components/schemas/PhotoForm' })
   expect(schema).toMatchObject({ type: 'object', required: ['photo'] })
   expect(schema.properties.photo).toMatchObject({ type: 'string', format: 'binary', contentMediaType: 'image/*' })
   expect(Object.keys(get.responses['200'].content)).toEqual(['image/jpeg', 'image/png', 'image/webp'])
