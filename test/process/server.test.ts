@@ -412,7 +412,8 @@ describe('The runtime', () => {
     const folder = join(await freshFolder(), 'my project')
     const fake = (path: string, version: string) => writeFile(path, `#!/bin/sh\necho ${version}\n`, { mode: 0o755 })
     await mkdir(dirname(join(folder, packaged)), copy)
-    for (const part of ['package.json', 'tools/node.cjs']) await cp(join(repository, part), join(folder, part))
+    for (const part of ['package.json', 'tools/node.cjs', 'patches/packages.cjs'])
+      await cp(join(repository, part), join(folder, part))
     await fake(join(folder, 'own'), own)
     if (brought) await fake(join(folder, packaged), brought)
     const run = runNode(['tools/node.cjs'], { cwd: folder, env: { npm_node_execpath: join(folder, 'own') } })
@@ -449,13 +450,16 @@ describe('The runtime', () => {
   test('is found for every script that loads TypeScript; without one the script ends there', async () => {
     for (const [name, script] of Object.entries(scripts)) {
       if (['postinstall', 'check', 'fix'].includes(name)) continue
-      expect(script).toMatch(/^node=\$\(node tools\/node\.cjs\) && exec "\$node" (?!.*\bnode )/)
+      expect(script).toMatch(
+        /^exec tools\/kinoteka \w+$|^node=\$\(node tools\/node\.cjs\) && exec "\$node" (?!.*\bnode )/,
+      )
     }
     // npm would warn of an older Node in `engines` on every install, though the packaged one does the work.
     expect(packageJson).not.toHaveProperty('engines')
     expect(devEngines.runtime.onFail).toBe('ignore')
     const folder = await freshFolder()
     await mkdir(join(folder, 'tools'))
+    await cp(join(repository, 'tools/kinoteka'), join(folder, 'tools/kinoteka'))
     await writeFile(join(folder, 'tools/node.cjs'), 'console.error("none"); process.exitCode = 1')
     const run = runProgram('/bin/sh', ['-c', scripts.start], { cwd: folder, env: { PATH: dirname(process.execPath) } })
     expect(await run.ended()).toBe(1)
