@@ -138,11 +138,7 @@ export function createDocument() {
     return { required: true, content: mapMedia(content) }
   }
 
-  function describeResponse(
-    status: number,
-    response: Schema & Response,
-    config: RouteDescription['config'],
-  ): object {
+  function describeResponse(status: number, response: Schema & Response, config: RouteDescription['config']): object {
     if (response.content?.[problemType]) return describeProblem(status, response.description ?? '')
     const own = config.sends?.[status] ?? []
     const tagged: HeaderName[] = status === 200 && config.isConditional ? ['ETag'] : []
