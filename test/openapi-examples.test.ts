@@ -51,6 +51,7 @@ const elsewhere = new Map([
   ['setDirectorPhoto', 'a file: photos'],
   ['getDirectorPhoto', 'a file first: photos'],
   ['deleteDirectorPhoto', 'a file first: photos'],
+  ['getFilmPoster', 'a host of pictures: posters'],
   ['eraseUser', 'erases the account: user-account'],
 ])
 

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import { type HeaderName, headers, headersOfStatus, referTo } from './headers.ts'
 import { codesIn, describeCodes, pascal, problemExamples, responseName } from './problems.ts'
 import { createSchemaNames, dropRepeats, type Schema } from './schemas.ts'
@@ -113,7 +114,7 @@ export function createDocument() {
 
   function parts(operation: Operation, { schema, config }: RouteDescription): Partial<Operation> {
     const { parameters } = operation
-    const { body, consumes = [json], summary = '' } = schema
+    const { body, consumes = [json] } = schema
     const given = Object.entries((schema.response ?? {}) as Record<string, Schema & Response>)
     return {
       ...(parameters && { parameters: parameters.map(describeParameter) }),
@@ -121,7 +122,7 @@ export function createDocument() {
         requestBody: requestBody((config.documentedBody ?? body) as Schema & Response, consumes),
       }),
       responses: Object.fromEntries(
-        given.map(([status, response]) => [status, describeResponse(Number(status), response, summary, config)]),
+        given.map(([status, response]) => [status, describeResponse(Number(status), response, config)]),
       ),
     }
   }
@@ -137,23 +138,19 @@ export function createDocument() {
     return { required: true, content: mapMedia(content) }
   }
 
-  function describeResponse(
-    status: number,
-    response: Schema & Response,
-    summary: string,
-    config: RouteDescription['config'],
-  ): object {
+  function describeResponse(status: number, response: Schema & Response, config: RouteDescription['config']): object {
     if (response.content?.[problemType]) return describeProblem(status, response.description ?? '')
     const own = config.sends?.[status] ?? []
     const tagged: HeaderName[] = status === 200 && config.isConditional ? ['ETag'] : []
     const all = [...new Set([...tagged, ...own, ...headersOfStatus(status)])]
     const sent = all.length > 0 && { headers: referTo(all) }
-    const { description = summary, content } = response
+    const usual = STATUS_CODES[status] ?? ''
+    const { description = usual, content } = response
     if (content) return { description, ...sent, content: mapMedia(content) }
     if (status === 304)
       return share('NotModified', { description: 'Nothing has changed since the `ETag` that was sent', ...sent })
     if (response.type === 'null') return { description, ...sent }
-    return { description: summary, ...sent, content: mapMedia({ [json]: { schema: response } }) }
+    return { description: usual, ...sent, content: mapMedia({ [json]: { schema: response } }) }
   }
 
   /** Under a name of its own, as many operations have the same. */

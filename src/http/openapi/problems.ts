@@ -25,8 +25,8 @@ export function responseName(status: number, some: readonly ErrorCode[]): string
 }
 
 /** An example of each code, as a program gets it. */
-export function problemExamples(): Record<string, { summary: string; value: object }> {
-  return Object.fromEntries(codes.map((code) => [code, { summary: errorCodes[code][1], value: problemExample(code) }]))
+export function problemExamples(): Record<string, { value: object }> {
+  return Object.fromEntries(codes.map((code) => [code, { value: problemExample(code) }]))
 }
 
 function problemExample(code: ErrorCode): object {

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import { callerOf } from '../../http/caller.ts'
+import { parse } from '../../http/json-payload.ts'
 import { FilmIdParams, NoContent, problems, upstreamProblems } from '../../http/schemas.ts'
 import { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
@@ -8,7 +9,7 @@ import { KinopoiskStatus } from './schemas.ts'
 
 interface Options {
   status(): Promise<Static<typeof KinopoiskStatus>>
-  movies: Pick<MovieService, 'refresh' | 'withdraw'>
+  movies: Pick<MovieService, 'own' | 'refresh' | 'withdraw'>
 }
 
 const tags = ['admin']
@@ -40,7 +41,10 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { sta
         response: { 200: Movie, ...problems('forbidden', 'movie_not_found', ...upstreamProblems) },
       },
     },
-    (request) => movies.refresh(request.params.id, callerOf(request)),
+    async (request) => {
+      const movie = await movies.refresh(request.params.id, callerOf(request))
+      return parse<Static<typeof Movie>>(await movies.own(movie, request.user.id))
+    },
   )
 
   app.delete(

@@ -128,8 +128,7 @@ export function createMovieService({
       if (!(await isOfKinopoisk(id))) movieNotFound(id)
       const { value } = await kinopoisk.refreshFilm(id, caller)
       if (!value) movieNotFound(id)
-      await reload(id, value)
-      return (await movies.find(id)) ?? movieNotFound(id)
+      return (await reload(id, value)) ?? movieNotFound(id)
     },
 
     /** Removes what upstream said of it, until it is fetched again by `refresh`. @throws {AppError} movie_not_found */

@@ -41,7 +41,9 @@ export const posterRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { po
         response: {
           200: {
             description: 'The picture',
-            content: { 'image/webp': { schema: Type.Unsafe<Buffer>({ type: 'string', format: 'binary' }) } },
+            content: {
+              'image/webp': { schema: Type.Unsafe<Buffer>({ type: 'string', format: 'binary', maxLength: 5_242_880 }) },
+            },
           },
           ...problems(
             'film_not_found',
