@@ -157,12 +157,14 @@ describe('The first load', () => {
     await cdp.send('Network.enable')
     await cdp.send('Network.setCacheDisabled', { cacheDisabled: true })
     const requests: string[] = []
+    const pictures = new Set<string>()
     let bytes = 0
-    cdp.on('Network.responseReceived', ({ response, type }) => {
+    cdp.on('Network.responseReceived', ({ requestId, response, type }) => {
       if (type !== 'Image' || response.url.endsWith('.svg')) requests.push(response.url)
+      else pictures.add(requestId)
     })
-    cdp.on('Network.loadingFinished', ({ encodedDataLength }) => {
-      bytes += encodedDataLength
+    cdp.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+      if (!pictures.has(requestId)) bytes += encodedDataLength
     })
     await page.goto('/')
     await settle(page)
