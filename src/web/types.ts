@@ -90,6 +90,9 @@ export interface Suggestion {
   title: string
   original_title: string | null
   year: number | null
+  rating: number | null
+  /** Its picture here. */
+  poster: string | null
 }
 
 export interface SearchItem {

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { as, endBlock, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
+import { as, cloneDatabase, endBlock, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
 import { type Complaints, logInAs, openBrowser, openContext, openSite, type Site } from '../support/browser.ts'
+import { outageOf } from '../support/outage.ts'
 
 let site: Site
 let browser: Browser
@@ -116,7 +117,30 @@ describe('Every screen', () => {
       await settle(page)
       expect(await page.evaluate<number>('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(320)
     }
+    await page.setViewportSize({ width: 1280, height: 900 })
+    for (const path of Object.values(screens)) {
+      await page.goto(path)
+      await settle(page)
+      await page.evaluate('document.documentElement.style.fontSize = "200%"')
+      expect(await page.evaluate<number>('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(1280)
+    }
   }, 600_000)
+
+  test('of a person without a login is accessible too', async () => {
+    const { context, complaints } = await open({ viewport: phone, reducedMotion: 'reduce' })
+    const page = await context.newPage()
+    const faults: string[] = []
+    for (const path of ['/app/login', '/app/register', '/app/reset', '/app/reset#token=some']) {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        await page.goto(path)
+        await settle(page)
+        faults.push(...(await violationsIn(page)).map((fault) => `${path}: ${fault}`))
+      }
+    }
+    expect(faults).toEqual([])
+    silent(complaints)
+  })
 })
 
 const watchShifts = `globalThis.shift = 0
@@ -133,12 +157,14 @@ describe('The first load', () => {
     await cdp.send('Network.enable')
     await cdp.send('Network.setCacheDisabled', { cacheDisabled: true })
     const requests: string[] = []
+    const pictures = new Set<string>()
     let bytes = 0
-    cdp.on('Network.responseReceived', ({ response, type }) => {
+    cdp.on('Network.responseReceived', ({ requestId, response, type }) => {
       if (type !== 'Image' || response.url.endsWith('.svg')) requests.push(response.url)
+      else pictures.add(requestId)
     })
-    cdp.on('Network.loadingFinished', ({ encodedDataLength }) => {
-      bytes += encodedDataLength
+    cdp.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+      if (!pictures.has(requestId)) bytes += encodedDataLength
     })
     await page.goto('/')
     await settle(page)
@@ -251,6 +277,34 @@ describe('A person', () => {
   })
 })
 
+describe('A file and a key', () => {
+  test('a file is looked at before it is taken in', async () => {
+    const { page, complaints, user } = await asUser({ viewport: desktop })
+    const buffer = Buffer.from('Date,Name,Year,Letterboxd URI,Rating\n2024-01-02,The Matrix,1999,u1,4.5\n')
+    const rated = async () => (await site.app.inject({ url: '/ratings', headers: user.headers })).json().length
+    await page.goto('/app/mine/files')
+    await page.setInputFiles('input[type=file]', { name: 'films.csv', mimeType: 'text/csv', buffer })
+    await page.waitForSelector('h3:has-text("What would be done")')
+    expect(await rated()).toBe(0)
+    await page.click('.actions button.primary')
+    await page.waitForSelector('h3:has-text("Imported")')
+    expect(await rated()).toBe(1)
+    silent(complaints)
+  })
+
+  test('a key is shown once', async () => {
+    const { page, complaints } = await asUser({ viewport: desktop })
+    await page.goto('/app/account/keys')
+    await page.fill('[name=name]', 'of a script')
+    await page.click('form.form button.primary')
+    await page.waitForSelector('.notice code, .notice input')
+    await page.reload()
+    await page.waitForSelector('main :text("of a script")')
+    expect(await page.locator('.notice code, .notice input').count()).toBe(0)
+    silent(complaints)
+  })
+})
+
 describe('When Kinopoisk', () => {
   test('is out, a search is of the films known here, and an unknown film says what to do', async () => {
     const { page, complaints } = await asUser()
@@ -263,6 +317,37 @@ describe('When Kinopoisk', () => {
     silent(complaints)
     site.sandbox.fail(null)
     await endBlock(site)
+  })
+})
+
+describe('On a site of its own', () => {
+  test('spent calls and a database that is gone for a while are said, with what to do', async () => {
+    const outage = await outageOf(await cloneDatabase())
+    const own = await openSite({}, { databaseUrl: outage.url })
+    const { context, complaints } = await openContext(browser, own, { viewport: desktop })
+    contexts.push(context)
+    complaints.expected.add(503)
+    const page = await logInAs(context, firstAdmin.login, firstAdmin.password)
+    own.sandbox.fail(402)
+    await page.goto('/app/film/5990001')
+    await page.waitForSelector('.notice.error:has-text("The Kinopoisk calls of today are spent")')
+    await page.goto('/app/search?query=зеленая')
+    await page.waitForSelector('.source.warning:has-text("from our own films")')
+
+    await outage.cut()
+    await page.click('.top nav a[href="/app/mine"]')
+    await page.waitForSelector('.notice.error:has-text("The database does not answer")')
+    await outage.restore()
+    await expect
+      .poll(async () => {
+        const again = page.locator('.notice.error button').first()
+        if (await again.isVisible()) await again.click()
+        return page.locator('.empty').count()
+      })
+      .toBe(1)
+    silent(complaints)
+    await own.close()
+    await outage.close()
   })
 })
 
@@ -301,7 +386,7 @@ describe('Markup in names', () => {
       expect([path, await page.locator('main script, main img[onerror]').count()]).toEqual([path, 0])
     }
     await page.goto(`/app/film/${film.id}`)
-    expect(await page.locator('h1').textContent()).toContain('<script>')
+    await page.waitForSelector('.film h1:has-text("<script>")')
     silent(complaints)
   })
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Externals } from '../../src/app.ts'
 import { demoFilms } from '../../src/embedded/demo.ts'
 import { firstAdmin, type TestApp, testApp } from './app.ts'
 
@@ -17,8 +18,8 @@ export interface Site extends TestApp {
 }
 
 /** The service on a port, for a browser. */
-export async function openSite(env: Record<string, string> = {}): Promise<Site> {
-  const service = await testApp(env, { firstAdmin, demoCatalogue: await demoFilms() })
+export async function openSite(env: Record<string, string> = {}, externals: Partial<Externals> = {}): Promise<Site> {
+  const service = await testApp(env, { firstAdmin, demoCatalogue: await demoFilms(), ...externals })
   await service.app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = service.app.server.address() as AddressInfo
   return { ...service, url: `http://localhost:${port}` }

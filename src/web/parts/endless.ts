@@ -138,7 +138,7 @@ export function EndlessGrid({ name, load, onTotal, empty }: Props): VNode {
           }} />`
         : null
     }
-    ${next !== null && !error && html`<${GridSkeleton} count=${parts.length === 0 ? 20 : 6} />`}
+    ${next !== null && !error && html`<${GridSkeleton} key=${`${parts.length}-${to}`} count=${parts.length === 0 ? 20 : 6} />`}
     ${next === null && parts.every(({ films }) => films?.length === 0) ? empty : null}
     ${next === null && parts.length > 1 && html`<p class="quiet end">${t('list.end')}</p>`}
   </div>`

@@ -62,11 +62,11 @@ function FilmCard({ film, isEager = false }: { film: Card; isEager?: boolean }):
       <span class="card-facts">
         ${film.year ?? ''}${film.year && film.genres[0] ? ' · ' : ''}${capital(film.genres[0] ?? '')}
       </span>
-      ${film.rating !== null && html`<span class="badge rating" ><span class="visually-hidden">${t('rating')} </span>${score(film.rating)}</span>`}
-      <span class="card-own">
+      <span class="card-badges">
         ${own.favorite && html`<span class="badge" title=${t('favourite.in')}><span aria-hidden="true">♥</span><span class="visually-hidden">${t('favourite.in')}</span></span>`}
         ${own.wished && html`<span class="badge" title=${t('wishlist.in')}><span aria-hidden="true">＋</span><span class="visually-hidden">${t('wishlist.in')}</span></span>`}
         ${own.rating && html`<span class="badge own"><span class="visually-hidden">${t('rating.own')} </span>★ ${own.rating}</span>`}
+        ${film.rating !== null && html`<span class="badge rating"><span class="visually-hidden">${t('rating')} </span>${score(film.rating)}</span>`}
       </span>
     </a>
   </li>`
