@@ -78,10 +78,10 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
       await secret.register(sessionRoutes, services)
       await secret.register(keyRoutes, services)
     })
+    await secured.register(accountRoutes, { ...services, downloads })
     await secured.register(async (personal) => {
       personal.keyScope = 'read'
       await personal.register(userRoutes, services)
-      await personal.register(accountRoutes, { ...services, downloads })
       await personal.register(searchRoutes, services)
       await personal.register(supplementRoutes, services)
       await personal.register(personRoutes, services)

@@ -60,6 +60,19 @@ describe('a forgotten password', () => {
     expectProblem(await redeem(token), 400, 'invalid_reset_token')
   })
 
+  test('comes over a real connection, whose request ends before the hash begins', async () => {
+    const ann = await newUser()
+    const token = await tokenFor(ann.id)
+    const address = await service.app.listen({ host: '127.0.0.1', port: 0 })
+    const answer = await fetch(`${address}/auth/reset`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ token, new_password: next }),
+    })
+    expect(answer.status).toBe(204)
+    expect((await logIn(ann.login, next)).statusCode).toBe(200)
+  })
+
   test('takes a form too', async () => {
     const ann = await newUser()
     const form = bodyOf(aForm({ token: await tokenFor(ann.id), new_password: next }))

@@ -4,6 +4,7 @@ import { as, endBlock, firstAdmin, type TestApp, type TestUser, testAdmin, testA
 import { addresses, client, films, makeKey } from './support/compatible.ts'
 import { expectProblem } from './support/movies.ts'
 import { documentOf, exampleRequest, operationsOf } from './support/operations.ts'
+import { speak } from './support/raw.ts'
 
 let service: TestApp
 let user: TestUser
@@ -242,5 +243,24 @@ describe('The document', () => {
       expect(operationId, title).toMatch(/^kinopoisk[A-Z]/)
       expect(Object.keys(responses), title).toEqual(['200', '400', '401', '402', '403', '404', '500', '503'])
     }
+  })
+})
+
+describe('An address that is not encoded', () => {
+  test('gets a message in upstream’s form, readable for pages of any origin', async () => {
+    const address = await service.app.listen({ host: '127.0.0.1', port: 0 })
+    const lines = [
+      'GET //api/v2.1/films/search-by-keyword?keyword=матрица HTTP/1.1',
+      'host: x',
+      'connection: close',
+      '',
+      '',
+    ]
+    const { status, headers, body } = await speak(address, lines.join('\r\n'))
+    expect(status).toBe(400)
+    expect(headers).toMatchObject({ 'content-type': 'application/json', 'access-control-allow-origin': '*' })
+    const { message, ...rest } = JSON.parse(body)
+    expect(message).toContain('keyword=%D0%BC%D0%B0')
+    expect(rest).toEqual({})
   })
 })

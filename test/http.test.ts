@@ -41,6 +41,41 @@ describe('Errors are problems', () => {
     expect(instance).toBe('/register')
   })
 
+  test('a JSON body that is not UTF-8 is 400, and no U+FFFD is stored', async () => {
+    const latin1 = Buffer.from('{"name":"Zo\xeb"}', 'latin1')
+    const payload = { method: 'PATCH', url: '/user', headers: { 'content-type': 'application/json' } } as const
+    expect(expectProblem(await asAnn({ ...payload, payload: latin1 }), 400, 'malformed_json').detail).toContain('UTF-8')
+    expect((await asAnn({ ...payload, payload: Buffer.from('{"name":"Zoë"}') })).json().name).toBe('Zoë')
+  })
+
+  test.each(['name=%CC%E0', 'name=\xcc\xe0', '%ff=1'])('a form %s is not UTF-8: 400', async (text) => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const answer = await asAnn({ method: 'PATCH', url: '/user', headers, payload: Buffer.from(text, 'latin1') })
+    expect(expectProblem(answer, 400, 'bad_request').detail).toContain('UTF-8')
+  })
+
+  test('a form is read as browsers write it', async () => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const send = (payload: string) => asAnn({ method: 'PATCH', url: '/user', headers, payload })
+    expect((await send('name=%D0%AF+100%25&surname=a%20b&age=')).json()).toMatchObject({
+      name: 'Я 100%',
+      surname: 'a b',
+    })
+    expect((await send('name=100%')).json().name).toBe('100%')
+    expectProblem(await send('name=a&name=b'), 400, 'invalid_input')
+  })
+
+  test.each(['/films?q=%CC%E0%F2', '/movies/search?query=%d0', '/genres?page=%FF'])(
+    '%s is not UTF-8: 400',
+    async (url) => {
+      expect(expectProblem(await asAnn({ url }), 400, 'bad_request').detail).toContain('UTF-8')
+    },
+  )
+
+  test.each(['/films?q=100%', '/films?q=%zz', '/films?q=%25CC', '/films?q=5%20%'])('%s is text', async (url) => {
+    expect((await asAnn({ url })).statusCode).toBe(200)
+  })
+
   test.each(['null', '[]', '"text"', '7', 'true'])('a body %s is no object: 400', async (body) => {
     expectProblem(await logIn('application/json', body), 400, 'invalid_input')
   })

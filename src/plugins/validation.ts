@@ -1,10 +1,13 @@
+import { isUtf8 } from 'node:buffer'
 import { Ajv, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
 import keywords from 'ajv-keywords'
 import fastJsonStringify, { type Schema } from 'fast-json-stringify'
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { FastifyInstance, preValidationHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { AppError } from '../errors.ts'
 import { keyPattern, mustBeKey } from '../http/idempotency-key.ts'
+import { isPercentEncodedUtf8 } from '../http/percent-encoding.ts'
 import { Problem, uriFault, wholeNumber } from '../http/schemas.ts'
 
 type JsonSchema = {
@@ -45,9 +48,28 @@ export default fp(async (app: FastifyInstance) => {
   })
   app.setSerializerCompiler(({ schema }) => serializerOf(schema as object))
   app.addHook('onRoute', closeQuery)
+  app.addHook('preValidation', refuseOtherCharsets)
   // Fastify reads plain text by itself; no route here takes it: 415.
   app.removeContentTypeParser('text/plain')
+  readJson(app)
 })
+
+/** Fastify's own reader puts U+FFFD in the place of bytes that are not UTF-8: damaged text would be stored as text. */
+function readJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (!isUtf8(body))
+      return done(new AppError('malformed_json', { detail: 'The body is not UTF-8: send JSON as UTF-8' }))
+    return parse(request, body.toString(), done)
+  })
+}
+
+/** Without it `%CC%E0%F2`, as windows-1251 has it, would be searched for as it stands. Upstream's addresses are read elsewhere. */
+const refuseOtherCharsets: preValidationHookHandler = (request, _, done) => {
+  const isOther = !request.routeOptions.config.inUpstreamForm && !isPercentEncodedUtf8(request.url)
+  done(isOther ? new AppError('bad_request', { detail: 'The query must be percent-encoded UTF-8' }) : undefined)
+}
 
 /** What `compile` makes of a schema, made once for all that are equal. There are as many as the routes name. */
 function memoized<T>(compile: (schema: object) => T): (schema: object) => T {

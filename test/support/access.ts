@@ -114,7 +114,7 @@ export const access: Record<string, Access> = {
 export function scopeOf(title: string): 'read' | 'lists' | undefined {
   const level = access[title]
   if (level === 'open' || level === 'admin' || level === undefined) return undefined
-  if (/\/(keys|sessions|logout|password)\b/.test(title)) return undefined
+  if (/\/(keys|sessions|logout|password|user\/export)\b/.test(title)) return undefined
   if (title.startsWith('GET ')) return 'read'
   return /favorites|wishlist|rating|lists\/import/.test(title) ? 'lists' : undefined
 }

@@ -1,5 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { clientSignal } from '../../http/downloads.ts'
+import { forms } from '../../http/percent-encoding.ts'
 import { IdParams, NoContent, problems } from '../../http/schemas.ts'
 import type { ResetService } from './reset-service.ts'
 import { PasswordReset, ResetBody } from './schemas.ts'
@@ -10,7 +12,7 @@ interface Options {
 
 /** Redeeming a token: open to everyone. */
 export const resetRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { resets }) => {
-  await app.register(formbody)
+  await app.register(formbody, forms)
   app.post(
     '/auth/reset',
     {
@@ -32,7 +34,8 @@ export const resetRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { res
     },
     async (request, reply) => {
       const { token, new_password } = request.body
-      const user_id = await resets.redeem(token, new_password, request)
+      const device = { ip: request.ip, signal: clientSignal(reply) }
+      const user_id = await resets.redeem(token, new_password, device)
       request.log.info({ event: 'password_reset', user_id }, 'a password was reset')
       return reply.code(204).send(null)
     },

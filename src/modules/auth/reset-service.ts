@@ -26,7 +26,7 @@ export function createResetService({ resets, passwords, attempts, phoneRegion }:
      * @returns the id of the user
      * @throws {AppError} invalid_reset_token, weak_password, too_many_requests
      */
-    async redeem(token: string, newPassword: string, device: Pick<Device, 'ip'>): Promise<number> {
+    async redeem(token: string, newPassword: string, device: Pick<Device, 'ip' | 'signal'>): Promise<number> {
       const { guard, turn, network } = attempts.ofReset(device)
       await guard.check()
       const tokenHash = hashOf(token)

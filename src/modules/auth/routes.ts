@@ -2,6 +2,7 @@ import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { clientSignal } from '../../http/downloads.ts'
+import { forms } from '../../http/percent-encoding.ts'
 import { problems } from '../../http/schemas.ts'
 import { Profile } from '../users/schemas.ts'
 import type { UserService } from '../users/service.ts'
@@ -22,7 +23,7 @@ export const under = (path: string) => ({ [`/auth${path}`]: '', [path]: 'Alias' 
 
 /** Registering, logging in and refreshing: open to everyone. Bodies come as JSON or as a form. */
 export const authRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth, users }) => {
-  await app.register(formbody)
+  await app.register(formbody, forms)
   const open = { tags, security: [], consumes }
 
   for (const [url, suffix] of Object.entries(under('/register'))) {

@@ -1,6 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { inputFault } from '../../errors.ts'
+import { forms } from '../../http/percent-encoding.ts'
 import { NoContent, problems } from '../../http/schemas.ts'
 import { sessionUserOf } from '../../plugins/auth.ts'
 import { under } from './routes.ts'
@@ -19,7 +20,7 @@ const consumes = ['application/json', 'application/x-www-form-urlencoded']
 
 /** What needs `authenticate` on its scope. */
 export const sessionRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { auth, sessions }) => {
-  await app.register(formbody)
+  await app.register(formbody, forms)
 
   for (const [url, suffix] of Object.entries(under('/logout'))) {
     app.post(

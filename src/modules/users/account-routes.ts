@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientSignal, whileSent } from '../../http/downloads.ts'
+import { forms } from '../../http/percent-encoding.ts'
 import { NoContent, problems } from '../../http/schemas.ts'
 import { sessionUserOf } from '../../plugins/auth.ts'
 import type { Semaphore } from '../../semaphore.ts'
@@ -41,7 +42,7 @@ interface Options {
 
 /** Needs `authenticate` on its scope. */
 export const accountRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { account, downloads }) => {
-  await app.register(formbody)
+  await app.register(formbody, forms)
 
   app.get(
     '/user/export',

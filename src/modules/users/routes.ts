@@ -1,12 +1,13 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { forms } from '../../http/percent-encoding.ts'
 import { problems } from '../../http/schemas.ts'
 import { Profile, ProfileBody } from './schemas.ts'
 import type { UserService } from './service.ts'
 
 /** Needs `authenticate` on its scope. */
 export const userRoutes: FastifyPluginAsyncTypebox<{ users: UserService }> = async (app, { users }) => {
-  await app.register(formbody)
+  await app.register(formbody, forms)
   const aliases = { '/user': '', '/profile': 'Alias' }
   for (const [url, suffix] of Object.entries(aliases)) {
     app.get(
