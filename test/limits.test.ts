@@ -261,12 +261,13 @@ describe('Overload', () => {
     service = await testApp({}, { limits: { maxInFlight: 3 } })
     const { app } = service
     const user = as(app, await testUser(app))
-    const list = () => user({ url: '/ratings' })
+    // Of one user the list is read once for all who wait.
+    const readers = await Promise.all([1, 2, 3].map(async () => as(app, await testUser(app))))
     const { sql } = app.database
-    let waiting: ReturnType<typeof list>[] = []
+    let waiting: ReturnType<typeof user>[] = []
     await sql.begin(async (tx) => {
       await tx`lock table ratings`
-      waiting = [list(), list(), list()]
+      waiting = readers.map((reader) => reader({ url: '/ratings' }))
       await expect
         .poll(() => tx`select from pg_locks where not granted and relation = 'ratings'::regclass`)
         .toHaveLength(3)
@@ -285,12 +286,12 @@ describe('Overload', () => {
     service = await testApp({}, { limits: { maxInFlight: 2 } })
     const { app } = service
     const address = await app.listen({ host: '127.0.0.1', port: 0 })
-    const user = await testUser(app)
+    const [user, other] = [await testUser(app), await testUser(app)]
     const { sql } = app.database
     await sql.begin(async (tx) => {
       await tx`lock table ratings`
       const { signal, abort } = givenUp()
-      const lost = [1, 2].map(() => fetch(`${address}/ratings`, { signal, headers: user.headers }))
+      const lost = [user, other].map(({ headers }) => fetch(`${address}/ratings`, { signal, headers }))
       const settled = Promise.allSettled(lost)
       await expect
         .poll(() => tx`select from pg_locks where not granted and relation = 'ratings'::regclass`)

@@ -412,6 +412,7 @@ describe('The runtime', () => {
     const folder = join(await freshFolder(), 'my project')
     const fake = (path: string, version: string) => writeFile(path, `#!/bin/sh\necho ${version}\n`, { mode: 0o755 })
     await mkdir(dirname(join(folder, packaged)), copy)
+    await writeFile(join(folder, packaged, '../../package.json'), '{}')
     for (const part of ['package.json', 'tools/node.cjs', 'patches/packages.cjs'])
       await cp(join(repository, part), join(folder, part))
     await fake(join(folder, 'own'), own)
@@ -461,7 +462,10 @@ describe('The runtime', () => {
     await mkdir(join(folder, 'tools'))
     await cp(join(repository, 'tools/kinoteka'), join(folder, 'tools/kinoteka'))
     await writeFile(join(folder, 'tools/node.cjs'), 'console.error("none"); process.exitCode = 1')
-    const run = runProgram('/bin/sh', ['-c', scripts.start], { cwd: folder, env: { PATH: dirname(process.execPath) } })
+    const run = runProgram('/bin/sh', ['-c', scripts.start], {
+      cwd: folder,
+      env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+    })
     expect(await run.ended()).toBe(1)
     expect(run.stderr()).toBe('none\n')
   })
