@@ -17,7 +17,7 @@ afterAll(() => service.close())
 const released = async () => JSON.parse(await readFile('docs/openapi-released.json', 'utf8')) as OpenApi
 
 describe('docs/openapi.json', () => {
-  test('is the document of the service; `npx vitest run -u test/openapi-file.test.ts` writes it anew', async () => {
+  test('is the document of the service; `npx vitest run test/openapi-file.test.ts -u` writes it anew', async () => {
     await expect(`${JSON.stringify(document, null, 1)}\n`).toMatchFileSnapshot('../docs/openapi.json')
   })
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { IdOf, Nullable, Page, Text, TimeOf } from '../../http/schemas.ts'
-import { Movie } from '../movies/schemas.ts'
+import { Movie, ownMovieExample } from '../movies/schemas.ts'
 
 const listSorts = [
   ...(['added', '-added', 'title', '-title', 'year', '-year', 'rating', '-rating'] as const),
@@ -69,5 +69,5 @@ export const ListedMovies = Type.Array(ListedMovie, {
   title: 'ListedMovies',
   maxItems: 20_000,
   description: 'The newest first, or as `sort` has it',
-  examples: [ListedMovie.examples],
+  examples: [[{ ...ownMovieExample, added_at: '2026-11-20T10:00:00.000Z' }]],
 })

@@ -95,11 +95,14 @@ export const Movie = Type.Object(
   },
 )
 
+/** A film made here: short, for lists. */
+export const ownMovieExample = { ...Movie.examples[0], id: 1_000_000_000, kinopoisk_id: null, kinopoisk: null }
+
 export const Movies = Type.Array(Movie, {
   title: 'Movies',
   maxItems: 10_000_000,
   description: 'Movies, in the order that the operation says',
-  examples: [Movie.examples],
+  examples: [[ownMovieExample]],
 })
 
 export const MovieParams = Type.Object({

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { CountOf, IdOf, Score, TimeOf } from '../../http/schemas.ts'
 import { AddedAt, listQuery } from '../lists/schemas.ts'
-import { Movie } from '../movies/schemas.ts'
+import { Movie, ownMovieExample } from '../movies/schemas.ts'
 
 const Value = Type.Integer({
   minimum: 1,
@@ -54,6 +54,13 @@ export const Ratings = Type.Array(RatedMovie, {
   maxItems: 20_000,
   description: 'The newest change first, or as `sort` has it',
   examples: [
-    [{ ...example, added_at: example.created_at, movie: { ...Movie.examples[0], user_rate: 7.67, user_votes: 3 } }],
+    [
+      {
+        ...example,
+        film_id: ownMovieExample.id,
+        added_at: example.created_at,
+        movie: { ...ownMovieExample, user_rate: 7.67, user_votes: 3 },
+      },
+    ],
   ],
 })

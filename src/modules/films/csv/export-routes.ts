@@ -33,12 +33,9 @@ export const filmExportRoutes: FastifyPluginAsyncTypebox<Options> = async (app, 
         operationId: 'exportFilms',
         summary: 'All films of the catalogue as CSV',
         description:
-          'RFC 4180 in UTF-8, by id. `genres` are joined by `|` (in a name `\\|` and `\\\\`). What a spreadsheet would take for ' +
-          "a formula (`= + - @` TAB or CR, also full-width, maybe behind `'`, first in a text or behind `;`, `,`, TAB or a line " +
-          "end in it) has one `'` put in front; the import takes it off. " +
-          'With the `ETag` of an earlier export as `If-None-Match` the answer is 304 as long as no film, director or genre has changed. ' +
-          'An export that fails when it has begun ends with a cut connection, and so does one of which less than 8 KB/s are ' +
-          'read. A user has one download at a time (without a token: a network); a second one waits up to 5 s, then it is 503.',
+          'RFC 4180 in UTF-8, by id. `genres` are joined by `|` (in a name `\\|` and `\\\\`). What a spreadsheet would take for a ' +
+          "formula has one `'` put in front; the import takes it off. An export that fails when it has begun ends with a cut " +
+          'connection. A second download of a user (without a token: of a network) waits up to 5 s, then it is 503.',
         querystring: ExportQuery,
         response: { 200: CsvFile, 304: CsvUnchanged, ...problems('overloaded') },
       },

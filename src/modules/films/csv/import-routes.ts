@@ -39,10 +39,8 @@ export const filmImportRoutes: FastifyPluginAsyncTypebox<Options> = async (
         summary: 'Take the films of a CSV into the catalogue',
         description: [
           'The columns of the export, in any order; `name`, `genre` or `genres`, `director` or `director_id`, `rate`, `year` and `minutes` must be there.',
-          'A row with an `id` (or `kinopoisk_id`) is about that film, which is made if there is none; a row without is about the listed film of that name, or a new one.',
-          'A column that is not there is left as it is, an empty cell clears. `user_rate` and `user_votes` are ignored; `created_at` and `updated_at` count for films that come into the catalogue.',
-          'A director is who has the `director_id` and the name, else who has the name, else a new one, with that id if it is free.',
-          'A bad row is told and left out. Broken quotes end the reading: what stands before them is taken.',
+          'A row with an `id` is about that film, a row without about the listed film of that name, or a new one.',
+          'A column that is not there is left as it is, an empty cell clears. A bad row is told and left out.',
         ].join(' '),
         consumes: ['multipart/form-data'],
         querystring: ImportQuery,

@@ -30,10 +30,8 @@ export const transferExportRoutes: FastifyPluginAsyncTypebox<Options> = async (a
         summary: "The user's favorites, wishlist and ratings as CSV",
         description:
           'A row for each film and list, newest first; times in UTC. With `format` one list as Letterboxd imports it or as IMDb ' +
-          'exports it, so that other services take it. What a spreadsheet would take for a formula (`=`, `+`, `-`, `@`, tab or ' +
-          'CR, also full-width, first in a text or behind `;`, `,`, tab or a line end in it) has an apostrophe before it; the ' +
-          'import takes it away. A download of which less than 8 KB/s are read is cut off; a user has one at a time, and a ' +
-          'second one waits up to 5 s, then it is 503.',
+          'exports it. What a spreadsheet would take for a formula has an apostrophe before it; the import takes it away. A ' +
+          'second download of a user waits up to 5 s, then it is 503.',
         querystring: ExportQuery,
         response: {
           200: {

@@ -43,12 +43,10 @@ const importRoute: FastifyPluginAsyncTypebox<Pick<Options, 'transfer'>> = async 
         operationId: 'importLists',
         summary: 'Import lists: a file of this or another service, any plain table, or the votes of a Kinopoisk user',
         description:
-          'A film is found by its Kinopoisk id, else by its IMDb id, else by exact title (Russian or original) and year, ' +
-          'never by guess. A row that fits no film or several, or contradicts itself, is reported and nothing is done. The same ' +
-          'import again changes nothing. Of films not yet known 50 are looked up in an import, by their id at Kinopoisk or IMDb. A ' +
-          'rating in the file replaces one that is not newer. Read are our own CSV, the files and the whole export of Letterboxd, ' +
-          'IMDb, Kinopoisk (.xls, CSV), Kinorium, Trakt (JSON, zip), TMDB, Simkl, Movary, Yamtrack, and plain tables with title, ' +
-          'year, rating or imdb_id. A user has one import at a time: a second one waits up to 5 s, then it is 503.',
+          'A film is found by its Kinopoisk id, else by its IMDb id, else by exact title and year, never by guess. A row that fits no ' +
+          'film or several, or contradicts itself, is reported. A rating in the file replaces one that is not newer. Read are our ' +
+          'own CSV, what Letterboxd, IMDb, Kinopoisk, Kinorium, Trakt, TMDB, Simkl, Movary and Yamtrack export, and plain tables. ' +
+          'A second import of a user waits up to 5 s, then it is 503.',
         querystring: ImportQuery,
         body: {
           content: { 'application/json': { schema: VotesBody }, 'multipart/form-data': { schema: FileForm } },
