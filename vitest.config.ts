@@ -31,11 +31,16 @@ const projects = [
 export default defineConfig({
   test: {
     globalSetup: 'test/support/database.ts',
-    // More than two cores, as a test often waits; not beside load, where a service would find its database silent.
-    maxWorkers: isSlowToo ? 2 : 3,
     projects: projects
       .filter(({ name }) => name !== 'slow' || isSlowToo)
-      .map((project) => ({ test: { pool: 'forks' as const, ...patience, ...project } })),
+      .map((project) => ({
+        test: {
+          ...{ pool: 'forks' as const, ...patience, ...project },
+          // More than two cores, as a test often waits; not under load, which comes last and beside nothing else.
+          maxWorkers: project.name === 'slow' ? 2 : 3,
+          sequence: { groupOrder: project.name === 'slow' ? 1 : 0 },
+        },
+      })),
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

@@ -35,6 +35,21 @@ const addFilm = async (sql = database.sql): Promise<string> => {
   return String(row?.id)
 }
 
+/** A film in a transaction that stays open until `commit`. */
+async function uncommittedFilm() {
+  const committing = Promise.withResolvers<void>()
+  const written = Promise.withResolvers<string>()
+  const transaction = database.sql.begin(async (tx) => {
+    written.resolve(await addFilm(tx as never))
+    await committing.promise
+  })
+  const commit = () => {
+    committing.resolve()
+    return transaction
+  }
+  return { id: await written.promise, commit }
+}
+
 describe('Changes of the database are delivered', () => {
   test('to a caller that waits to catch up, before the next poll', async () => {
     const { feed, changes } = await follower()
@@ -52,19 +67,12 @@ describe('Changes of the database are delivered', () => {
 
   test('once they are committed, though the transaction began long before', async () => {
     const { feed, changes } = await follower()
-    const committing = Promise.withResolvers<void>()
-    const written = Promise.withResolvers<string>()
-    const transaction = database.sql.begin(async (tx) => {
-      written.resolve(await addFilm(tx as never))
-      await committing.promise
-    })
-    const id = await written.promise
+    const { id, commit } = await uncommittedFilm()
     const later = await addFilm()
     await feed.waitUntilCaughtUp()
     await feed.waitUntilCaughtUp()
     expect(changes).toEqual([{ topic: 'film', key: later }])
-    committing.resolve()
-    await transaction
+    await commit()
     await feed.waitUntilCaughtUp()
     expect(changes).toEqual([
       { topic: 'film', key: later },
@@ -122,21 +130,14 @@ describe('Changes of the database are delivered', () => {
 
   test('though a transaction has been open for long, which is read no more often for it', async () => {
     const { feed, changes } = await follower()
-    const committing = Promise.withResolvers<void>()
-    const written = Promise.withResolvers<string>()
-    const transaction = database.sql.begin(async (tx) => {
-      written.resolve(await addFilm(tx as never))
-      await committing.promise
-    })
-    const id = await written.promise
+    const { id, commit } = await uncommittedFilm()
     const others: string[] = []
     for (let i = 0; i < 5; i++) {
       others.push(await addFilm())
       await feed.waitUntilCaughtUp()
     }
     expect(changes.map(({ key }) => key)).toEqual(others)
-    committing.resolve()
-    await transaction
+    await commit()
     await feed.waitUntilCaughtUp()
     expect(changes.map(({ key }) => key)).toEqual([...others, id])
   })
@@ -229,18 +230,11 @@ describe('Old changes are removed', () => {
 
   test('also behind a transaction that stays open, but for its own', async () => {
     const { feed, changes } = await follower()
-    const committing = Promise.withResolvers<void>()
-    const written = Promise.withResolvers<string>()
-    const transaction = database.sql.begin(async (tx) => {
-      written.resolve(await addFilm(tx as never))
-      await committing.promise
-    })
-    const id = await written.promise
+    const { id, commit } = await uncommittedFilm()
     await addFilm()
     cleanUp({})
     await until(async () => (await rows()) === 0)
-    committing.resolve()
-    await transaction
+    await commit()
     await feed.waitUntilCaughtUp()
     expect(changes).toContainEqual({ topic: 'film', key: id })
     await until(async () => (await rows()) === 0)
