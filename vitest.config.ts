@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import { parseCLI } from 'vitest/node'
 
@@ -6,6 +7,9 @@ const { filter, options } = parseCLI(['vitest', ...process.argv.slice(2)])
 const someFiles = filter.some((name) => /\.test\.ts(:\d+)?$/.test(name))
 // What takes minutes: by `--project slow` (or '*'), or by name.
 const isSlowToo = [...[options.project ?? []].flat(), ...filter].some((name) => /slow|^\*$/.test(name))
+
+// Databases are made by the hundred: in memory, where there is room for them, in a fifth of the time.
+if (!process.env.TMPDIR && hasRoom('/dev/shm')) process.env.TMPDIR = '/dev/shm'
 
 // For busy machines: what waits, waits for an event.
 const patience = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 45_000 } } }
@@ -51,3 +55,12 @@ export default defineConfig({
     },
   },
 })
+
+function hasRoom(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize > 6 * 2 ** 30
+  } catch {
+    return false
+  }
+}

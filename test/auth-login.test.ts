@@ -123,6 +123,19 @@ describe('logging in', () => {
     expectProblem(await answer, 401, 'invalid_credentials')
   })
 
+  test('no more than a quarter of the queue waits for one caller; each that is refused is counted', async () => {
+    const rejected: string[] = []
+    const passwords = createPasswords({ hashed: () => {}, rejected: (lane) => rejected.push(lane) })
+    const guard = { check: () => Promise.reject(new Error('its turn came')) }
+    const turns = Array.from({ length: 300 }, () =>
+      passwords.hash(password, { lane: 'stranger', caller: 'one' }, guard).catch((error: Error) => error.message),
+    )
+    const waited = (await Promise.all(turns)).filter((message) => message === 'its turn came')
+    expect(waited.length).toBeGreaterThanOrEqual(250)
+    expect(waited.length).toBeLessThan(260)
+    expect(rejected).toEqual(Array.from({ length: 300 - waited.length }, () => 'stranger'))
+  })
+
   describe('with a hash of less work than is asked for now', () => {
     const weaker = { memoryCost: 8192, timeCost: 1, parallelism: 1 }
     const userOfOldHash = async () => {

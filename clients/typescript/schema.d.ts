@@ -208,6 +208,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/films/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many films there are by genre, decade and country
+         * @description With the filters of GET /films. Exact; a write in another replica may show a second late.
+         */
+        get: operations["countFilms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/films/random": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A film of the catalogue by chance
+         * @description With the filters of GET /films; each film that has all of it is as likely as any other.
+         */
+        get: operations["pickFilm"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/films/{id}": {
         parameters: {
             query?: never;
@@ -277,7 +317,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All directors, by id */
+        /** All directors, or those with a name, by id */
         get: operations["listDirectors"];
         put?: never;
         /**
@@ -344,7 +384,7 @@ export interface paths {
         };
         /**
          * The movies of the catalogue, by id or newest first
-         * @description Without `page` all of them, streamed. With it 12, the number of all in the header X-Total-Count, and the neighbouring pages in the header Link (RFC 8288). `director_id`, `genre_id` and `year` combine.
+         * @description Without `page` all of them, streamed. With it 12, the number of all in the header X-Total-Count, and the neighbouring pages in the header Link (RFC 8288). `director_id`, `genre_id` and `year` combine. For a user each has `is_favorite`, `in_wishlist` and `my_rating`.
          */
         get: operations["listMovies"];
         put?: never;
@@ -364,9 +404,29 @@ export interface paths {
         };
         /**
          * A movie by its Kinopoisk id, own id or IMDb id
-         * @description An IMDb id is looked for among the films known here; if it is unknown, Kinopoisk is asked once which film has it. When Kinopoisk cannot be asked, the movie is served as it is known; `kinopoisk.complete` is false where only a search told of it, also when Kinopoisk has no details of it. Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one.
+         * @description An IMDb id is looked for among the films known here; if it is unknown, Kinopoisk is asked once which film has it. When Kinopoisk cannot be asked, the movie is served as it is known; `kinopoisk.complete` is false where only a search told of it, also when Kinopoisk has no details of it. Without a token, where the catalogue is public: a movie of the catalogue as it is kept; any other needs one. For a user it has `is_favorite`, `in_wishlist` and `my_rating`.
          */
         get: operations["getMovie"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/suggest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Up to ten films whose title words begin so, the best known first
+         * @description For a field that suggests while somebody types. Every word of `q` begins a word of the Russian or original title, in any order, also typed in the other keyboard layout; a single letter finds nothing. Of the films known here, or without a token of those in the catalogue; Kinopoisk is never asked.
+         */
+        get: operations["suggestFilms"];
         put?: never;
         post?: never;
         delete?: never;
@@ -384,9 +444,29 @@ export interface paths {
         };
         /**
          * All films of the catalogue as CSV
-         * @description RFC 4180 in UTF-8, by id. `genres` are joined by `|` (in a name `\|` and `\\`). What a spreadsheet would take for a formula (`= + - @` TAB or CR, also full-width, maybe behind `'`, first in a text or behind `;`, `,`, TAB or a line end in it) has one `'` put in front; the import takes it off. With the `ETag` of an earlier export as `If-None-Match` the answer is 304 as long as no film, director or genre has changed. An export that fails when it has begun ends with a cut connection, and so does one of which less than 8 KB/s are read. A user has one download at a time (without a token: a network); a second one waits up to 5 s, then it is 503.
+         * @description RFC 4180 in UTF-8, by id. `genres` are joined by `|` (in a name `\|` and `\\`). What a spreadsheet would take for a formula has one `'` put in front; the import takes it off. An export that fails when it has begun ends with a cut connection. A second download of a user (without a token: of a network) waits up to 5 s, then it is 503.
          */
         get: operations["exportFilms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/films/{id}/poster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A film's poster, from here
+         * @description Fetched from its host once, when it is first asked for, and drawn anew. `poster` in answers is a signed path, for which no token is needed; any other needs one. Kept by caches for a year: another picture has another path.
+         */
+        get: operations["getFilmPoster"];
         put?: never;
         post?: never;
         delete?: never;
@@ -527,6 +607,26 @@ export interface paths {
         patch: operations["updateKey"];
         trace?: never;
     };
+    "/user/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything held about the user, as one JSON
+         * @description Profile, sessions and keys (without what is secret), networks of logins, calls of Kinopoisk and what came of them, and the lists, newest first. Streamed; one that fails when it has begun ends with a cut connection, and so does one of which less than 8 KB/s are read. A user has one download at a time; a second one waits up to 5 s, then it is 503.
+         */
+        get: operations["exportUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/user": {
         parameters: {
             query?: never;
@@ -573,26 +673,6 @@ export interface paths {
          * @description The same as `PATCH /user` (operation `updateProfile`), which new clients should use.
          */
         patch: operations["updateProfileAlias"];
-        trace?: never;
-    };
-    "/user/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Everything held about the user, as one JSON
-         * @description Profile, sessions and keys (without what is secret), networks of logins, calls of Kinopoisk and what came of them, and the lists, newest first. Streamed; one that fails when it has begun ends with a cut connection, and so does one of which less than 8 KB/s are read. A user has one download at a time; a second one waits up to 5 s, then it is 503.
-         */
-        get: operations["exportUser"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/movies/search": {
@@ -855,6 +935,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/user/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the user has rated: films, hours, genres, decades, directors, countries, scores, months
+         * @description Of all rated films, or of those that were first rated in a year.
+         */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/movies/favorites": {
         parameters: {
             query?: never;
@@ -863,8 +963,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The user's favorites, newest first
-         * @description More than 100 are streamed, without an entity tag.
+         * The user's favorites, newest first or sorted, all or filtered
+         * @description Without `page` and `limit` more than 100 are streamed, without an entity tag. With them the number of all is in the header X-Total-Count, and the neighbouring pages in the header Link (RFC 8288). Filters combine.
          */
         get: operations["listFavorites"];
         put?: never;
@@ -912,7 +1012,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The user's favorites, newest first
+         * The user's favorites, newest first or sorted, all or filtered
          * @deprecated
          * @description The same as `GET /movies/favorites` (operation `listFavorites`), which new clients should use.
          */
@@ -969,8 +1069,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The user's wishlist, newest first
-         * @description More than 100 are streamed, without an entity tag.
+         * The user's wishlist, newest first or sorted, all or filtered
+         * @description Without `page` and `limit` more than 100 are streamed, without an entity tag. With them the number of all is in the header X-Total-Count, and the neighbouring pages in the header Link (RFC 8288). Filters combine.
          */
         get: operations["listWishlist"];
         put?: never;
@@ -1018,7 +1118,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The user's wishlist, newest first
+         * The user's wishlist, newest first or sorted, all or filtered
          * @deprecated
          * @description The same as `GET /movies/wishlist` (operation `listWishlist`), which new clients should use.
          */
@@ -1076,7 +1176,7 @@ export interface paths {
         };
         /**
          * The user's favorites, wishlist and ratings as CSV
-         * @description A row for each film and list, newest first; times in UTC. With `format` one list as Letterboxd imports it or as IMDb exports it, so that other services take it. What a spreadsheet would take for a formula (`=`, `+`, `-`, `@`, tab or CR, also full-width, first in a text or behind `;`, `,`, tab or a line end in it) has an apostrophe before it; the import takes it away. A download of which less than 8 KB/s are read is cut off; a user has one at a time, and a second one waits up to 5 s, then it is 503.
+         * @description A row for each film and list, newest first; times in UTC. With `format` one list as Letterboxd imports it or as IMDb exports it. What a spreadsheet would take for a formula has an apostrophe before it; the import takes it away. A second download of a user waits up to 5 s, then it is 503.
          */
         get: operations["exportLists"];
         put?: never;
@@ -1098,7 +1198,7 @@ export interface paths {
         put?: never;
         /**
          * Import lists: a file of this or another service, any plain table, or the votes of a Kinopoisk user
-         * @description A film is found by its Kinopoisk id, else by its IMDb id, else by exact title (Russian or original) and year, never by guess. A row that fits no film or several, or contradicts itself, is reported and nothing is done. The same import again changes nothing. Of films not yet known 50 are looked up in an import, by their id at Kinopoisk or IMDb. A rating in the file replaces one that is not newer. Read are our own CSV, the files and the whole export of Letterboxd, IMDb, Kinopoisk (.xls, CSV), Kinorium, Trakt (JSON, zip), TMDB, Simkl, Movary, Yamtrack, and plain tables with title, year, rating or imdb_id. A user has one import at a time: a second one waits up to 5 s, then it is 503.
+         * @description A film is found by its Kinopoisk id, else by its IMDb id, else by exact title and year, never by guess. A row that fits no film or several, or contradicts itself, is reported. A rating in the file replaces one that is not newer. Read are our own CSV, what Letterboxd, IMDb, Kinopoisk, Kinorium, Trakt, TMDB, Simkl, Movary and Yamtrack export, and plain tables. A second import of a user waits up to 5 s, then it is 503.
          */
         post: operations["importLists"];
         delete?: never;
@@ -1115,8 +1215,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The user's scores with their films, newest change first
-         * @description More than 100 are streamed, without an entity tag.
+         * The user's scores with their films, newest change first or sorted, all or filtered
+         * @description Without `page` and `limit` more than 100 are streamed, without an entity tag. With them the number of all is in the header X-Total-Count, and the neighbouring pages in the header Link (RFC 8288). Filters combine.
          */
         get: operations["listRatings"];
         put?: never;
@@ -1300,7 +1400,7 @@ export interface paths {
         put?: never;
         /**
          * Take the films of a CSV into the catalogue
-         * @description The columns of the export, in any order; `name`, `genre` or `genres`, `director` or `director_id`, `rate`, `year` and `minutes` must be there. A row with an `id` (or `kinopoisk_id`) is about that film, which is made if there is none; a row without is about the listed film of that name, or a new one. A column that is not there is left as it is, an empty cell clears. `user_rate` and `user_votes` are ignored; `created_at` and `updated_at` count for films that come into the catalogue. A director is who has the `director_id` and the name, else who has the name, else a new one, with that id if it is free. A bad row is told and left out. Broken quotes end the reading: what stands before them is taken.
+         * @description The columns of the export, in any order; `name`, `genre` or `genres`, `director` or `director_id`, `rate`, `year` and `minutes` must be there. A row with an `id` is about that film, a row without about the listed film of that name, or a new one. A column that is not there is left as it is, an empty cell clears. A bad row is told and left out.
          */
         post: operations["importFilms"];
         delete?: never;
@@ -1555,6 +1655,60 @@ export interface components {
             /** @description The films of the page, in order */
             items: components["schemas"]["FoundMovie"][];
         };
+        /** @description A country of films of the filter */
+        CountryFacet: {
+            /** @description The name of the country, in Russian */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many films of the filter have it
+             */
+            count: number;
+        };
+        /** @description What the user has rated of it */
+        CountryStats: {
+            /** @description The name of the country, in Russian */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many films the user has rated
+             */
+            films: number;
+            /** @description How long they are together, in hours; of films whose length is known */
+            hours: number;
+            /** @description The mean of the own scores; null without any */
+            mean: number | null;
+        };
+        /** @description A decade in which films of the filter came out */
+        DecadeFacet: {
+            /**
+             * Format: int32
+             * @description The first year of the decade
+             */
+            decade: number;
+            /**
+             * Format: int32
+             * @description How many films of the filter have it
+             */
+            count: number;
+        };
+        /** @description What the user has rated of it */
+        DecadeStats: {
+            /**
+             * Format: int32
+             * @description The first year of the decade
+             */
+            decade: number;
+            /**
+             * Format: int32
+             * @description How many films the user has rated
+             */
+            films: number;
+            /** @description How long they are together, in hours; of films whose length is known */
+            hours: number;
+            /** @description The mean of the own scores; null without any */
+            mean: number | null;
+        };
         /**
          * @description `;` is for Excel of countries where that is the list separator; decimals then have a comma
          * @enum {string}
@@ -1606,6 +1760,25 @@ export interface components {
         };
         /** @description Directors, by id */
         Directors: components["schemas"]["Director"][];
+        /** @description What the user has rated of it */
+        DirectorStats: {
+            /**
+             * Format: int32
+             * @description The director
+             */
+            id: number;
+            /** @description The name */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many films the user has rated
+             */
+            films: number;
+            /** @description How long they are together, in hours; of films whose length is known */
+            hours: number;
+            /** @description The mean of the own scores; null without any */
+            mean: number | null;
+        };
         /** @description Why doubtful answers (a 404 that is not Kinopoisk's own, other shapes in a row) are not believed at present; null when there is no doubt */
         Distrust: {
             /**
@@ -1652,7 +1825,7 @@ export interface components {
          * @description What is wrong, for programs: a code keeps its meaning
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "malformed_json" | "bad_request" | "invalid_csv" | "weak_password" | "wrong_password" | "invalid_reset_token" | "missing_token" | "invalid_token" | "invalid_key" | "invalid_credentials" | "upstream_budget_spent" | "forbidden" | "key_not_allowed" | "not_found" | "user_not_found" | "movie_not_found" | "film_not_found" | "rating_not_found" | "genre_not_found" | "person_not_found" | "director_not_found" | "session_not_found" | "key_not_found" | "photo_not_found" | "method_not_allowed" | "request_timeout" | "login_taken" | "last_admin" | "account_blocked" | "film_exists" | "genre_taken" | "genre_in_use" | "director_in_use" | "too_many_keys" | "list_full" | "import_running" | "payload_too_large" | "unsupported_media_type" | "unknown_reference" | "idempotency_key_reused" | "film_incomplete" | "too_many_requests" | "headers_too_large" | "internal_error" | "upstream_bad_response" | "upstream_rejected_key" | "overloaded" | "database_unavailable" | "storage_unavailable" | "shutting_down" | "upstream_quota_exhausted" | "upstream_rate_limited" | "upstream_unavailable" | "upstream_timeout";
+        ErrorCode: "invalid_input" | "malformed_json" | "bad_request" | "invalid_csv" | "weak_password" | "wrong_password" | "invalid_reset_token" | "missing_token" | "invalid_token" | "invalid_key" | "invalid_credentials" | "upstream_budget_spent" | "forbidden" | "foreign_page" | "key_not_allowed" | "not_found" | "user_not_found" | "movie_not_found" | "film_not_found" | "rating_not_found" | "genre_not_found" | "person_not_found" | "director_not_found" | "session_not_found" | "key_not_found" | "photo_not_found" | "picture_not_found" | "method_not_allowed" | "request_timeout" | "login_taken" | "last_admin" | "account_blocked" | "film_exists" | "genre_taken" | "genre_in_use" | "director_in_use" | "too_many_keys" | "list_full" | "import_running" | "payload_too_large" | "unsupported_media_type" | "unknown_reference" | "idempotency_key_reused" | "film_incomplete" | "too_many_requests" | "headers_too_large" | "internal_error" | "upstream_bad_response" | "upstream_rejected_key" | "overloaded" | "database_unavailable" | "storage_unavailable" | "picture_unavailable" | "shutting_down" | "upstream_quota_exhausted" | "upstream_rate_limited" | "upstream_unavailable" | "upstream_timeout";
         /** @description What was spent of the quota on a day */
         ExportedCalls: {
             /**
@@ -1834,6 +2007,20 @@ export interface components {
             /** @description The address it was used from last */
             ip: string | null;
         };
+        /** @description How many films of a filter each genre, decade and country has; a film counts in each of its genres and countries */
+        Facets: {
+            /**
+             * Format: int32
+             * @description How many films fit the filter
+             */
+            total: number;
+            /** @description Most films first */
+            genres: components["schemas"]["GenreFacet"][];
+            /** @description The latest first */
+            decades: components["schemas"]["DecadeFacet"][];
+            /** @description Most films first */
+            countries: components["schemas"]["CountryFacet"][];
+        };
         /** @description A fact or a blooper */
         Fact: {
             /** @description FACT, BLOOPER; what Kinopoisk adds is passed on */
@@ -1936,6 +2123,8 @@ export interface components {
              * @description The poster
              */
             poster_url: string | null;
+            /** @description The path of the picture in the size `medium`, signed, so that it needs no token; null where there is none to be had */
+            poster: string | null;
             /**
              * Format: int32
              * @description The id at Kinopoisk; null for a film made here
@@ -2131,10 +2320,17 @@ export interface components {
              * @description The poster, small
              */
             poster_preview_url: string | null;
+            /** @description The path of the picture in the size `medium`, signed, so that it needs no token; null where there is none to be had */
+            poster: string | null;
             /** @description In the user's favourites */
             is_favorite: boolean;
             /** @description In the user's wishlist */
             in_wishlist: boolean;
+            /**
+             * Format: int32
+             * @description The user's own score, from 1 to 10 (best); null without one
+             */
+            my_rating: number | null;
         };
         /** @description A genre of the catalogue */
         Genre: {
@@ -2151,8 +2347,42 @@ export interface components {
             /** @description The name; unique, in any case */
             name: string;
         };
+        /** @description A genre of films of the filter */
+        GenreFacet: {
+            /**
+             * Format: int32
+             * @description The genre
+             */
+            id: number;
+            /** @description The name of the genre */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many films of the filter have it
+             */
+            count: number;
+        };
         /** @description Genres, by id */
-        Genres: components["schemas"]["Genre"][];
+        Genres: components["schemas"]["ListedGenre"][];
+        /** @description What the user has rated of it */
+        GenreStats: {
+            /**
+             * Format: int32
+             * @description The genre
+             */
+            id: number;
+            /** @description The name of the genre */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many films the user has rated
+             */
+            films: number;
+            /** @description How long they are together, in hours; of films whose length is known */
+            hours: number;
+            /** @description The mean of the own scores; null without any */
+            mean: number | null;
+        };
         /** @description A file of an archive that was not read */
         IgnoredFile: {
             /** @description The name of the file */
@@ -2501,6 +2731,104 @@ export interface components {
          * @enum {integer}
          */
         Limit: 20 | 50 | 100;
+        /** @description A genre, with its films counted where that was asked for */
+        ListedGenre: {
+            /**
+             * Format: int32
+             * @description The id of the genre
+             */
+            id: number;
+            /** @description Its name, in lower case as Kinopoisk has it */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many films of the catalogue have it; with `with=counts`
+             */
+            films_count?: number;
+        };
+        /** @description A movie of a user's list */
+        ListedMovie: {
+            /**
+             * Format: int32
+             * @description The Kinopoisk id, or from 1000000000 on the id of a film made here
+             */
+            id: number;
+            /**
+             * Format: int32
+             * @description The id at Kinopoisk; null for a film made here
+             */
+            kinopoisk_id: number | null;
+            /** @description The title, in Russian where there is one */
+            title: string;
+            /** @description The original title; null where it is not known */
+            original_title: string | null;
+            /** @description What it is about; `""` where nothing is known, never null */
+            description: string;
+            /** @description The address of a trailer; `""` where none is known, never null */
+            trailer: string;
+            /**
+             * Format: int32
+             * @description The year in which it came out, of a series in which it began
+             */
+            year: number | null;
+            /** @description The rating of Kinopoisk or of an administrator, from 0 to 10 (best) */
+            rating: number | null;
+            /**
+             * Format: int32
+             * @description How long it is, of a series an episode, in minutes
+             */
+            minutes: number | null;
+            /**
+             * Format: int32
+             * @description The first of the genres
+             */
+            genre_id: number | null;
+            genre: components["schemas"]["Genre"] | null;
+            /** @description The main one first */
+            genres: components["schemas"]["Genre"][];
+            /**
+             * Format: int32
+             * @description The director; null where it is not known
+             */
+            director_id: number | null;
+            director: components["schemas"]["DirectorName"] | null;
+            /**
+             * Format: uri
+             * @description The poster
+             */
+            poster_url: string | null;
+            /** @description The path of the picture in the size `medium`, signed, so that it needs no token; null where there is none to be had */
+            poster: string | null;
+            /**
+             * Format: int32
+             * @description How many users of this service have it among their favourites
+             */
+            favorites_count: number;
+            /** @description Mean of this service's users' scores, from 1 to 10; null without any */
+            user_rate: number | null;
+            /**
+             * Format: int32
+             * @description How many users of this service have rated it
+             */
+            user_votes: number;
+            kinopoisk: components["schemas"]["KinopoiskFilm"] | null;
+            /** @description In the user's favourites */
+            is_favorite?: boolean;
+            /** @description In the user's wishlist */
+            in_wishlist?: boolean;
+            /**
+             * Format: int32
+             * @description The user's own score, from 1 to 10 (best); null without one
+             */
+            my_rating?: number | null;
+            /**
+             * Format: date-time
+             * @description Since when it is in the list
+             */
+            added_at: string;
+        };
+        /** @description The newest first, or as `sort` has it */
+        ListedMovies: components["schemas"]["ListedMovie"][];
         /**
          * @description `letterboxd`: as Letterboxd imports it; `imdb`: as IMDb exports it
          * @enum {string}
@@ -2575,6 +2903,11 @@ export interface components {
              */
             file: string;
         };
+        /**
+         * @description `-` is descending; unknown values last, ties newest first. `my_rating`: the user's own score. Without it: newest first
+         * @enum {string}
+         */
+        ListSort: "added" | "-added" | "title" | "-title" | "year" | "-year" | "rating" | "-rating" | "my_rating" | "-my_rating";
         /** @description Exactly one of login, email, phone and username. */
         LoginBody: {
             /** @description Phone, e-mail or user name */
@@ -2589,6 +2922,20 @@ export interface components {
             password: string;
             /** @description Of an earlier session of the account, ended or not: it shows that this device was logged in before */
             refresh_token?: string;
+        };
+        /** @description What the user has rated of it */
+        MonthStats: {
+            /** @description YYYY-MM, by UTC */
+            month: string;
+            /**
+             * Format: int32
+             * @description How many films the user has rated
+             */
+            films: number;
+            /** @description How long they are together, in hours; of films whose length is known */
+            hours: number;
+            /** @description The mean of the own scores; null without any */
+            mean: number | null;
         };
         /** @description A film with all that is known of it: genres are objects, `rating` is the rating */
         Movie: {
@@ -2641,6 +2988,8 @@ export interface components {
              * @description The poster
              */
             poster_url: string | null;
+            /** @description The path of the picture in the size `medium`, signed, so that it needs no token; null where there is none to be had */
+            poster: string | null;
             /**
              * Format: int32
              * @description How many users of this service have it among their favourites
@@ -2654,6 +3003,15 @@ export interface components {
              */
             user_votes: number;
             kinopoisk: components["schemas"]["KinopoiskFilm"] | null;
+            /** @description In the user's favourites */
+            is_favorite?: boolean;
+            /** @description In the user's wishlist */
+            in_wishlist?: boolean;
+            /**
+             * Format: int32
+             * @description The user's own score, from 1 to 10 (best); null without one
+             */
+            my_rating?: number | null;
         };
         /**
          * @description Newest year first, then by id descending; in any case. `status` and `state` are the same
@@ -2998,10 +3356,17 @@ export interface components {
              * @description The poster, small
              */
             poster_preview_url: string | null;
+            /** @description The path of the picture in the size `medium`, signed, so that it needs no token; null where there is none to be had */
+            poster: string | null;
             /** @description In the user's favourites */
             is_favorite: boolean;
             /** @description In the user's wishlist */
             in_wishlist: boolean;
+            /**
+             * Format: int32
+             * @description The user's own score, from 1 to 10 (best); null without one
+             */
+            my_rating: number | null;
             /**
              * Format: date
              * @description When it opens in Russian cinemas
@@ -3175,6 +3540,11 @@ export interface components {
              * @description When the value last changed
              */
             updated_at: string;
+            /**
+             * Format: date-time
+             * @description Since when it is in the list
+             */
+            added_at: string;
             movie: components["schemas"]["Movie"];
         };
         /** @description The user's own score of a film */
@@ -3215,7 +3585,7 @@ export interface components {
              */
             value: number;
         };
-        /** @description Newest score first */
+        /** @description The newest change first, or as `sort` has it */
         Ratings: components["schemas"]["RatedMovie"][];
         /** @description The state of the process */
         Ready: {
@@ -3290,12 +3660,19 @@ export interface components {
              * @description The poster, small
              */
             poster_preview_url: string | null;
+            /** @description The path of the picture in the size `medium`, signed, so that it needs no token; null where there is none to be had */
+            poster: string | null;
             /** @description SIMILAR, SEQUEL, PREQUEL, REMAKE, UNKNOWN; what Kinopoisk adds is passed on */
             relation: string | null;
             /** @description In the user's favourites */
             is_favorite: boolean;
             /** @description In the user's wishlist */
             in_wishlist: boolean;
+            /**
+             * Format: int32
+             * @description The user's own score, from 1 to 10 (best); null without one
+             */
+            my_rating: number | null;
         };
         /** @description What Kinopoisk has */
         RelatedMovies: {
@@ -3404,6 +3781,19 @@ export interface components {
          * @enum {string}
          */
         Scope: "gateway" | "read" | "lists";
+        /** @description How often the user gave a score */
+        ScoreStats: {
+            /**
+             * Format: int32
+             * @description The score, from 1 to 10 (best)
+             */
+            value: number;
+            /**
+             * Format: int32
+             * @description How many films the user has rated
+             */
+            films: number;
+        };
         /** @description What a search found, and how */
         SearchResult: {
             /** @description What was searched for, without the spaces around it */
@@ -3542,6 +3932,66 @@ export interface components {
              * @description A photo
              */
             photo_url: string | null;
+        };
+        /** @description What a user's scores add up to */
+        Stats: {
+            /**
+             * Format: int32
+             * @description The year that was asked for; null for all
+             */
+            year: number | null;
+            /**
+             * Format: int32
+             * @description How many films the user has rated
+             */
+            films: number;
+            /** @description How long they are together, in hours; of films whose length is known */
+            hours: number;
+            /** @description The mean of the own scores; null without any */
+            mean: number | null;
+            /** @description Most films first */
+            genres: components["schemas"]["GenreStats"][];
+            /** @description By the year in which films came out */
+            decades: components["schemas"]["DecadeStats"][];
+            /** @description The twenty with most films */
+            directors: components["schemas"]["DirectorStats"][];
+            /** @description Most films first */
+            countries: components["schemas"]["CountryStats"][];
+            /** @description All ten, from 1 on */
+            scores: components["schemas"]["ScoreStats"][];
+            /** @description By the month of the first score */
+            months: components["schemas"]["MonthStats"][];
+        };
+        /** @description A film with a title that begins so */
+        Suggestion: {
+            /**
+             * Format: int32
+             * @description The id for `/movies/{id}`
+             */
+            id: number;
+            /** @description The title, in Russian where there is one */
+            title: string;
+            /** @description The original title; null where it is not known */
+            original_title: string | null;
+            /**
+             * Format: int32
+             * @description The year in which it came out
+             */
+            year: number | null;
+            /** @description The rating of Kinopoisk or of an administrator, from 0 to 10 (best) */
+            rating: number | null;
+            /**
+             * Format: uri
+             * @description The poster
+             */
+            poster_url: string | null;
+            /** @description The path of the picture in the size `medium`, signed, so that it needs no token; null where there is none to be had */
+            poster: string | null;
+        };
+        /** @description Films that may be meant */
+        Suggestions: {
+            /** @description The best known first */
+            items: components["schemas"]["Suggestion"][];
         };
         /** @description An access token for requests, and a refresh token for the next pair */
         TokenPair: {
@@ -4155,6 +4605,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description `film_not_found`: No such film. `picture_not_found`: There is no picture of the film */
+        NotFoundFilmNotFoundPictureNotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description `film_not_found`: No such film. `rating_not_found`: Not rated by this user */
         NotFoundFilmNotFoundRatingNotFound: {
             headers: {
@@ -4250,6 +4709,16 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description `overloaded`: The service is overloaded. `database_unavailable`: The database is unavailable. `storage_unavailable`: The storage of photos is unavailable. `picture_unavailable`: The picture cannot be fetched now. `shutting_down`: The service is shutting down */
+        UnavailableStorageUnavailablePictureUnavailable: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description `overloaded`: The service is overloaded. `database_unavailable`: The database is unavailable. `shutting_down`: The service is shutting down. `upstream_quota_exhausted`: The Kinopoisk quota is exhausted. `upstream_rate_limited`: Kinopoisk limits the rate of calls. `upstream_unavailable`: Kinopoisk is unavailable */
         UnavailableUpstream: {
             headers: {
@@ -4323,15 +4792,81 @@ export interface components {
          */
         IdInPath: number;
         /**
-         * @description Pages of 12; everything without it
+         * @description Name, in any case, or id; repeated: any of them
+         * @example [
+         *       "драма"
+         *     ]
+         */
+        GenreInQuery: string[];
+        /**
+         * @description From 1; everything without it and without `limit`
          * @example 1
          */
         PageInQuery: number;
         /**
-         * @description How many items a page has
+         * @description Films of a page: 12 without it
          * @example 20
          */
-        LimitInQuery: components["schemas"]["Limit"];
+        LimitInQuery: number;
+        /**
+         * @description A part of a title, Russian or original
+         * @example матрица
+         */
+        QInQuery: string;
+        /**
+         * @description Films of this director
+         * @example 301
+         */
+        DirectorIdInQuery: number;
+        /**
+         * @description `-` is descending; unknown values last, ties newest first. `my_rating`: the user's own score. Without it: newest first
+         * @example -my_rating
+         */
+        SortInQuery: components["schemas"]["ListSort"];
+        /**
+         * @description Films with a `rate` of this or more
+         * @example 7.5
+         */
+        MinRateInQuery: number;
+        /**
+         * @description Films of this year and later
+         * @example 1999
+         */
+        YearFromInQuery: number;
+        /**
+         * @description Films of this year and earlier
+         * @example 1999
+         */
+        YearToInQuery: number;
+        /**
+         * @description As Kinopoisk names it; in small or capital letters, and repeated for several
+         * @example [
+         *       "США"
+         *     ]
+         */
+        CountryInQuery: string[];
+        /**
+         * @description By Kinopoisk: FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW; in small or capital letters, and repeated for several
+         * @example [
+         *       "TV_SERIES"
+         *     ]
+         */
+        TypeInQuery: string[];
+        /**
+         * @description Films of this length in minutes and longer
+         * @example 90
+         */
+        MinutesFromInQuery: number;
+        /**
+         * @description Films of this length in minutes and shorter
+         * @example 90
+         */
+        MinutesToInQuery: number;
+        /**
+         * @description Its first year
+         * @example 1990
+         */
+        DecadeInQuery: number;
     };
     requestBodies: never;
     headers: {
@@ -4409,12 +4944,17 @@ export type CellChange = components['schemas']['CellChange'];
 export type Charset = components['schemas']['Charset'];
 export type CircuitState = components['schemas']['CircuitState'];
 export type Collection = components['schemas']['Collection'];
+export type CountryFacet = components['schemas']['CountryFacet'];
+export type CountryStats = components['schemas']['CountryStats'];
+export type DecadeFacet = components['schemas']['DecadeFacet'];
+export type DecadeStats = components['schemas']['DecadeStats'];
 export type Delimiter = components['schemas']['Delimiter'];
 export type Director = components['schemas']['Director'];
 export type DirectorBody = components['schemas']['DirectorBody'];
 export type DirectorChange = components['schemas']['DirectorChange'];
 export type DirectorName = components['schemas']['DirectorName'];
 export type Directors = components['schemas']['Directors'];
+export type DirectorStats = components['schemas']['DirectorStats'];
 export type Distrust = components['schemas']['Distrust'];
 export type Episode = components['schemas']['Episode'];
 export type EraseBody = components['schemas']['EraseBody'];
@@ -4426,6 +4966,7 @@ export type ExportedNetwork = components['schemas']['ExportedNetwork'];
 export type ExportedRating = components['schemas']['ExportedRating'];
 export type ExportedResults = components['schemas']['ExportedResults'];
 export type ExportedSession = components['schemas']['ExportedSession'];
+export type Facets = components['schemas']['Facets'];
 export type Fact = components['schemas']['Fact'];
 export type Facts = components['schemas']['Facts'];
 export type FileFormat = components['schemas']['FileFormat'];
@@ -4439,7 +4980,9 @@ export type FilmSort = components['schemas']['FilmSort'];
 export type FoundMovie = components['schemas']['FoundMovie'];
 export type Genre = components['schemas']['Genre'];
 export type GenreBody = components['schemas']['GenreBody'];
+export type GenreFacet = components['schemas']['GenreFacet'];
 export type Genres = components['schemas']['Genres'];
+export type GenreStats = components['schemas']['GenreStats'];
 export type IgnoredFile = components['schemas']['IgnoredFile'];
 export type Image = components['schemas']['Image'];
 export type Images = components['schemas']['Images'];
@@ -4454,11 +4997,16 @@ export type Keys = components['schemas']['Keys'];
 export type KinopoiskFilm = components['schemas']['KinopoiskFilm'];
 export type KinopoiskStatus = components['schemas']['KinopoiskStatus'];
 export type Limit = components['schemas']['Limit'];
+export type ListedGenre = components['schemas']['ListedGenre'];
+export type ListedMovie = components['schemas']['ListedMovie'];
+export type ListedMovies = components['schemas']['ListedMovies'];
 export type ListFormat = components['schemas']['ListFormat'];
 export type ListImportReport = components['schemas']['ListImportReport'];
 export type ListName = components['schemas']['ListName'];
 export type ListsForm = components['schemas']['ListsForm'];
+export type ListSort = components['schemas']['ListSort'];
 export type LoginBody = components['schemas']['LoginBody'];
+export type MonthStats = components['schemas']['MonthStats'];
 export type Movie = components['schemas']['Movie'];
 export type MovieOrder = components['schemas']['MovieOrder'];
 export type Movies = components['schemas']['Movies'];
@@ -4495,6 +5043,7 @@ export type Reviews = components['schemas']['Reviews'];
 export type Role = components['schemas']['Role'];
 export type RowError = components['schemas']['RowError'];
 export type Scope = components['schemas']['Scope'];
+export type ScoreStats = components['schemas']['ScoreStats'];
 export type SearchResult = components['schemas']['SearchResult'];
 export type Season = components['schemas']['Season'];
 export type Seasons = components['schemas']['Seasons'];
@@ -4504,6 +5053,9 @@ export type SkipCounts = components['schemas']['SkipCounts'];
 export type Source = components['schemas']['Source'];
 export type Staff = components['schemas']['Staff'];
 export type StaffMember = components['schemas']['StaffMember'];
+export type Stats = components['schemas']['Stats'];
+export type Suggestion = components['schemas']['Suggestion'];
+export type Suggestions = components['schemas']['Suggestions'];
 export type TokenPair = components['schemas']['TokenPair'];
 export type Usage = components['schemas']['Usage'];
 export type UsageCounts = components['schemas']['UsageCounts'];
@@ -4547,6 +5099,7 @@ export type ResponseMissingToken = components['responses']['MissingToken'];
 export type ResponseMovieNotFound = components['responses']['MovieNotFound'];
 export type ResponseNotFound = components['responses']['NotFound'];
 export type ResponseNotFoundDirectorNotFoundPhotoNotFound = components['responses']['NotFoundDirectorNotFoundPhotoNotFound'];
+export type ResponseNotFoundFilmNotFoundPictureNotFound = components['responses']['NotFoundFilmNotFoundPictureNotFound'];
 export type ResponseNotFoundFilmNotFoundRatingNotFound = components['responses']['NotFoundFilmNotFoundRatingNotFound'];
 export type ResponseNotModified = components['responses']['NotModified'];
 export type ResponsePayloadTooLarge = components['responses']['PayloadTooLarge'];
@@ -4557,6 +5110,7 @@ export type ResponseTooManyRequests = components['responses']['TooManyRequests']
 export type ResponseUnauthorized = components['responses']['Unauthorized'];
 export type ResponseUnavailable = components['responses']['Unavailable'];
 export type ResponseUnavailableStorageUnavailable = components['responses']['UnavailableStorageUnavailable'];
+export type ResponseUnavailableStorageUnavailablePictureUnavailable = components['responses']['UnavailableStorageUnavailablePictureUnavailable'];
 export type ResponseUnavailableUpstream = components['responses']['UnavailableUpstream'];
 export type ResponseUnknownReference = components['responses']['UnknownReference'];
 export type ResponseUnprocessableUnknownReferenceFilmIncomplete = components['responses']['UnprocessableUnknownReferenceFilmIncomplete'];
@@ -4565,8 +5119,20 @@ export type ResponseUpstreamBudgetSpent = components['responses']['UpstreamBudge
 export type ResponseUpstreamTimeout = components['responses']['UpstreamTimeout'];
 export type ResponseUserNotFound = components['responses']['UserNotFound'];
 export type ParameterIdInPath = components['parameters']['IdInPath'];
+export type ParameterGenreInQuery = components['parameters']['GenreInQuery'];
 export type ParameterPageInQuery = components['parameters']['PageInQuery'];
 export type ParameterLimitInQuery = components['parameters']['LimitInQuery'];
+export type ParameterQInQuery = components['parameters']['QInQuery'];
+export type ParameterDirectorIdInQuery = components['parameters']['DirectorIdInQuery'];
+export type ParameterSortInQuery = components['parameters']['SortInQuery'];
+export type ParameterMinRateInQuery = components['parameters']['MinRateInQuery'];
+export type ParameterYearFromInQuery = components['parameters']['YearFromInQuery'];
+export type ParameterYearToInQuery = components['parameters']['YearToInQuery'];
+export type ParameterCountryInQuery = components['parameters']['CountryInQuery'];
+export type ParameterTypeInQuery = components['parameters']['TypeInQuery'];
+export type ParameterMinutesFromInQuery = components['parameters']['MinutesFromInQuery'];
+export type ParameterMinutesToInQuery = components['parameters']['MinutesToInQuery'];
+export type ParameterDecadeInQuery = components['parameters']['DecadeInQuery'];
 export type HeaderETag = components['headers']['ETag'];
 export type HeaderCacheControl = components['headers']['Cache-Control'];
 export type HeaderLink = components['headers']['Link'];
@@ -4590,7 +5156,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The process answers */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4613,7 +5179,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The database answers and its schema is up to date */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4666,7 +5232,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What an error code means */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4695,7 +5261,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Register with a phone, an e-mail or a user name */
+            /** @description Created */
             201: {
                 headers: {
                     Location: components["headers"]["Location"];
@@ -4729,7 +5295,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Register with a phone, an e-mail or a user name */
+            /** @description Created */
             201: {
                 headers: {
                     Location: components["headers"]["Location"];
@@ -4763,7 +5329,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A new token pair for the old one */
+            /** @description OK */
             200: {
                 headers: {
                     "Cache-Control": components["headers"]["Cache-Control"];
@@ -4795,7 +5361,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Log in: a token pair */
+            /** @description OK */
             200: {
                 headers: {
                     "Cache-Control": components["headers"]["Cache-Control"];
@@ -4828,7 +5394,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Log in: a token pair */
+            /** @description OK */
             200: {
                 headers: {
                     "Cache-Control": components["headers"]["Cache-Control"];
@@ -4883,7 +5449,7 @@ export interface operations {
                  * @description How many items a page has
                  * @example 20
                  */
-                limit?: components["parameters"]["LimitInQuery"];
+                limit?: components["schemas"]["Limit"];
                 /**
                  * @description From 1, the default
                  * @example 1
@@ -4900,32 +5466,61 @@ export interface operations {
                  *       "драма"
                  *     ]
                  */
-                genre?: string[];
+                genre?: components["parameters"]["GenreInQuery"];
                 /**
                  * @description Films with a `rate` of this or more
                  * @example 7.5
                  */
-                min_rate?: number;
+                min_rate?: components["parameters"]["MinRateInQuery"];
                 /**
                  * @description Films of this director
                  * @example 301
                  */
-                director_id?: number;
+                director_id?: components["parameters"]["DirectorIdInQuery"];
                 /**
                  * @description Films of this year and later
                  * @example 1999
                  */
-                year_from?: number;
+                year_from?: components["parameters"]["YearFromInQuery"];
                 /**
                  * @description Films of this year and earlier
                  * @example 1999
                  */
-                year_to?: number;
+                year_to?: components["parameters"]["YearToInQuery"];
                 /**
                  * @description A part of the name or the original name; case, punctuation and ё/е do not matter. One or two characters are looked for at the beginning of words. If no name holds it, the names nearest to it are found, typos forgiven
                  * @example матрица
                  */
                 q?: string;
+                /**
+                 * @description As Kinopoisk names it; in small or capital letters, and repeated for several
+                 * @example [
+                 *       "США"
+                 *     ]
+                 */
+                country?: components["parameters"]["CountryInQuery"];
+                /**
+                 * @description By Kinopoisk: FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW; in small or capital letters, and repeated for several
+                 * @example [
+                 *       "TV_SERIES"
+                 *     ]
+                 */
+                type?: components["parameters"]["TypeInQuery"];
+                /**
+                 * @description Films of this length in minutes and longer
+                 * @example 90
+                 */
+                minutes_from?: components["parameters"]["MinutesFromInQuery"];
+                /**
+                 * @description Films of this length in minutes and shorter
+                 * @example 90
+                 */
+                minutes_to?: components["parameters"]["MinutesToInQuery"];
+                /**
+                 * @description Its first year
+                 * @example 1990
+                 */
+                decade?: components["parameters"]["DecadeInQuery"];
                 /**
                  * @description `-` is descending; ties by id, unknown values last
                  * @example -rate
@@ -4938,7 +5533,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The catalogue: filtered, searched, sorted, page by page */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -4970,7 +5565,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Add a film to the catalogue: of our own, or of Kinopoisk by its id */
+            /** @description Created */
             201: {
                 headers: {
                     Location: components["headers"]["Location"];
@@ -4995,6 +5590,185 @@ export interface operations {
             504: components["responses"]["UpstreamTimeout"];
         };
     };
+    countFilms: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Name, in any case, or id; repeated: any of them
+                 * @example [
+                 *       "драма"
+                 *     ]
+                 */
+                genre?: components["parameters"]["GenreInQuery"];
+                /**
+                 * @description Films with a `rate` of this or more
+                 * @example 7.5
+                 */
+                min_rate?: components["parameters"]["MinRateInQuery"];
+                /**
+                 * @description Films of this director
+                 * @example 301
+                 */
+                director_id?: components["parameters"]["DirectorIdInQuery"];
+                /**
+                 * @description Films of this year and later
+                 * @example 1999
+                 */
+                year_from?: components["parameters"]["YearFromInQuery"];
+                /**
+                 * @description Films of this year and earlier
+                 * @example 1999
+                 */
+                year_to?: components["parameters"]["YearToInQuery"];
+                /**
+                 * @description A part of the name or the original name; case, punctuation and ё/е do not matter. One or two characters are looked for at the beginning of words. If no name holds it, the names nearest to it are found, typos forgiven
+                 * @example матрица
+                 */
+                q?: string;
+                /**
+                 * @description As Kinopoisk names it; in small or capital letters, and repeated for several
+                 * @example [
+                 *       "США"
+                 *     ]
+                 */
+                country?: components["parameters"]["CountryInQuery"];
+                /**
+                 * @description By Kinopoisk: FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW; in small or capital letters, and repeated for several
+                 * @example [
+                 *       "TV_SERIES"
+                 *     ]
+                 */
+                type?: components["parameters"]["TypeInQuery"];
+                /**
+                 * @description Films of this length in minutes and longer
+                 * @example 90
+                 */
+                minutes_from?: components["parameters"]["MinutesFromInQuery"];
+                /**
+                 * @description Films of this length in minutes and shorter
+                 * @example 90
+                 */
+                minutes_to?: components["parameters"]["MinutesToInQuery"];
+                /**
+                 * @description Its first year
+                 * @example 1990
+                 */
+                decade?: components["parameters"]["DecadeInQuery"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Facets"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["KeyNotAllowed"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    pickFilm: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Name, in any case, or id; repeated: any of them
+                 * @example [
+                 *       "драма"
+                 *     ]
+                 */
+                genre?: components["parameters"]["GenreInQuery"];
+                /**
+                 * @description Films with a `rate` of this or more
+                 * @example 7.5
+                 */
+                min_rate?: components["parameters"]["MinRateInQuery"];
+                /**
+                 * @description Films of this director
+                 * @example 301
+                 */
+                director_id?: components["parameters"]["DirectorIdInQuery"];
+                /**
+                 * @description Films of this year and later
+                 * @example 1999
+                 */
+                year_from?: components["parameters"]["YearFromInQuery"];
+                /**
+                 * @description Films of this year and earlier
+                 * @example 1999
+                 */
+                year_to?: components["parameters"]["YearToInQuery"];
+                /**
+                 * @description A part of the name or the original name; case, punctuation and ё/е do not matter. One or two characters are looked for at the beginning of words. If no name holds it, the names nearest to it are found, typos forgiven
+                 * @example матрица
+                 */
+                q?: string;
+                /**
+                 * @description As Kinopoisk names it; in small or capital letters, and repeated for several
+                 * @example [
+                 *       "США"
+                 *     ]
+                 */
+                country?: components["parameters"]["CountryInQuery"];
+                /**
+                 * @description By Kinopoisk: FILM, VIDEO, TV_SERIES, MINI_SERIES or TV_SHOW; in small or capital letters, and repeated for several
+                 * @example [
+                 *       "TV_SERIES"
+                 *     ]
+                 */
+                type?: components["parameters"]["TypeInQuery"];
+                /**
+                 * @description Films of this length in minutes and longer
+                 * @example 90
+                 */
+                minutes_from?: components["parameters"]["MinutesFromInQuery"];
+                /**
+                 * @description Films of this length in minutes and shorter
+                 * @example 90
+                 */
+                minutes_to?: components["parameters"]["MinutesToInQuery"];
+                /**
+                 * @description Its first year
+                 * @example 1990
+                 */
+                decade?: components["parameters"]["DecadeInQuery"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Film"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["KeyNotAllowed"];
+            404: components["responses"]["FilmNotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getFilm: {
         parameters: {
             query?: never;
@@ -5010,7 +5784,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A film, of the catalogue or otherwise known */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5080,7 +5854,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Change a film of the catalogue */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5108,7 +5882,12 @@ export interface operations {
                  * @description Pages of 12; everything without it
                  * @example 1
                  */
-                page?: components["parameters"]["PageInQuery"];
+                page?: number;
+                /**
+                 * @description `counts`: also how many films have each
+                 * @example counts
+                 */
+                with?: "counts";
             };
             header?: never;
             path?: never;
@@ -5116,7 +5895,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All genres, by id */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5147,7 +5926,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Add a genre */
+            /** @description Created */
             201: {
                 headers: {
                     Location: components["headers"]["Location"];
@@ -5182,7 +5961,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A genre */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5253,7 +6032,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Rename a genre */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5280,7 +6059,12 @@ export interface operations {
                  * @description Pages of 12; everything without it
                  * @example 1
                  */
-                page?: components["parameters"]["PageInQuery"];
+                page?: number;
+                /**
+                 * @description A part of the name; case, punctuation and ё/е do not matter
+                 * @example иствуд
+                 */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -5288,7 +6072,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All directors, by id */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5325,7 +6109,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Add a director */
+            /** @description Created */
             201: {
                 headers: {
                     Location: components["headers"]["Location"];
@@ -5362,7 +6146,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A director */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5433,7 +6217,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Change a director */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5515,7 +6299,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Set or replace a director's photo */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5583,7 +6367,7 @@ export interface operations {
                  * @description Films of this director
                  * @example 301
                  */
-                director_id?: number;
+                director_id?: components["parameters"]["DirectorIdInQuery"];
                 /**
                  * @description Films that have this genre, also as another than their first
                  * @example 301
@@ -5598,7 +6382,7 @@ export interface operations {
                  * @description Pages of 12; everything without it
                  * @example 1
                  */
-                page?: components["parameters"]["PageInQuery"];
+                page?: number;
             };
             header?: never;
             path?: never;
@@ -5606,7 +6390,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The movies of the catalogue, by id or newest first */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5641,7 +6425,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A movie by its Kinopoisk id, own id or IMDb id */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5663,6 +6447,39 @@ export interface operations {
             502: components["responses"]["BadGatewayUpstream"];
             503: components["responses"]["UnavailableUpstream"];
             504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    suggestFilms: {
+        parameters: {
+            query: {
+                /**
+                 * @description The beginning of a word of a Russian or original title, of two letters or more; several in any order
+                 * @example матр
+                 */
+                q: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggestions"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["KeyNotAllowed"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     exportFilms: {
@@ -5706,6 +6523,56 @@ export interface operations {
             403: components["responses"]["KeyNotAllowed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    getFilmPoster: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Up to 180, 360 or 1000 pixels wide
+                 * @example medium
+                 */
+                size?: "small" | "medium" | "full";
+                /**
+                 * @description Another for another picture, for caches
+                 * @example 1c3ufd
+                 */
+                v?: string;
+                /**
+                 * @description Of film and size, as `poster` has it: needs no token
+                 * @example Zk3C8mT0bWq5rX1nV7hJ2w
+                 */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The id, as the list of them tells it
+                 * @example 1
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["KeyNotAllowed"];
+            404: components["responses"]["NotFoundFilmNotFoundPictureNotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["UnavailableStorageUnavailablePictureUnavailable"];
         };
     };
     logout: {
@@ -5767,7 +6634,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The own sessions, the last used first */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5882,7 +6749,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The own keys, by id; never what is secret of them */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5913,7 +6780,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Make a personal key, for a program */
+            /** @description Created */
             201: {
                 headers: {
                     Location: components["headers"]["Location"];
@@ -5984,7 +6851,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Change the name, scopes, expiry or daily limit of a key */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6003,6 +6870,32 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    exportUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountExport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["KeyNotAllowed"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getProfile: {
         parameters: {
             query?: never;
@@ -6012,7 +6905,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The own profile */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6076,7 +6969,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Change the own profile */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6104,7 +6997,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The own profile */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6136,7 +7029,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Change the own profile */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6151,32 +7044,6 @@ export interface operations {
             404: components["responses"]["GenreNotFound"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    exportUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Everything held about the user, as one JSON */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AccountExport"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["KeyNotAllowed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
         };
@@ -6206,7 +7073,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Search Kinopoisk by title */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6244,7 +7111,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The seasons and episodes of a series */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6283,7 +7150,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The people who made a film */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6333,7 +7200,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Stills, posters and other images of a film */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6372,7 +7239,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Similar films */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6411,7 +7278,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Sequels, prequels and remakes of a film */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6450,7 +7317,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Facts and bloopers of a film */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6500,7 +7367,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Reviews of a film by users of Kinopoisk */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6539,7 +7406,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Trailers and other videos of a film */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6583,7 +7450,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The films that open in Russian cinemas in a month */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6626,7 +7493,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A collection of films, such as the 250 best */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6664,7 +7531,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A person by the Kinopoisk id, with the films */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6703,7 +7570,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What the own requests and keys have spent of the quota, and what was saved */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -6721,14 +7588,14 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    listFavorites: {
+    getStats: {
         parameters: {
             query?: {
                 /**
-                 * @description Pages of 12; everything without it
-                 * @example 1
+                 * @description Films that were first rated in it, by UTC; all without it
+                 * @example 2026
                  */
-                page?: components["parameters"]["PageInQuery"];
+                year?: number;
             };
             header?: never;
             path?: never;
@@ -6736,14 +7603,69 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user's favorites, newest first */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movies"];
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["KeyNotAllowed"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listFavorites: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; everything without it and without `limit`
+                 * @example 1
+                 */
+                page?: components["parameters"]["PageInQuery"];
+                /**
+                 * @description Films of a page: 12 without it
+                 * @example 20
+                 */
+                limit?: components["parameters"]["LimitInQuery"];
+                /**
+                 * @description `-` is descending; unknown values last, ties newest first. `my_rating`: the user's own score. Without it: newest first
+                 * @example -my_rating
+                 */
+                sort?: components["parameters"]["SortInQuery"];
+                /**
+                 * @description Name, in any case, or id; repeated: any of them
+                 * @example [
+                 *       "драма"
+                 *     ]
+                 */
+                genre?: components["parameters"]["GenreInQuery"];
+                /**
+                 * @description A part of a title, Russian or original
+                 * @example матрица
+                 */
+                q?: components["parameters"]["QInQuery"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedMovies"];
                 };
             };
             304: components["responses"]["NotModified"];
@@ -6767,22 +7689,22 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Add a movie to the user's favorites */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
-            /** @description Add a movie to the user's favorites */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             400: components["responses"]["BadRequestMalformedJson"];
@@ -6814,14 +7736,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A movie of the user's favorites */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             304: components["responses"]["NotModified"];
@@ -6848,22 +7770,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Add a movie to the user's favorites */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
-            /** @description Add a movie to the user's favorites */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             400: components["responses"]["BadRequestMalformedJson"];
@@ -6916,10 +7838,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Pages of 12; everything without it
+                 * @description From 1; everything without it and without `limit`
                  * @example 1
                  */
                 page?: components["parameters"]["PageInQuery"];
+                /**
+                 * @description Films of a page: 12 without it
+                 * @example 20
+                 */
+                limit?: components["parameters"]["LimitInQuery"];
+                /**
+                 * @description `-` is descending; unknown values last, ties newest first. `my_rating`: the user's own score. Without it: newest first
+                 * @example -my_rating
+                 */
+                sort?: components["parameters"]["SortInQuery"];
+                /**
+                 * @description Name, in any case, or id; repeated: any of them
+                 * @example [
+                 *       "драма"
+                 *     ]
+                 */
+                genre?: components["parameters"]["GenreInQuery"];
+                /**
+                 * @description A part of a title, Russian or original
+                 * @example матрица
+                 */
+                q?: components["parameters"]["QInQuery"];
             };
             header?: never;
             path?: never;
@@ -6927,14 +7871,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user's favorites, newest first */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movies"];
+                    "application/json": components["schemas"]["ListedMovies"];
                 };
             };
             304: components["responses"]["NotModified"];
@@ -6958,22 +7902,22 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Add a movie to the user's favorites */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
-            /** @description Add a movie to the user's favorites */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             400: components["responses"]["BadRequestMalformedJson"];
@@ -7005,14 +7949,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A movie of the user's favorites */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             304: components["responses"]["NotModified"];
@@ -7039,22 +7983,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Add a movie to the user's favorites */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
-            /** @description Add a movie to the user's favorites */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             400: components["responses"]["BadRequestMalformedJson"];
@@ -7107,10 +8051,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Pages of 12; everything without it
+                 * @description From 1; everything without it and without `limit`
                  * @example 1
                  */
                 page?: components["parameters"]["PageInQuery"];
+                /**
+                 * @description Films of a page: 12 without it
+                 * @example 20
+                 */
+                limit?: components["parameters"]["LimitInQuery"];
+                /**
+                 * @description `-` is descending; unknown values last, ties newest first. `my_rating`: the user's own score. Without it: newest first
+                 * @example -my_rating
+                 */
+                sort?: components["parameters"]["SortInQuery"];
+                /**
+                 * @description Name, in any case, or id; repeated: any of them
+                 * @example [
+                 *       "драма"
+                 *     ]
+                 */
+                genre?: components["parameters"]["GenreInQuery"];
+                /**
+                 * @description A part of a title, Russian or original
+                 * @example матрица
+                 */
+                q?: components["parameters"]["QInQuery"];
             };
             header?: never;
             path?: never;
@@ -7118,14 +8084,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user's wishlist, newest first */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movies"];
+                    "application/json": components["schemas"]["ListedMovies"];
                 };
             };
             304: components["responses"]["NotModified"];
@@ -7149,22 +8115,22 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Add a movie to the user's wishlist */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
-            /** @description Add a movie to the user's wishlist */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             400: components["responses"]["BadRequestMalformedJson"];
@@ -7196,14 +8162,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A movie of the user's wishlist */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             304: components["responses"]["NotModified"];
@@ -7230,22 +8196,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Add a movie to the user's wishlist */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
-            /** @description Add a movie to the user's wishlist */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             400: components["responses"]["BadRequestMalformedJson"];
@@ -7298,10 +8264,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Pages of 12; everything without it
+                 * @description From 1; everything without it and without `limit`
                  * @example 1
                  */
                 page?: components["parameters"]["PageInQuery"];
+                /**
+                 * @description Films of a page: 12 without it
+                 * @example 20
+                 */
+                limit?: components["parameters"]["LimitInQuery"];
+                /**
+                 * @description `-` is descending; unknown values last, ties newest first. `my_rating`: the user's own score. Without it: newest first
+                 * @example -my_rating
+                 */
+                sort?: components["parameters"]["SortInQuery"];
+                /**
+                 * @description Name, in any case, or id; repeated: any of them
+                 * @example [
+                 *       "драма"
+                 *     ]
+                 */
+                genre?: components["parameters"]["GenreInQuery"];
+                /**
+                 * @description A part of a title, Russian or original
+                 * @example матрица
+                 */
+                q?: components["parameters"]["QInQuery"];
             };
             header?: never;
             path?: never;
@@ -7309,14 +8297,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user's wishlist, newest first */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movies"];
+                    "application/json": components["schemas"]["ListedMovies"];
                 };
             };
             304: components["responses"]["NotModified"];
@@ -7340,22 +8328,22 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Add a movie to the user's wishlist */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
-            /** @description Add a movie to the user's wishlist */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             400: components["responses"]["BadRequestMalformedJson"];
@@ -7387,14 +8375,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A movie of the user's wishlist */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             304: components["responses"]["NotModified"];
@@ -7421,22 +8409,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Add a movie to the user's wishlist */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
-            /** @description Add a movie to the user's wishlist */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Movie"];
+                    "application/json": components["schemas"]["ListedMovie"];
                 };
             };
             400: components["responses"]["BadRequestMalformedJson"];
@@ -7566,7 +8554,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Import lists: a file of this or another service, any plain table, or the votes of a Kinopoisk user */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7592,10 +8580,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Pages of 12; everything without it
+                 * @description From 1; everything without it and without `limit`
                  * @example 1
                  */
                 page?: components["parameters"]["PageInQuery"];
+                /**
+                 * @description Films of a page: 12 without it
+                 * @example 20
+                 */
+                limit?: components["parameters"]["LimitInQuery"];
+                /**
+                 * @description `-` is descending; unknown values last, ties newest first. `my_rating`: the user's own score. Without it: newest change first
+                 * @example -my_rating
+                 */
+                sort?: components["schemas"]["ListSort"];
+                /**
+                 * @description Name, in any case, or id; repeated: any of them
+                 * @example [
+                 *       "драма"
+                 *     ]
+                 */
+                genre?: components["parameters"]["GenreInQuery"];
+                /**
+                 * @description A part of a title, Russian or original
+                 * @example матрица
+                 */
+                q?: components["parameters"]["QInQuery"];
             };
             header?: never;
             path?: never;
@@ -7603,7 +8613,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user's scores with their films, newest change first */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7636,7 +8646,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user's score of a film */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7674,7 +8684,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Rate a film from 1 to 10 */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7683,7 +8693,7 @@ export interface operations {
                     "application/json": components["schemas"]["Rating"];
                 };
             };
-            /** @description Rate a film from 1 to 10 */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -7747,7 +8757,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How the gateway to Kinopoisk is doing: quota, circuits, what is kept */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7780,7 +8790,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Ask Kinopoisk about a film now, however fresh what is kept of it is */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7851,7 +8861,7 @@ export interface operations {
                  * @description How many items a page has
                  * @example 20
                  */
-                limit?: components["parameters"]["LimitInQuery"];
+                limit?: components["schemas"]["Limit"];
             };
             header?: never;
             path?: never;
@@ -7859,7 +8869,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Which users, keys or endpoints have spent most of the quota */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7884,7 +8894,7 @@ export interface operations {
                  * @description How many items a page has
                  * @example 20
                  */
-                limit?: components["parameters"]["LimitInQuery"];
+                limit?: components["schemas"]["Limit"];
                 /**
                  * @description From 1, the default
                  * @example 1
@@ -7902,7 +8912,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All users, by id; searched by `q` */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7940,7 +8950,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Change the role or the daily limit of a user, or block the user */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7975,7 +8985,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A one-time token with which the user sets a new password */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -8019,7 +9029,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Take the films of a CSV into the catalogue */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;

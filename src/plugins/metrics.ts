@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
 import { type Endpoint, memoize } from '../http/exchanges.ts'
 
 declare module 'fastify' {
@@ -19,7 +19,7 @@ export default fp(async (app: FastifyInstance, { version }: { version: string })
   const registry = new Registry()
   const registers = [registry]
   app.decorate('metrics', registry)
-  collectDefaultMetrics({ register: registry })
+  for (const metric of processMetrics()) registry.registerMetric(metric)
   new Gauge({
     name: 'build_info',
     help: 'Always 1; its labels tell the version that runs',
@@ -61,6 +61,17 @@ export default fp(async (app: FastifyInstance, { version }: { version: string })
     bytes(request.socket)
   })
 })
+
+let ofProcess: Registry | undefined
+
+/** What watches the process (its garbage collection, its event loop) has no end: it is made once for all apps. */
+function processMetrics(): Metric[] {
+  if (!ofProcess) {
+    ofProcess = new Registry()
+    collectDefaultMetrics({ register: ofProcess })
+  }
+  return ofProcess.getMetricsAsArray() as unknown as Metric[]
+}
 
 type Registers = Registry[]
 type Labels = Record<string, string>

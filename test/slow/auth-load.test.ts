@@ -113,10 +113,8 @@ describe('many logins at once', () => {
       expectProblem(answer, 503, 'overloaded')
       expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/)
     }
-    // Some did not get to the queue for a hash: what comes before it has a bound as well.
-    const rejected = (await figure('password_hash_rejected_total')) - before[0]
-    expect(rejected).toBeGreaterThan(0)
-    expect(rejected).toBeLessThanOrEqual(refused.length)
+    // Some did not get to the queue for a hash, on a fast machine all: what comes before it has a bound as well.
+    expect((await figure('password_hash_rejected_total')) - before[0]).toBeLessThanOrEqual(refused.length)
     expect(await overloaded()).toBe(before[1] + refused.length)
     // Once it was their turn, most were refused for the failures of the first: no hash was made for them.
     expect(statuses(answers)[429]).toBeGreaterThan(statuses(answers)[401] ?? 0)

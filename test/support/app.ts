@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, InjectOptions } from 'fastify'
+import type { Sql } from 'postgres'
 import { inject } from 'vitest'
 import { buildApp, type Externals } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
@@ -104,6 +105,7 @@ export async function testApp(
       for (const each of apps) await each.close()
       await sandbox.close()
       await rm(dataDir, { recursive: true, force: true })
+      await dropLater(url)
       refuseLeaks(log, secrets)
     },
   }
@@ -127,12 +129,24 @@ export async function endBlock({ app }: Pick<TestApp, 'app'>): Promise<void> {
 
 /** A fresh migrated database; gone with the run's server. */
 export async function cloneDatabase(): Promise<string> {
-  const server = inject('postgresUrl')
   const name = `test_${randomBytes(6).toString('hex')}`
-  const { sql, close } = connect(server, { max: 1 })
-  await sql`create database ${sql(name)} template ${sql(template)}`
+  await onServer((sql) => sql`create database ${sql(name)} template ${sql(template)} strategy file_copy`)
+  return databaseUrl(inject('postgresUrl'), name)
+}
+
+const closed: string[] = []
+
+/** Some are looked into when their service has ended: a few are left. */
+async function dropLater(url: string): Promise<void> {
+  const length = closed.push(url)
+  const oldest = length > 8 ? new URL(closed.shift() as string).pathname.slice(1) : undefined
+  if (oldest) await onServer((sql) => sql`drop database ${sql(oldest)} with (force)`)
+}
+
+async function onServer(run: (sql: Sql) => Promise<unknown>): Promise<void> {
+  const { sql, close } = connect(inject('postgresUrl'), { max: 1 })
+  await run(sql)
   await close()
-  return databaseUrl(server, name)
 }
 
 export { password }

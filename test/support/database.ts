@@ -26,7 +26,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await chmod(dataDir, 0o711)
   // Three workers with apps and replicas of up to 16 connections each.
   await (await startPostgres({ dataDir, fsync: false })).stop()
-  await appendFile(join(dataDir, 'postgres/postgresql.auto.conf'), 'max_connections = 400\n')
+  await appendFile(join(dataDir, 'postgres/postgresql.auto.conf'), 'max_connections = 400\nautovacuum = off\n')
   const server = await startPostgres({ dataDir, fsync: false })
   const { sql, close } = connect(server.url, { max: 1 })
   await sql`create database ${sql(template)}`
