@@ -42,7 +42,7 @@ export default fp(async (app: FastifyInstance, options: Options) => {
     openapi: {
       openapi: '3.1.0',
       info: infoOf(options.version, options.contact),
-      servers: [{ url: '/', description: 'Where this document comes from' }],
+      servers: [{ url: '/', description: 'This service' }],
       tags: tagsOf(options),
       components: {
         securitySchemes: {
