@@ -90,7 +90,6 @@ describe('Every screen', () => {
     ['phone', phone, 'dark', 'ru-RU'],
     ['desktop', desktop, 'light', 'uk-UA'],
     ['phone', phone, 'light', 'en-GB'],
-    ['desktop', desktop, 'dark', 'en-GB'],
   ] as const)(
     'is accessible, complains of nothing and fits, on a %s of %o, %s, in %s',
     async (name, viewport, colorScheme, locale) => {
