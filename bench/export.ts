@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +13,7 @@ import { startPostgres } from '../src/embedded/postgres.ts'
 import { createExportRepository, exportQuery, exportSettings } from '../src/modules/films/csv/export-repository.ts'
 
 // node bench/export.ts [films] [psql]: the CSV export and import of so many films, beside what COPY alone can do, and what
-// \copy of the export's own query takes in the psql that is named.
+// \copy of the export's own query takes in the psql that is named; then the import of a full list of ratings.
 const [, , size = '1000000', psql] = process.argv
 const count = Number(size)
 const port = 4299
@@ -44,6 +44,11 @@ try {
   const again = join(folder, 'again.csv')
   await download(again)
   print({ 'byte for byte': await isSame(file, again) })
+  const lists = join(folder, 'lists.csv')
+  const ratings = await writeRatings(lists)
+  await measure(`dry run of ${ratings} ratings`, () => importFile(lists, '?dry_run', '/user/lists/import'))
+  await measure(`import of ${ratings} ratings`, () => importFile(lists, '', '/user/lists/import'))
+  await measure('import of the same', () => importFile(lists, '', '/user/lists/import'))
 } finally {
   service.child.kill('SIGTERM')
   await once(service.child, 'exit')
@@ -87,8 +92,21 @@ async function download(file: string): Promise<number> {
 }
 
 /** By curl: fetch gives up when an answer takes five minutes. */
-async function importFile(file: string, query = ''): Promise<object> {
-  return JSON.parse(await curl(`/films/import${query}`, '-F', `file=@${file}`))
+async function importFile(file: string, query = '', path = '/films/import'): Promise<object> {
+  return JSON.parse(await curl(`${path}${query}`, '-F', `file=@${file}`))
+}
+
+/** As many ratings as a list may hold, in our own form. */
+async function writeRatings(file: string): Promise<number> {
+  const { sql, close } = connect(postgres.url, { max: 1 })
+  const films = await sql<{ id: number; name: string; year: number }[]>`
+    select id, name, year from films where listed order by id limit 20000`
+  await close()
+  const row = ({ id, name, year }: (typeof films)[number]) =>
+    `ratings,${id},,,${name},,${year},${1 + (id % 10)},2024-01-02T03:04:05.678Z,2024-01-02T03:04:05.678Z`
+  const head = 'list,film_id,kinopoisk_id,imdb_id,title,original_title,year,rating,added_at,updated_at'
+  await writeFile(file, `${[head, ...films.map(row)].join('\r\n')}\r\n`)
+  return films.length
 }
 
 async function curl(path: string, ...options: string[]): Promise<string> {

@@ -353,6 +353,20 @@ describe('photos in S3', () => {
     expect(await s3.keys()).toEqual([])
   })
 
+  test('a page of our own gets the picture itself', async () => {
+    const { url } = await director()
+    await put(url, photo(await picture('png')))
+    const headers = { 'sec-fetch-site': 'same-origin' }
+    const answer = await asAdmin({ method: 'GET', url, headers })
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, 'image/png'])
+    expect(await sharp(answer.rawPayload).metadata()).toMatchObject({ format: 'png', width: 40 })
+    const etag = String(answer.headers.etag)
+    const again = await asAdmin({ method: 'GET', url, headers: { ...headers, 'if-none-match': etag } })
+    expect([again.statusCode, again.body]).toEqual([304, ''])
+    await asAdmin({ method: 'DELETE', url })
+    expect(told(await asAdmin({ method: 'GET', url, headers }))).toEqual([404, 'photo_not_found'])
+  })
+
   test('the old photo goes after the new one has come; removed, there is none', async () => {
     const { id, url } = await director()
     for (const kind of ['png', 'jpeg', 'png'] as const) await put(url, photo(await picture(kind)))

@@ -1,5 +1,8 @@
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startPostgres } from '../../src/embedded/postgres.ts'
+import { severalHosts } from '../../test/support/failover.ts'
 import { askAnew, askAnewWith, askAtOwnAddresses, askForPosters, makeKey, mendGateway } from './gateway.ts'
 import type { Stage } from './stage.ts'
 import { createClient } from './traffic.ts'
@@ -81,6 +84,19 @@ export const faults: Fault[] = [
       await database.cut()
       await ended(signal)
       await database.restore()
+    },
+  },
+  {
+    name: 'a second host of DATABASE_URL takes writes and is of another cluster',
+    alerts: ['DatabaseSplit'],
+    inject: async (stage, signal) => {
+      const other = await startPostgres({ dataDir: join(stage.folder, 'other'), fsync: false })
+      await stage.stop('b')
+      await stage.startReplica('b', severalHosts(stage.database.url, other.url))
+      await ended(signal)
+      await stage.stop('b')
+      await stage.startReplica('b')
+      await other.stop()
     },
   },
   {

@@ -84,10 +84,13 @@ export async function openStage(tools: string) {
   const node = ['--import', './src/instrument.ts', 'src/server.ts']
   const address = (name: 'a' | 'b') => `http://127.0.0.1:${ports[name]}`
 
-  async function startReplica(name: 'a' | 'b'): Promise<void> {
+  async function startReplica(name: 'a' | 'b', databaseUrl = database.url): Promise<void> {
     await mkdir(join(folder, `photos-${ports[name]}`), { recursive: true })
     // Few files to open, so that they can run out.
-    start(name, 'prlimit', ['--nofile=1000:1000', process.execPath, ...node], environment(ports[name]))
+    start(name, 'prlimit', ['--nofile=1000:1000', process.execPath, ...node], {
+      ...environment(ports[name]),
+      DATABASE_URL: databaseUrl,
+    })
     await up(name, `${address(name)}/readyz`)
   }
 

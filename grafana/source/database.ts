@@ -90,7 +90,8 @@ export const database = dashboard(
           'Servers',
           { '{{server}} {{state}}': `count by (server, state) (db_servers{${of}})` },
           {
-            description: 'How many replicas see a server so. Refused: two take writes, see deploy/HA.md.',
+            description: 'How many replicas see a server so. Refused: two take writes.',
+            runbook: 'DatabaseSplit',
           },
           'stacked',
         ),

@@ -1,5 +1,6 @@
 import { decodeHTMLStrict } from 'entities/decode'
 import { maxMinutes } from '../db/schema/films.ts'
+import { oneLine } from '../text/names.ts'
 import { isWebUrl } from '../text/web-url.ts'
 
 /** As upstream may send a text or a number. */
@@ -39,11 +40,6 @@ export function texts(values: Loose[] | undefined): string[] {
   return [...new Set((values ?? []).map((value) => line(value, 100)).filter((value) => value !== null))]
 }
 
-// Control characters, soft hyphens, zero-width spaces, marks of direction. Zero-width joiners are spelling inside of
-// words of some scripts, and of emoji; at an end they are nothing.
-const invisible =
-  /[[\p{Cc}--\s]\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]|^[\u200b-\u200d]+|[\u200b-\u200d]+$/gv
-
 // What a usual name has none of: of these there are many, and the test is the cheapest.
 const unusual = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]|\s{2}|[^\S ]/u
 
@@ -51,8 +47,7 @@ const unusual = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufef
 function line(value: Loose, maxLength: number): string | null {
   const sent = text(value)
   if (sent === null || (sent.length <= maxLength && !unusual.test(sent))) return sent
-  const whole = sent.replace(invisible, '').replace(/\s+/g, ' ').trim()
-  const cut = whole.slice(0, maxLength).replace(/[\ud800-\udbff]$/, '')
+  const cut = oneLine(sent).slice(0, maxLength).replace(/[\ud800-\udbff]$/, '')
   return cut.trimEnd() || null
 }
 
