@@ -5,8 +5,8 @@ import { BaseSequencer, parseCLI, type TestSpecification } from 'vitest/node'
 const { filter, options } = parseCLI(['vitest', ...process.argv.slice(2)])
 // A file that is named covers a part of the code only; no option lowers the bar.
 const someFiles = filter.some((name) => /\.test\.ts(:\d+)?$/.test(name))
-// What takes minutes: by `--project slow` (or '*'), or by name.
-const isSlowToo = [...[options.project ?? []].flat(), ...filter].some((name) => /slow|^\*$/.test(name))
+// What takes minutes: by `--project slow` or `browser` (or '*'), or by name.
+const isSlowToo = [...[options.project ?? []].flat(), ...filter].some((name) => /slow|browser|^\*$/.test(name))
 
 // Databases are made by the hundred: in memory, where there is room for them, in a fifth of the time.
 if (!process.env.TMPDIR && hasRoom('/dev/shm')) process.env.TMPDIR = '/dev/shm'
@@ -28,6 +28,8 @@ const projects = [
     isolate: false,
     globalSetup: 'test/support/cluster.ts',
   },
+  // Chromium on /docs and on the page for people, and the clients that generators make.
+  { name: 'browser', include: ['test/browser/*.test.ts'], isolate: true },
   // Load, the driver, the whole fuzz, replicas under a thousand requests.
   { name: 'slow', include: ['test/slow/*.test.ts'], isolate: true },
 ]
@@ -45,7 +47,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     globalSetup: 'test/support/database.ts',
     projects: projects
-      .filter(({ name }) => name !== 'slow' || isSlowToo)
+      .filter(({ name }) => ['app', 'process'].includes(name) || isSlowToo)
       .map((project) => ({
         test: {
           ...{ pool: 'forks' as const, ...patience, ...project },
@@ -57,7 +59,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      // Runs in browsers: test/slow/web.test.ts uses every screen of it there.
+      // Runs in browsers: test/browser/web.test.ts uses every screen of it there.
       exclude: ['src/web/**'],
       reporter: [['text', { skipFull: true }], 'json-summary'],
       thresholds: someFiles ? {} : { lines: isSlowToo ? 96.4 : 90, statements: 90, functions: 90, branches: 80 },

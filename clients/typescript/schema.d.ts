@@ -359,7 +359,7 @@ export interface paths {
         };
         /**
          * A director's photo
-         * @description From S3 a redirect to a signed URL, good for 5 minutes; else the picture, with an ETag for If-None-Match.
+         * @description From S3 a redirect to a signed URL, good for 5 minutes; else, and for a page of this origin, the picture, with an ETag for If-None-Match.
          */
         get: operations["getDirectorPhoto"];
         /**

@@ -44,9 +44,10 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
     maxBytes > 0 ? new LRUCache<string, NonNullable<unknown>>({ maxSize: Math.ceil(share * maxBytes) }) : undefined
   const main = open(1 - shortLivedShare)
   const shortLived = open(shortLivedShare)
-  const doorkeeper = new LRUCache<string, true>({
-    max: Math.min(maxDoorkeeperKeys, 1 + Math.ceil(maxBytes / overheadBytes)),
-  })
+  // It takes the memory for all its keys at once: made when the cache is full.
+  let doorkeeper: LRUCache<string, true> | undefined
+  const openDoorkeeper = () =>
+    new LRUCache<string, true>({ max: Math.min(maxDoorkeeperKeys, 1 + Math.ceil(maxBytes / overheadBytes)) })
   const regions: { changed(change: Change): void; clear(): void; name: string; hits: number; misses: number }[] = []
   feed.listen({
     changed: (change) => {
@@ -59,7 +60,8 @@ export function createCache(feed: ChangeFeed, maxBytes: number) {
 
   /** While there is room, and then on the second request. */
   function admits(name: string, size: number): boolean {
-    if (!main || main.calculatedSize + size <= main.maxSize || doorkeeper.delete(name)) return true
+    if (!main || main.calculatedSize + size <= main.maxSize || doorkeeper?.delete(name)) return true
+    doorkeeper ??= openDoorkeeper()
     doorkeeper.set(name, true)
     return false
   }

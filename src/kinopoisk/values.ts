@@ -47,7 +47,9 @@ const unusual = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufef
 function line(value: Loose, maxLength: number): string | null {
   const sent = text(value)
   if (sent === null || (sent.length <= maxLength && !unusual.test(sent))) return sent
-  const cut = oneLine(sent).slice(0, maxLength).replace(/[\ud800-\udbff]$/, '')
+  const cut = oneLine(sent)
+    .slice(0, maxLength)
+    .replace(/[\ud800-\udbff]$/, '')
   return cut.trimEnd() || null
 }
 

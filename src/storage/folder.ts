@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { AppError } from '../errors.ts'
-import { contentTypeOf, type Storage } from './storage.ts'
+import type { Storage } from './storage.ts'
 
 // No dot but the one before the extension: a key can't leave the folder, nor name one of the unfinished files.
 const keyForm = /^[a-z0-9-]+(\/[a-z0-9-]+)*\.[a-z0-9]+$/
 const unfinished = '.unfinished-'
 const abandonedAfterMs = 3_600_000
+
+const contentTypes: Record<string, string> = { jpg: 'image/jpeg', png: 'image/png', webp: 'image/webp' }
 
 /** Files under `folder`, which is made with the first one. A file appears whole or not at all, and survives a crash once `put` is done. */
 export async function createFolderStorage(folder: string): Promise<Storage> {
@@ -33,7 +35,9 @@ export async function createFolderStorage(folder: string): Promise<Storage> {
       try {
         const file = await open(pathOf(root, key))
         const { size } = await file.stat()
-        return { stream: file.createReadStream(), size, contentType: contentTypeOf(key) }
+        const extension = key.slice(key.lastIndexOf('.') + 1)
+        const contentType = contentTypes[extension] ?? 'application/octet-stream'
+        return { stream: file.createReadStream(), size, contentType }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
         throw unavailable(error)

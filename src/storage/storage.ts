@@ -18,9 +18,3 @@ export interface Storage {
   remove(key: string): Promise<void>
   close(): Promise<void>
 }
-
-const contentTypes: Record<string, string> = { jpg: 'image/jpeg', png: 'image/png', webp: 'image/webp' }
-
-export function contentTypeOf(key: string): string {
-  return contentTypes[key.slice(key.lastIndexOf('.') + 1)] ?? 'application/octet-stream'
-}

@@ -62,3 +62,9 @@ async function reencodeAs(kind: PictureKind, bytes: Buffer): Promise<Buffer> {
     throw inputFault('body.photo', 'is damaged and cannot be read')
   }
 }
+
+/** By the extension of a key. */
+export function contentTypeOf(key: string): string {
+  const format = Object.values(formats).find(({ extension }) => key.endsWith(`.${extension}`))
+  return format?.contentType ?? 'application/octet-stream'
+}

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { AppError } from '../../errors.ts'
 import { createSemaphore, type QueueKey } from '../../semaphore.ts'
-import { contentTypeOf, type Storage, type StoredObject } from '../../storage/storage.ts'
+import type { Storage, StoredObject } from '../../storage/storage.ts'
 import { noDirector, withPhotoUrl } from './director.ts'
-import type { Images } from './images.ts'
+import { contentTypeOf, type Images } from './images.ts'
 import type { DirectorRepository } from './repository.ts'
 
 interface Dependencies {
