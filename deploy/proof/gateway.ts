@@ -76,6 +76,11 @@ export async function stirGateway(stage: Stage): Promise<void> {
   await stage.forgiveKey()
   await sleep(1500)
   await user.send('POST', '/user/lists/import', { kinopoisk_user_id: newId() })
+  // Twice: a rate is seen between two scrapes.
+  const key = await makeKey(stage, 20, 'gateway')
+  await askAtOwnAddresses(stage, key, 5)
+  await sleep(2500)
+  await askAtOwnAddresses(stage, key, 5)
   await askAnew(stage, 80, 12)
 }
 
