@@ -1,3 +1,6 @@
+-- In the order in which requests take them: a rating waits for its film, a film for its director. Else one of these and this
+-- migration could wait for each other.
+LOCK TABLE "directors", "ratings", "films" IN SHARE ROW EXCLUSIVE MODE;--> statement-breakpoint
 -- How well known a film is, as a letter, the best known first: by its votes at Kinopoisk from a hundred on, else by its
 -- rate. Of a film that is not in the catalogue a capital.
 CREATE FUNCTION film_standing(listed boolean, rate numeric, kinopoisk jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE

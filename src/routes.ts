@@ -91,7 +91,7 @@ export async function registerRoutes(app: FastifyInstance, config: Config, servi
     pictures.addHook('onRoute', documentConditionalGet)
     pictures.addHook('onRequest', noStore)
     pictures.addHook('onSend', pictures.represent)
-    await pictures.register(posterRoutes, { ...services, isSigned: app.pictures.paths.isSigned })
+    await pictures.register(posterRoutes, { ...services, ...app.pictures.paths })
   })
   await app.register(async (secured) => {
     secured.addHook('onRoute', documentConditionalGet)

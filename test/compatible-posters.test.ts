@@ -26,7 +26,7 @@ describe("Upstream's addresses of posters", () => {
       expect([path, response.statusCode]).toEqual([path, 200])
       expect(response.headers).toMatchObject({
         'content-type': 'image/jpeg',
-        'cache-control': 'private, max-age=31536000, immutable',
+        'cache-control': 'private, max-age=86400',
         'access-control-allow-origin': '*',
         'cross-origin-resource-policy': 'cross-origin',
       })
@@ -43,7 +43,7 @@ describe("Upstream's addresses of posters", () => {
     await service.app.database.sql`update films set listed = true, year = 1994, minutes = 142, rate = 9,
       director_id = (select max(id) from directors) where id = 326`
     const open = await withoutKey(url)
-    expect([open.statusCode, open.headers['cache-control']]).toEqual([200, 'public, max-age=31536000, immutable'])
+    expect([open.statusCode, open.headers['cache-control']]).toEqual([200, 'public, max-age=86400'])
     expect((await withoutKey('/images/posters/kp_small/999.jpg')).statusCode).toBe(401)
   })
 

@@ -1,3 +1,4 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { as, firstAdmin, type TestApp, testAdmin, testApp, testUser } from './support/app.ts'
 import { expectProblem } from './support/problems.ts'
@@ -32,6 +33,26 @@ const [nothing, favourite] = [
 ]
 
 describe('what a film is to the user', () => {
+  test('comes whole in every coding, each under a tag of its own, also of one film of a list', async () => {
+    const ann = await reader()
+    const url = `/favorites/movies/${films[4]}`
+    await service.app.database
+      .sql`update films set description = ${'Описание. '.repeat(200)} where id = ${films[4] ?? 0}`
+    await ann.request({ method: 'POST', url })
+    const plain = await ann.get(url)
+    const [br, gzip] = [
+      await ann.get(url, { 'accept-encoding': 'br' }),
+      await ann.get(url, { 'accept-encoding': 'gzip' }),
+    ]
+    expect([br.headers['content-encoding'], gzip.headers['content-encoding']]).toEqual(['br', 'gzip'])
+    expect(brotliDecompressSync(br.rawPayload).toString()).toBe(plain.body)
+    expect(gunzipSync(gzip.rawPayload).toString()).toBe(plain.body)
+    const tags = [plain, br, gzip].map(({ headers }) => headers.etag)
+    expect(new Set(tags).size).toBe(3)
+    for (const tag of tags) expect(tag).toMatch(/^"[^"\s]+"$/)
+    expect((await ann.get(url, { 'accept-encoding': 'br', 'if-none-match': String(tags[1]) })).statusCode).toBe(304)
+  })
+
   test('is in the film, in every listing and in the lists, from the next request on', async () => {
     const ann = await reader()
     const [first = 0, second = 0] = films

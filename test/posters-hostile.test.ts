@@ -172,9 +172,14 @@ test('Pictures that are least recently used make room', async () => {
   const sizes: number[] = []
   const store = createPictureStore({ pictures, storage, maxBytes: 250, onKept: (bytes) => sizes.push(bytes) })
   const variants = [{ name: 'small.webp' as const, bytes: Buffer.alloc(100) }]
-  for (const id of [1, 2]) await store.keep(id, 'a', `hash${id}`, variants)
+  const keep = async (id: number) => {
+    await store.keep(id, 'a', `hash${id}`, variants)
+    await store.evict()
+  }
+  for (const id of [1, 2]) await keep(id)
   await sql`update pictures set used_at = now() - film_id * interval '1 day'`
-  await store.keep(3, 'a', 'hash3', variants)
+  expect(await store.isNearlyFull()).toBe(false)
+  await keep(3)
   expect(sizes).toEqual([100, 200, 200])
   expect((await sql`select film_id from pictures order by 1`).map(({ film_id }) => film_id)).toEqual([1, 3])
   expect(await store.read(2, 'hash2', 'small.webp')).toBeUndefined()

@@ -5,7 +5,7 @@ import { type Catalogue, catalogue } from './support/films.ts'
 import { sending, startHostileHost } from './support/hostile-host.ts'
 import { picture } from './support/pictures.ts'
 import { expectProblem } from './support/problems.ts'
-import { s3Environment, startS3 } from './support/s3.ts'
+import { s3Environment, startFaultyS3, startS3 } from './support/s3.ts'
 
 let service: Catalogue
 let host: Awaited<ReturnType<typeof startHostileHost>>
@@ -67,6 +67,37 @@ describe('Pictures in S3', () => {
     expect((await service.get(`/films/${kept.id}/poster`)).statusCode).toBe(200)
     expect(host.requests.length).toBe(asked)
   })
+})
+
+test('A picture that cannot be kept is served, and not fetched again and again to be thrown away', async () => {
+  const faulty = await startFaultyS3()
+  const env = { PICTURE_HOSTS: '.pictures.example', S3_TIMEOUT: '2s', ...s3Environment(faulty.url) }
+  const broken = await catalogue({ pictures: { network: host.network } }, env)
+  const poster_url = host.serve(sending(await picture('jpeg', 300, 450, true)))
+  const url = `/films/${(await broken.add({ poster_url })).id}/poster`
+  const asked = host.requests.length
+  faulty.fault = 'forbidden'
+  expect((await broken.get(url)).statusCode).toBe(200)
+  const refused = await broken.get(url)
+  expectProblem(refused, 503, 'picture_unavailable')
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThan(30)
+  expect(host.requests.length).toBe(asked + 1)
+  faulty.fault = 'none'
+  await broken.app.database.sql`update pictures set retry_at = now()`
+  await expect.poll(async () => (await broken.get(url)).statusCode).toBe(200)
+  expect([host.requests.length, faulty.objects.size]).toEqual([asked + 2, 3])
+  expect(broken.log()).toContain('a picture was not kept')
+  await broken.close()
+  await faulty.close()
+})
+
+test('Where there is hardly room, nothing is fetched before somebody asks for it', async () => {
+  const { id } = await film()
+  await service.reader({ method: 'POST', url: `/movies/favorites/${id}` })
+  const { pictures, database, storage, cache } = service.app
+  const small = createPosters({ ...pictures, maxBytes: 1, db: database.db, storage, cache, warn: () => {} })
+  await small.warm(new AbortController().signal)
+  expect(await keysOf(id)).toEqual([])
 })
 
 test('With PICTURES_MB=0 there are no posters, and no answer leads to one', async () => {

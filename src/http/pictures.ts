@@ -3,17 +3,17 @@ interface Reply {
   send(payload: never): unknown
 }
 
-/** A picture, which caches keep for a year. */
+/** A picture, for caches that share it or not, for as long as its address means this one. */
 export function sendPicture(
   reply: Reply,
   { etag, bytes, contentType }: { etag: string; bytes: Buffer; contentType: string },
-  visibility: 'public' | 'private',
+  cacheControl: `${'public' | 'private'}, ${'max-age=31536000, immutable' | 'max-age=86400' | 'no-cache'}`,
 ): never {
   return reply
     .headers({
       etag,
       'content-type': contentType,
-      'cache-control': `${visibility}, max-age=31536000, immutable`,
+      'cache-control': cacheControl,
       'x-content-type-options': 'nosniff',
     })
     .send(bytes as never) as never

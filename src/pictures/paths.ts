@@ -10,6 +10,9 @@ const signatureLength = 22
 
 export type PosterPaths = ReturnType<typeof createPosterPaths>
 
+/** Of an address: another for another picture. */
+const versionOf = (source: string) => crc32(source).toString(36)
+
 /**
  * Signed paths of posters, for `<img>`, which sends no token. A signature is good for one film in one size, as long as
  * the secret is: whoever has it may see a picture, which is no secret.
@@ -27,8 +30,10 @@ export function createPosterPaths(secrets: readonly string[], sourceOf: (url: st
       const source = url === null ? undefined : sourceOf(url)
       const [key] = keys
       if (source === undefined || !key) return null
-      return `/films/${id}/poster?size=${linked}&v=${crc32(source).toString(36)}&signature=${sign(key, id, linked)}`
+      return `/films/${id}/poster?size=${linked}&v=${versionOf(source)}&signature=${sign(key, id, linked)}`
     },
+
+    versionOf,
 
     isSigned(id: number, size: Size, signature: string): boolean {
       const given = Buffer.from(signature)

@@ -49,7 +49,7 @@ export const compatiblePictureRoutes: FastifyPluginAsyncTypebox<{ posters: Poste
         ? await posters.find(id, name, queueKeyOf(request))
         : await posters.findListed(id, name)
       if (!picture) throw invalidKey()
-      return sendPicture(reply, picture, request.user ? 'private' : 'public')
+      return sendPicture(reply, picture, `${request.user ? 'private' : 'public'}, max-age=86400`)
     })
   }
 }

@@ -1,14 +1,14 @@
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../cache/cache.ts'
+import { findShared } from '../../cache/shared-load.ts'
 import { AppError } from '../../errors.ts'
 import { type JsonPayload, serialize } from '../../http/json-payload.ts'
-import type { QueueKey } from '../../semaphore.ts'
+import { createSemaphore, type QueueKey } from '../../semaphore.ts'
 import type { FilmCache } from './cache.ts'
 import type { FacetRepository } from './facets-repository.ts'
 import { Facets, type FilterQuery } from './filter-schemas.ts'
 import { type FilmFilters, matchesNothing } from './filters.ts'
 import type { Filter } from './repository.ts'
-import { findShared } from './shared-load.ts'
 
 interface Dependencies {
   facets: FacetRepository
@@ -25,7 +25,7 @@ interface CountedFacets {
 export type FilmFacets = ReturnType<typeof createFilmFacets>
 
 const stringify = stringifier(Facets as object)
-const nothing: Facets = { total: 0, genres: [], decades: [], countries: [] }
+const nothing = serialize(stringify({ total: 0, genres: [], decades: [], countries: [] } satisfies Facets))
 
 /** How many films a filter has of each genre, decade and country; and one film of it by chance. */
 export function createFilmFacets({ facets, filters, filmCache, cache }: Dependencies) {
@@ -37,18 +37,23 @@ export function createFilmFacets({ facets, filters, filmCache, cache }: Dependen
     invalidatedBy: { film: 'all', genre: 'all' },
   })
 
+  // Apart from the totals of listings: all of these read many films.
+  const countings = createSemaphore({ name: 'facets', max: 2, maxPerCaller: 1, maxQueue: 100 })
+
   async function read(filter: Filter): Promise<CountedFacets> {
-    const found = matchesNothing(filter) ? nothing : toFacets(await facets.count(filter))
+    const found = toFacets(await facets.count(filter))
     return { json: serialize(stringify(found)), genres: found.genres }
   }
 
   const countAll = (filter: Filter, named: string, caller: QueueKey) =>
-    findShared(region, named, () => inTurn(caller, () => read(filter))) as Promise<CountedFacets>
+    findShared(region, named, () => countings.run(caller, () => read(filter))) as Promise<CountedFacets>
 
   return {
     /** @throws {AppError} overloaded */
     async count(query: FilterQuery, caller: QueueKey): Promise<JsonPayload> {
       const filter = await readFilter(query, caller)
+      // Not kept: it may say so only because names could not be looked up now.
+      if (matchesNothing(filter)) return nothing
       return (await countAll(filter, JSON.stringify({ ...filter, match: query.q }), caller)).json
     },
 

@@ -1,8 +1,8 @@
 import type { Cache } from '../../cache/cache.ts'
+import { findShared, isOverloaded } from '../../cache/shared-load.ts'
 import { createSemaphore, type QueueKey } from '../../semaphore.ts'
 import type { FilterQuery } from './filter-schemas.ts'
 import type { FilmRepository, Filter, Match } from './repository.ts'
-import { findShared, isOverloaded } from './shared-load.ts'
 import { findMatch, nothing } from './title-match.ts'
 import { createTotals } from './totals.ts'
 

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../cache/cache.ts'
+import { findShared } from '../../cache/shared-load.ts'
 import { inputFault } from '../../errors.ts'
 import { etagOf, type JsonPayload, joinArray } from '../../http/json-payload.ts'
 import type { QueueKey } from '../../semaphore.ts'
@@ -9,7 +10,6 @@ import { readCursor, writeCursor } from './cursor.ts'
 import { type FilmFilters, matchesNothing } from './filters.ts'
 import type { FilmRepository, Filter, Place } from './repository.ts'
 import { FilmPage, type FilmQuery, type Sort } from './schemas.ts'
-import { findShared } from './shared-load.ts'
 
 // A page is cached this long whatever happens, so that a popular page costs nothing.
 const pageTtlMs = 1_000

@@ -1,8 +1,8 @@
 import type { Cache } from '../../cache/cache.ts'
+import { findShared } from '../../cache/shared-load.ts'
 import type { QueueKey } from '../../semaphore.ts'
 import { createRanking, type Ranking } from './ranking.ts'
 import type { FilmRepository, Filter } from './repository.ts'
-import { findShared } from './shared-load.ts'
 
 /** After this many requests that differ in rate and year only, a filter's films are ranked. */
 const minRequests = 3

@@ -100,7 +100,7 @@ export function createListService({ name, table, list, semaphore, ownStates, mov
 function withAddedAt({ id, json }: { id: number; json: JsonPayload }, own: OwnState, at: number): JsonPayload {
   const time = new Date(at).toISOString()
   const bytes = `${json.bytes.slice(0, -1)}${ownMembers(own, id)},"added_at":"${time}"}`
-  return { bytes, etag: `${withOwnState(json, own, id).etag}${time}` }
+  return { bytes, etag: withOwnState(json, own, id).etag.replace(/"$/, `.${at}"`) }
 }
 
 function bytesOf(items: JsonPayload[]): string[] {

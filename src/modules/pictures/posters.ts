@@ -22,11 +22,14 @@ export function createPosters({ db, storage, maxBytes, onKept, ...rest }: Option
     services: { posters: service },
     cleanup: store.cleanup,
 
-    /** The pictures of some favourites, one at a time; the next call goes on where this one ended. */
+    /**
+     * The pictures of some favourites, one at a time; the next call goes on where this one ended. Where there is hardly room,
+     * none: it would take the place of pictures that are looked at.
+     */
     async warm(signal: AbortSignal): Promise<void> {
       const favourites = await pictures.findFavourites(warmedTo)
       for (const { id, is_cold } of favourites) {
-        if (signal.aborted) return
+        if (signal.aborted || (is_cold && (await store.isNearlyFull()))) return
         if (is_cold) await service.warm(id)
         warmedTo = id
       }

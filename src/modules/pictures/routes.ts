@@ -12,10 +12,12 @@ type Size = 'small' | 'medium' | 'full'
 interface Options {
   posters: PictureService
   isSigned(id: number, size: Size, signature: string): boolean
+  /** Of where a picture comes from, as `v` of a path has it. */
+  versionOf(source: string): string
 }
 
 /** On a scope of its own: whoever has a signed path needs no token. */
-export const posterRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { posters, isSigned }) => {
+export const posterRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { posters, isSigned, versionOf }) => {
   const hasSignature = ({ params, query }: FastifyRequest) => {
     const { size = 'medium', signature } = query as { size?: Size; signature?: string }
     return typeof signature === 'string' && isSigned(Number((params as { id: string }).id), size, signature)
@@ -35,7 +37,7 @@ export const posterRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { po
         summary: "A film's poster, from here",
         description:
           'Fetched from its host once, when it is first asked for, and drawn anew. `poster` in answers is a signed path, for ' +
-          'which no token is needed; any other needs one. Kept by caches for a year: another picture has another path.',
+          'which no token is needed; any other needs one. With the `v` of the picture caches keep it for a year.',
         params: IdParams,
         querystring: PosterQuery,
         response: {
@@ -56,9 +58,11 @@ export const posterRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { po
       },
     },
     async (request, reply) => {
-      const { size = 'medium' } = request.query
+      const { size = 'medium', v } = request.query
       const picture = await posters.find(request.params.id, `${size}.webp`, queueKeyOf(request))
-      return sendPicture(reply, picture, hasSignature(request) ? 'public' : 'private')
+      // Another replica may not know yet that the film has another picture; without `v` the address stays for any.
+      const lifetime = v === versionOf(picture.source) ? 'max-age=31536000, immutable' : 'no-cache'
+      return sendPicture(reply, picture, `${hasSignature(request) ? 'public' : 'private'}, ${lifetime}`)
     },
   )
 }

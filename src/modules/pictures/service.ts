@@ -29,12 +29,15 @@ interface Dependencies {
 }
 
 interface Found {
+  source: string
   contentHash: string
   bytes: Buffer
 }
 
 interface Picture {
   etag: string
+  /** Where it came from. */
+  source: string
   bytes: Buffer
   contentType: 'image/webp' | 'image/jpeg'
 }
@@ -68,11 +71,12 @@ export function createPictureService(dependencies: Dependencies) {
 
   async function readKept(film: FilmPicture, name: VariantName): Promise<Found | undefined> {
     const { id, source, content_hash: contentHash, reason } = film
-    if (source !== sourceOf(film.url) || contentHash === null || reason !== null) return undefined
+    if (source === null || source !== sourceOf(film.url) || contentHash === null || reason !== null) return undefined
     const bytes = await store.read(id, contentHash, name)
     if (!bytes) return undefined
-    if (film.is_unused) await pictures.touch(id).then(() => rows.invalidate(id))
-    return { contentHash, bytes }
+    // Not for want of this.
+    if (film.is_unused) await pictures.touch(id).then(() => rows.invalidate(id), ignore)
+    return { source, contentHash, bytes }
   }
 
   async function fetch(film: FilmPicture, source: string, caller: QueueKey, isLast: boolean): Promise<Variant[]> {
@@ -111,7 +115,15 @@ export function createPictureService(dependencies: Dependencies) {
       throw noPicture(filmId)
     }
     if (film.content_hash !== contentHash) await discard(film)
-    await store.keep(filmId, source, contentHash, variants)
+    try {
+      await store.keep(filmId, source, contentHash, variants)
+    } catch (error) {
+      // It is served all the same, but not fetched again and again to be thrown away.
+      warn({ film_id: filmId, err: error }, 'a picture was not kept')
+      await pictures.saveFailure({ filmId, source, contentHash }, 'storage', retries.failed)
+      return variants
+    }
+    await store.evict().catch((error) => warn({ err: error }, 'pictures beyond PICTURES_MB were not removed'))
     return variants
   }
 
@@ -139,11 +151,12 @@ export function createPictureService(dependencies: Dependencies) {
     })
     const variant = variants.find((each) => each.name === name)
     if (!variant) throw noPicture(film.id)
-    return { contentHash: hashOf(variant.bytes), bytes: variant.bytes }
+    return { source, contentHash: hashOf(variant.bytes), bytes: variant.bytes }
   }
 
-  const toPicture = ({ bytes }: Found, name: VariantName): Picture => ({
+  const toPicture = ({ source, bytes }: Found, name: VariantName): Picture => ({
     etag: `"${hashOf(bytes)}"`,
+    source,
     bytes,
     contentType: contentTypeOf(name),
   })
@@ -186,6 +199,8 @@ export function createPictureService(dependencies: Dependencies) {
   }
 }
 
+function ignore(): void {}
+
 function unavailable(seconds: number): AppError {
   return new AppError('picture_unavailable', {
     detail: 'The picture cannot be fetched from its host now: try again later',
@@ -195,7 +210,7 @@ function unavailable(seconds: number): AppError {
 
 /** Of a failure that says nothing about whether there is a picture. */
 function isPassing(reason: string): boolean {
-  return ['connection', 'timeout', 'status'].includes(reason)
+  return ['connection', 'timeout', 'status', 'storage'].includes(reason)
 }
 
 function noPicture(id: number): AppError {

@@ -47,6 +47,8 @@ export function createPictureStore({ pictures, storage, maxBytes, onKept }: Depe
 
   return {
     removeObjects,
+    evict,
+    isNearlyFull: async () => (await pictures.totalBytes()) > 0.8 * maxBytes,
 
     read: (filmId: number, contentHash: string, name: VariantName) => storage.read(keyOf(filmId, contentHash, name)),
 
@@ -56,7 +58,6 @@ export function createPictureStore({ pictures, storage, maxBytes, onKept }: Depe
       for (const { name, bytes } of variants) {
         await storage.put(keyOf(filmId, contentHash, name), bytes, contentTypeOf(name))
       }
-      await evict()
     },
 
     /** Whether these bytes are what the host shows for films without a poster: they are sent for many. */

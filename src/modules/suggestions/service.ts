@@ -1,5 +1,6 @@
 import stringifier from 'fast-json-stringify'
 import type { Cache } from '../../cache/cache.ts'
+import { findShared } from '../../cache/shared-load.ts'
 import { type JsonPayload, serialize } from '../../http/json-payload.ts'
 import type { QueueKey, Semaphore } from '../../semaphore.ts'
 import { otherLayout } from '../../text/keyboard-layout.ts'
@@ -55,7 +56,7 @@ export function createSuggestionService({ suggestions, semaphore, cache }: Depen
     /** `isOpen`: for everyone, so of the catalogue alone. @throws {AppError} overloaded */
     find(query: string, isOpen: boolean, caller: QueueKey) {
       const text = toVisible(query).toLowerCase()
-      return region.find(`${isOpen} ${text}`, () => semaphore.run(caller, () => read(text, isOpen)))
+      return findShared(region, `${isOpen} ${text}`, () => semaphore.run(caller, () => read(text, isOpen)))
     },
   }
 }

@@ -12,6 +12,6 @@ interface Dependencies {
 }
 
 export function createSuggestions({ db, cache, posterOf }: Dependencies) {
-  const semaphore = createSemaphore({ name: 'suggestions', max: 3, maxQueue: 100 })
+  const semaphore = createSemaphore({ name: 'suggestions', max: 3, maxPerCaller: 1, maxQueue: 100 })
   return createSuggestionService({ suggestions: createSuggestionRepository(db, posterOf), semaphore, cache })
 }

@@ -1,5 +1,5 @@
-import type { CacheRegion } from '../../cache/cache.ts'
-import { AppError } from '../../errors.ts'
+import { AppError } from '../errors.ts'
+import type { CacheRegion } from './cache.ts'
 
 /**
  * `region.find` for a load that waits in the queue of its caller. A load that somebody else has begun is shared, but not
