@@ -103,7 +103,7 @@ describe('The export', () => {
   test('is one of a user at a time, also of the account and the catalogue; that of others is not held up', async () => {
     const [ann, bob] = [await testUser(service.app), await testUser(service.app)]
     const { sql } = service.app.database
-    await sql`insert into films (name) select 'Длинный ' || n || repeat(' и длинный', 30) from generate_series(1, 4000) n`
+    await sql`insert into films (name) select 'Длинный ' || n || repeat('—', 200) from generate_series(1, 4000) n`
     for (const list of ['favourites', 'wishlist'])
       await sql`insert into ${sql(list)} (user_id, film_id) select ${ann.id}, id from films where name like 'Длинный %'`
     await sql`insert into ratings (user_id, film_id, value) select ${ann.id}, id, 5 from films where name like 'Длинный %'`

@@ -196,7 +196,7 @@ export interface paths {
         };
         /**
          * The catalogue: filtered, searched, sorted, page by page
-         * @description Filters combine. Go on by `page`, or by `cursor` at the same cost however deep; the header Link (RFC 8288) has the neighbouring pages. Where no name contains `q`, the nearest ones are looked for, for about a second: when that is too short, there are no suggestions for a minute.
+         * @description Filters combine. Go on by `page`, or by `cursor` at the same cost however deep; the header Link (RFC 8288) has the neighbouring pages. Where no name contains `q`, the nearest ones are looked for.
          */
         get: operations["listFilms"];
         put?: never;
@@ -359,7 +359,7 @@ export interface paths {
         };
         /**
          * A director's photo
-         * @description From S3 a redirect to a signed URL, good for 5 minutes; else, and for a page of this origin, the picture, with an ETag for If-None-Match.
+         * @description From S3 a redirect to a signed URL, good for 5 minutes; else, and for a page of this origin, the picture.
          */
         get: operations["getDirectorPhoto"];
         /**
@@ -464,7 +464,7 @@ export interface paths {
         };
         /**
          * A film's poster, from here
-         * @description Fetched from its host once, when it is first asked for, and drawn anew. `poster` in answers is a signed path, for which no token is needed; any other needs one. Kept by caches for a year: another picture has another path.
+         * @description Fetched from its host once, when it is first asked for, and drawn anew. `poster` in answers is a signed path, for which no token is needed; any other needs one. With the `v` of the picture caches keep it for a year.
          */
         get: operations["getFilmPoster"];
         put?: never;

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from './html.ts'
-import { type Answer, ApiError, type Call, isAbort, readProblem, send } from './http.ts'
+import { type Answer, ApiError, type Call, readProblem, send } from './http.ts'
 import { currentToken, renew, session } from './session.ts'
 
 /** A request of the user's, with a new token where the old one has expired. @throws {ApiError} */
@@ -70,21 +70,31 @@ export function useGet<T>(path: string | null): Loaded<T> {
   const [turn, setTurn] = useState(0)
   const current = useRef(path)
   current.current = path
+  const version = useRef(0)
   useEffect(() => {
     if (path === null) return
     const controller = new AbortController()
+    const begun = version.current
+    const isLate = () => controller.signal.aborted || version.current !== begun
     setState({ path, answer: kept.get(path), loading: true })
     request<T>(path, { signal: controller.signal }).then(
       ({ data, headers }) => {
+        if (isLate()) return
         keep(path, { data, headers })
         setState({ path, answer: { data, headers }, loading: false })
       },
       (error) => {
-        if (!isAbort(error)) setState({ path, answer: kept.get(path), error, loading: false })
+        if (!isLate()) setState({ path, answer: kept.get(path), error, loading: false })
       },
     )
     return () => controller.abort()
   }, [path, turn])
+  useEffect(
+    () => () => {
+      current.current = null
+    },
+    [],
+  )
   const isThis = state.path === path
   const answer = isThis ? state.answer : path === null ? undefined : kept.get(path)
   return {
@@ -96,6 +106,7 @@ export function useGet<T>(path: string | null): Loaded<T> {
     replace: useCallback((data: T) => {
       const at = current.current
       if (at === null) return
+      version.current++
       const headers = kept.get(at)?.headers ?? new Headers()
       keep(at, { data, headers })
       setState({ path: at, answer: { data, headers }, loading: false })

@@ -4,7 +4,8 @@ import { chooseLanguage, type Language, language, languages, loadMoreWords, t } 
 import { ErrorNote, LiveRegion, Notice } from './parts/feedback.ts'
 import { SearchBox } from './parts/search-box.ts'
 import { type Place, place } from './router.ts'
-import { hasPublicCatalogue, session } from './session.ts'
+import { hasPublicCatalogue, session, start } from './session.ts'
+import type { Profile } from './types.ts'
 
 interface Screen {
   /** As the metric counts it. */
@@ -58,10 +59,10 @@ function screenAt({ path }: Place, user: { role: string } | null): { screen: Scr
 
 export function App(): VNode {
   const now = useStore(place)
-  const { user, ended } = useStore(session)
+  const { user, ended, error: startError } = useStore(session)
   useStore(language)
   const { screen, id } = screenAt(now, user)
-  const { shown, error, retry } = useScreen(screen, now, id)
+  const { shown, error, retry } = useScreen(screen, now, id, user)
   useEffect(() => {
     void send('/web/views', { method: 'POST', body: { screen: screen.name } }).catch(() => undefined)
   }, [screen.name, now.path])
@@ -71,8 +72,9 @@ export function App(): VNode {
     ${ended && html`<${Notice} kind="warning">${t('session.ended')} <a href="/app/login">${t('login')}</a><//>`}
     <${Connection} />
     <main id="main" tabindex="-1">
+      ${startError ? html`<${ErrorNote} error=${startError} retry=${start} />` : null}
       ${error ? html`<${ErrorNote} error=${error} retry=${retry} />` : null}
-      ${shown ? html`<${shown.Component} key=${shown.key} place=${shown.place} id=${shown.id} />` : null}
+      ${shown && !(startError && screen === login) ? html`<${shown.Component} key=${shown.key} place=${shown.place} id=${shown.id} />` : null}
     </main>
     <${Footer} />
     <${LiveRegion} />
@@ -82,30 +84,43 @@ export function App(): VNode {
 interface Shown {
   Component: Component
   key: string
+  /** Whose it is; null where it is the same for all. */
+  owner: number | null
   place: Place
   id: string
 }
 
 type Component = Awaited<ReturnType<Screen['load']>>['default']
 
-/** The former screen stays as it was until the next one has come; not where a login is needed meanwhile. */
-function useScreen(screen: Screen, now: Place, id: string) {
+/** The former screen stays until the next one has come; not where a login is needed meanwhile, nor for another user. */
+function useScreen(screen: Screen, now: Place, id: string, user: Profile | null) {
   const loaded = useRef(new Map<string, Component>())
   const former = useRef<Shown | undefined>(undefined)
   const [error, setError] = useState<unknown>(undefined)
   const [turn, setTurn] = useState(0)
   const draw = () => setTurn((n) => n + 1)
   useEffect(() => {
-    if (loaded.current.has(screen.name)) return
     setError(undefined)
-    Promise.all([screen.load(), screen.hasMoreWords && loadMoreWords()]).then(([{ default: Component }]) => {
-      loaded.current.set(screen.name, Component)
-      draw()
-    }, setError)
+    if (loaded.current.has(screen.name)) return
+    let gone = false
+    Promise.all([screen.load(), screen.hasMoreWords && loadMoreWords()]).then(
+      ([{ default: Component }]) => {
+        loaded.current.set(screen.name, Component)
+        if (!gone) draw()
+      },
+      (error) => {
+        if (!gone) setError(error)
+      },
+    )
+    return () => {
+      gone = true
+    }
   }, [screen.name, turn])
   const Component = loaded.current.get(screen.name)
-  if (Component) former.current = { Component, key: `${screen.name}-${id}`, place: now, id }
-  else if (screen === login) former.current = undefined
+  const owner = screen.for === 'all' ? null : (user?.id ?? null)
+  const shownTo = former.current?.owner ?? null
+  if (Component) former.current = { Component, key: `${screen.name}-${id}-${owner}`, owner, place: now, id }
+  else if (screen === login || (shownTo !== null && shownTo !== user?.id)) former.current = undefined
   return { shown: former.current, error, retry: draw }
 }
 
@@ -117,7 +132,7 @@ function Header({ place: { path } }: { place: Place }): VNode {
   return html`
     <header class="top">
       <a class="brand" href="/"><${Mark} />Kinoteka</a>
-      ${canRead ? html`<${SearchBox} />` : html`<span class="grow"></span>`}
+      ${canRead ? html`<${SearchBox} key=${user?.id} />` : html`<span class="grow"></span>`}
       <nav aria-label=${t('nav.label')}>
         ${canRead && item('/app/catalogue', t('nav.catalogue'))}
         ${user && item('/app/mine', t('nav.mine'))}

@@ -3,14 +3,14 @@ import { ApiError, send } from './http.ts'
 import type { Profile } from './types.ts'
 
 export interface Session {
-  /** False until it is known whether there is one. */
-  known: boolean
   user: Profile | null
   /** It ended elsewhere, while it was in use here. */
   ended: boolean
+  /** Why it could not be asked who is logged in: there may be a session. */
+  error?: unknown
 }
 
-export const session = createStore<Session>({ known: false, user: null, ended: false })
+export const session = createStore<Session>({ user: null, ended: false })
 
 // Whether there may be a cookie, which no script sees: without it nothing is asked at the start.
 const hint = 'kinoteka-session'
@@ -18,6 +18,8 @@ const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('kinotek
 // In memory only: it is gone with the tab.
 let token: string | undefined
 let renewing: Promise<string | undefined> | undefined
+// Whether the cookie is of the user who is shown.
+let isSure = false
 
 interface Token {
   access_token: string
@@ -34,15 +36,14 @@ export function hasPublicCatalogue(): boolean {
   return document.documentElement.dataset.public === 'true'
 }
 
-/** At the start: who is logged in here. */
+/** At the start, and when another tab has logged in: who is logged in here. */
 export async function start(): Promise<void> {
-  if (!localStorage.getItem(hint)) return session.set({ known: true, user: null, ended: false })
+  isSure = false
+  if (!localStorage.getItem(hint)) return session.set({ user: null, ended: false })
   try {
     await renew()
-    await loadUser()
-  } catch {
-    // Not reachable now: as a guest, and the screens say what is wrong.
-    session.set({ known: true, user: null, ended: false })
+  } catch (error) {
+    if (!session.get().user) session.set({ user: null, ended: false, error })
   }
 }
 
@@ -54,13 +55,14 @@ export function renew(): Promise<string | undefined> {
   return renewing
 }
 
+/** Whatever sets the cookie or takes it away: one at a time in all tabs. */
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   return navigator.locks ? navigator.locks.request('kinoteka-refresh', work) : work()
 }
 
 async function fetchToken(): Promise<string | undefined> {
   try {
-    token = (await web<Token>('refresh')).data.access_token
+    await take((await web<Token>('refresh')).data)
     return token
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 401) throw error
@@ -69,32 +71,47 @@ async function fetchToken(): Promise<string | undefined> {
   }
 }
 
+/** A token is not used before it is known whose it is: what is shown may be another user's. */
+async function take({ access_token }: Token): Promise<void> {
+  const user = isSure ? undefined : (await send<Profile>('/user', { token: access_token })).data
+  token = access_token
+  if (!user) return
+  isSure = true
+  session.set({ user, ended: false })
+}
+
 /** @throws {ApiError} */
 export async function logIn(login: string, password: string): Promise<void> {
-  token = (await web<Token>('login', { login, password })).data.access_token
-  localStorage.setItem(hint, '1')
-  await loadUser()
-  channel?.postMessage('in')
+  await inTurn(async () => {
+    const { data } = await web<Token>('login', { login, password })
+    localStorage.setItem(hint, '1')
+    channel?.postMessage('in')
+    isSure = false
+    await take(data)
+  })
 }
 
 /** @throws {ApiError} */
 export async function logOut(): Promise<void> {
-  await web('logout')
-  endHere(false)
-  channel?.postMessage('out')
+  await inTurn(async () => {
+    await web('logout')
+    endHere(false)
+    channel?.postMessage('out')
+  })
 }
 
 export async function loadUser(): Promise<void> {
   const { data: user } = await send<Profile>('/user', { token })
-  session.set({ known: true, user, ended: false })
+  session.set({ user, ended: false })
 }
 
 /** The session is over: by this user, or elsewhere. */
 export function endHere(elsewhere: boolean): void {
   const { user } = session.get()
   token = undefined
+  isSure = false
   localStorage.removeItem(hint)
-  session.set({ known: true, user: null, ended: elsewhere && user !== null })
+  session.set({ user: null, ended: elsewhere && user !== null })
 }
 
 channel?.addEventListener('message', ({ data }) => {

@@ -48,7 +48,7 @@ Every status of 400 and above is a problem (RFC 9457, \`application/problem+json
 
 ### Conventions
 
-Times are ISO 8601 in UTC, ids are integers, null means unknown. An unknown query parameter is 400, an unknown member of a body is ignored. Answers of 1 kB and more are compressed for clients that accept \`br\` or \`gzip\`.`
+Times are ISO 8601 in UTC, ids are integers, null means unknown. An unknown query parameter is 400, an unknown member of a body is ignored. Answers of 1 kB and more are compressed for whoever accepts \`br\` or \`gzip\`.`
 
 /** What the document says of the service. `contact` is `mailto:` or `https:`. */
 export function infoOf(version: string, contact?: string) {

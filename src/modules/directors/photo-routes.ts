@@ -21,7 +21,7 @@ export const photoRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = 
         operationId: 'getDirectorPhoto',
         summary: "A director's photo",
         description:
-          'From S3 a redirect to a signed URL, good for 5 minutes; else, and for a page of this origin, the picture, with an ETag for If-None-Match.',
+          'From S3 a redirect to a signed URL, good for 5 minutes; else, and for a page of this origin, the picture.',
         params: IdParams,
         response: {
           200: {

@@ -1,6 +1,5 @@
 import type { Cache } from '../../cache/cache.ts'
-import { findShared, isOverloaded } from '../../cache/shared-load.ts'
-import { createSemaphore, type QueueKey } from '../../semaphore.ts'
+import { createSemaphore, findShared, isOverloaded, type QueueKey } from '../../semaphore.ts'
 import type { FilterQuery } from './filter-schemas.ts'
 import type { FilmRepository, Filter, Match } from './repository.ts'
 import { findMatch, nothing } from './title-match.ts'

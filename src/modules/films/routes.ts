@@ -32,8 +32,7 @@ export const filmRoutes: FastifyPluginAsyncTypebox<Reading> = async (app, { film
         summary: 'The catalogue: filtered, searched, sorted, page by page',
         description:
           'Filters combine. Go on by `page`, or by `cursor` at the same cost however deep; the header Link (RFC 8288) ' +
-          'has the neighbouring pages. Where no name contains `q`, the nearest ones are looked for, for about a second: when ' +
-          'that is too short, there are no suggestions for a minute.',
+          'has the neighbouring pages. Where no name contains `q`, the nearest ones are looked for.',
         querystring: FilmQuery,
         response: { 200: FilmPage },
       },

@@ -1,6 +1,5 @@
 import type { Cache } from '../../cache/cache.ts'
-import { findShared } from '../../cache/shared-load.ts'
-import type { QueueKey } from '../../semaphore.ts'
+import { findShared, type QueueKey } from '../../semaphore.ts'
 import { createRanking, type Ranking } from './ranking.ts'
 import type { FilmRepository, Filter } from './repository.ts'
 

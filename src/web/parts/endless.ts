@@ -1,6 +1,6 @@
 import { html, useEffect, useLayoutEffect, useRef, useState, type VNode } from '../html.ts'
-import { isAbort } from '../http.ts'
 import { t } from '../i18n.ts'
+import { session } from '../session.ts'
 import { ErrorNote } from './feedback.ts'
 import { type Card, FilmGrid, GridSkeleton } from './film-card.ts'
 
@@ -60,11 +60,12 @@ export function EndlessGrid({ name, load, onTotal, empty }: Props): VNode {
     loading.current.add(at)
     load(at, signal)
       .then((part) => {
+        if (signal.aborted) return
         if (part.total !== undefined) onTotal?.(part.total)
         update((before) => withPart(before, at, part))
       })
       .catch((error) => {
-        if (!isAbort(error)) update((before) => ({ ...before, error }))
+        if (!signal.aborted) update((before) => ({ ...before, error }))
       })
       .finally(() => loading.current.delete(at))
   }
@@ -161,6 +162,7 @@ function remember(name: string, state: State): void {
 export function invalidateLists(): void {
   left.clear()
 }
+session.subscribe(invalidateLists)
 
 function withPart(state: State, at: string, { films, next, total }: Part): State {
   const i = state.parts.findIndex((part) => part.at === at)

@@ -6,17 +6,22 @@ interface FieldProps {
   label: string
   name: string
   type?: string
+  /** At first: what is typed over it stays when the form is drawn again. */
+  value?: unknown
   help?: string
   error?: unknown
   [attribute: string]: unknown
 }
 
 /** A labelled input; a fault that the service finds in it stands beside it. */
-export function Field({ label, name, type = 'text', help, error, ...rest }: FieldProps): VNode {
+export function Field({ label, name, type = 'text', value, help, error, ...rest }: FieldProps): VNode {
   const id = useId()
   const fault = (error as Partial<ApiError> | undefined)?.faults?.find(({ path }) => path.split('.').includes(name))
   const describedBy = [help && `${id}-help`, fault && `${id}-fault`].filter(Boolean).join(' ') || null
-  const input = { id, name, 'aria-invalid': fault ? 'true' : null, 'aria-describedby': describedBy, ...rest }
+  const input = {
+    ...{ id, name, defaultValue: value, 'aria-invalid': fault ? 'true' : null, 'aria-describedby': describedBy },
+    ...rest,
+  }
   return html`<div class="field">
     <label for=${id}>${label}</label>
     ${type === 'textarea' ? html`<textarea rows="5" ...${input}></textarea>` : html`<input type=${type} ...${input} />`}
@@ -28,6 +33,7 @@ export function Field({ label, name, type = 'text', help, error, ...rest }: Fiel
 export function Select({
   label,
   options,
+  value,
   ...rest
 }: {
   label: string
@@ -38,7 +44,7 @@ export function Select({
   const id = useId()
   return html`<div class="field">
     <label for=${id}>${label}</label>
-    <select id=${id} ...${rest}>${options.map(([value, text]) => html`<option key=${value} value=${value} selected=${rest.value === value}>${text}</option>`)}</select>
+    <select id=${id} ...${rest}>${options.map(([option, text]) => html`<option key=${option} value=${option} selected=${option === value}>${text}</option>`)}</select>
   </div>`
 }
 

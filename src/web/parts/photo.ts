@@ -26,17 +26,22 @@ export function Photo({
         return
       if (known === false) return
       const { data } = await request<unknown>(`/directors/${id}/photo`, {
-        headers: { accept: 'image/*' },
+        // By which the service knows its own page over plain http too: it sends the photo itself, and no redirect.
+        headers: { accept: 'image/*', 'x-kinoteka-page': '1' },
         signal: controller.signal,
       })
       if (!(data instanceof Blob) || controller.signal.aborted) return
       made = URL.createObjectURL(data)
       setUrl(made)
     }
-    load().catch(() => setUrl(undefined))
+    load().catch(() => {
+      if (!controller.signal.aborted) setUrl(undefined)
+    })
     return () => {
       controller.abort()
-      if (made) URL.revokeObjectURL(made)
+      if (!made) return
+      URL.revokeObjectURL(made)
+      setUrl(undefined)
     }
   }, [id, turn, known])
   return html`<span class="photo">${url ? html`<img src=${url} alt="" width="48" height="48" />` : html`<span aria-hidden="true">${initials(name)}</span>`}</span>`

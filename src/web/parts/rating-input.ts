@@ -5,11 +5,9 @@ import { t } from '../i18n.ts'
 export function RatingInput({
   value,
   onChange,
-  disabled,
 }: {
   value: number | null
   onChange(value: number | null): void
-  disabled: boolean
 }): VNode {
   const id = useId()
   const root = useRef<HTMLFieldSetElement>(null)
@@ -31,7 +29,7 @@ export function RatingInput({
     <div class="score-row">
       ${Array.from({ length: 10 }, (_, i) => i + 1).map(
         (n) => html`<label key=${n} class=${value !== null && n <= value ? 'on' : ''}>
-          <input type="radio" name=${id} value=${n} checked=${n === value} aria-disabled=${disabled} onChange=${() => onChange(n)} />
+          <input type="radio" name=${id} value=${n} checked=${n === value} onChange=${() => onChange(n)} />
           <span>${n}</span>
         </label>`,
       )}

@@ -145,6 +145,6 @@ function NameFilter({ value, onChange }: { value: string; onChange(value: string
     event.preventDefault()
     onChange(String(new FormData(event.currentTarget as HTMLFormElement).get('q') ?? ''))
   }}>
-    <label><span>${t('filter.name')}</span><input name="q" type="search" maxlength="200" value=${value} /></label>
+    <label><span>${t('filter.name')}</span><input name="q" type="search" maxlength="200" defaultValue=${value} /></label>
   </form>`
 }

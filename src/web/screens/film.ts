@@ -1,5 +1,5 @@
 import { api, invalidate, useGet } from '../api.ts'
-import { html, useEffect, useStore, type VNode } from '../html.ts'
+import { html, useEffect, useRef, useStore, type VNode } from '../html.ts'
 import { ago, capital, length, number, score, t, tName } from '../i18n.ts'
 import { invalidateLists } from '../parts/endless.ts'
 import { announce, ErrorNote, Heading, Loading, Notice } from '../parts/feedback.ts'
@@ -75,45 +75,73 @@ function Scores({ movie }: { movie: Movie }): VNode {
 
 /** What the film is to the user; shown at once, and put back if the service refuses. */
 function Own({ movie, onChange }: { movie: Movie; onChange(movie: Movie): void }): VNode {
-  const { busy, error, run } = useWork()
-  const change = (next: Movie, work: () => Promise<unknown>, said: string) => {
-    onChange(next)
-    void run(async () => {
-      try {
-        await work()
-        invalidateLists()
-        invalidate()
-        onChange(next)
-        announce(said)
-      } catch (error) {
-        onChange(movie)
-        throw error
-      }
-    })
+  const { busy, error, run, setError } = useWork()
+  const shown = useRef(movie)
+  shown.current = movie
+  const show = (change: Partial<Movie>) => {
+    shown.current = { ...shown.current, ...change }
+    onChange(shown.current)
+  }
+  const settle = (change: Partial<Movie> = {}) => {
+    invalidateLists()
+    invalidate()
+    show(change)
   }
   const list = (member: 'is_favorite' | 'in_wishlist', path: string, add: string, added: string) => {
     const isIn = movie[member] === true
-    return html`<button type="button" class="toggle" aria-pressed=${isIn} disabled=${busy}
-      onClick=${() => change({ ...movie, [member]: !isIn }, () => api(isIn ? 'DELETE' : 'POST', `/${path}/movies/${movie.id}`), isIn ? t('list.removed') : added)}>
-      ${isIn ? added : add}</button>`
+    const toggle = () => {
+      show({ [member]: !isIn })
+      void run(async () => {
+        try {
+          await api(isIn ? 'DELETE' : 'POST', `/${path}/movies/${movie.id}`)
+          settle()
+          announce(isIn ? t('list.removed') : added)
+        } catch (error) {
+          settle({ [member]: isIn })
+          throw error
+        }
+      })
+    }
+    return html`<button type="button" class="toggle" aria-pressed=${isIn} disabled=${busy} onClick=${toggle}>${isIn ? added : add}</button>`
   }
-  const rate = (value: number | null) =>
-    change(
-      { ...movie, my_rating: value },
-      () =>
-        value === null
-          ? api('DELETE', `/films/${movie.id}/rating`)
-          : api('PUT', `/films/${movie.id}/rating`, { value }),
-      value === null ? t('rating.removed') : t('rating.saved', { value }),
-    )
+
+  const scores = useRef({ waiting: 0, last: Promise.resolve(), saved: movie.my_rating ?? null })
+  /** Sent one after the other; of those that wait only the last. */
+  const rate = (value: number | null) => {
+    const { current: queue } = scores
+    if (queue.waiting++ === 0) queue.saved = shown.current.my_rating ?? null
+    const isLast = () => queue.waiting === 1
+    show({ my_rating: value })
+    setError(undefined)
+    queue.last = queue.last.then(async () => {
+      try {
+        if (!isLast()) return
+        await saveScore(movie.id, value)
+        queue.saved = value
+        if (!isLast()) return
+        settle()
+        announce(value === null ? t('rating.removed') : t('rating.saved', { value }))
+      } catch (error) {
+        if (!isLast()) return
+        settle({ my_rating: queue.saved })
+        setError(error)
+      } finally {
+        queue.waiting--
+      }
+    })
+  }
   return html`<div class="own-state">
     <div class="actions">
       ${list('is_favorite', 'favorites', t('favourite.add'), t('favourite.in'))}
       ${list('in_wishlist', 'wishlist', t('wishlist.add'), t('wishlist.in'))}
     </div>
-    <${RatingInput} value=${movie.my_rating ?? null} onChange=${rate} disabled=${busy} />
+    <${RatingInput} value=${movie.my_rating ?? null} onChange=${rate} />
     <${ErrorNote} error=${error} />
   </div>`
+}
+
+function saveScore(id: number, value: number | null): Promise<unknown> {
+  return value === null ? api('DELETE', `/films/${id}/rating`) : api('PUT', `/films/${id}/rating`, { value })
 }
 
 function Facts({ movie }: { movie: Movie }): VNode {

@@ -58,7 +58,7 @@ function Films({ list, place: { path, query } }: { list: List; place: Place }): 
       <form class="name-filter" onSubmit=${(event: SubmitEvent) => {
         event.preventDefault()
         go({ q: String(new FormData(event.currentTarget as HTMLFormElement).get('q') ?? '') })
-      }}><div class="field"><label for="mine-q">${t('filter.name')}</label><input id="mine-q" name="q" type="search" maxlength="200" value=${filter.q ?? ''} /></div></form>
+      }}><div class="field"><label for="mine-q">${t('filter.name')}</label><input key=${filter.q ?? ''} id="mine-q" name="q" type="search" maxlength="200" defaultValue=${filter.q ?? ''} /></div></form>
       <${Select} label=${t('genre')} value=${filter.genre ?? ''} options=${[['', t('all')], ...(genres.data ?? []).map(({ name }) => [name, capital(name)])]}
         onChange=${(event: Event) => go({ genre: (event.target as HTMLSelectElement).value })} />
       <${Select} label=${t('sort')} value=${filter.sort ?? ''} options=${sorts.map((sort) => [sort, t(`mine.sort.${sort}`)])}

@@ -4,6 +4,7 @@ import { date, dateTime, number, t } from '../../i18n.ts'
 import { BarChart } from '../../parts/chart.ts'
 import { announce, Empty, ErrorNote, Notice } from '../../parts/feedback.ts'
 import { Field, Form, useWork } from '../../parts/form.ts'
+import { Secret } from '../../parts/secret.ts'
 import { QuotaLine } from '../../parts/source.ts'
 import type { Usage } from '../../types.ts'
 
@@ -87,10 +88,6 @@ export function Keys(): VNode {
 function NewKey({ made }: { made: { name: string; key: string } }): VNode {
   return html`<${Notice} kind="warning"><div>
     <p>${t('keys.once', { name: made.name })}</p>
-    <code class="secret">${made.key}</code>
-    <p><button type="button" onClick=${async () => {
-      await navigator.clipboard?.writeText(made.key)
-      announce(t('copied'))
-    }}>${t('copy')}</button></p>
+    <${Secret} text=${made.key} />
   </div><//>`
 }

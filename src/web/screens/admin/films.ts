@@ -39,7 +39,7 @@ export function Films({ place: { query } }: { place: Place }): VNode {
             q: String(new FormData(event.currentTarget as HTMLFormElement).get('q') ?? ''),
           }),
         )
-      }}><div class="field"><label for="films-q">${t('filter.name')}</label><input id="films-q" name="q" type="search" maxlength="200" value=${q} /></div></form>
+      }}><div class="field"><label for="films-q">${t('filter.name')}</label><input key=${q} id="films-q" name="q" type="search" maxlength="200" defaultValue=${q} /></div></form>
       <button class="primary" onClick=${() => setEdited('new')}>${t('films.add')}</button>
       <button disabled=${work.busy} onClick=${() => work.run(() => download('/films/export.csv', 'films.csv'))}>${t('films.export')}</button>
     </div>

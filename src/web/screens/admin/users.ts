@@ -3,6 +3,7 @@ import { html, useState, type VNode } from '../../html.ts'
 import { date, dateTime, t } from '../../i18n.ts'
 import { announce, ErrorNote, Loading, Notice } from '../../parts/feedback.ts'
 import { useWork } from '../../parts/form.ts'
+import { Secret } from '../../parts/secret.ts'
 import { navigate, type Place } from '../../router.ts'
 
 interface User {
@@ -55,15 +56,11 @@ export function Users({ place: { query } }: { place: Place }): VNode {
           q: String(new FormData(event.currentTarget as HTMLFormElement).get('q') ?? ''),
         }),
       )
-    }}><div class="field"><label for="users-q">${t('users.find')}</label><input id="users-q" name="q" type="search" maxlength="200" value=${q} /></div></form></div>
+    }}><div class="field"><label for="users-q">${t('users.find')}</label><input key=${q} id="users-q" name="q" type="search" maxlength="200" defaultValue=${q} /></div></form></div>
     <${ErrorNote} error=${work.error ?? error} retry=${reload} />
     ${
       link &&
-      html`<${Notice} kind="warning"><div><p>${t('users.reset.link', { login: link.login, time: dateTime(link.until) })}</p><code class="secret">${link.url}</code>
-        <p><button onClick=${async () => {
-          await navigator.clipboard?.writeText(link.url)
-          announce(t('copied'))
-        }}>${t('copy')}</button></p></div><//>`
+      html`<${Notice} kind="warning"><div><p>${t('users.reset.link', { login: link.login, time: dateTime(link.until) })}</p><${Secret} text=${link.url} /></div><//>`
     }
     ${!data && !error && html`<${Loading} />`}
     ${
