@@ -52,7 +52,7 @@ export default defineConfig({
         test: {
           ...{ pool: 'forks' as const, ...patience, ...project },
           // More than two cores, as a test often waits; not under load, which comes last and beside nothing else.
-          maxWorkers: project.name === 'slow' ? 2 : 4,
+          maxWorkers: project.name === 'slow' ? 2 : 3,
           sequence: { groupOrder: project.name === 'slow' ? 1 : 0 },
         },
       })),

@@ -24,7 +24,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-test-'))
   // For the account that runs the server when we are root.
   await chmod(dataDir, 0o711)
-  // Four workers with apps and replicas of up to 16 connections each.
+  // Three workers with apps and replicas of up to 16 connections each.
   await (await startPostgres({ dataDir, fsync: false })).stop()
   await appendFile(join(dataDir, 'postgres/postgresql.auto.conf'), 'max_connections = 500\nautovacuum = off\n')
   const server = await startPostgres({ dataDir, fsync: false })
