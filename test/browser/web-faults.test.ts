@@ -74,7 +74,7 @@ describe('In one tab', () => {
     await as(site.app, first)({ method: 'POST', url: '/favorites/movies/301' })
     const { page, complaints } = await openAs(first.login)
     await page.click('.top nav a[href="/app/mine"]')
-    await page.waitForSelector('.card a')
+    await page.waitForSelector('.endless .card a')
 
     await page.click(account)
     await page.click('a[href="/app/account/security"]')
@@ -87,7 +87,7 @@ describe('In one tab', () => {
     await page.waitForSelector(account)
     await page.click('.top nav a[href="/app/mine"]')
     await page.waitForSelector('main .empty')
-    expect(await page.locator('main .card').count()).toBe(0)
+    expect(await page.locator('.endless .card').count()).toBe(0)
     silent(complaints)
   })
 })

@@ -32,6 +32,7 @@ const screens: Record<string, string> = {
   search: '/app/search?query=матрица',
   catalogue: '/app/catalogue',
   film: '/app/film/301',
+  person: '/app/person/90000001',
   favourites: '/app/mine/favorites',
   statistics: '/app/mine/statistics',
   files: '/app/mine/files',
@@ -104,6 +105,8 @@ describe('Every screen', () => {
         // In both themes; which language it is changes nothing of that.
         if (locale !== 'uk-UA') faults.push(...(await violationsIn(page)).map((fault) => `${screen}: ${fault}`))
         if (await isTooWide(page)) faults.push(`${screen} is wider than the window`)
+        await page.setViewportSize({ width: 3840, height: 2160 })
+        if (await isTooWide(page)) faults.push(`${screen} is wider than 3840 pixels`)
         await page.setViewportSize({ width: 320, height: 640 })
         if (await isTooWide(page)) faults.push(`${screen} is wider than 320 pixels`)
         await page.setViewportSize({ width: 1280, height: 900 })
