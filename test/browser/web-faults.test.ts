@@ -138,12 +138,16 @@ describe('A database that is gone at the start', () => {
     await page.waitForSelector('.notice.error:has-text("The database does not answer")')
     expect(await page.locator('[name=password]').count()).toBe(0)
     await outage.restore()
+    // As often as a person would: each retry gives up the one before it.
     await expect
-      .poll(async () => {
-        const again = page.locator('.notice.error button').first()
-        if (await again.isVisible()) await again.click()
-        return page.locator('main .empty').count()
-      })
+      .poll(
+        async () => {
+          const again = page.locator('.notice.error button').first()
+          if (await again.isVisible()) await again.click()
+          return page.locator('main .empty').count()
+        },
+        { interval: 2000 },
+      )
       .toBe(1)
     await page.waitForSelector(account)
     silent(complaints)

@@ -333,12 +333,16 @@ describe('On a site of its own', () => {
     await page.click('.top nav a[href="/app/mine"]')
     await page.waitForSelector('.notice.error:has-text("The database does not answer")')
     await outage.restore()
+    // As often as a person would: each retry gives up the one before it.
     await expect
-      .poll(async () => {
-        const again = page.locator('.notice.error button').first()
-        if (await again.isVisible()) await again.click()
-        return page.locator('.empty').count()
-      })
+      .poll(
+        async () => {
+          const again = page.locator('.notice.error button').first()
+          if (await again.isVisible()) await again.click()
+          return page.locator('.empty').count()
+        },
+        { interval: 2000 },
+      )
       .toBe(1)
     silent(complaints)
     await own.close()
