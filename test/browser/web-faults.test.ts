@@ -2,7 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { as, cloneDatabase, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
-import { type Complaints, logInAs, openBrowser, openContext, openSite, type Site } from '../support/browser.ts'
+import {
+  type Complaints,
+  logInAs,
+  openBrowser,
+  openContext,
+  openSite,
+  retryUntilShown,
+  type Site,
+} from '../support/browser.ts'
 import { outageOf } from '../support/outage.ts'
 
 let site: Site
@@ -138,17 +146,7 @@ describe('A database that is gone at the start', () => {
     await page.waitForSelector('.notice.error:has-text("The database does not answer")')
     expect(await page.locator('[name=password]').count()).toBe(0)
     await outage.restore()
-    // As often as a person would: each retry gives up the one before it.
-    await expect
-      .poll(
-        async () => {
-          const again = page.locator('.notice.error button').first()
-          if (await again.isVisible()) await again.click()
-          return page.locator('main .empty').count()
-        },
-        { interval: 2000 },
-      )
-      .toBe(1)
+    await retryUntilShown(page, 'main .empty')
     await page.waitForSelector(account)
     silent(complaints)
     await own.close()

@@ -5,7 +5,15 @@ import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { as, cloneDatabase, endBlock, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
-import { type Complaints, logInAs, openBrowser, openContext, openSite, type Site } from '../support/browser.ts'
+import {
+  type Complaints,
+  logInAs,
+  openBrowser,
+  openContext,
+  openSite,
+  retryUntilShown,
+  type Site,
+} from '../support/browser.ts'
 import { outageOf } from '../support/outage.ts'
 
 let site: Site
@@ -333,17 +341,7 @@ describe('On a site of its own', () => {
     await page.click('.top nav a[href="/app/mine"]')
     await page.waitForSelector('.notice.error:has-text("The database does not answer")')
     await outage.restore()
-    // As often as a person would: each retry gives up the one before it.
-    await expect
-      .poll(
-        async () => {
-          const again = page.locator('.notice.error button').first()
-          if (await again.isVisible()) await again.click()
-          return page.locator('.empty').count()
-        },
-        { interval: 2000 },
-      )
-      .toBe(1)
+    await retryUntilShown(page, '.empty')
     silent(complaints)
     await own.close()
     await outage.close()

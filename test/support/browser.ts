@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { expect } from 'vitest'
 import type { Externals } from '../../src/app.ts'
 import { demoFilms } from '../../src/embedded/demo.ts'
 import { firstAdmin, type TestApp, testApp } from './app.ts'
@@ -64,4 +65,14 @@ export async function logInAs(context: BrowserContext, login: string, password: 
   await page.waitForURL((url) => url.pathname === '/')
   await page.waitForSelector('.top nav a[href="/app/account"]')
   return page
+}
+
+/** Presses the retry beside an error until `selector` is there, as often as a person would: each retry gives up the one before it. */
+export async function retryUntilShown(page: Page, selector: string): Promise<void> {
+  const shown = async () => {
+    const again = page.locator('.notice.error button').first()
+    if (await again.isVisible()) await again.click()
+    return page.locator(selector).count()
+  }
+  await expect.poll(shown, { interval: 2000 }).toBe(1)
 }
