@@ -11,11 +11,11 @@ import { checkS3, s3Settings } from './storage.ts'
 const limitMs = 15_000
 
 /** All findings, each as soon as it and those before it are there; no secret is in any. */
-export async function* findings(): AsyncGenerator<Finding> {
+export async function* findings(read: () => NodeJS.ProcessEnv = readEnvironment): AsyncGenerator<Finding> {
   const warnings: string[] = []
   let config: Config
   try {
-    config = loadConfig(readEnvironment(), (line) => warnings.push(line))
+    config = loadConfig(read(), (line) => warnings.push(line))
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const fault of error.faults) yield { name: 'configuration', ...failed(fault) }
