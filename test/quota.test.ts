@@ -187,7 +187,7 @@ describe('the ledger', () => {
     [0, 0, 7, false, 7],
   ])('%i of ours and %i outside, told %i (quiet: %j): %i outside', async (ours, outside, used, quiet, after) => {
     if (ours) await spentBefore({ interactive: ours, outside })
-    await ledgerOf().reconcile(used, { quiet })
+    await ledgerOf().reconcile(used, { quiet, day: '2026-06-01' })
     expect((await ledgerOf().read()).spent.outside).toBe(after)
   })
 })
@@ -429,7 +429,7 @@ describe("the key's account", () => {
     expect(await built.ledger.read()).toMatchObject({ limit: 500, blocked: null, spent: { outside: 0 } })
     expect(await built.accounts.claim('3 h')).toBeUndefined()
     await clocked.pass('15 minutes')
-    expect(await built.accounts.claim('3 h')).toEqual({ blocked: false })
+    expect(await built.accounts.claim('3 h')).toEqual({ blocked: false, day: '2026-06-01' })
   })
 
   test.each([
@@ -504,6 +504,16 @@ describe("the key's account", () => {
     await vi.waitFor(async () => expect((await built.ledger.read()).spent.outside).toBe(3), { timeout: 45_000 })
     expect(built.asked()).toBe(2)
     account.close()
+  })
+
+  test("an answer that comes after the day is over says nothing of the new one's calls", async () => {
+    await clocked.stopAt(lastMoment)
+    const built = build(async () => {
+      await clocked.pass('1 s')
+      return daily(500, 430)
+    })
+    await check(built)
+    expect(await built.ledger.read()).toMatchObject({ limit: 500, spent: { outside: 0 } })
   })
 
   test('a call that is refused while the account is asked about is newer than the answer', async () => {

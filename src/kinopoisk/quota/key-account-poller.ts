@@ -47,7 +47,7 @@ export function createKeyAccountPoller({
       if (!value) return
       const { limit, left } = allowance(value)
       // While it is blocked no call is under way.
-      await ledger.reconcile(value.dailyQuota.used, { quiet: claimed.blocked })
+      await ledger.reconcile(value.dailyQuota.used, { quiet: claimed.blocked, day: claimed.day })
       if (await accounts.update({ limit, left })) await quota.refreshBalance()
     } catch (error) {
       if (!(error instanceof AppError)) throw error

@@ -29,13 +29,13 @@ export function createKeyAccountRepository(db: Db, { keyHash, resetTz }: { keyHa
       return row !== undefined
     },
 
-    /** For one replica at a time: whether it must poll the account, if that was not done for `rest`. */
-    async claim(rest: '1 min' | '15 min' | '3 h'): Promise<{ blocked: boolean } | undefined> {
-      const [row] = await db.execute<{ blocked: boolean }>(sql`
+    /** For one replica at a time: whether it must poll the account, if that was not done for `rest`; and on which day. */
+    async claim(rest: '1 min' | '15 min' | '3 h'): Promise<{ blocked: boolean; day: string } | undefined> {
+      const [row] = await db.execute<{ blocked: boolean; day: string }>(sql`
         insert into ${accounts} (key_hash, checked_at) values (${keyHash}, ${now})
         on conflict (key_hash) do update set checked_at = ${now}
         where ${accounts.checked_at} is null or ${ageOver(rest)} or (${isBlocked} and ${first}) or (${isUnknown})
-        returning coalesce(${isBlocked}, false) as blocked`)
+        returning coalesce(${isBlocked}, false) as blocked, (${now} at time zone ${resetTz}::text)::date::text as day`)
       return row
     },
 

@@ -97,15 +97,16 @@ export function createLedger(db: Db, options: Omit<Parameters<typeof createCharg
     },
 
     /**
-     * Upstream has counted `used` calls today. The difference is those made outside, or, below 0, those that an early
-     * reset dropped. Calls that we have counted and upstream not yet are no difference, unless no call is under way.
+     * Upstream has counted `used` calls on that day, which is of no use once it is over. The difference is those made
+     * outside, or, below 0, those that an early reset dropped. Calls that we have counted and upstream not yet are no
+     * difference, unless no call is under way.
      */
-    async reconcile(used: number, { quiet }: { quiet: boolean }): Promise<void> {
+    async reconcile(used: number, { quiet, day }: { quiet: boolean; day: string }): Promise<void> {
       const ours = sql`${usage.interactive} + ${usage.refresh} + ${usage.import}`
       const margin = quiet ? 0 : slack
       await db.execute(sql`
         with ${today}
-        insert into ${usage} (key_hash, day, outside) select ${keyHash}, day, ${used}::integer from terms
+        insert into ${usage} (key_hash, day, outside) select ${keyHash}, day, ${used}::integer from terms where day = ${day}::date
         on conflict (key_hash, day) do update set outside = ${used}::integer - (${ours})
         where ${used}::integer not between ${ours} + ${usage.outside} - ${margin}::integer and ${ours} + ${usage.outside}`)
     },
