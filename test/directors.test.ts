@@ -28,6 +28,16 @@ describe('reading directors', () => {
     expect((await asAnn({ method: 'GET', url: '/directors?page=999' })).json()).toEqual([])
   })
 
+  test('all of a name come by id, more than a batch of them too', async () => {
+    const { sql } = service.app.database
+    await sql`insert into directors (name) select case when n % 2 = 0 then 'Brother ' else 'Sister ' end || n from generate_series(1, 500) n`
+    const named = (await asAnn({ method: 'GET', url: '/directors?q=brother' })).json()
+    expect(named.map(({ name }: { name: string }) => name)).toEqual(
+      Array.from({ length: 250 }, (_, i) => `Brother ${2 * i + 2}`),
+    )
+    expect((await asAnn({ method: 'GET', url: '/directors?q=brother&page=21' })).json()).toEqual(named.slice(240, 252))
+  })
+
   test('one is read by its id; an unknown one is 404', async () => {
     const director = (await create({ name: 'Клинт Иствуд', date_of_birth: '1930-05-31' })).json()
     expect(director).toEqual({

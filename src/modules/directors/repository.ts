@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
-import { pageOrAll } from '../../db/page.ts'
+import { type Batch, batchSize, pageOrAll } from '../../db/page.ts'
 import { directors, loosePhotos } from '../../db/schema/directors.ts'
 import { type Attempt, createCreationRepository } from './creation-repository.ts'
 
@@ -20,20 +20,33 @@ export type DirectorChange = Partial<Pick<typeof directors.$inferInsert, 'name' 
 export function createDirectorRepository(db: Db) {
   const { once, deleteExpiredKeys } = createCreationRepository(db)
 
+  /** All of a name, which are found once: each batch would look for all of them again. */
+  async function* listNamed(q: string): AsyncGenerator<Batch<Director>> {
+    const named = await db.select({ id: directors.id }).from(directors).where(isNamed(q)).orderBy(asc(directors.id))
+    const ids = named.map(({ id }) => id)
+    for (let at = 0, isLast = false; !isLast; at += batchSize) {
+      isLast = at + batchSize >= ids.length
+      const some = inArray(directors.id, ids.slice(at, at + batchSize))
+      yield { items: await db.select(columns).from(directors).where(some).orderBy(asc(directors.id)), isLast }
+    }
+  }
+
   return {
     deleteExpiredKeys,
 
     /** A page, or all in batches. */
     list: (page?: number, q?: string) =>
-      pageOrAll<Director>(page, ({ last, limit, offset }) =>
-        db
-          .select(columns)
-          .from(directors)
-          .where(and(last && gt(directors.id, last.id), q === undefined ? undefined : isNamed(q)))
-          .orderBy(asc(directors.id))
-          .limit(limit)
-          .offset(offset),
-      ),
+      page === undefined && q !== undefined
+        ? listNamed(q)
+        : pageOrAll<Director>(page, ({ last, limit, offset }) =>
+            db
+              .select(columns)
+              .from(directors)
+              .where(and(last && gt(directors.id, last.id), q === undefined ? undefined : isNamed(q)))
+              .orderBy(asc(directors.id))
+              .limit(limit)
+              .offset(offset),
+          ),
 
     async find(id: number) {
       const [row] = await db.select(columns).from(directors).where(eq(directors.id, id))
