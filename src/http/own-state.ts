@@ -12,12 +12,13 @@ export interface OwnStates {
   of(userId: number): OwnState | Promise<OwnState>
 }
 
-/** The members of a film's object, and their tag. */
+/** Members of a film's object, each with a comma before it, and their tag. */
 interface OwnMembers {
   text: string
   tag: string
 }
 
+const nothing: OwnMembers = { text: '', tag: '' }
 const scores = [null, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 /** All there can be, by the sum of 1 for a favourite, 2 for the wishlist and 4 for each point of the score. */
 const all: OwnMembers[] = scores.flatMap((score) =>
@@ -45,10 +46,18 @@ export function ownMembers(state: OwnState, id: number): string {
 }
 
 /**
- * A film's object with what it is to the user: added to the bytes that all share, and its tag to theirs, so that nothing is
- * rendered or hashed again.
+ * A film's object with what it is to the user, and `more` members with their tag: added to the bytes that all share, and the
+ * tags to theirs, so that nothing is rendered or hashed again.
  */
-export function withOwnState({ bytes, etag }: JsonPayload, state: OwnState, id: number): JsonPayload {
+export function withOwnState(
+  { bytes, etag }: JsonPayload,
+  state: OwnState,
+  id: number,
+  more: OwnMembers = nothing,
+): JsonPayload {
   const { text, tag } = membersOf(state, id)
-  return { bytes: `${bytes.slice(0, -1)}${text}}`, etag: `${etag.slice(0, -1)}${tag}"` }
+  return {
+    bytes: `${bytes.slice(0, -1)}${text}${more.text}}`,
+    etag: `${etag.slice(0, -1)}${tag}${more.tag}"`,
+  }
 }

@@ -44,14 +44,14 @@ const keptBytes = 8 * 1024 * 1024
 const maxKeptBytes = 256 * 1024
 const compressible = /^(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml|javascript|openmetrics-text)\b|image\/svg)/
 
-// What is made anew must not take longer than it saves. A window of 256 KB bounds what a stream takes.
-const brotli = {
-  params: { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_LGWIN]: 18 },
-}
+// What is made anew must not take longer than it saves. The window, here of 256 KB, bounds what a stream takes.
+const brotli = brotliOf(4, 18)
+// In the reader's time: two thirds of it for 3 % more bytes. No window is larger than what it is for.
+const smallBrotli = brotliOf(3, 16)
 const zip = { level: 6, memLevel: 8 }
 const coders = {
   br: {
-    now: (bytes: Bytes) => brotliCompressSync(bytes, brotli),
+    now: (bytes: Bytes) => brotliCompressSync(bytes, smallBrotli),
     soon: (bytes: Bytes) => promisify(brotliCompress)(bytes, brotli),
     stream: (): Transform => createBrotliCompress(brotli),
   },
@@ -134,6 +134,10 @@ export default fp(async (app: FastifyInstance) => {
   }
 })
 
+function brotliOf(quality: number, windowBits: number) {
+  return { params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_LGWIN]: windowBits } }
+}
+
 /** Undefined where it is sent as it is. A response that might have had a coding says so in `Vary`. */
 function chooseCoding(request: FastifyRequest, reply: FastifyReply, payload: unknown): Coding | undefined {
   const isBody = typeof payload === 'string' || Buffer.isBuffer(payload) || payload instanceof Readable
@@ -151,7 +155,7 @@ function tagOf(request: FastifyRequest, reply: FastifyReply, payload: unknown, c
   const given = reply.getHeader('etag')
   if (given === undefined && typeof payload !== 'string' && !Buffer.isBuffer(payload)) return undefined
   const tag = codedTag(given === undefined ? etagOf(payload as Bytes) : String(given), coding)
-  reply.header('etag', tag)
+  if (tag !== given) reply.header('etag', tag)
   return tag
 }
 

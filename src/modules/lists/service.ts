@@ -2,7 +2,7 @@ import type { Static } from '@sinclair/typebox'
 import type { Batch } from '../../db/page.ts'
 import { AppError, listFull } from '../../errors.ts'
 import { type JsonPayload, joinArray, parse } from '../../http/json-payload.ts'
-import { type OwnState, type OwnStates, ownMembers, withOwnState } from '../../http/own-state.ts'
+import { type OwnState, type OwnStates, withOwnState } from '../../http/own-state.ts'
 import type { Caller } from '../../kinopoisk/request.ts'
 import type { Semaphore } from '../../semaphore.ts'
 import type { Movie } from '../movies/schemas.ts'
@@ -98,9 +98,7 @@ export function createListService({ name, table, list, semaphore, ownStates, mov
 }
 
 function withAddedAt({ id, json }: { id: number; json: JsonPayload }, own: OwnState, at: number): JsonPayload {
-  const time = new Date(at).toISOString()
-  const bytes = `${json.bytes.slice(0, -1)}${ownMembers(own, id)},"added_at":"${time}"}`
-  return { bytes, etag: withOwnState(json, own, id).etag.replace(/"$/, `.${at}"`) }
+  return withOwnState(json, own, id, { text: `,"added_at":"${new Date(at).toISOString()}"`, tag: `.${at}` })
 }
 
 function bytesOf(items: JsonPayload[]): string[] {
