@@ -86,24 +86,6 @@ describe.runIf(executablePath)('/docs in Chromium', () => {
       databases: (await indexedDB.databases()).length,
     }))()`)
 
-  test('has our name and icon, the first steps first, and no error in the console', async () => {
-    const { page, faults, calls } = await open()
-    expect(await page.title()).toBe('Kinoteka: the API')
-    expect(await page.innerText('h1')).toBe('Kinoteka')
-    expect(await page.evaluate('document.querySelector(".steps img").naturalWidth')).toBe(32)
-    expect(await page.content()).not.toMatch(/smartbear|topbar-wrapper/i)
-    const steps = await page.locator('.steps').boundingBox()
-    const reference = await page.locator('#swagger-ui').boundingBox()
-    expect(steps?.y).toBeLessThan(reference?.y ?? 0)
-    expect(await page.locator('.steps li').allInnerTexts()).toEqual([
-      expect.stringMatching(/^Register with/),
-      expect.stringMatching(/^Open an operation/),
-      expect.stringMatching(/personal key/),
-    ])
-    expect(faults).toEqual([])
-    expect(calls.filter(({ line }) => !/ (200|304)$/.test(line))).toEqual([])
-  })
-
   test('a phone shows all of it without scrolling to the side, also what is opened', { timeout: 300_000 }, async () => {
     const { page, faults } = await open({}, phone)
     expect(await page.evaluate('window.innerWidth')).toBe(phone.width)
@@ -129,28 +111,6 @@ describe.runIf(executablePath)('/docs in Chromium', () => {
     expect(faults).toEqual([])
   })
 
-  test('registers and logs in, sends the token by itself, and leaves nothing in the browser', async () => {
-    const { page, faults, calls } = await open()
-    await logIn(page, 'Register', 'ann')
-    await page.waitForSelector('.logged-in')
-    expect(await page.innerText('.steps [role=status]')).toMatch(/^Logged in as ann\./)
-    expect(await page.inputValue('.steps input[name=password]')).toBe('')
-    expect(await execute(page, 'getProfile')).toBe('200')
-    expect(calls.map(({ line }) => line)).toContain('GET /user 200')
-    expect(await stored(page)).toEqual({ local: [], session: [], cookies: '', databases: 0 })
-    await page.reload()
-    await page.waitForSelector('.opblock-tag')
-    expect(await page.innerText('.steps [role=status]')).toBe('Not logged in.')
-    expect(faults).toEqual([])
-  })
-
-  test('says what is wrong with a log-in', async () => {
-    const { page } = await open()
-    await logIn(page, 'Log in', 'nobody_here')
-    await expect.poll(() => page.innerText('.steps [role=status]')).toMatch(/login|password/i)
-    expect(await page.locator('.logged-in').count()).toBe(0)
-  })
-
   test('renews the token before it ends, for all requests at once', async () => {
     // Within the ten seconds before the end that it is renewed in: with each request.
     const { page, faults, calls } = await open({ ACCESS_TTL: '5s' })
@@ -165,28 +125,83 @@ describe.runIf(executablePath)('/docs in Chromium', () => {
     expect(faults).toEqual([])
   })
 
-  test('says so when the session has been ended elsewhere', async () => {
-    const { page, calls, address } = await open()
-    await logIn(page, 'Register', 'ann')
-    await page.waitForSelector('.logged-in')
-    await execute(page, 'getProfile')
-    const token = calls.find(({ line }) => line === 'GET /user 200')?.token
-    await fetch(`${address}/logout`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
-    await execute(page, 'getProfile')
-    await expect.poll(() => page.innerText('.steps [role=status]')).toBe('The session has ended. Log in again.')
-  })
+  describe('a desktop, on one page, where each goes on after the one before', () => {
+    let opened: Opened
+    const closeAtEnd: typeof closers = []
+    beforeAll(async () => {
+      opened = await open()
+      // Not after the first test.
+      closeAtEnd.push(...closers.splice(0))
+    })
+    afterEach(() => {
+      opened.faults.length = 0
+      opened.calls.length = 0
+    })
+    afterAll(async () => {
+      for (const close of closeAtEnd.toReversed()) await close()
+    })
 
-  test('takes a log-in by the operation itself for one', async () => {
-    const { page, app, faults } = await open()
-    await app.inject({ method: 'POST', url: '/register', payload: { login: 'ann@example.org', password } })
-    const block = page.locator('[id$="-login"].opblock')
-    await block.locator('.opblock-summary').click()
-    const body = block.locator('textarea.body-param__text')
-    await body.fill(JSON.stringify({ login: 'ann@example.org', password }))
-    await block.locator('.btn.execute').click()
-    await page.waitForSelector('.logged-in')
-    expect(await execute(page, 'getProfile')).toBe('200')
-    expect(await stored(page)).toEqual({ local: [], session: [], cookies: '', databases: 0 })
-    expect(faults).toEqual([])
+    test('has our name and icon, the first steps first, and no error in the console', async () => {
+      const { page, faults, calls } = opened
+      expect(await page.title()).toBe('Kinoteka: the API')
+      expect(await page.innerText('h1')).toBe('Kinoteka')
+      expect(await page.evaluate('document.querySelector(".steps img").naturalWidth')).toBe(32)
+      expect(await page.content()).not.toMatch(/smartbear|topbar-wrapper/i)
+      const steps = await page.locator('.steps').boundingBox()
+      const reference = await page.locator('#swagger-ui').boundingBox()
+      expect(steps?.y).toBeLessThan(reference?.y ?? 0)
+      expect(await page.locator('.steps li').allInnerTexts()).toEqual([
+        expect.stringMatching(/^Register with/),
+        expect.stringMatching(/^Open an operation/),
+        expect.stringMatching(/personal key/),
+      ])
+      expect(faults).toEqual([])
+      expect(calls.filter(({ line }) => !/ (200|304)$/.test(line))).toEqual([])
+    })
+
+    test('says what is wrong with a log-in', async () => {
+      const { page } = opened
+      await logIn(page, 'Log in', 'nobody_here')
+      await expect.poll(() => page.innerText('.steps [role=status]')).toMatch(/login|password/i)
+      expect(await page.locator('.logged-in').count()).toBe(0)
+    })
+
+    test('takes a log-in by the operation itself for one', async () => {
+      const { page, app, faults } = opened
+      await app.inject({ method: 'POST', url: '/register', payload: { login: 'ann@example.org', password } })
+      const block = page.locator('[id$="-login"].opblock')
+      await block.locator('.opblock-summary').click()
+      const body = block.locator('textarea.body-param__text')
+      await body.fill(JSON.stringify({ login: 'ann@example.org', password }))
+      await block.locator('.btn.execute').click()
+      await page.waitForSelector('.logged-in')
+      expect(await execute(page, 'getProfile')).toBe('200')
+      expect(await stored(page)).toEqual({ local: [], session: [], cookies: '', databases: 0 })
+      expect(faults).toEqual([])
+    })
+
+    test('says so when the session has been ended elsewhere', async () => {
+      const { page, calls, address } = opened
+      expect(await execute(page, 'getProfile')).toBe('200')
+      const token = calls.find(({ line }) => line === 'GET /user 200')?.token
+      await fetch(`${address}/logout`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
+      await execute(page, 'getProfile')
+      await expect.poll(() => page.innerText('.steps [role=status]')).toBe('The session has ended. Log in again.')
+    })
+
+    test('registers and logs in, sends the token by itself, and leaves nothing in the browser', async () => {
+      const { page, faults, calls } = opened
+      await logIn(page, 'Register', 'ann')
+      await page.waitForSelector('.logged-in')
+      expect(await page.innerText('.steps [role=status]')).toMatch(/^Logged in as ann\./)
+      expect(await page.inputValue('.steps input[name=password]')).toBe('')
+      expect(await execute(page, 'getProfile')).toBe('200')
+      expect(calls.map(({ line }) => line)).toContain('GET /user 200')
+      expect(await stored(page)).toEqual({ local: [], session: [], cookies: '', databases: 0 })
+      await page.reload()
+      await page.waitForSelector('.opblock-tag')
+      expect(await page.innerText('.steps [role=status]')).toBe('Not logged in.')
+      expect(faults).toEqual([])
+    })
   })
 })
