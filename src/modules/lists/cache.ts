@@ -1,33 +1,19 @@
 import type { Cache } from '../../cache/cache.ts'
-import { chainBoth, type MaybePromise } from '../../cache/maybe-promise.ts'
+import type { MaybePromise } from '../../cache/maybe-promise.ts'
 import type { OwnState } from '../../http/own-state.ts'
 import type { ListIdsRepository } from './ids-repository.ts'
 
 export type ListCache = ReturnType<typeof createListCache>
 
-const none: ReadonlyMap<number, number> = new Map()
-
-/** The lists and scores of recent users, in memory: by film, the newest first, since when it is there; or the score. */
+/** The lists and scores of recent users, in memory: all of a user as one, since every film that a user gets asks for all. */
 export function createListCache({ ids, cache }: { ids: ListIdsRepository; cache: Cache }) {
-  const of = (list: keyof OwnState, topic: 'list' | 'rating') => {
-    const region = cache.region<number, ReadonlyMap<number, number>>({
-      name: list,
-      sizeOf: ({ size }) => 50 * size,
-      invalidatedBy: { [topic]: 'one' },
-    })
-    return (userId: number) => region.find(userId, async () => new Map(await ids.find(list, userId)))
-  }
-  const favourites = of('favourites', 'list')
-  const wishlist = of('wishlist', 'list')
-  const ratings = of('ratings', 'rating')
+  const region = cache.region<number, OwnState>({
+    name: 'own state',
+    sizeOf: ({ favourites, wishlist, ratings }) => 50 * (favourites.size + wishlist.size + ratings.size),
+    invalidatedBy: { list: 'one', rating: 'one' },
+  })
   return {
-    /** All of a user. Without a promise if it is in memory. */
-    of(userId: number): MaybePromise<OwnState> {
-      const lists = chainBoth(favourites(userId), wishlist(userId), (favourites = none, wishlist = none) => ({
-        favourites,
-        wishlist,
-      }))
-      return chainBoth(lists, ratings(userId), (lists, ratings = none) => ({ ...lists, ratings }))
-    },
+    /** Of a user without any, empty. Without a promise if it is in memory. */
+    of: (userId: number) => region.find(userId, () => ids.find(userId)) as MaybePromise<OwnState>,
   }
 }

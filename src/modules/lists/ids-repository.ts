@@ -18,11 +18,19 @@ export function createListIdsRepository(db: Db) {
     wishlist: of(wishlist, since(wishlist.created_at)).orderBy(newestFirst('wishlist')).prepare('wishlist_of_user'),
     ratings: of(ratings, ratings.value).prepare('scores_of_user'),
   }
+  const find = async (list: keyof typeof lists, userId: number) => {
+    const rows = await lists[list].execute({ userId })
+    return new Map(rows.map(({ id, value }) => [id, value]))
+  }
   return {
-    /** The films in a user's list, newest first, each with when it was added, in ms since 1970; of ratings the scores. */
-    async find(list: keyof typeof lists, userId: number): Promise<[id: number, value: number][]> {
-      const rows = await lists[list].execute({ userId })
-      return rows.map(({ id, value }) => [id, value])
+    /** A user's lists, newest first, by film since when it is there, in ms since 1970; and the scores. */
+    async find(userId: number) {
+      const [favourites, wishlist, ratings] = await Promise.all([
+        find('favourites', userId),
+        find('wishlist', userId),
+        find('ratings', userId),
+      ])
+      return { favourites, wishlist, ratings }
     },
   }
 }
