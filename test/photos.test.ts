@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createImages } from '../src/modules/directors/images.ts'
 import { createPhotoService } from '../src/modules/directors/photo-service.ts'
 import { createDirectorRepository } from '../src/modules/directors/repository.ts'
-import { as, firstAdmin, type TestApp, type TestUser, testAdmin, testApp } from './support/app.ts'
+import { as, firstAdmin, type TestApp, type TestUser, testAdmin, testApp, testUser } from './support/app.ts'
+import { expectProblem } from './support/movies.ts'
 import { form, type Part, photo, picture, pngBomb } from './support/pictures.ts'
 import { type FaultyS3, s3Environment, startFaultyS3, startS3 } from './support/s3.ts'
 
@@ -365,6 +366,31 @@ describe('photos in S3', () => {
     expect([again.statusCode, again.body]).toEqual([304, ''])
     await asAdmin({ method: 'DELETE', url })
     expect(told(await asAdmin({ method: 'GET', url, headers }))).toEqual([404, 'photo_not_found'])
+  })
+
+  test('readers of our page who do not read hold some photos, and keep nobody else from theirs', async () => {
+    const { url } = await director()
+    expect((await put(url, photo(await picture('png', 1200, 1200, true)))).statusCode).toBe(200)
+    const headers = { ...admin.headers, 'sec-fetch-site': 'same-origin' }
+    const idle = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const call = httpRequest({ port, path: url, headers }).end()
+        const [answer] = await once(call, 'response')
+        expect(answer.pause().statusCode).toBe(200)
+        return call
+      }),
+    )
+    const own = asAdmin({ method: 'GET', url, headers: { 'sec-fetch-site': 'same-origin' } })
+    const bob = as(service.app, await testUser(service.app, 'bob'))
+    expect((await bob({ method: 'GET', url, headers: { 'sec-fetch-site': 'same-origin' } })).statusCode).toBe(200)
+    expectProblem(await own, 503, 'overloaded')
+    for (const call of idle) call.destroy()
+    await expect
+      .poll(
+        async () => (await asAdmin({ method: 'GET', url, headers: { 'sec-fetch-site': 'same-origin' } })).statusCode,
+      )
+      .toBe(200)
+    await asAdmin({ method: 'DELETE', url })
   })
 
   test('the old photo goes after the new one has come; removed, there is none', async () => {

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { clientSignal, whileSent } from '../../http/downloads.ts'
 import { isCurrent } from '../../http/representations.ts'
 import { IdParams, NoContent, problems } from '../../http/schemas.ts'
 import { formsPlugin, readUpload } from '../../http/uploads.ts'
@@ -44,7 +45,8 @@ export const photoRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = 
       // The policy of our own page lets it ask nobody but us. Over plain http browsers do not say where a request comes from.
       const { 'sec-fetch-site': site, 'x-kinoteka-page': page } = request.headers
       const isOurPage = site === 'same-origin' || page === '1'
-      const { key, object } = await (isOurPage ? photos.read(id, queueKeyOf(request)) : photos.find(id, method))
+      if (isOurPage) whileSent(reply, await photos.acquirePlace(queueKeyOf(request), { signal: clientSignal(reply) }))
+      const { key, object } = await (isOurPage ? photos.read(id) : photos.find(id, method))
       if ('url' in object) return reply.header('cache-control', 'no-store').redirect(object.url)
       const { stream, size, contentType } = object
       const etag = `"${key.replace(/^.*\/|\..*$/g, '')}"`

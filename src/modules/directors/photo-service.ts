@@ -18,7 +18,9 @@ interface Dependencies {
 // Each holds up to 5 MiB of memory, from its first byte until it is re-encoded.
 const uploadsAtOnce = 20
 const uploadsPerCaller = 15
+// Each holds a photo until its reader has all of it; a page asks for some at once.
 const readsAtOnce = 20
+const readsPerCaller = 6
 
 export type PhotoService = ReturnType<typeof createPhotoService>
 
@@ -39,7 +41,12 @@ export function createPhotoService({ directors, storage, images, onDeleteFailed 
   }
   const find = async (id: number) => (await directors.find(id)) ?? noDirector(id)
   const uploads = createSemaphore({ name: 'uploads', max: uploadsAtOnce, maxPerCaller: uploadsPerCaller })
-  const reads = createSemaphore({ name: 'photos', max: readsAtOnce, maxQueue: 10 * readsAtOnce })
+  const reads = createSemaphore({
+    name: 'photos',
+    max: readsAtOnce,
+    maxPerCaller: readsPerCaller,
+    maxQueue: 10 * readsAtOnce,
+  })
 
   return {
     discard,
@@ -60,10 +67,13 @@ export function createPhotoService({ directors, storage, images, onDeleteFailed 
       return photo_key && object ? { key: photo_key, object } : noPhoto(id)
     },
 
-    /** As `find`, for whoever cannot follow a URL of the storage. @throws {AppError} overloaded too */
-    async read(id: number, caller: QueueKey) {
+    /** A place for what `read` returns, until that is sent. @throws {AppError} overloaded */
+    acquirePlace: reads.acquire,
+
+    /** As `find`, for whoever cannot follow a URL of the storage. Needs a place. */
+    async read(id: number) {
       const { photo_key } = await find(id)
-      const bytes = photo_key ? await reads.run(caller, () => storage.read(photo_key)) : undefined
+      const bytes = photo_key ? await storage.read(photo_key) : undefined
       if (!photo_key || !bytes) return noPhoto(id)
       const stream = Readable.from([bytes])
       const object: StoredObject = { stream, size: bytes.length, contentType: contentTypeOf(photo_key) }
