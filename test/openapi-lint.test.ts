@@ -10,7 +10,8 @@ let service: TestApp
 let text: string
 
 beforeAll(async () => {
-  service = await testApp()
+  // With all paths that there can be.
+  service = await testApp({ KINOPOISK_COMPATIBLE: 'true' })
   text = JSON.stringify(service.app.swagger())
 })
 afterAll(() => service.close())

@@ -36,7 +36,9 @@ export const compatiblePictureRoutes: FastifyPluginAsyncTypebox<{ posters: Poste
       response: {
         200: {
           description: 'The picture',
-          content: { 'image/jpeg': { schema: Type.Unsafe<Buffer>({ type: 'string', format: 'binary' }) } },
+          content: {
+            'image/jpeg': { schema: Type.Unsafe<Buffer>({ type: 'string', format: 'binary', maxLength: 10_485_760 }) },
+          },
         },
         ...errors,
       },

@@ -6,7 +6,7 @@ import { invalidKey, keyNotAllowed } from '../../http/credentials.ts'
 import { sendJson } from '../../http/json-payload.ts'
 import { rateLimitHeaders } from '../../http/rate-limit.ts'
 import { anyOrigin, preflight } from '../../http/upstream-form.ts'
-import { Account, AccountParams, Answer, errors } from './schemas.ts'
+import { Account, AccountParams, Answer, errors, meaningOf } from './schemas.ts'
 import type { CompatibleService } from './service.ts'
 
 interface Options {
@@ -116,7 +116,7 @@ function requireKey(request: FastifyRequest, _reply: FastifyReply, done: (error?
 /** The parameters of an address as OpenAPI has them. */
 function documented(path: string, parameters: CompatibleService['endpoints'][number]['parameters']) {
   const all = Object.entries(parameters).map(([member, { name = member, schema, isRequired }]) => {
-    return { name, schema, isRequired }
+    return { name, schema: { ...schema, description: meaningOf(name, path) }, isRequired }
   })
   const isInPath = ({ name }: { name: string }) => name === 'id' && path.includes('{id}')
   const object = (some: typeof all) => ({

@@ -53,6 +53,31 @@ export const AccountParams = Type.Object({
 
 export const PictureParams = Type.Object({ id: IdOf('The Kinopoisk id of the film') })
 
+const parameterMeanings: Record<string, string> = {
+  filmId: 'The Kinopoisk id of a film',
+  keyword: 'A title, or a part of one',
+  name: 'The name of a person, or a part of it',
+  imdbId: 'The IMDb id of a film',
+  type: 'Of which kind',
+  order: 'How they are sorted',
+  countries: 'The ids of countries, by a comma',
+  genres: 'The ids of genres, by a comma',
+  ratingFrom: 'No rating below it',
+  ratingTo: 'No rating above it',
+  yearFrom: 'No year before it',
+  yearTo: 'No year after it',
+  year: 'A year',
+  month: 'A month, in English',
+  page: 'From 1 on',
+}
+
+/** What a parameter of upstream's address means. */
+export function meaningOf(name: string, path: string): string | undefined {
+  if (name !== 'id') return parameterMeanings[name]
+  if (path.includes('/staff/')) return 'The Kinopoisk id of a person'
+  return path.includes('/kp_users/') ? 'The id of a user of Kinopoisk' : parameterMeanings.filmId
+}
+
 const message = (description: string) => ({ description, content: { 'application/json': { schema: Message } } })
 
 /** The errors of every address: how each has its status and text is in http/upstream-form.ts. */
