@@ -138,9 +138,10 @@ async function live(
   let width = 1
   for (let at = 0; at < requests.length; ) {
     const batch = requests.slice(at, at + width)
-    clock.jumpTo(batch[0]?.at ?? 0)
+    const shiftMs = clock.shiftTo(batch[0]?.at ?? 0)
+    await contender.beforeJump?.(shiftMs)
+    clock.jump(shiftMs)
     misbehave(clock.now())
-    await contender.jumped?.()
     const { answered } = spent
     const replies = await Promise.all(batch.map(contender.fetch))
     for (const [index, reply] of replies.entries()) note(day, batch[index] as OwnRequest, reply)

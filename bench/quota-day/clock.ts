@@ -4,8 +4,10 @@ export function createClock(startMs: number) {
   return {
     now: () => Date.now() + shiftMs,
     shiftMs: () => shiftMs,
-    jumpTo(ms: number) {
-      shiftMs = Math.max(shiftMs, ms - Date.now())
+    /** The shift by which it would be at least this moment. */
+    shiftTo: (ms: number) => Math.max(shiftMs, ms - Date.now()),
+    jump(toShiftMs: number) {
+      shiftMs = toShiftMs
     },
   }
 }

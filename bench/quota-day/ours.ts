@@ -48,7 +48,7 @@ export async function ourService(
       const answer = await app.inject({ method: 'GET', url: path, headers: headersOf(user) })
       return read(answer.statusCode, String(answer.headers['cache-status']), answer.json())
     },
-    jumped: time.jumped,
+    beforeJump: time.jump,
     async paid() {
       const [row] = await app.database.sql<{ calls: number }[]>`
         select coalesce(sum(interactive + refresh + import + outside), 0)::int as calls from kinopoisk_usage`
@@ -104,8 +104,8 @@ async function shiftTime(url: string, clock: SimulatedClock) {
       execute format('alter database %I set search_path = simulated, pg_catalog, public', current_database());
     end $$`)
   return {
-    async jumped() {
-      await sql`update simulated.clock set shift_ms = ${clock.shiftMs()}`
+    async jump(toShiftMs: number) {
+      await sql`update simulated.clock set shift_ms = ${toShiftMs}`
     },
     close,
   }

@@ -5,8 +5,8 @@ import type { OwnRequest, UserRequest } from './traffic.ts'
 
 export interface Contender {
   fetch(request: OwnRequest): Promise<Reply>
-  /** The clock has jumped. */
-  jumped?(): Promise<void>
+  /** Its own clock goes first: two calls must not be closer together by Kinopoisk's than by its own. */
+  beforeJump?(toShiftMs: number): Promise<void>
   /** Calls that it has written down as paid, since it began. */
   paid?(): Promise<number>
   close(): Promise<void>
