@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/connect.ts'
-import { type ListTable, maxKept } from './user-lists.ts'
+import { type ListTable, maxKept, sentTime } from './user-lists.ts'
 
 const keys = {
   added: sql`own.created_at`,
@@ -23,8 +23,8 @@ export interface ListSelection {
 
 export interface ListEntry {
   id: number
-  /** Since when it is in the list, in ms since 1970. */
-  at: number
+  /** Since when it is in the list, as it is sent. */
+  at: string
 }
 
 /** One of the three lists of users as it is sorted and filtered: a list is short, and is read whole. */
@@ -39,8 +39,8 @@ export function sortedList(db: Db, list: ListTable) {
       const conditions = [sql`own.user_id = ${userId}`]
       if (genre) conditions.push(hasGenre(genre))
       if (q !== undefined) conditions.push(isNamed(q))
-      return db.execute<{ id: number; at: number }>(sql`
-        select own.film_id as id, (extract(epoch from own.created_at) * 1000)::float8 as at
+      return db.execute<{ id: number; at: string }>(sql`
+        select own.film_id as id, ${sentTime(sql`own.created_at`)} as at
         from ${sql.identifier(list)} own join films on films.id = own.film_id
         left join ratings score on score.user_id = own.user_id and score.film_id = own.film_id
         where ${sql.join(conditions, sql` and `)}

@@ -43,6 +43,11 @@ export function positionOf(list: ListTable): SQL<string> {
   return isoTime(orders[list].at)
 }
 
+/** Since when a film is in its list, as it is sent: RFC 3339 with milliseconds. As text, since a Date costs each response. */
+export function sentTime(column: SQL | AnyColumn): SQL<string> {
+  return sql<string>`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+}
+
 /** With all the digits that PostgreSQL stores: a Date would lose some, and with them the order. */
 export function isoTime(column: AnyColumn): SQL<string> {
   return sql<string>`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`

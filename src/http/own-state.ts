@@ -1,9 +1,9 @@
 import type { JsonPayload } from './json-payload.ts'
 
-/** What films are to a user: since when they are in the two lists, in ms since 1970, and the user's own scores. */
+/** What films are to a user: since when they are in the two lists, as it is sent, and the user's own scores. */
 export interface OwnState {
-  favourites: ReadonlyMap<number, number>
-  wishlist: ReadonlyMap<number, number>
+  favourites: ReadonlyMap<number, string>
+  wishlist: ReadonlyMap<number, string>
   ratings: ReadonlyMap<number, number>
 }
 

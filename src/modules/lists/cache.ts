@@ -9,7 +9,7 @@ export type ListCache = ReturnType<typeof createListCache>
 export function createListCache({ ids, cache }: { ids: ListIdsRepository; cache: Cache }) {
   const region = cache.region<number, OwnState>({
     name: 'own state',
-    sizeOf: ({ favourites, wishlist, ratings }) => 50 * (favourites.size + wishlist.size + ratings.size),
+    sizeOf: ({ favourites, wishlist, ratings }) => 80 * (favourites.size + wishlist.size) + 50 * ratings.size,
     invalidatedBy: { list: 'one', rating: 'one' },
   })
   return {

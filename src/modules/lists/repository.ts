@@ -1,6 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { sortedList } from '../../catalogue/sorted-lists.ts'
-import { behind, newestFirst, type Position, positionOf, roomIn } from '../../catalogue/user-lists.ts'
+import { behind, newestFirst, type Position, positionOf, roomIn, sentTime } from '../../catalogue/user-lists.ts'
 import type { Db } from '../../db/connect.ts'
 import { pageOrAll } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
@@ -12,7 +12,7 @@ export { batchSize, pageOf } from '../../db/page.ts'
 
 const tables = { favourites, wishlist }
 
-type Added = { added: boolean; favouritesCount: number; addedAt: number }
+type Added = { added: boolean; favouritesCount: number; addedAt: string }
 
 /** One of the user's lists. */
 export function createListRepository(db: Db, list: keyof typeof tables) {
@@ -30,7 +30,7 @@ export function createListRepository(db: Db, list: keyof typeof tables) {
         select ${userId}::int, ${filmId}::int where case when ${kept} then false else ${roomIn(list, userId)} > 0 end
         on conflict do nothing returning created_at)
       select exists (select from added) as added, ${kept} as kept, (${count})::int as "favouritesCount",
-        (extract(epoch from coalesce((select created_at from added), (${keptSince}), now())) * 1000)::float8 as "addedAt"
+        ${sentTime(sql`coalesce((select created_at from added), (${keptSince}), now())`)} as "addedAt"
       from ${favourites} where film_id = ${filmId}`)
     if (!row) throw new Error('a count has one row')
     return row

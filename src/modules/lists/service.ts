@@ -33,14 +33,14 @@ export function createListService({ name, table, list, semaphore, ownStates, mov
   async function render(entries: ListEntry[], own: OwnState): Promise<JsonPayload[]> {
     const found = await movies.findAll(entries.map((entry) => entry.id))
     const times = new Map(entries.map(({ id, at }) => [id, at]))
-    return found.map((movie) => withAddedAt(movie, own, times.get(movie.id) ?? 0))
+    return found.map((movie) => withAddedAt(movie, own, times.get(movie.id) ?? ''))
   }
 
   /** The newest first: as the list is by now, however slowly it is read. */
   async function* readNewest(userId: number): AsyncGenerator<Batch<string>> {
     const own = await ownStates.of(userId)
     for await (const { items, isLast } of list.batches(userId)) {
-      const entries = items.map(({ film_id, at }) => ({ id: film_id, at: Date.parse(at) }))
+      const entries = items.map(({ film_id, at }) => ({ id: film_id, at: toMilliseconds(at) }))
       yield { items: bytesOf(await render(entries, own)), isLast }
     }
   }
@@ -84,7 +84,7 @@ export function createListService({ name, table, list, semaphore, ownStates, mov
       const { added, favouritesCount, addedAt } = (await list.add(userId, filmId)) ?? fail(listFull(name, maxKept))
       const own = parse<Static<typeof Movie>>(withOwnState(movie.json, await ownStates.of(userId), movie.id))
       const kept = table === 'favourites' ? { is_favorite: true } : { in_wishlist: true }
-      return { added, movie: { ...own, favorites_count: favouritesCount, ...kept, added_at: new Date(addedAt) } }
+      return { added, movie: { ...own, favorites_count: favouritesCount, ...kept, added_at: addedAt } }
     },
 
     /** Removing what was not in the list is fine. @throws {AppError} movie_not_found */
@@ -97,8 +97,13 @@ export function createListService({ name, table, list, semaphore, ownStates, mov
   }
 }
 
-function withAddedAt({ id, json }: { id: number; json: JsonPayload }, own: OwnState, at: number): JsonPayload {
-  return withOwnState(json, own, id, { text: `,"added_at":"${new Date(at).toISOString()}"`, tag: `.${at}` })
+function withAddedAt({ id, json }: { id: number; json: JsonPayload }, own: OwnState, at: string): JsonPayload {
+  return withOwnState(json, own, id, { text: `,"added_at":"${at}"`, tag: `.${at}` })
+}
+
+/** A position, which has microseconds, as it is sent. */
+function toMilliseconds(at: string): string {
+  return at.replace(/\d{3}Z$/, 'Z')
 }
 
 function bytesOf(items: JsonPayload[]): string[] {
