@@ -43,6 +43,12 @@ export async function* allRows<T>(find: (range: Range<T>) => PromiseLike<T[]>): 
   for await (const { items } of pageOrAll(undefined, find)) yield* items
 }
 
+/** What is in memory already, batch by batch; of nothing one that is empty. */
+export function* inBatches<T>(all: T[]): Generator<Batch<T>> {
+  for (let at = 0; at === 0 || at < all.length; at += batchSize)
+    yield { items: all.slice(at, at + batchSize), isLast: at + batchSize >= all.length }
+}
+
 /** What is on a page of something that is in memory and where the page is. */
 export function pageOf<T>(items: T[], page = 1, limit = pageSize) {
   const place = { total: items.length, page, pages: Math.ceil(items.length / limit) }

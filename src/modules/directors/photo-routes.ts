@@ -45,10 +45,11 @@ export const photoRoutes: FastifyPluginAsyncTypebox<{ photos: PhotoService }> = 
       // The policy of our own page lets it ask nobody but us. Over plain http browsers do not say where a request comes from.
       const { 'sec-fetch-site': site, 'x-kinoteka-page': page } = request.headers
       const isOurPage = site === 'same-origin' || page === '1'
-      if (isOurPage) whileSent(reply, await photos.acquirePlace(queueKeyOf(request), { signal: clientSignal(reply) }))
-      const { key, object } = await (isOurPage ? photos.read(id) : photos.find(id, method))
-      if ('url' in object) return reply.header('cache-control', 'no-store').redirect(object.url)
-      const { stream, size, contentType } = object
+      const { key, object } = await photos.find(id, method)
+      const isElsewhere = 'url' in object
+      if (isElsewhere && !isOurPage) return reply.header('cache-control', 'no-store').redirect(object.url)
+      if (isElsewhere) whileSent(reply, await photos.acquirePlace(queueKeyOf(request), { signal: clientSignal(reply) }))
+      const { stream, size, contentType } = isElsewhere ? await photos.read(id, key) : object
       const etag = `"${key.replace(/^.*\/|\..*$/g, '')}"`
       reply.headers({ etag, 'cache-control': 'private, no-cache', 'x-content-type-options': 'nosniff' })
       if (isCurrent(request, etag)) {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { AppError } from '../../errors.ts'
 import { createSemaphore, type QueueKey } from '../../semaphore.ts'
-import type { Storage, StoredObject } from '../../storage/storage.ts'
+import type { Storage } from '../../storage/storage.ts'
 import { noDirector, withPhotoUrl } from './director.ts'
 import { contentTypeOf, type Images } from './images.ts'
 import type { DirectorRepository } from './repository.ts'
@@ -70,14 +70,10 @@ export function createPhotoService({ directors, storage, images, onDeleteFailed 
     /** A place for what `read` returns, until that is sent. @throws {AppError} overloaded */
     acquirePlace: reads.acquire,
 
-    /** As `find`, for whoever cannot follow a URL of the storage. Needs a place. */
-    async read(id: number) {
-      const { photo_key } = await find(id)
-      const bytes = photo_key ? await storage.read(photo_key) : undefined
-      if (!photo_key || !bytes) return noPhoto(id)
-      const stream = Readable.from([bytes])
-      const object: StoredObject = { stream, size: bytes.length, contentType: contentTypeOf(photo_key) }
-      return { key: photo_key, object }
+    /** The photo that `find` has found, for whoever cannot follow a URL of the storage. Needs a place. */
+    async read(id: number, key: string) {
+      const bytes = (await storage.read(key)) ?? noPhoto(id)
+      return { stream: Readable.from([bytes]), size: bytes.length, contentType: contentTypeOf(key) }
     },
 
     /**

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
-import { type Batch, batchSize, pageOrAll } from '../../db/page.ts'
+import { type Batch, inBatches, pageOrAll } from '../../db/page.ts'
 import { directors, loosePhotos } from '../../db/schema/directors.ts'
 import { type Attempt, createCreationRepository } from './creation-repository.ts'
 
@@ -23,10 +23,8 @@ export function createDirectorRepository(db: Db) {
   /** All of a name, which are found once: each batch would look for all of them again. */
   async function* listNamed(q: string): AsyncGenerator<Batch<Director>> {
     const named = await db.select({ id: directors.id }).from(directors).where(isNamed(q)).orderBy(asc(directors.id))
-    const ids = named.map(({ id }) => id)
-    for (let at = 0, isLast = false; !isLast; at += batchSize) {
-      isLast = at + batchSize >= ids.length
-      const some = inArray(directors.id, ids.slice(at, at + batchSize))
+    for (const { items: ids, isLast } of inBatches(named.map(({ id }) => id))) {
+      const some = inArray(directors.id, ids)
       yield { items: await db.select(columns).from(directors).where(some).orderBy(asc(directors.id)), isLast }
     }
   }

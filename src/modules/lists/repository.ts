@@ -8,7 +8,7 @@ import { favourites, wishlist } from '../../db/schema/lists.ts'
 
 export type { ListEntry } from '../../catalogue/sorted-lists.ts'
 export { maxKept } from '../../catalogue/user-lists.ts'
-export { batchSize, pageOf } from '../../db/page.ts'
+export { batchSize, inBatches, pageOf } from '../../db/page.ts'
 
 const tables = { favourites, wishlist }
 

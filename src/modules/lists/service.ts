@@ -7,7 +7,7 @@ import type { Caller } from '../../kinopoisk/request.ts'
 import type { Semaphore } from '../../semaphore.ts'
 import type { Movie } from '../movies/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
-import { batchSize, type ListEntry, type ListRepository, maxKept, pageOf } from './repository.ts'
+import { batchSize, inBatches, type ListEntry, type ListRepository, maxKept, pageOf } from './repository.ts'
 import type { ListQuery } from './schemas.ts'
 
 export type ListService = ReturnType<typeof createListService>
@@ -46,10 +46,7 @@ export function createListService({ name, table, list, semaphore, ownStates, mov
   }
 
   async function* readEntries(entries: ListEntry[], own: OwnState): AsyncGenerator<Batch<string>> {
-    for (let at = 0; at < entries.length; at += batchSize) {
-      const batch = entries.slice(at, at + batchSize)
-      yield { items: bytesOf(await render(batch, own)), isLast: at + batchSize >= entries.length }
-    }
+    for (const { items, isLast } of inBatches(entries)) yield { items: bytesOf(await render(items, own)), isLast }
   }
 
   return {

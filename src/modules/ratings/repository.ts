@@ -7,7 +7,7 @@ import { pageOrAll } from '../../db/page.ts'
 import { films } from '../../db/schema/films.ts'
 import { ratings } from '../../db/schema/ratings.ts'
 
-export { batchSize, pageOf, pageSize } from '../../db/page.ts'
+export { inBatches, pageOf, pageSize } from '../../db/page.ts'
 export { maxKept }
 
 const columns = {

@@ -6,7 +6,7 @@ import type { Caller } from '../../kinopoisk/request.ts'
 import type { Semaphore } from '../../semaphore.ts'
 import type { ListQuery } from '../lists/schemas.ts'
 import type { MovieService } from '../movies/service.ts'
-import { batchSize, maxKept, type OwnRating, pageOf, pageSize, type RatingRepository } from './repository.ts'
+import { inBatches, maxKept, type OwnRating, pageOf, pageSize, type RatingRepository } from './repository.ts'
 
 export type RatingService = ReturnType<typeof createRatingService>
 
@@ -28,12 +28,11 @@ export function createRatingService({ ratings, semaphore, ownStates, movies }: D
   }
 
   async function* readEntries(userId: number, ids: number[], own: OwnState): AsyncGenerator<Batch<string>> {
-    for (let at = 0; at === 0 || at < ids.length; at += batchSize) {
-      const batch = ids.slice(at, at + batchSize)
+    for (const { items: batch, isLast } of inBatches(ids)) {
       const rows = batch.length > 0 ? await ratings.findMany(userId, batch) : []
       const byId = new Map(rows.map((row) => [row.film_id, row]))
       const items = batch.map((id) => byId.get(id)).filter((row) => row !== undefined)
-      yield { items: await renderAll(items, own), isLast: at + batchSize >= ids.length }
+      yield { items: await renderAll(items, own), isLast }
     }
   }
 
