@@ -1,35 +1,27 @@
 import { readFile } from 'node:fs/promises'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import sharp from 'sharp'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { as, firstAdmin, password, type TestUser, testAdmin, testUser } from '../support/app.ts'
-import { type Complaints, logInAs, openBrowser, openContext, openSite, type Site } from '../support/browser.ts'
+import { openSite, type Site, silent, useBrowser } from '../support/browser.ts'
 import { s3Environment, startS3 } from '../support/s3.ts'
 
 let site: Site
-let browser: Browser
 let s3: Awaited<ReturnType<typeof startS3>>
-const contexts: { close(): Promise<void> }[] = []
 
 beforeAll(async () => {
   s3 = await startS3()
-  ;[site, browser] = await Promise.all([openSite(s3Environment(s3.url)), openBrowser()])
-})
-afterEach(async () => {
-  for (const context of contexts.splice(0)) await context.close()
+  site = await openSite(s3Environment(s3.url))
 })
 afterAll(async () => {
-  await browser.close()
   await site.close()
   await s3.close()
 })
 
-async function openAs(login: string, given = password) {
-  const opened = await openContext(browser, site, { viewport: { width: 1366, height: 900 }, acceptDownloads: true })
-  contexts.push(opened.context)
-  return { ...opened, page: await logInAs(opened.context, login, given) }
-}
-const silent = ({ all }: Complaints) => expect(all).toEqual([])
+const browser = useBrowser()
+
+const openAs = (login: string, given = password) =>
+  browser.openAs(site, login, given, { viewport: { width: 1366, height: 900 }, acceptDownloads: true })
 const kept = async (user: TestUser, url: string) => (await as(site.app, user)({ method: 'GET', url })).json()
 
 describe('On the page', () => {

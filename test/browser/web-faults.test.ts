@@ -1,39 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { as, cloneDatabase, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
-import {
-  type Complaints,
-  logInAs,
-  openBrowser,
-  openContext,
-  openSite,
-  retryUntilShown,
-  type Site,
-} from '../support/browser.ts'
+import { openSite, retryUntilShown, type Site, silent, useBrowser } from '../support/browser.ts'
 import { outageOf } from '../support/outage.ts'
 
 let site: Site
-let browser: Browser
-const contexts: { close(): Promise<void> }[] = []
-
 beforeAll(async () => {
-  ;[site, browser] = await Promise.all([openSite(), openBrowser()])
+  site = await openSite()
 })
-afterEach(async () => {
-  for (const context of contexts.splice(0)) await context.close()
-})
-afterAll(async () => {
-  await browser.close()
-  await site.close()
-})
+afterAll(() => site.close())
+const browser = useBrowser()
 
-async function openAs(login: string, given = password, at = site) {
-  const opened = await openContext(browser, at, { viewport: { width: 1366, height: 900 } })
-  contexts.push(opened.context)
-  return { ...opened, page: await logInAs(opened.context, login, given) }
-}
-const silent = ({ all }: Complaints) => expect(all).toEqual([])
+const openAs = (login: string, given = password, at = site) =>
+  browser.openAs(at, login, given, { viewport: { width: 1366, height: 900 } })
 const account = '.top nav a[href="/app/account"]'
 
 describe('A form that is refused', () => {

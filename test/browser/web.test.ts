@@ -2,36 +2,21 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import axe from 'axe-core'
-import type { Browser, Page } from 'playwright-core'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { as, cloneDatabase, endBlock, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
-import {
-  type Complaints,
-  logInAs,
-  openBrowser,
-  openContext,
-  openSite,
-  retryUntilShown,
-  type Site,
-} from '../support/browser.ts'
+import { openSite, retryUntilShown, type Site, silent, useBrowser } from '../support/browser.ts'
 import { outageOf } from '../support/outage.ts'
 
 let site: Site
-let browser: Browser
-const contexts: { close(): Promise<void> }[] = []
 const screenshots = join(tmpdir(), 'kinoteka-web')
 
 beforeAll(async () => {
-  ;[site, browser] = await Promise.all([openSite(), openBrowser(), mkdir(screenshots, { recursive: true })])
+  ;[site] = await Promise.all([openSite(), mkdir(screenshots, { recursive: true })])
 })
-afterEach(async () => {
-  site.sandbox.fail(null)
-  for (const context of contexts.splice(0)) await context.close()
-})
-afterAll(async () => {
-  await browser.close()
-  await site.close()
-})
+afterEach(() => site.sandbox.fail(null))
+afterAll(() => site.close())
+const browser = useBrowser()
 
 const phone = { width: 390, height: 844 }
 const desktop = { width: 1366, height: 900 }
@@ -55,21 +40,15 @@ const screens: Record<string, string> = {
   nothing: '/app/nothing',
 }
 
-async function open(options: Parameters<typeof openContext>[2] = {}) {
-  const opened = await openContext(browser, site, options)
-  contexts.push(opened.context)
-  return opened
-}
+const open = (options?: BrowserContextOptions) => browser.open(site, options)
 
-async function asUser(options: Parameters<typeof openContext>[2] = {}) {
+async function asUser(options?: BrowserContextOptions) {
   const user = await testUser(site.app)
-  const opened = await open(options)
-  return { ...opened, user, page: await logInAs(opened.context, user.login, password) }
+  return { user, ...(await browser.openAs(site, user.login, password, options)) }
 }
 
-async function asAdmin(options: Parameters<typeof openContext>[2] = {}) {
-  const opened = await open(options)
-  return { ...opened, page: await logInAs(opened.context, firstAdmin.login, firstAdmin.password) }
+function asAdmin(options?: BrowserContextOptions) {
+  return browser.openAs(site, firstAdmin.login, firstAdmin.password, options)
 }
 
 /** When nothing is loaded any more. */
@@ -93,8 +72,6 @@ async function violationsIn(page: Page): Promise<string[]> {
   )
   return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)} ${nodes[0]?.failureSummary}`)
 }
-
-const silent = ({ all }: Complaints) => expect(all).toEqual([])
 
 describe('Every screen', () => {
   test.each([
@@ -327,10 +304,8 @@ describe('On a site of its own', () => {
   test('spent calls and a database that is gone for a while are said, with what to do', async () => {
     const outage = await outageOf(await cloneDatabase())
     const own = await openSite({}, { databaseUrl: outage.url })
-    const { context, complaints } = await openContext(browser, own, { viewport: desktop })
-    contexts.push(context)
+    const { page, complaints } = await browser.openAs(own, firstAdmin.login, firstAdmin.password, { viewport: desktop })
     complaints.expected.add(503)
-    const page = await logInAs(context, firstAdmin.login, firstAdmin.password)
     own.sandbox.fail(402)
     await page.goto('/app/film/5990001')
     await page.waitForSelector('.notice.error:has-text("The Kinopoisk calls of today are spent")')

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import type { Externals } from '../../src/app.ts'
 import { demoFilms } from '../../src/embedded/demo.ts'
 import { firstAdmin, type TestApp, testApp } from './app.ts'
 
 const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-export async function openBrowser(): Promise<Browser> {
+async function openBrowser(): Promise<Browser> {
   const executablePath = paths.find((path) => existsSync(path))
   if (!executablePath) throw new Error('Chromium is needed for this test: apt-get install chromium')
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
@@ -33,7 +33,7 @@ export interface Complaints {
   expected: Set<number>
 }
 
-export async function openContext(browser: Browser, site: Site, options: BrowserContextOptions = {}) {
+async function openContext(browser: Browser, site: Site, options: BrowserContextOptions = {}) {
   const context = await browser.newContext({ baseURL: site.url, locale: 'en-GB', ...options })
   context.setDefaultTimeout(60_000)
   const complaints: Complaints = { all: [], expected: new Set() }
@@ -56,7 +56,7 @@ function listen(page: Page, { all, expected }: Complaints): void {
   })
 }
 
-export async function logInAs(context: BrowserContext, login: string, password: string): Promise<Page> {
+async function logInAs(context: BrowserContext, login: string, password: string): Promise<Page> {
   const page = await context.newPage()
   await page.goto('/app/login')
   await page.fill('[name=login]', login)
@@ -65,6 +65,34 @@ export async function logInAs(context: BrowserContext, login: string, password: 
   await page.waitForURL((url) => url.pathname === '/')
   await page.waitForSelector('.top nav a[href="/app/account"]')
   return page
+}
+
+export const silent = ({ all }: Complaints) => expect(all).toEqual([])
+
+/** A browser for the tests of a file, from its first one on. What a test opens is closed behind it. */
+export function useBrowser() {
+  let browser: Browser
+  const contexts: BrowserContext[] = []
+  beforeAll(async () => {
+    browser = await openBrowser()
+  })
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close()
+  })
+  afterAll(() => browser.close())
+
+  async function open(site: Site, options: BrowserContextOptions = {}) {
+    const opened = await openContext(browser, site, options)
+    contexts.push(opened.context)
+    return opened
+  }
+  return {
+    open,
+    async openAs(site: Site, login: string, password: string, options: BrowserContextOptions = {}) {
+      const opened = await open(site, options)
+      return { ...opened, page: await logInAs(opened.context, login, password) }
+    },
+  }
 }
 
 /** Presses the retry beside an error until `selector` is there, as often as a person would: each retry gives up the one before it. */
