@@ -97,9 +97,23 @@ describe('A key whose calls are spent', () => {
   test('does not spend another key, that waits for the same film', async () => {
     const { app, calls } = await start()
     const ann = await testUser(app)
+    const joinedFlights = 'kinopoisk_flights_joined_total{endpoint="film",scope="process"}'
     const [spent, open] = [await keyOf(app, ann, 0), await keyOf(app, ann, 5)]
-    const answers = await Promise.all([spent, open, spent, open].map((key) => get(app, key, film(1))))
-    expect(answers.map(({ statusCode }) => statusCode)).toEqual([402, 404, 402, 404])
+    const { sql } = app.database
+    const answers = await sql.begin(async (tx) => {
+      // The first one is held at the ledger until the others wait for it.
+      await tx`lock table kinopoisk_key_spending in exclusive mode`
+      const first = get(app, spent, film(1))
+      const waiting = () => sql`
+        select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%caller as %'`
+      await vi.waitFor(async () => expect(await waiting()).toHaveLength(1), patient)
+      const others = [open, spent, open].map((key) => get(app, key, film(1)))
+      await vi.waitFor(async () => expect(await metric(app, joinedFlights)).toBe(3), patient)
+      return [first, ...others]
+    })
+    const statuses = (await Promise.all(answers)).map(({ statusCode }) => statusCode)
+    expect(statuses).toEqual([402, 404, 402, 404])
     expect(calls).toHaveLength(1)
   })
 
