@@ -20,7 +20,7 @@ const port = 4299
 const password = 'correct horse battery staple'
 
 const plainQuery = `select id, name, original_name, director_id, rate, year, minutes, description, trailer, poster_url,
-  user_votes, created_at, updated_at from films where listed order by id`
+  created_at, updated_at from films where listed order by id`
 
 const folder = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
 await chmod(folder, 0o711)

@@ -211,6 +211,40 @@ describe('A database of an earlier version', () => {
       expect(rows.map(({ path }) => path)).toEqual(['/api/v2.2/films/7', page(2023)])
     })
   })
+
+  test('keeps the scores of its films, and counts further ones', async () => {
+    const url = await emptyDatabase()
+    await migrateTo(url, '0017_pictures')
+    const rate = (user: number, film: number, value: number) =>
+      withDatabase(
+        url,
+        ({ sql }) => sql`insert into ratings (user_id, film_id, value) values (${user}, ${film}, ${value})`,
+      )
+    await withDatabase(url, async ({ sql }) => {
+      await sql`insert into users (login, password_hash) select 'user' || n, 'hash' from generate_series(1, 3) n`
+      await sql`insert into films (id, name) values (1, 'One'), (2, 'Two'), (3, 'Three')`
+    })
+    for (const [user, film, value] of [
+      [1, 1, 10],
+      [2, 1, 3],
+      [1, 2, 7],
+    ] as const)
+      await rate(user, film, value)
+    await migrate(url)
+    await withDatabase(url, async ({ sql }) => {
+      const votes = () => sql`select film_id, rate_sum, votes from film_votes order by film_id`
+      const two = { film_id: 2, rate_sum: 7, votes: 1 }
+      expect([...(await votes())]).toEqual([{ film_id: 1, rate_sum: 13, votes: 2 }, two])
+      await rate(3, 1, 1)
+      await rate(3, 3, 5)
+      await sql`delete from ratings where user_id = 1`
+      const left = [
+        { film_id: 1, rate_sum: 4, votes: 2 },
+        { ...two, rate_sum: 0, votes: 0 },
+      ]
+      expect([...(await votes())]).toEqual([...left, { film_id: 3, rate_sum: 5, votes: 1 }])
+    })
+  })
 })
 
 describe('The schema', () => {
@@ -243,8 +277,8 @@ describe('The schema', () => {
     ['a year before films', `insert into films (name, year) values ('x', 1799)`, 'films_year_check'],
     ['a film of no minutes', `insert into films (name, minutes) values ('x', 0)`, 'films_minutes_check'],
     ['a film of more than a day', `insert into films (name, minutes) values ('x', 1441)`, 'films_minutes_check'],
-    ['more score than votes can give', `update films set user_votes = 1, user_rate_sum = 11`, 'films_user_rate_check'],
-    ['less score than votes must give', `update films set user_votes = 2, user_rate_sum = 1`, 'films_user_rate_check'],
+    ['more score than votes can give', `insert into film_votes select id, 11, 1 from films`, 'film_votes_check'],
+    ['less score than votes must give', `insert into film_votes select id, 1, 2 from films`, 'film_votes_check'],
     [
       'a listed film without a director',
       `insert into films (name, listed, year) values ('y', true, 1999)`,

@@ -15,10 +15,11 @@ beforeAll(async () => {
   replica = await service.replica()
   films = await inDatabase(service.databaseUrl, async (sql) => {
     await sql`set statement_timeout = 0`
-    const rows = await sql`insert into films (name, user_votes, user_rate_sum)
-      select 'Много ' || n, 100, 500 from generate_series(1, ${max + 50}::int) n returning id`
-    await sql`insert into films (id, name, user_votes, user_rate_sum)
-      select 5000000 + n, 'Ещё ' || n, 100, 500 from generate_series(1, 1500) n`
+    const rows = await sql`insert into films (name)
+      select 'Много ' || n from generate_series(1, ${max + 50}::int) n returning id`
+    await sql`insert into films (id, name)
+      select 5000000 + n, 'Ещё ' || n from generate_series(1, 1500) n`
+    await sql`insert into film_votes (film_id, rate_sum, votes) select id, 500, 100 from films on conflict do nothing`
     return rows.map((row) => row.id)
   })
 })

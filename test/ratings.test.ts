@@ -58,10 +58,10 @@ async function addUsers(app: FastifyInstance, count: number): Promise<TestUser[]
 
 /** Films whose sum or count is not that of their ratings. */
 const wrongFilms = () => database.sql`
-  select f.id, f.user_rate_sum, f.user_votes, r.rate, r.votes
-  from films f, lateral (
-    select coalesce(sum(value), 0)::int as rate, count(*)::int as votes from ratings where film_id = f.id) r
-  where (f.user_rate_sum, f.user_votes) <> (r.rate, r.votes)`
+  select f.id, v.rate_sum, v.votes, r.rate, r.count
+  from films f left join film_votes v on v.film_id = f.id, lateral (
+    select coalesce(sum(value), 0)::int as rate, count(*)::int as count from ratings where film_id = f.id) r
+  where (coalesce(v.rate_sum, 0), coalesce(v.votes, 0)) <> (r.rate, r.count)`
 
 describe('PUT /films/{id}/rating', () => {
   test('the first score is a 201 and another one a 200, by either kind of id', async () => {
@@ -372,8 +372,9 @@ describe('sums and counts of the films', () => {
     expect(await wrongFilms()).toEqual([])
     await database.sql`delete from users where id in (${second as number}, ${third as number})`
     expect(await wrongFilms()).toEqual([])
-    const left = await database.sql`select user_rate_sum, user_votes from films where id = any(${ids}) order by id`
-    expect([...left]).toEqual([4, 5, 6].map((user_rate_sum) => ({ user_rate_sum, user_votes: 1 })))
+    const left = await database.sql`
+      select rate_sum, votes from film_votes where film_id = any(${ids}) order by film_id`
+    expect([...left]).toEqual([4, 5, 6].map((rate_sum) => ({ rate_sum, votes: 1 })))
     await database.sql`delete from users where id = ${last as number}`
     expect(await wrongFilms()).toEqual([])
     expect((await asAnn({ method: 'GET', url: `/movies/${ids[0]}` })).json()).toMatchObject({ user_votes: 0 })
@@ -395,7 +396,7 @@ describe('sums and counts of the films', () => {
       ...ids.map((id, i) => rate(rater, id, (i % 10) + 1)),
     ])
     expect(await wrongFilms()).toEqual([])
-    const [counted] = await database.sql`select sum(user_votes)::int as votes from films where id = any(${ids})`
+    const [counted] = await database.sql`select sum(votes)::int as votes from film_votes where film_id = any(${ids})`
     expect(counted?.votes).toBe(30)
   })
 
@@ -420,10 +421,10 @@ describe('sums and counts of the films', () => {
     const { sql, db } = database
     await sql`insert into ratings (user_id, film_id, value) values (${userId}, ${one}, 4)`
     await sql`update ratings set film_id = ${two}, value = 9 where user_id = ${userId}`
-    const sums = await sql`select user_rate_sum, user_votes from films where id in (${one}, ${two}) order by id`
+    const sums = await sql`select rate_sum, votes from film_votes where film_id in (${one}, ${two}) order by film_id`
     expect([...sums]).toEqual([
-      { user_rate_sum: 0, user_votes: 0 },
-      { user_rate_sum: 9, user_votes: 1 },
+      { rate_sum: 0, votes: 0 },
+      { rate_sum: 9, votes: 1 },
     ])
     const failed = db.transaction(async (tx) => {
       await createRatingRepository(tx).put(userId, one, 3)

@@ -26,8 +26,8 @@ export function createFilms(sql: Sql) {
     array(select g.name from film_genres fg join genres g on g.id = fg.genre_id where fg.film_id = f.id order by fg.position) as genres,
     f.director_id, d.name as director_name, f.rate::float8 as rate, f.year, f.minutes, f.description, f.trailer, f.poster_url,
     case when f.id < 1000000000 then f.id end as kinopoisk_id,
-    round(f.user_rate_sum::numeric / nullif(f.user_votes, 0), 2)::float8 as user_rate,
-    f.user_votes, f.created_at, f.updated_at`
+    (select round(rate_sum::numeric / nullif(votes, 0), 2)::float8 from film_votes where film_id = f.id) as user_rate,
+    coalesce((select votes from film_votes where film_id = f.id), 0) as user_votes, f.created_at, f.updated_at`
   const totals = new Map<string, { until: number; total: number }>()
 
   async function count(name: string, condition: PendingQuery<Row[]>): Promise<number> {
@@ -82,7 +82,8 @@ export function createFilms(sql: Sql) {
             from film_genres fg join genres g on g.id = fg.genre_id where fg.film_id = f.id), '[]') as genres,
           f.director_id, (select json_build_object('id', d.id, 'name', d.name) from directors d where d.id = f.director_id) as director,
           f.poster_url, (select count(*)::int from favourites where film_id = f.id) as favorites_count,
-          round(f.user_rate_sum::numeric / nullif(f.user_votes, 0), 2)::float8 as user_rate, f.user_votes, f.kinopoisk
+          (select round(rate_sum::numeric / nullif(votes, 0), 2)::float8 from film_votes where film_id = f.id) as user_rate,
+          coalesce((select votes from film_votes where film_id = f.id), 0) as user_votes, f.kinopoisk
         from favourites l join films f on f.id = l.film_id
         where l.user_id = ${userId} order by l.created_at desc nulls last, l.film_id desc nulls last`
       return rows.map((row) => {

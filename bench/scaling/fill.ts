@@ -27,9 +27,9 @@ export async function fill(url: string, from: number, to: number): Promise<void>
   await fillRows(sql, from)
   for (const { indexdef } of indexes) await sql.unsafe(indexdef)
   await sql`
-    update films set user_votes = votes, user_rate_sum = sum
-    from (select film_id, count(*)::int as votes, sum(value)::int as sum from ratings group by film_id) as given
-    where films.id = film_id and user_votes <> votes`
+    insert into film_votes (film_id, rate_sum, votes)
+    select film_id, sum(value), count(*) from ratings group by film_id
+    on conflict (film_id) do update set rate_sum = excluded.rate_sum, votes = excluded.votes`
   await sql`vacuum analyze`
   await close()
 }

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { directors } from '../db/schema/directors.ts'
 import { films } from '../db/schema/films.ts'
 import { kinopoiskIdSql } from './film-ids.ts'
-import type { PosterOf } from './movie-columns.ts'
+import { type PosterOf, votesColumns } from './movie-columns.ts'
 
 /** The film vocabulary over a row joined with its director; expressions name their table themselves, as in catalogue/movie-columns.ts. */
 export const filmColumns = {
@@ -20,8 +20,7 @@ export const filmColumns = {
   trailer: films.trailer,
   poster_url: films.poster_url,
   kinopoisk_id: sql<number | null>`${sql.raw(kinopoiskIdSql)}`,
-  user_rate: sql<number | null>`round(films.user_rate_sum::numeric / nullif(films.user_votes, 0), 2)::float8`,
-  user_votes: films.user_votes,
+  ...votesColumns,
   created_at: films.created_at,
   updated_at: films.updated_at,
 }

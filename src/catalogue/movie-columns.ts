@@ -2,6 +2,13 @@ import { sql } from 'drizzle-orm'
 import { films } from '../db/schema/films.ts'
 import { kinopoiskIdSql } from './film-ids.ts'
 
+/** What the users of this service think of a film; the expressions name its row `films`. */
+export const votesColumns = {
+  user_rate: sql<number | null>`(
+    select round(rate_sum::numeric / nullif(votes, 0), 2)::float8 from film_votes where film_id = films.id)`,
+  user_votes: sql<number>`coalesce((select votes from film_votes where film_id = films.id), 0)`,
+}
+
 /**
  * The movie vocabulary over a film row: a select with other names, shared by the modules that serve movies.
  * `description` and `trailer` are never null: a client we don't control crashes on null. Columns inside of expressions are
@@ -25,8 +32,7 @@ export const movieColumns = {
     select json_build_object('id', d.id, 'name', d.name) from directors d where d.id = films.director_id)`,
   poster_url: films.poster_url,
   favorites_count: sql<number>`(select count(*)::int from favourites where film_id = films.id)`,
-  user_rate: sql<number | null>`round(films.user_rate_sum::numeric / nullif(films.user_votes, 0), 2)::float8`,
-  user_votes: films.user_votes,
+  ...votesColumns,
   kinopoisk: films.kinopoisk,
 }
 

@@ -44,6 +44,7 @@ export const films = pgTable(
     description: text(),
     trailer: text(),
     poster_url: text(),
+    /** Before film_votes: for replicas of the release before, while both run. The release after this one drops them. */
     user_rate_sum: integer().notNull().default(0),
     user_votes: integer().notNull().default(0),
     kinopoisk: jsonb(),
@@ -106,6 +107,27 @@ export const films = pgTable(
       .using('gin', sql`film_suggest_keys(${table.words}, ${table.listed}, ${table.rate}, ${table.kinopoisk})`)
       .with({ fastupdate: false }),
     index('films_signs_idx').using('gin', sql`film_signs(${table.name}, ${table.original_name})`),
+  ],
+)
+
+/**
+ * The sum and the number of the users' scores of a film, which follow `ratings` by triggers (drizzle/0018_film_votes.sql);
+ * no row: none yet. Apart from the film: a score would write its row anew, and with it all indexes of films.
+ */
+export const filmVotes = pgTable(
+  'film_votes',
+  {
+    film_id: integer()
+      .primaryKey()
+      .references(() => films.id, { onDelete: 'cascade' }),
+    rate_sum: integer().notNull(),
+    votes: integer().notNull(),
+  },
+  (table) => [
+    check(
+      'film_votes_check',
+      sql`${table.votes} >= 0 and ${table.rate_sum} between ${table.votes} and 10 * ${table.votes}`,
+    ),
   ],
 )
 

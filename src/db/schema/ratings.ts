@@ -4,10 +4,9 @@ import { films } from './films.ts'
 import { users } from './users.ts'
 
 /**
- * A user's own score of a film. films.user_rate_sum and user_votes follow by triggers (at the end of
- * drizzle/0000_foundation.sql), after any change of a row, a deleted user's cascade included. The order of locks is
- * users, ratings, films by id: a transaction that changes ratings in several statements must go by film id too, and
- * lock no film before.
+ * A user's own score of a film. film_votes follows by triggers (drizzle/0018_film_votes.sql), after any change of a row, a
+ * deleted user's cascade included. The order of locks is users, ratings, films and their votes by id: a transaction that
+ * changes ratings in several statements must go by film id too, and lock no film before.
  */
 export const ratings = pgTable(
   'ratings',

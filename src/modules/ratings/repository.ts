@@ -1,5 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm'
-import { movieColumns } from '../../catalogue/movie-columns.ts'
+import { votesColumns } from '../../catalogue/movie-columns.ts'
 import { sortedList } from '../../catalogue/sorted-lists.ts'
 import { behind, maxKept, newestFirst, positionOf, roomIn } from '../../catalogue/user-lists.ts'
 import type { Db } from '../../db/connect.ts'
@@ -79,8 +79,7 @@ export function createRatingRepository(db: Db) {
           value: ratings.value,
           created_at: ratings.created_at,
           updated_at: ratings.updated_at,
-          user_rate: movieColumns.user_rate,
-          user_votes: films.user_votes,
+          ...votesColumns,
         })
         .from(films)
         .leftJoin(ratings, own(userId, filmId))

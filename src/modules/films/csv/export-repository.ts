@@ -24,8 +24,8 @@ const cellsBy = (delimiter: Delimiter): Record<Column, string> => ({
   trailer: guarded('films.trailer'),
   poster_url: guarded('films.poster_url'),
   kinopoisk_id: kinopoiskIdSql,
-  user_rate: decimal('trim_scale(round(films.user_rate_sum::numeric / nullif(films.user_votes, 0), 2))', delimiter),
-  user_votes: 'films.user_votes',
+  user_rate: decimal('trim_scale(round(film_votes.rate_sum::numeric / nullif(film_votes.votes, 0), 2))', delimiter),
+  user_votes: 'coalesce(film_votes.votes, 0)',
   created_at: time('films.created_at'),
   updated_at: time('films.updated_at'),
 })
@@ -41,6 +41,7 @@ function queryWith(delimiter: Delimiter): string {
     from film_genres join genres on genres.id = genre_id
     group by film_id
   ) named on named.film_id = films.id
+  left join film_votes on film_votes.film_id = films.id
   left join directors on directors.id = films.director_id
   where films.listed
   order by films.id`
@@ -63,7 +64,7 @@ const versionQuery = `
   select concat_ws('/', (select system_identifier from pg_control_system()),
     case when pg_is_in_recovery() then (select string_agg(mark::text, ',' order by mark) from timelines)
       else left(pg_walfile_name(pg_current_wal_lsn()), 8) end, current_database(),
-    ${['films where listed', 'directors', 'genres'].map(rowVersions).join(', ')}) as version`
+    ${['films where listed', 'film_votes', 'directors', 'genres'].map(rowVersions).join(', ')}) as version`
 
 export interface Export {
   /** Another one whenever the rows are others, and when something was written that does not show in them. */
