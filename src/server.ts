@@ -64,10 +64,12 @@ async function start(): Promise<void> {
   const externals = await openExternals(config)
   if (ending.signal.aborted) return
   // Most of what there is to load: not for a start that ends with a fault before.
-  const [{ buildApp }, { databaseSettings, prepareDatabase }] = await Promise.all([
+  const [{ buildApp }, { databaseSettings, prepareDatabase, rememberServers }] = await Promise.all([
     import('./app.ts'),
     import('./db/prepare.ts'),
   ])
+  const forgetServers = rememberServers(externals.databaseUrl)
+  stops.push(async () => forgetServers())
   const urls = await prepareDatabase({
     ...databaseSettings(config, externals.databaseUrl),
     warn: (warning) => warnings.push(warning),
@@ -83,6 +85,7 @@ async function start(): Promise<void> {
   stops.push(() => drain(app, config.drainDelayMs))
   databaseEnded = (reason) => app.log.error({ reason }, endLine)
   await app.ready()
+  forgetServers()
   const address = await app.listen({
     host: config.host,
     port: config.port,

@@ -4,7 +4,12 @@ import * as processes from '../../test/support/process.ts'
 
 export const admin = { login: 'admin', password: 'correct horse battery staple' }
 
-export function startReplica(url: string, port: number, folder: string): processes.Program {
+export function startReplica(
+  url: string,
+  port: number,
+  folder: string,
+  further: Record<string, string> = {},
+): processes.Program {
   const env = {
     PORT: String(port),
     DATABASE_URL: url,
@@ -16,6 +21,7 @@ export function startReplica(url: string, port: number, folder: string): process
     LOG_LEVEL: 'warn',
     // As in docker-compose.yml.
     DRAIN_DELAY: '3s',
+    ...further,
   }
   return processes.runNode(['--import', './src/instrument.ts', 'src/server.ts'], { env })
 }
@@ -38,6 +44,15 @@ export async function startProxy(
   const proxy = processes.runProgram(haproxy, ['-db', '-f', join(folder, 'haproxy.cfg')])
   await processes.until(() => isReady(`http://127.0.0.1:${own.health}/health`))
   return proxy
+}
+
+/** The headers of an account's requests. */
+export async function logIn(address: string, account: { login: string; password: string }) {
+  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(account) }
+  const response = await fetch(`${address}/login`, options)
+  if (!response.ok) throw new Error(`a login: ${response.status} ${await response.text()}`)
+  const { access_token } = (await response.json()) as { access_token: string }
+  return { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' }
 }
 
 export function isReady(url: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { migrate } from './migrate.ts'
+import { useServers } from './pool/servers.ts'
 import { type DatabaseUrls, findPooler, type Prepare } from './pooler.ts'
 
 interface Settings {
@@ -19,6 +20,14 @@ export function databaseSettings(
 ): Settings {
   const { databaseDirectUrl: directUrl, prepare, acceptsNewer } = config
   return { url, directUrl, prepare, acceptsNewer }
+}
+
+/**
+ * What is found out about the servers at `url` is known until the result is called, though no connection uses it meanwhile:
+ * in a start one follows another, and each would wait anew for a server that says nothing.
+ */
+export function rememberServers(url: string): () => void {
+  return useServers(url).release
 }
 
 /** Finds out how the database is to be spoken to, and migrates it. What comes back is for `connect` and `openConnection`. */

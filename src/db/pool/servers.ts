@@ -22,17 +22,21 @@ export interface Servers {
 const choiceMs = 5_000
 const registry = new Map<string, { servers: ReturnType<typeof openServers>; users: number }>()
 
-/** The servers of `url`, the same for all that use it in this process; `release` when that ends. */
+/**
+ * The servers of `url`, the same for all that use them in this process, whatever else their URL says; `release` when that
+ * ends. Who is the last to release them forgets what they are: a silent one is waited for again.
+ */
 export function useServers(url: string): { servers: Servers; release: () => void } {
-  const entry = registry.get(url) ?? { servers: openServers(url), users: 0 }
-  registry.set(url, entry)
+  const key = JSON.stringify(readAddresses(url))
+  const entry = registry.get(key) ?? { servers: openServers(url), users: 0 }
+  registry.set(key, entry)
   entry.users++
   let isInUse = true
   const release = () => {
     if (!isInUse) return
     isInUse = false
     if (--entry.users > 0) return
-    registry.delete(url)
+    registry.delete(key)
     entry.servers.close()
   }
   return { servers: entry.servers, release }
