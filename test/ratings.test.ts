@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { connect, type Database } from '../src/db/connect.ts'
+import { createTransferRepository } from '../src/modules/lists/transfer/repository.ts'
 import { createRatingRepository } from '../src/modules/ratings/repository.ts'
 import { as, type TestApp, type TestUser, testApp, testUser } from './support/app.ts'
 
@@ -398,6 +399,27 @@ describe('sums and counts of the films', () => {
     expect(await wrongFilms()).toEqual([])
     const [counted] = await database.sql`select sum(votes)::int as votes from film_votes where film_id = any(${ids})`
     expect(counted?.votes).toBe(30)
+  })
+
+  test('are exact, without a deadlock, while imports replace scores and add others, each where the other one does not', async () => {
+    const users = await addUsers(service.app, 2)
+    const ids = (await addFilms(400)).toSorted((a, b) => a - b)
+    const transfer = createTransferRepository(database.db)
+    for (const round of [1, 2, 3, 4, 5]) {
+      for (const [u, user] of users.entries()) {
+        await database.sql`delete from ratings where user_id = ${user.id}`
+        const half = u === 0 ? ids.slice(0, 200) : ids.slice(200)
+        await database.sql`
+          insert into ratings (user_id, film_id, value, created_at, updated_at)
+          select ${user.id}, id, 1, '2001-01-01', '2001-01-01' from unnest(${half}::int[]) id`
+      }
+      const items = ids.map((film_id) => ({ film_id, value: 1 + round, added_at: null, updated_at: null }))
+      const changes = await Promise.all(users.map((user) => transfer.rate(user.id, items)))
+      for (const { created, updated, older, refused } of changes) {
+        expect([created.length, updated.length, older.length, refused.length]).toEqual([200, 200, 0, 0])
+      }
+    }
+    expect(await wrongFilms()).toEqual([])
   })
 
   test('a change is never older than the score, though its transaction began before', async () => {

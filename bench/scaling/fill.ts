@@ -72,6 +72,7 @@ export async function measureTables(sql: postgres.Sql): Promise<TableSize[]> {
     ...filled,
     'films',
     'film_genres',
+    'film_votes',
     'kinopoisk_answers',
     'kinopoisk_spending',
     'auth_failures',

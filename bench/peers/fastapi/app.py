@@ -41,6 +41,13 @@ class FilmGenre(Base):
     genre = relationship(Genre)
 
 
+class FilmVotes(Base):
+    __tablename__ = "film_votes"
+    film_id = Column(ForeignKey("films.id"), primary_key=True)
+    rate_sum = Column(Integer)
+    votes = Column(Integer)
+
+
 class Film(Base):
     __tablename__ = "films"
     id = Column(Integer, primary_key=True)
@@ -54,12 +61,11 @@ class Film(Base):
     description = Column(Text)
     trailer = Column(Text)
     poster_url = Column(Text)
-    user_rate_sum = Column(Integer)
-    user_votes = Column(Integer)
     created_at = Column(TIMESTAMP(timezone=True))
     updated_at = Column(TIMESTAMP(timezone=True))
     director = relationship(Director)
     film_genres = relationship(FilmGenre, order_by=FilmGenre.position)
+    scores = relationship(FilmVotes, uselist=False)
 
     @property
     def genres(self):
@@ -74,8 +80,12 @@ class Film(Base):
         return self.id if self.id < 1_000_000_000 else None
 
     @property
+    def user_votes(self):
+        return self.scores.votes if self.scores else 0
+
+    @property
     def user_rate(self):
-        return round(self.user_rate_sum / self.user_votes, 2) if self.user_votes else None
+        return round(self.scores.rate_sum / self.scores.votes, 2) if self.user_votes else None
 
 
 def write_time(moment: datetime) -> str:
@@ -129,7 +139,7 @@ class PageOut(BaseModel):
 
 
 app = FastAPI()
-whole = (joinedload(Film.director), selectinload(Film.film_genres).joinedload(FilmGenre.genre))
+whole = (joinedload(Film.director), joinedload(Film.scores), selectinload(Film.film_genres).joinedload(FilmGenre.genre))
 by_rate = func.coalesce(-Film.rate, literal_column("99"))
 totals = {}
 

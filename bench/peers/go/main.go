@@ -64,7 +64,8 @@ const columns = `f.id, f.name, f.original_name,
 	array(select g.name from film_genres fg join genres g on g.id = fg.genre_id where fg.film_id = f.id order by fg.position),
 	f.director_id, d.name, f.rate::float8, f.year, f.minutes, f.description, f.trailer, f.poster_url,
 	case when f.id < 1000000000 then f.id end,
-	round(f.user_rate_sum::numeric / nullif(f.user_votes, 0), 2)::float8, f.user_votes, f.created_at, f.updated_at`
+	(select round(rate_sum::numeric / nullif(votes, 0), 2)::float8 from film_votes where film_id = f.id),
+	coalesce((select votes from film_votes where film_id = f.id), 0), f.created_at, f.updated_at`
 
 func scanFilm(row pgx.Row, more ...interface{}) (film, error) {
 	var f film

@@ -114,25 +114,33 @@ export function createTransferRepository(db: Db) {
       return row ?? noChanges
     },
 
-    /** The same for scores: what is there with another value of no newer date is replaced. */
+    /**
+     * The same for scores: what is there with another value of no newer date is replaced. Two statements, each a
+     * transaction: one for both would lock votes in two runs over the films, and two users' imports could wait for each
+     * other.
+     */
     async rate(userId: number, items: Item[]): Promise<Changes> {
-      const [row] = await db.execute<Changes & Record<string, unknown>>(sql`
-        with ${fresh(userId, 'ratings', items)},
-        wanted as (select * from item where not is_fresh union all select * from taken),
-        rated as (
-          insert into ratings (user_id, film_id, value, created_at, updated_at)
-          select ${userId}, film_id, value, coalesce(added, updated, statement_timestamp()::text)::timestamptz, ${timeOf('wanted')}
-          from wanted order by film_id
-          on conflict (user_id, film_id) do update set value = excluded.value, updated_at = excluded.updated_at,
-            created_at = least(ratings.created_at, excluded.created_at)
-          where ratings.value <> excluded.value and ratings.updated_at <= excluded.updated_at
-          returning film_id, xmax = 0 as added),
+      const [known] = await db.execute<Pick<Changes, 'updated' | 'older'> & Record<string, unknown>>(sql`
+        with item as materialized (select * from ${itemRows(items)}),
+        replaced as (
+          update ratings kept set value = item.value, updated_at = ${timeOf('item')},
+            created_at = least(kept.created_at, ${addedAt('item')})
+          from item
+          where kept.user_id = ${userId} and kept.film_id = item.film_id
+            and kept.value <> item.value and kept.updated_at <= ${timeOf('item')}
+          returning kept.film_id),
         older as (
           select item.film_id from item join ratings kept on kept.film_id = item.film_id and kept.user_id = ${userId}
           where kept.value <> item.value and kept.updated_at > ${timeOf('item')})
-        select ${ids(sql`rated where added`)} as created, ${ids(sql`rated where not added`)} as updated,
-          ${ids(sql`older`)} as older, ${refused} as refused`)
-      return row ?? noChanges
+        select ${ids(sql`replaced`)} as updated, ${ids(sql`older`)} as older`)
+      const [added] = await db.execute<Pick<Changes, 'created' | 'refused'> & Record<string, unknown>>(sql`
+        with ${fresh(userId, 'ratings', items)},
+        added as (
+          insert into ratings (user_id, film_id, value, created_at, updated_at)
+          select ${userId}, film_id, value, ${addedAt('taken')}, ${timeOf('taken')} from taken order by film_id
+          on conflict do nothing returning film_id)
+        select ${ids(sql`added`)} as created, ${refused} as refused`)
+      return { ...noChanges, ...known, ...added }
     },
   }
 }
@@ -149,8 +157,12 @@ const noChanges: Changes = { created: [], updated: [], older: [], refused: [] }
 const ids = (from: SQL) => sql`coalesce((select json_agg(film_id) from ${from}), '[]')`
 
 /** When an item's score was given; without a time in the file: now. */
-function timeOf(item: 'item' | 'wanted'): SQL {
+function timeOf(item: 'item' | 'taken'): SQL {
   return sql.raw(`coalesce(${item}.updated, ${item}.added, statement_timestamp()::text)::timestamptz`)
+}
+
+function addedAt(item: 'item' | 'taken'): SQL {
+  return sql.raw(`coalesce(${item}.added, ${item}.updated, statement_timestamp()::text)::timestamptz`)
 }
 
 /** The items in the order of the file. */
