@@ -101,8 +101,27 @@ describe('The import', () => {
     expect(
       await sql`select (select count(*) from genres) as genres, (select count(*) from directors) as directors`,
     ).toEqual(before)
+    // In the columns of our own export too, where nothing beside it says that it is one name.
+    const own = 'id,name,original_name,genre,genres,director_id,director,rate,year,minutes'
+    expect(await upload(`${own}\n,X,,,"драма, комедия",,"Лана, Лилли",8,2000,100\n`)).toMatchObject({ failed: 1 })
+    expect(await upload(`${own}\n,X,,"драма, комедия",,,Лана,8,2000,100\n`)).toMatchObject({ failed: 1 })
+    expect(await upload(`${header}\nX,"триллер\nужасы",Иван,7,2000,90\n`)).toMatchObject({ failed: 1 })
+    expect(
+      await sql`select (select count(*) from genres) as genres, (select count(*) from directors) as directors`,
+    ).toEqual(before)
     await sql`insert into genres (name) values ('мюзикл/музыка')`
     expect(await upload(`${header}\nX,мюзикл/музыка,Иван,7,2000,90\n`)).toMatchObject({ created: 1 })
+    expect(await upload(`${own}\n,Y,,"a, b","a, b",7,"Лана, Лилли",8,2000,100\n`)).toMatchObject({ created: 1 })
+  })
+
+  test('of a file with the first genre alone keeps the others of a film', async () => {
+    await empty()
+    const header = 'name,genres,director,rate,year,minutes'
+    await upload(`${header}\nПроба,драма|комедия|боевик,Иван,7,2000,90\n`)
+    const row = (genre: string) => `${header.replace('genres', 'genre')}\nПроба,${genre},Иван,7,2000,90\n`
+    expect(await upload(row('драма'))).toMatchObject({ updated: 0, skipped: 1 })
+    expect(await upload(row('Боевик'))).toMatchObject({ updated: 1 })
+    expect(await catalogue()).toMatchObject([{ genres: ['боевик', 'комедия'] }])
   })
 
   test.each(['F31-damaged-text.csv', 'F31-question-marks.csv'])(

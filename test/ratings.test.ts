@@ -422,6 +422,19 @@ describe('sums and counts of the films', () => {
     expect(await wrongFilms()).toEqual([])
   })
 
+  test('of an import with the same score and a newer date keeps what is older from replacing it', async () => {
+    const [user] = await addUsers(service.app, 1)
+    const userId = user?.id as number
+    const film_id = await addFilm()
+    const transfer = createTransferRepository(database.db)
+    const given = (value: number, added_at: string) =>
+      transfer.rate(userId, [{ film_id, value, added_at, updated_at: null }])
+    expect(await given(9, '2020-01-01T00:00:00Z')).toMatchObject({ created: [film_id] })
+    expect(await given(9, '2024-01-01T00:00:00Z')).toEqual({ created: [], updated: [], older: [], refused: [] })
+    expect(await given(4, '2022-01-01T00:00:00Z')).toMatchObject({ updated: [], older: [film_id] })
+    expect(await given(5, '2024-02-01T00:00:00Z')).toMatchObject({ updated: [film_id], older: [] })
+  })
+
   test('a change is never older than the score, though its transaction began before', async () => {
     const id = await addFilm()
     const { sql, db } = database

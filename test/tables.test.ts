@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { findEncoding } from '../src/files/encoding.ts'
 import { openTable } from '../src/files/table.ts'
+import { readId } from '../src/modules/lists/transfer/cells.ts'
+import { readTrakt } from '../src/modules/lists/transfer/trakt.ts'
 import type { Charset } from '../src/text/charsets.ts'
 import { damageOf } from '../src/text/damage.ts'
 import { readTime } from '../src/text/dates.ts'
@@ -148,6 +151,37 @@ describe('A table', () => {
     )
   })
 
+  test.each([
+    ['Title,Year,Rating10,Watched,Review', 'The Matrix,1999,9,2024-01-02,"great', 'Gladiator,2000,8,2024-01-03,good"'],
+    ['imdb_id,rating,title', 'tt0133093,9,"The Matrix', 'tt0137523,8,Fight Club"'],
+    [
+      'name,genre,director,rate,year,minutes,text',
+      'Первый фильм,драма,А,8,2000,100,"да',
+      'Второй,драма,А,8,2000,100,нет"',
+    ],
+  ])('of %s tells a row that an open quote has swallowed', async (...lines) => {
+    for (const strict of [true, false]) {
+      const { cells, faults } = await readAll(Buffer.from(`${lines.join('\n')}\n`), { strict })
+      expect(faults).not.toEqual([])
+      expect(cells.flat().join()).not.toContain('\n')
+    }
+  })
+
+  test('has texts of several lines', async () => {
+    const text =
+      'Title,Year,Rating,Review\nThe Matrix,1999,9,"First, this.\nThen, 2 or 3, or 4, of these.\n1, 2, 3, 4"\n'
+    const { cells, faults } = await readAll(Buffer.from(text), { strict: false })
+    expect([cells.length, faults]).toEqual([1, []])
+  })
+
+  test('of a service that once wrote Latin-1 is UTF-8 with a damaged letter, where it has others', async () => {
+    const text = 'Const,Your Rating,Title\ntt0133093,9,Матрица\ntt0211915,8,Амели'
+    const cut = Buffer.from(text).subarray(0, -1)
+    const read = (bytes: Buffer) => findEncoding(sourceOf(bytes), { latin1: /^Const/ })
+    await expect(read(cut)).rejects.toThrow(/is not UTF-8 \(line 3/)
+    expect(await read(Buffer.from('Const,Your Rating,Title\ntt0211915,8,Am\xe9lie\n', 'latin1'))).toBe('windows-1252')
+  })
+
   test('names the line of the first byte that is no UTF-8, wherever the pieces end', async () => {
     const bytes = Buffer.from(`a,b\r\n1,é\r\n2,\xe9\r\n3,x\r\n`, 'latin1')
     const utf8 = Buffer.concat([Buffer.from('a,b\r\n1,é\r\n2,'), bytes.subarray(bytes.lastIndexOf(0xe9))])
@@ -198,6 +232,9 @@ describe('Times', () => {
     ['2 січня 2018', '2018-01-02T00:00:00Z'],
     ['January 2, 2018', '2018-01-02T00:00:00Z'],
     ['02-Jan-2018', '2018-01-02T00:00:00Z'],
+    // As PostgreSQL writes it.
+    ['2020-01-01 10:00:00+00', '2020-01-01T10:00:00+00:00'],
+    ['2020-01-01 10:00:00.5+03', '2020-01-01T10:00:00.5+03:00'],
   ])('%s is %s', (text, time) => {
     expect(readTime(text)).toBe(time)
   })
@@ -232,6 +269,15 @@ test('Numbers are read as columns of floats and other keyboards have them', () =
     '1999-03-31T00:00:00Z',
     '31.03.1999',
     '1999 г.',
+    '1999 – ...',
+    '1999-…',
+    '3/24/1999',
+    '1/2/1999',
+    '1999/03/31',
+    '31 Mar 1999',
+    '31 марта 1999 г.',
+    'March 31, 1999',
+    'Mar 1999',
   ]
   expect(years.map(readYear)).toEqual(Array(years.length).fill(1999))
   expect(['97', '199', '19999', 'x1999', '1999x'].map(readYear)).toEqual(Array(5).fill(undefined))
@@ -263,6 +309,7 @@ test('Damaged text is told from sound text of many languages', () => {
     'São Paulo',
     'Þór',
     'Вий (1967)',
+    ...['Ні', 'Пі', 'Її', 'Её', 'Гі', 'CAFÉ…', 'CAFÉ\u00a0SOCIETY', 'BEYONCÉ’S HOMECOMING'],
   ]
   for (const text of [...sound, ...more]) expect([text, damageOf(text)]).toEqual([text, undefined])
   const text = 'Ёлки, Матрица и Її подорож'
@@ -270,8 +317,19 @@ test('Damaged text is told from sound text of many languages', () => {
     const misread = new TextDecoder(page).decode(Buffer.from(text))
     expect([misread, damageOf(misread)]).toEqual([misread, expect.any(String)])
   }
+  for (const text of ['Amélie', 'Łódź', 'ñ']) expect(damageOf(Buffer.from(text).toString('latin1'))).toBeDefined()
   expect(damageOf('Ìàòðèöà')).toBe('Ìàòðèöà')
   expect(damageOf('åƒã¨åƒ')).toBeDefined()
   expect(damageOf('????????: Genisys')).toBeDefined()
   expect(damageOf('???')).toBe('???')
+})
+
+test('The id of a film is read in an address where it is one of Kinopoisk itself', () => {
+  expect(readId('https://www.kinopoisk.ru/film/301/', 'film')).toBe(301)
+  expect(() => readId('https://hd.kinopoisk.ru/film/301', 'film')).toThrow(/must be the id of a film/)
+  expect(() => readId('tt0133093', 'film')).toThrow(/must be the id of a film/)
+})
+
+test('An empty export of Trakt is told as one', () => {
+  expect(() => readTrakt('[]')).toThrow(/nothing in it/)
 })

@@ -94,13 +94,20 @@ export function createCsvParser({ delimiter, strict, maxRecord, isHeader }: Opti
 
   /** Whether a line within a cell of the record is a row by all its looks: then a missing quote has swallowed it. */
   function holdsRows(record: string): boolean {
-    if (width < 4) return false
-    const [first = '', ...others] = record.trimEnd().split(/\r\n|\r|\n/)
-    const isWide = (line: string) => line.split(delimiter).length >= width
-    const beginning = (line: string) => shapeOf(line.split(delimiter, 1)[0] ?? '')
-    return (
-      others.length > 0 && isWide(first) && others.some((line) => isWide(line) && beginning(line) === beginning(first))
-    )
+    if (width < 3) return false
+    const [first = [], ...others] = record
+      .trimEnd()
+      .split(/\r\n|\r|\n/)
+      .map((line) => line.split(delimiter))
+    if (first.length < width) return false
+    const shapes = first.map(shapeOf)
+    // Ids, years, days and scores.
+    const telling = shapes.flatMap((shape, i) => (shape.length <= 12 && shape.includes('0') ? [i] : []))
+    const isRow = (cells: string[]) => {
+      const alike = telling.filter((i) => shapeOf(cells[i] ?? '') === shapes[i]).length
+      return (width > 3 && shapeOf(cells[0] ?? '') === shapes[0]) || (alike > 1 && alike * 2 > telling.length)
+    }
+    return others.some((cells) => cells.length >= width && isRow(cells))
   }
 
   return {
@@ -144,11 +151,11 @@ function scanRecord(text: string, from: number, separator: number, isLast: boole
   }
 }
 
-/** Words and numbers by their kind alone: all days are of one shape, and all ids. */
+/** Words and numbers by their kind alone: all days are of one shape, and all ids. With a space before: `1, 2` is text. */
 function shapeOf(cell: string): string {
   return cell
     .replaceAll('"', '')
-    .trim()
+    .trimEnd()
     .replace(/\d+/g, '0')
     .replace(/\p{L}+/gu, 'a')
 }

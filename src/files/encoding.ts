@@ -37,9 +37,10 @@ export async function findEncoding(source: Source, { charset, latin1 }: Options)
   }
   const damage = utf8.end()
   if (!damage) return 'utf-8'
-  const { sample, head, where } = damage
+  const { sample, head, where, isWide } = damage
   if (!hasUtf8(sample) && isCyrillic(sample) && !charset) return 'windows-1251'
-  if (latin1?.test(head)) return 'windows-1252'
+  // What is sound UTF-8 up to one damaged letter is no other encoding.
+  if (latin1?.test(head) && !isWide) return 'windows-1252'
   throw new UnreadableFile(
     `The file is not UTF-8 (${where}): save it as "CSV UTF-8", or say its encoding as charset, such as windows-1251`,
   )
@@ -73,6 +74,8 @@ function createUtf8Check() {
   let rest: Buffer = Buffer.alloc(0)
   let ends = { lf: 0, cr: 0 }
   let where: string | undefined
+  /** Letters of more than one byte have come. */
+  let isWide = false
   const sample: Buffer[] = []
   let size = 0
 
@@ -87,11 +90,13 @@ function createUtf8Check() {
     const end = isLast ? bytes.length : wholeEnd(bytes)
     const whole = bytes.subarray(0, end)
     if (isUtf8(whole)) {
+      isWide ||= whole.some((byte) => byte >= 0x80)
       rest = Buffer.from(bytes.subarray(end))
       ends = countEnds(whole)
       return false
     }
     const sound = new TextDecoder('utf-8').decode(whole).split('\ufffd', 1)[0] ?? ''
+    isWide ||= /[\u0080-\uffff]/.test(sound)
     const { lf, cr } = countEnds(Buffer.from(sound))
     where = `line ${1 + (lf || cr)}, behind ${JSON.stringify((sound.split(/[\r\n]/).at(-1) ?? '').slice(-20))}`
     return keep(bytes)
@@ -104,9 +109,9 @@ function createUtf8Check() {
       if (where !== undefined) return keep(chunk)
       return check(rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk, false)
     },
-    end(): { sample: Buffer; head: string; where: string } | undefined {
+    end(): { sample: Buffer; head: string; where: string; isWide: boolean } | undefined {
       if (where === undefined && rest.length > 0) check(rest, true)
-      return where === undefined ? undefined : { sample: Buffer.concat(sample), head, where }
+      return where === undefined ? undefined : { sample: Buffer.concat(sample), head, where, isWide }
     },
   }
 }

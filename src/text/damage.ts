@@ -19,6 +19,8 @@ const codePages = ['windows-1251', 'windows-1252'].map((name): CodePage => {
 const utf8 = new TextDecoder('utf-8')
 const suspect = /[?\u0080-\uffff]/
 const narrowLetter = /[\u00aa-\u07ff]/g
+// Those that names are written with: Ні, Пі and CAFÉ… would become others.
+const usualLetter = /[\u00c0-\u017f\u0386-\u03ce\u0400-\u045f\u0490\u0491\u05d0-\u05ea\u0620-\u064a]/g
 const wideLetter = /[\u0800-\ufffc]/g
 const letter = /\p{L}/u
 // A word of letters with marks alone is Cyrillic of windows-1251, read as windows-1252.
@@ -49,8 +51,12 @@ function isMisread(text: string, { bytes: page, pair }: CodePage): boolean {
   const restored = utf8.decode(bytes)
   const letters = (restored.match(narrowLetter) ?? []).filter((sign) => letter.test(sign)).length
   // One of three bytes may be an accident: é»» is another one.
-  if (isUtf8(bytes))
-    return letters > 0 || (restored.match(wideLetter) ?? []).filter((sign) => letter.test(sign)).length > 1
+  if (isUtf8(bytes)) {
+    const usual = restored.match(usualLetter)?.length ?? 0
+    // One alone may be a word of two letters: Её would be Ÿ.
+    if (usual > 1 || (usual === 1 && !/^\p{L}{2}$/u.test(text.replace(/[^\u0080-\uffff]/g, '')))) return true
+    return (restored.match(wideLetter) ?? []).filter((sign) => letter.test(sign)).length > 1
+  }
   return letters >= 3 && letters > 2 * (restored.split('\ufffd').length - 1)
 }
 

@@ -10,7 +10,7 @@ export function beginsWithDay(text: string): boolean {
 
 // The offsets are those that PostgreSQL takes.
 const time = String.raw`(?<time>\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)(?:\s?(?<half>[AaPp])\.?[Mm]\.?)?`
-const zone = String.raw`(?:\s?(?<zone>Z|UTC|GMT|[+-](?:0\d|1[0-4]):?[0-5]\d))?`
+const zone = String.raw`(?:\s?(?<zone>Z|UTC|GMT|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?))?`
 const behind = `(?:(?:T|,?\\s+)${time}${zone})?`
 const forms = [
   // 2018-01-02, 2018/1/2 10:53, 2018-01-02T00:00:00.000Z
@@ -58,7 +58,9 @@ function toIso(groups: Groups): string | undefined {
   const time = clock(groups)
   if (day === undefined || month === undefined || time === undefined) return undefined
   const date = `${fullYear(year)}-${pad(month)}-${pad(day)}`
-  const offset = /^[+-]/.test(zone) ? zone.replace(/^(...):?/, '$1:') : 'Z'
+  const offset = /^[+-]/.test(zone)
+    ? zone.replace(/^(...):?(.*)/, (_, hours, minutes) => `${hours}:${minutes || '00'}`)
+    : 'Z'
   return beginsWithDay(date) ? `${date}T${time}${offset}` : undefined
 }
 

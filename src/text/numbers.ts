@@ -18,13 +18,15 @@ export function readDecimal(cell: string): number | undefined {
   return /^\d{1,10}(\.\d{1,10})?$/.test(clean) ? Number(clean) : undefined
 }
 
-// 2011–2019, 2011–, 2011-20, 1999-03-31, 1999-03-31T00:00:00Z, 1999 г.
-const year = /^(\d{4})(?:[.,]0+)?(?:\s*[-–—−]\s*(?:\d{4}|\d\d)?|-\d\d-\d\d(?:[T ].*)?|\s*(?:г|год|р|рік)\.?)?$/u
-const dayOfYear = /^\d{1,2}\.\d{1,2}\.(\d{4})$/
+// 2011–2019, 2011–, 2011 – ..., 2011-20, 1999-03-31, 1999-03-31T00:00:00Z, 1999 г.
+const year = /^(\d{4})(?:[.,]0+)?(?:\s*[-–—−]\s*(?:\d{4}|\d\d|\.{3})?|-\d\d-\d\d(?:[T ].*)?|\s*(?:г|год|р|рік)\.?)?$/u
+// 31.03.1999, 3/24/1999, 1999/03/31, 31 Mar 1999, March 31, 1999: whichever is the day, the year is the same.
+const dayOfYear =
+  /^(?:\d{1,2}[./-]\d{1,2}[./-](\d{4})|(\d{4})[./]\d{1,2}[./]\d{1,2}|(?:\d{1,2}\s)?\p{L}{3,9}\.?\s(?:\d{1,2},?\s)?(\d{4})(?:\sг\.?)?)$/u
 
 /** A year; of a span its first one, of a day its own. */
 export function readYear(cell: string): number | undefined {
   const clean = plainCell(cell)
-  const digits = year.exec(clean)?.[1] ?? dayOfYear.exec(clean)?.[1]
+  const digits = year.exec(clean)?.[1] ?? dayOfYear.exec(clean)?.slice(1).find(Boolean)
   return digits === undefined ? undefined : Number(digits)
 }

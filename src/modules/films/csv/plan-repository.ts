@@ -41,7 +41,8 @@ export async function planImport(
   present: ReadonlySet<Column>,
   { maxErrors, maxChanges }: Bounds,
 ): Promise<Plan> {
-  for (const statement of [...directorStatements, ...rowStatements, actions(present), ...stepStatements]) {
+  const rows = present.has('genres') ? rowStatements : [...rowStatements, otherGenresStatement]
+  for (const statement of [...directorStatements, ...rows, actions(present), ...stepStatements]) {
     await connection.query(statement)
   }
   const counts = await connection.query<{ action: string; count: number }>(
@@ -144,6 +145,13 @@ const rowStatements = [
     update import_plan p set error = format('name: the film %s has it', blocked.holder)
     from blocked where blocked.row = p.row`,
 ]
+
+// Of a file that names the first genre alone, the others of a film stay.
+const otherGenresStatement = `
+  update import_rows r set genres = r.genres || array(
+    select g.name from film_genres fg join genres g on g.id = fg.genre_id
+    where fg.film_id = p.film_id and fg.position > 0 and lower(g.name) <> lower(r.genres[1]) order by fg.position)
+  from import_plan p where p.row = r.row and p.listed and p.error is null`
 
 const genresOf = (name: string, joint: string) => `(
   select ${name}(string_agg(g.name, ${joint} order by fg.position))

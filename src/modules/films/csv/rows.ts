@@ -95,8 +95,9 @@ export function createRowReader(header: Header, now: Date) {
       name: need(normalizeName(text('name', 500)), 'name'),
       original_name: text('original_name', 500 * times) || null,
       genres,
-      joined_genres: isJoined(genres) && !(header.has('genre') && header.has('genres')),
-      joined_director: isJoined([director]) && !header.has('director_id'),
+      // Our own export says that it is one name: by the same in the other column, and by the id beside it.
+      joined_genres: isJoined(genres) && (cell('genre').trim() === '' || cell('genres').trim() === ''),
+      joined_director: isJoined([director]) && cell('director_id').trim() === '',
       director_id: integer('director_id', 1, lastId) ?? '0',
       director,
       rate: rate(),
@@ -145,9 +146,9 @@ function readGenres(first: string, joined: string, faults: string[]): string[] {
   return names.filter((_, i) => lowered.indexOf(lowered[i] as string) === i)
 }
 
-/** Whether the only name has what people join names by: our own export says by a second column that it is one. */
+/** Whether the only name has what people join names by. */
 function isJoined(names: string[]): boolean {
-  return names.length === 1 && /[^,;/|]+[,;/|][^,;/|]/.test(names[0] ?? '')
+  return names.length === 1 && /[^,;/|•\r\n][,;/|•\r\n]+[^,;/|•\r\n]/.test(names[0] ?? '')
 }
 
 function quote(value: string): string {

@@ -1,3 +1,4 @@
+import { readFilmReference } from '../../../text/film-reference.ts'
 import { plainCell, readDecimal, readInteger, readYear } from '../../../text/numbers.ts'
 import { toVisible } from '../../../text/search-key.ts'
 
@@ -55,13 +56,9 @@ function pairUp(text: string, open: string, close: string): string {
 
 export function readId(cell: string, column: string): number | null {
   if (cell.trim() === '') return null
-  const id = readInteger(cell) ?? idInAddress(cell) ?? 0
+  const named = readFilmReference(cell)
+  const id = readInteger(cell) ?? (named && 'kinopoiskId' in named ? named.kinopoiskId : 0)
   return id >= 1 && id <= 2_147_483_647 ? id : fault(column, 'must be the id of a film', cell)
-}
-
-function idInAddress(cell: string): number | undefined {
-  const id = /kinopoisk\.(?:ru|com)\/(?:film|series)\/(?:[^/?#]*-)?(\d{1,9})(?:[/?#]|$)/i.exec(cell)?.[1]
-  return id === undefined ? undefined : Number(id)
 }
 
 /** In IMDb's own spelling; leading zeros, which spreadsheets take away, are put back. */

@@ -115,7 +115,8 @@ export function createTransferRepository(db: Db) {
     },
 
     /**
-     * The same for scores: what is there with another value of no newer date is replaced. Two statements, each a
+     * The same for scores: what is there with another value of no newer date is replaced, and the same value gets the newer
+     * date, so that what is older than it does not replace it either. Two statements, each a
      * transaction: one for both would lock votes in two runs over the films, and two users' imports could wait for each
      * other.
      */
@@ -125,14 +126,15 @@ export function createTransferRepository(db: Db) {
         replaced as (
           update ratings kept set value = item.value, updated_at = ${timeOf('item')},
             created_at = least(kept.created_at, ${addedAt('item')})
-          from item
-          where kept.user_id = ${userId} and kept.film_id = item.film_id
-            and kept.value <> item.value and kept.updated_at <= ${timeOf('item')}
-          returning kept.film_id),
+          from item join ratings was on was.film_id = item.film_id and was.user_id = ${userId}
+          where kept.user_id = was.user_id and kept.film_id = was.film_id
+            and (kept.value <> item.value and kept.updated_at <= ${timeOf('item')}
+              or kept.value = item.value and kept.updated_at < coalesce(item.updated, item.added)::timestamptz)
+          returning kept.film_id, was.value <> item.value as is_other),
         older as (
           select item.film_id from item join ratings kept on kept.film_id = item.film_id and kept.user_id = ${userId}
           where kept.value <> item.value and kept.updated_at > ${timeOf('item')})
-        select ${ids(sql`replaced`)} as updated, ${ids(sql`older`)} as older`)
+        select ${ids(sql`replaced where is_other`)} as updated, ${ids(sql`older`)} as older`)
       const [added] = await db.execute<Pick<Changes, 'created' | 'refused'> & Record<string, unknown>>(sql`
         with ${fresh(userId, 'ratings', items)},
         added as (

@@ -12,8 +12,10 @@ type Json = Record<string, unknown>
 export function readTrakt(text: string): { header: string[]; rows: Row[] } {
   const items = parse(text.replace(/^\ufeff+/, ''))
   if (!Array.isArray(items) || !items.every((item) => typeof item === 'object' && item !== null)) throw notTrakt()
+  if (items.length === 0)
+    throw new UnreadableFile('The file is an empty list of Trakt: there is nothing in it to import')
   const films = items.map((item) => membersOf(item as Json))
-  if (films.length > 0 && films.every(({ film }) => film === undefined)) throw notTrakt()
+  if (films.every(({ film }) => film === undefined)) throw notTrakt()
   const isScored = films.some(({ item }) => item.rating !== undefined)
   const rows = films.map(({ type, film, item }, i) => {
     const ids = objectOf(film?.ids)
