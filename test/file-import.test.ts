@@ -12,7 +12,7 @@ let service: TestApp
 beforeAll(async () => {
   service = await testApp()
   const ann = await collector(service)
-  const others = [435, 25108, 32898, 111543, 279756, 409424, 464963, 592260, 843650, 1201206]
+  const others = [299, 316, 435, 4205, 25108, 32898, 111543, 279756, 409424, 464963, 590286, 592260, 843650, 1201206]
   for (const id of [matrix, fightClub, gladiator, titanic, inception, ...others]) {
     expect((await ann.request({ method: 'GET', url: `/movies/${id}` })).statusCode).toBe(200)
   }
@@ -126,6 +126,76 @@ describe('Forms', () => {
     const report = await ann.upload(`${header}\n${row}\n`, { name: 'my films.csv' })
     expect(report).toMatchObject({ format: 'plain', created: 1, failed: 0, warnings: [] })
     expect(await ann.ratings()).toEqual(nine)
+  })
+
+  test.each([
+    ['Назва;Рік;Рейтинг;Моя оцінка', 'Матрица;1999;8;9'],
+    ['Назва;Рік;Оценка;Моя оцінка', 'Матрица;1999;8;9'],
+    ['Title,Year,Rating,Моя оценка', 'The Matrix,1999,8,9'],
+    ['Title,Year,Рейтинг,My Score', 'The Matrix,1999,8,9'],
+    ['Title,Year,Rating,My Rating,Watched Date', 'The Matrix,1999,4,9,2024-01-02'],
+  ])('of the scores in %s those of the owner are taken, in whatever language', async (header, row) => {
+    const ann = await collector(service)
+    expect(await ann.upload(`${header}\n${row}\n`)).toMatchObject({ format: 'plain', created: 1, failed: 0 })
+    expect(await ann.ratings()).toEqual(nine)
+  })
+
+  test.each([
+    [
+      'Title,Year,Rating,Watched Date',
+      'The Matrix,1999,9,2024-01-02\nFight Club,1999,4,2024-01-02\nGladiator,2000,5,2024-01-02',
+      [5, 4, 9],
+    ],
+    ['IMDb ID,Rating,Watched Date', 'tt0133093,5,2024-01-02\ntt0137523,8,2024-01-02', [8, 5]],
+    ['Title,Year,Rating,Rewatch,Date', 'The Matrix,1999,9,,2024-01-02', [9]],
+    ['Title,Year,Rating,Rewatch,Date', 'The Matrix,1999,4.5,,2024-01-02', [9]],
+    ['Title,Year,My Rating,Watched Date', 'The Matrix,1999,4,2024-01-02', [4]],
+    ['Title,Year,Оценка,Watched Date', 'The Matrix,1999,4,2024-01-02', [4]],
+    ['title,year,imdb_id,tmdb_id,rating,watched_at', 'The Matrix,1999,tt0133093,603,4,2024-01-02', [4]],
+  ])('a table with the columns %s is read whole: %j', async (header, rows, scores) => {
+    const ann = await collector(service)
+    const report = await ann.upload(`${header}\n${rows}\n`, { query: '?list=ratings' })
+    expect(report).toMatchObject({ created: scores.length, failed: 0, warnings: [] })
+    expect((await ann.ratings()).map(([, score]) => score)).toEqual(scores)
+    expect(await ann.times()).toEqual(scores.map(() => second[0]))
+  })
+
+  test("a history of Trakt's with episodes has no films of theirs", async () => {
+    const ann = await collector(service)
+    const header =
+      'watched_at,action,type,title,year,trakt_rating,trakt_id,imdb_id,tmdb_id,tvdb_id,season_number,episode_number'
+    const rows =
+      '2024-01-02,watch,movie,The Matrix,1999,8.2,481,tt0133093,603,,,\n2024-01-02,watch,episode,Fight Club,1999,8.2,1,,,,1,2\n'
+    const report = await ann.upload(`${header}\n${rows}`, { query: '?list=wishlist' })
+    expect(report).toMatchObject({ created: 1, failed: 1 })
+    expect(report.errors).toEqual([{ row: 3, message: 'the row is a TV episode, not a film' }])
+    expect(await ann.wishlist()).toEqual([matrix])
+  })
+
+  test.each([
+    ['title,year,rating', ['95', '10', '7'], /of 100 or of 20/],
+    ['Title,Year,My Rating', ['18', '12', '7'], /of 100 or of 20/],
+    ['Title,Year,Rating,WatchedDate', ['95,', '10,', '7,'], /of 100 or of 20/],
+    ['title,year,rating', ['5', '4½', '3.75'], /of 5 stars/],
+    ['Название;Год;Рейтинг', ['8,5', '8,0', '8,7'], /those of a site/],
+  ])('of scores in %s such as %j none is taken, and why is said', async (header, scores, why) => {
+    const ann = await collector(service)
+    const separator = header.includes(';') ? ';' : ','
+    const films = ['The Matrix;1999', 'Fight Club;1999', 'Gladiator;2000']
+    const rows = scores.map((score, i) => `${films[i]?.replace(';', separator)}${separator}${score}`)
+    const report = await ann.upload([header, ...rows].join('\n'))
+    expect(report).toMatchObject({ created: 0, failed: 3 })
+    expect(report.errors.some(({ message }) => why.test(message))).toBe(true)
+    expect(await ann.ratings()).toEqual([])
+  })
+
+  test.each(['11', '8.5', '0'])('one score of %s is a fault of its row, and the others are taken', async (score) => {
+    const ann = await collector(service)
+    const report = await ann.upload(
+      `title,year,rating\nThe Matrix,1999,9\nFight Club,1999,${score}\nGladiator,2000,7\n`,
+    )
+    expect(report).toMatchObject({ created: 2, failed: 1 })
+    expect(report.errors).toMatchObject([{ row: 3, message: expect.stringMatching(/a whole number from 1 to 10/) }])
   })
 
   test('half scores of which none is above five are of another scale: nothing is taken', async () => {
@@ -267,6 +337,11 @@ describe('Evidence', () => {
     'Podcast Episode',
     'Fernsehepisode',
     'Эпизод',
+    '2 серия',
+    'TV Season',
+    '2 сезон',
+    'Игры',
+    'Книги',
     'Music Video',
   ])('a row of the type %s is not taken for a film, though its id is of one', async (type) => {
     const ann = await collector(service)
@@ -283,6 +358,60 @@ describe('Evidence', () => {
     expect(report).toMatchObject({ created: 0, failed: 2 })
     expect(ratings).toEqual([])
     expect((await send('L33-diary-newest-first.csv')).report).toMatchObject({ created: 1, failed: 0 })
+  })
+
+  test('two TMDB ids with one title and year are two films, in a diary too', async () => {
+    const ann = await collector(service)
+    const header = 'tmdbID,Title,Year,Rating10,WatchedDate'
+    const rivals = '603,The Matrix,1999,9,2024-01-02\n999603,The Matrix,1999,2,2024-02-02\n'
+    expect(await ann.upload(`${header}\n${rivals}`)).toMatchObject({ created: 0, failed: 2 })
+    const twice = '603,The Matrix,1999,2,2024-01-02\n603,The Matrix,1999,9,2024-02-02\n'
+    expect(await ann.upload(`${header}\n${twice}`)).toMatchObject({ created: 1, skipped_because: { repeated: 1 } })
+    expect(await ann.ratings()).toEqual(nine)
+  })
+
+  test.each([
+    [
+      'a sequel that is known here',
+      'list,film_id,kinopoisk_id,imdb_id,title,original_title,year,rating,added_at,updated_at',
+      'ratings,301,301,tt0133093,Матрица: Перезагрузка,The Matrix Reloaded,2003,2,2024-01-02T00:00:00Z,',
+    ],
+    [
+      'ids that are swapped',
+      'Const,Your Rating,Date Rated,Title,Year',
+      'tt0133093,9,2024-01-02,The Matrix Reloaded,2003\ntt0234215,2,2024-01-02,The Matrix,1999',
+    ],
+    ['a remake of the same title', 'kinopoisk_id,title,year,rating', '4205,Бэтмен,2022,3\n590286,Бэтмен,1989,9'],
+    [
+      'an address of the first part',
+      'Ссылка;Название;Год;Оценка',
+      'https://www.kinopoisk.ru/film/301/;Матрица: Революция;2003;4',
+    ],
+    ['a sequel that is not known here', 'kinopoisk_id,title,year,rating', '409424,Дюна: Часть вторая,2024,3'],
+    [
+      'an IMDb id of another film',
+      'Title,Original Title,Type,Year,My rating,IMDb ID',
+      'Матрица,The Matrix,Фильм,1999,2,tt0137523',
+    ],
+  ])('a row contradicts itself with %s', async (_, header, rows) => {
+    const ann = await collector(service)
+    const report = await ann.upload(`${header}\n${rows}\n`)
+    expect(report).toMatchObject({ created: 0, failed: rows.split('\n').length })
+    for (const { message } of report.errors) expect(message).toMatch(/^the row contradicts itself: /)
+  })
+
+  test.each([
+    ['301,Die Matrix,1998', 'a translation, and the year before'],
+    ['301,Matrix,1999', 'a part of the title'],
+    ['301,the MATRIX,2005', 'its very title, though of a far year'],
+    ['409424,Дюна,2020', 'its title without the part'],
+    ['592260,Эрнест и Селестина,2012', 'its title without what is behind the colon'],
+    ['111543,Тёмный рыцарь (режиссёрская версия),2008', 'its title with more behind it'],
+  ])('the row %s is sound: %s', async (row) => {
+    const ann = await collector(service)
+    const report = await ann.upload(`kinopoisk_id,title,year,rating\n${row},9\n`)
+    expect(report).toMatchObject({ created: 1, failed: 0, warnings: [] })
+    expect(await ann.ratings()).toEqual([[Number.parseInt(row, 10), 9]])
   })
 
   test('a row whose ids are of two films is reported', async () => {
@@ -363,6 +492,28 @@ describe('Nothing is dropped without a word', () => {
       expect(await ann.times()).toEqual(['2017-05-06T00:00:00.000Z'])
     },
   )
+
+  test('a day that is not understood leaves the next column with one, and a length is no day', async () => {
+    const ann = await collector(service)
+    const report = await ann.upload('imdb_id,rating,Date Rated,Date Added\ntt0133093,9,n/a,2020-01-01\n')
+    expect(report.warnings).toEqual([
+      { row: 2, column: 'Date Rated', message: expect.stringMatching(/not "n\/a": Date Added is used in its place$/) },
+    ])
+    expect(await ann.times()).toEqual(['2020-01-01T00:00:00.000Z'])
+    for (const length of ['136 min', '136 мин.', '2 ч 16 мин']) {
+      expect(await ann.upload(`title,year,rating,Time\nThe Matrix,1999,9,${length}\n`)).toMatchObject({ warnings: [] })
+    }
+    expect(await ann.upload('title,year,rating,Time\nThe Matrix,1999,9,later\n')).toMatchObject({ warnings_total: 1 })
+  })
+
+  test('a score beside a film of a list without scores is told', async () => {
+    const ann = await collector(service)
+    const report = await ann.upload('list,title,year,rating\nfavorites,The Matrix,1999,9\nwishlist,Fight Club,1999,\n')
+    expect(report).toMatchObject({ created: 2, failed: 0 })
+    expect(report.warnings).toEqual([
+      { row: 2, column: 'rating', message: 'rating is left out, "9": favorites has no scores' },
+    ])
+  })
 
   test('a quote that is not closed swallows no row', async () => {
     const { report, ratings } = await send('L46b-swallowed-row.csv')

@@ -114,6 +114,16 @@ describe('The form of Letterboxd', () => {
   })
 })
 
+test.each(['letterboxd', 'imdb'])('a list in the form of %s is known again by the name of its file', async (format) => {
+  for (const list of ['favorites', 'wishlist'] as const) {
+    const response = await get(`?format=${format}&list=${list}`)
+    const [, name] = /filename="(.*)"/.exec(`${response.headers['content-disposition']}`) ?? []
+    const bob = await collector(service)
+    expect(await bob.upload(response.body, { name: `${name}` })).toMatchObject({ created: 3, failed: 0 })
+    expect((await bob[list]()).toSorted()).toEqual((await ann[list]()).toSorted())
+  }
+})
+
 describe('The form of IMDb', () => {
   test('has the ratings as IMDb exports them, and is imported here', async () => {
     const { body } = await get('?format=imdb')

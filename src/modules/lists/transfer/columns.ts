@@ -28,8 +28,21 @@ const added =
   'dateadded addedat added adddate created createdat listedat датадобавления добавлено датадодавання додано modified'
 const day = 'date дата timestamp time время час'
 
+const ownScore =
+  'yourrating myrating userrating personalrating yourated yourate youvote yourvote myvote yourscore myscore ' +
+  'мояоценка личнаяоценка мойрейтинг мояоцінка особистаоцінка мійрейтинг'
+const anyScore = 'score mark vote оценка оценил балл баллы оцінка бал бали'
+
+/** The columns with scores that Letterboxd's import form does not have. */
+export const otherScores = `${ownScore} ${anyScore} рейтинг`
+
+/** Whether a column has the scores of the file's owner, by its name: beside them those of a site may stand. */
+export function isOwnScore(key: string): boolean {
+  return key === 'rating10' || ownScore.split(' ').includes(key)
+}
+
 /** The names that people give to the columns of a plain table, in English, Russian and Ukrainian. */
-export const plainColumns: Columns = {
+export const plainColumns = {
   kinopoisk_id: 'kinopoiskid kpid idkinopoisk kinopoisk kp idкинопоиска idкинопоиск кинопоиск кинопоискid idкп кп',
   imdb_id: 'imdbid imdb idimdb imdbcode const tconst imdbидентификатор',
   url: 'url imdburl imdblink kinopoiskurl kinopoisklink link address адрес ссылка посилання',
@@ -48,10 +61,7 @@ export const plainColumns: Columns = {
   kind: 'titletype type mediatype kind тип видфильма видвидео вид',
   season: 'season seasonnumber сезон',
   episode: 'episode episodenumber серия эпизод серія епізод',
-  rating:
-    'yourrating myrating userrating personalrating youvote yourvote myvote yourscore myscore rating10 score mark rating vote ' +
-    'мояоценка личнаяоценка оценка оценил мойрейтинг балл баллы рейтинг ' +
-    'мояоцінка особистаоцінка оцінка мійрейтинг бал бали',
+  rating: `${ownScore} rating10 ${anyScore} rating рейтинг`,
   rated_at: [rated, day, watched, added].join(' '),
   added_at: [added, day, rated, watched].join(' '),
-}
+} satisfies Columns

@@ -24,6 +24,8 @@ const ownLists: Record<string, ListName> = {
   ratings: 'ratings',
 }
 const planned = /^(?:plan|watchlist|wish|хочу|буду|планую)/
+// 136 min, 2 ч 16 мин
+const length = /^(?=\d)(?:\d{1,2}\s?(?:h|hr|ч|час|год)\.?)?\s?(?:\d+\s?(?:m|min|minutes|м|мин|минут|хв|хвилин)\.?)?$/u
 
 /**
  * Reads the rows of a form; throws a RowFault. A cell that is not understood costs the cell where an id names the film, and
@@ -31,8 +33,6 @@ const planned = /^(?:plan|watchlist|wish|хочу|буду|планую)/
  */
 export function createRowReader(form: Form, header: string[], list: ListName | 'rows') {
   const places = placesOf(form, header)
-  const keys = header.map(columnKey)
-  const isFilmId = !form.notIdentity?.split(' ').some((key) => keys.includes(key))
 
   return (cells: string[]): ReadRow => {
     if (cells.some((text) => text.includes('\0'))) throw new RowFault('the row must not contain NUL')
@@ -46,8 +46,9 @@ export function createRowReader(form: Form, header: string[], list: ListName | '
       year: row.tried('year', readFilmYear),
     }
     checkFilm(film, row.notes)
+    if (form.name === 'own' && target !== 'ratings') noteScore(row, target)
     const other = otherKind(row.text('kind'), row.text('season'), row.text('episode'))
-    const identity = isFilmId ? row.text('identity') : ''
+    const identity = row.text('identity')
     const entry = {
       ...film,
       ...{ list: target, value, identity: (identity && `${row.text('kind')} ${identity}`) || null },
@@ -65,8 +66,8 @@ interface RowCells {
   /** The field's cell, or ''. */
   text(field: Field): string
   texts(field: Field): string[]
-  /** The field's column as the file names it. */
-  column(field: Field): string
+  /** The field's column as the file names it: the best, or that of one of its texts. */
+  column(field: Field, at?: number): string
   /** What `read` makes of the field's cell; null and a note where it cannot. */
   tried<T>(field: Field, read: (text: string, column: string) => T): T | null
   notes: RowFault[]
@@ -76,7 +77,7 @@ function createRow(cells: string[], header: string[], places: Places): RowCells 
   const notes: RowFault[] = []
   const texts = (field: Field) => (places[field] ?? []).map((at) => unguardFormula(cells[at] ?? ''))
   const text = (field: Field) => texts(field).find((each) => each.trim() !== '') ?? ''
-  const column = (field: Field) => header[places[field]?.[0] ?? -1]?.trim() || field
+  const column = (field: Field, at = 0) => header[places[field]?.[at] ?? -1]?.trim() || field
   return {
     ...{ text, texts, column, notes },
     tried(field, read) {
@@ -94,6 +95,7 @@ function createRow(cells: string[], header: string[], places: Places): RowCells 
 /** Where the columns of each field are, in the order of preference. */
 function placesOf({ columns }: Form, header: string[]): Places {
   const keys = header.map(columnKey)
+  const isDiary = keys.includes('watcheddate') || keys.includes('rewatch')
   const places = Object.entries(columns).map(([field, names]) => [
     field,
     names
@@ -104,6 +106,8 @@ function placesOf({ columns }: Form, header: string[]): Places {
   const found: Places = Object.fromEntries(places)
   // A rating that is not given is none: another column of scores is of somebody else.
   if (found.rating) found.rating = found.rating.slice(0, 1)
+  // In a diary an address of Letterboxd is that of the entry, not of the film.
+  if (found.identity && isDiary) found.identity = found.identity.filter((at) => keys[at] !== 'letterboxduri')
   return found
 }
 
@@ -164,17 +168,32 @@ function checkFilm(film: Pick<Entry, 'kinopoisk_id' | 'imdb_id' | 'titles'>, not
   if (film.titles.length === 0) fault('the row names no film: it has no title and no id')
 }
 
+function noteScore({ text, column, notes }: RowCells, list: ListName): void {
+  const score = text('rating').trim()
+  if (score === '') return
+  notes.push(new RowFault(`${column('rating')} is left out, ${quoted(score)}: ${list} has no scores`, column('rating')))
+}
+
 /** Null where there is none, or none that is understood. */
-function timeOf({ text, column, notes }: RowCells, field: Field): string | null {
-  const cell = text(field).trim()
-  if (cell === '') return null
-  const time = pastTime(cell)
-  if (time !== undefined) return time
-  const known = 'a day of the past such as 2018-01-02 or 02.01.2018'
-  notes.push(
-    new RowFault(`${column(field)} must be ${known}, not ${quoted(cell)}: now is used in its place`, column(field)),
-  )
-  return null
+function timeOf({ texts, column, notes }: RowCells, field: Field): string | null {
+  const cells = texts(field)
+    .map((text, at) => ({ text: text.trim(), name: column(field, at) }))
+    .filter(({ text, name }) => text !== '' && !isLength(text, name))
+  const [first] = cells
+  if (!first) return null
+  const times = cells.map(({ text }) => pastTime(text))
+  const at = times.findIndex((time) => time !== undefined)
+  if (at !== 0) {
+    const known = 'a day of the past such as 2018-01-02 or 02.01.2018'
+    const instead = `${cells[at]?.name ?? 'now'} is used in its place`
+    notes.push(new RowFault(`${first.name} must be ${known}, not ${quoted(first.text)}: ${instead}`, first.name))
+  }
+  return times[at] ?? null
+}
+
+/** A column Time may tell how long the film is. */
+function isLength(text: string, column: string): boolean {
+  return /^(?:time|время|час)$/.test(columnKey(column)) && length.test(text.toLowerCase())
 }
 
 function fault(message: string, column?: string): never {

@@ -8,17 +8,23 @@ export function agrees(film: Candidate, entry: Entry): boolean {
   return !otherImdb && !(entry.kinopoisk_id !== null && !isOwnId(film.id))
 }
 
-/** Whether one of the entry's titles is the film's, in the spelling that is compared in the database, or nearly. */
-export function isTitled(film: Candidate, { titles }: Entry): boolean {
+/** Whether the entry has a title of the film, and a year that may be its own. A sequel's title holds that of the first film. */
+export function isNamed(film: Candidate, entry: Entry): boolean {
+  return isTitled(film, entry) && !isFar(film, entry)
+}
+
+function isTitled(film: Candidate, { titles }: Entry): boolean {
   if (titles.includes(film.name)) return true
   const names = [film.name, film.original_name ?? ''].map(letters).filter((name) => name !== '')
-  return titles
-    .map(letters)
-    .some((title) => title !== '' && names.some((name) => isPart(name, title) || isPart(title, name)))
+  return titles.some((title) => names.includes(letters(title)))
 }
 
 // A release and a festival, or a season and its series, may be a year apart.
 const maxYears = 1
+
+function isFar(film: Candidate, { year }: Entry): boolean {
+  return film.year !== null && year !== null && Math.abs(film.year - year) > maxYears
+}
 
 /**
  * Why the film that an id of the entry names cannot be meant: `others` are films that the rest of the row names.
@@ -32,8 +38,7 @@ export function contradiction(film: Candidate, entry: Entry, others: Candidate[]
   if (other && !others.some(({ id }) => id === film.id)) {
     return `its ids and titles are of two films, ${nameOf(film)} and ${nameOf(other)}`
   }
-  const isFar = film.year !== null && entry.year !== null && Math.abs(film.year - entry.year) > maxYears
-  if (!isFar || entry.titles.length === 0 || isTitled(film, entry)) return undefined
+  if (!isFar(film, entry) || entry.titles.length === 0 || isTitled(film, entry)) return undefined
   return `its id is of ${nameOf(film)}, and its title and year are ${titleOf(entry)}`
 }
 
@@ -84,9 +89,4 @@ function letters(title: string): string {
     .normalize('NFKD')
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]/gu, '')
-}
-
-/** A short title is within many others. */
-function isPart(part: string, whole: string): boolean {
-  return part === whole || (part.length >= 4 && whole.includes(part))
 }

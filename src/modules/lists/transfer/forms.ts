@@ -1,5 +1,5 @@
 import { columnKey } from '../../../text/names.ts'
-import { type Columns, plainColumns } from './columns.ts'
+import { type Columns, otherScores, plainColumns } from './columns.ts'
 import type { FormatName } from './format-names.ts'
 import type { ListName } from './repository.ts'
 
@@ -7,13 +7,13 @@ export interface Form {
   name: FormatName
   /** The header has one of each of these, as `columnKey` has them. */
   needs: string[]
+  /** The header has none of these. */
+  lacks?: string
   columns: Columns
   /** What the best score is. */
   scale: 5 | 10
-  /** The names that the service itself gives to its files, without extension and case. */
+  /** The names that the service itself, or our export, gives to its files, without extension and case. */
   names: Partial<Record<ListName, RegExp>>
-  /** The row's `identity` is the film's id at the service unless the header has one of these. */
-  notIdentity?: string
 }
 
 const title = 'title name'
@@ -49,8 +49,6 @@ const forms: Form[] = [
     },
     scale: 5,
     names: { wishlist: /^watchlist(?:-\w+-\d{4}(?:-\d\d){4}-utc)?$/, favorites: /^films$/ },
-    // In a diary the address is that of the entry.
-    notIdentity: 'watcheddate rewatch',
   },
   {
     name: 'imdb',
@@ -71,7 +69,7 @@ const forms: Form[] = [
       },
     },
     scale: 10,
-    names: { wishlist: /^watchlist$/, ratings: /^ratings$/ },
+    names: { favorites: /^favorites$/, wishlist: /^watchlist$/, ratings: /^ratings$/ },
   },
   {
     name: 'simkl',
@@ -122,10 +120,7 @@ const forms: Form[] = [
   {
     name: 'movary',
     needs: ['title', 'year', 'tmdbid', 'imdbid', 'userrating watchedat'],
-    columns: {
-      ...{ identity: 'tmdbid', imdb_id: 'imdbid', title: 'title', year: 'year', rating: 'userrating' },
-      ...{ rated_at: 'watchedat', added_at: 'watchedat' },
-    },
+    columns: { ...plainColumns, identity: 'tmdbid' },
     scale: 10,
     names: {},
   },
@@ -139,28 +134,21 @@ const forms: Form[] = [
   {
     name: 'kinorium',
     needs: ['title', 'originaltitle', 'type', 'year', 'myrating listtitle'],
-    columns: {
-      ...{ title: 'title', original_title: 'originaltitle', kind: 'type', year: 'year', rating: 'myrating' },
-      ...{ rated_at: 'date', added_at: 'date' },
-    },
+    columns: plainColumns,
     scale: 10,
     names: {},
   },
   {
     name: 'letterboxd_import',
     needs: ['title imdbid tmdbid letterboxduri', 'rating10 watcheddate rewatch createddate'],
+    lacks: otherScores,
     columns: {
-      ...{ identity: 'letterboxduri tmdbid', imdb_id: 'imdbid', title: 'title', year: 'year' },
-      ...{
-        rating: 'rating',
-        rating10: 'rating10',
-        rated_at: 'watcheddate createddate',
-        added_at: 'createddate watcheddate',
-      },
+      ...{ ...plainColumns, identity: 'letterboxduri tmdbid', rating: 'rating', rating10: 'rating10' },
+      rated_at: `watcheddate createddate ${plainColumns.rated_at}`,
+      added_at: `createddate watcheddate ${plainColumns.added_at}`,
     },
     scale: 5,
     names: {},
-    notIdentity: 'watcheddate rewatch',
   },
   {
     name: 'plain',
@@ -170,7 +158,7 @@ const forms: Form[] = [
     ],
     columns: plainColumns,
     scale: 10,
-    names: {},
+    names: { favorites: /^favorites$/, wishlist: /^watchlist$/ },
   },
 ]
 
@@ -187,7 +175,8 @@ export const knownForms = firstLines.join('; ')
 
 /** The form of a header, by its column keys. */
 export function formOf(keys: string[]): Form | undefined {
-  return forms.find(({ needs }) => needs.every((any) => any.split(' ').some((key) => keys.includes(key))))
+  const has = (names: string) => names.split(' ').some((name) => keys.includes(name))
+  return forms.find(({ needs, lacks }) => needs.every(has) && !(lacks && has(lacks)))
 }
 
 /** For openTable: a list of Letterboxd has a table about itself in front. */

@@ -1,10 +1,10 @@
 // What services call what is no film, in the languages of IMDb's pages.
 const kinds: [RegExp, string][] = [
   [/podcast|подкаст/, 'a podcast'],
-  [/episod|épisod|эпизод|епізод|folge$/, 'a TV episode'],
-  [/^season|^сезон|saison|staffel/, 'a season of a series'],
-  [/game|videospiel|jeu\b|videojueg|videogioc|игра|^гра$|відеогра/, 'a game'],
-  [/^manga|манга|^book|книга|comic|комикс/, 'a book or comic'],
+  [/episod|épisod|эпизод|епізод|folge$|^(?:\d+\S* )?сер(?:ия|ии|ія|ії)$/, 'a TV episode'],
+  [/^season|season$|^сезон|сезон$|saison|staffel/, 'a season of a series'],
+  [/game|videospiel|jeu\b|videojueg|videogioc|игр[аы]|^гра$|^ігри$|відео(?:гра|ігри)/, 'a game'],
+  [/^manga|манга|^book|книга|^книги|comic|комикс/, 'a book or comic'],
   [/music ?video|musikvideo|clip vid|видеоклип|music ?album/, 'a music video'],
   [/^person$|^people$/, 'a person'],
 ]

@@ -1,6 +1,6 @@
 import { spellingsOf } from './cells.ts'
 import type { Entry, Message } from './entry.ts'
-import { agrees, contradiction, describe, isTitled, rivals } from './evidence.ts'
+import { agrees, contradiction, describe, isNamed, rivals } from './evidence.ts'
 import type { LookUps } from './look-ups.ts'
 import type { Candidate, MatchingRepository, Title } from './matching-repository.ts'
 
@@ -80,12 +80,12 @@ async function findFilms(repository: MatchingRepository, entries: Entry[], lookU
   return { byId: new Map(single), byImdb, lookedUp: new Set([...foundIds.keys(), ...foundImdb.keys()]) }
 }
 
-/** Whether its titles must be looked for: where no id names its film, or one whose titles are others. */
+/** Whether its titles must be looked for: where no id names its film, or one whose titles or year are others. */
 function needsTitle(entry: Entry, { byId, byImdb }: KnownFilms): boolean {
   if (entry.titles.length === 0) return false
   const named = entry.kinopoisk_id === null ? undefined : byId.get(entry.kinopoisk_id)
   const films = named ? [named] : (byImdb.get(entry.imdb_id ?? '') ?? [])
-  return films.length !== 1 || !films.every((film) => isTitled(film, entry))
+  return films.length !== 1 || !films.every((film) => isNamed(film, entry))
 }
 
 function decide(entry: Entry, films: KnownFilms, titled: Candidate[], lookUps: LookUps): Decision {
