@@ -26,7 +26,7 @@ import requestsPlugin from './plugins/requests.ts'
 import securityPlugin, { responseClassWith } from './plugins/security.ts'
 import storagePlugin from './plugins/storage.ts'
 import usagePlugin from './plugins/usage.ts'
-import validationPlugin from './plugins/validation.ts'
+import validationPlugin, { readQuery } from './plugins/validation.ts'
 import { registerRoutes } from './routes.ts'
 import { createKeys, createServices, createSessionFinder, type ServiceExternals } from './services.ts'
 
@@ -126,7 +126,7 @@ function serverOptions(config: Config, externals: Externals): FastifyHttpOptions
     ...serverLimits,
     // plugins/errors.ts says it, as a problem.
     return503OnClosing: false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200, querystringParser: readQuery },
     // Node answers a request without Host with an empty body; plugins/errors.ts does with a problem.
     http: { requireHostHeader: false, ...headerLimits, ServerResponse: responseClassWith(config.corsOrigins) },
     frameworkErrors: (error, request, reply) => {

@@ -68,8 +68,8 @@ async function start(): Promise<void> {
     import('./app.ts'),
     import('./db/prepare.ts'),
   ])
-  const forgetServers = rememberServers(externals.databaseUrl)
-  stops.push(async () => forgetServers())
+  const releaseServers = rememberServers(externals.databaseUrl)
+  stops.push(async () => releaseServers())
   const urls = await prepareDatabase({
     ...databaseSettings(config, externals.databaseUrl),
     warn: (warning) => warnings.push(warning),
@@ -85,7 +85,7 @@ async function start(): Promise<void> {
   stops.push(() => drain(app, config.drainDelayMs))
   databaseEnded = (reason) => app.log.error({ reason }, endLine)
   await app.ready()
-  forgetServers()
+  releaseServers()
   const address = await app.listen({
     host: config.host,
     port: config.port,

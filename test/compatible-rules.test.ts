@@ -131,7 +131,30 @@ describe('Who may ask', () => {
   })
 })
 
+describe('A parameter that comes twice', () => {
+  test.each([
+    ['/api/v2.1/films/search-by-keyword?keyword=x&page=1&page=1', '/api/v2.1/films/search-by-keyword?keyword=x&page=1'],
+    ['/api/v1/staff?filmId=301&filmId=301', '/api/v1/staff?filmId=301'],
+    ['/api/v2.2/films?genres=1&genres=2&genres=1&order=RATING', '/api/v2.2/films?genres=1,2&order=RATING'],
+  ])('with one value is one: %s', async (twice, once) => {
+    const before = service.calls.length
+    const response = await get(twice)
+    expect(response.statusCode).toBe(200)
+    expect((await get(once)).body).toBe(response.body)
+    expect(service.calls.slice(before).length).toBeLessThanOrEqual(1)
+  })
+})
+
 describe('What cannot be asked', () => {
+  test.each(['/api/v2.2/films/top?type=TOP_250_BEST_FILMS&page=1', '//api/v2.2/films/top/'])(
+    'is not there, as at Kinopoisk, where it was taken away: %s',
+    async (url) => {
+      const before = service.calls.length
+      expectMessage(await get(url), 404)
+      expect(service.calls).toHaveLength(before)
+    },
+  )
+
   test.each([
     ['/api/v2.2/films/0', 'params.id must be a whole number from 1 to 999999999'],
     ['/api/v2.2/films/abc', 'params.id must be a whole number from 1 to 999999999'],

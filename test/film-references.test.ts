@@ -81,6 +81,13 @@ describe('What names a film', () => {
     'Кинопоиск: 301',
     'Матрица (1999) [kinopoiskid-301]',
     'kp000301',
+    'kp/301',
+    'https://www.kinopoisk.ru//film/301/',
+    'https://www.kinopoisk.ru/film//301/',
+    'Матрица.1999.kp301.mkv',
+    'Матрица kp301',
+    'kp301 Матрица',
+    'Матрица_КП301',
   ])('%j is the film 301 of Kinopoisk', (text) => {
     expect(readFilmReference(text)).toEqual({ kinopoiskId: 301 })
   })
@@ -97,6 +104,15 @@ describe('What names a film', () => {
     'The Matrix (1999) {imdb-tt0133093}',
     'The_Matrix_tt0133093',
     'tt00133093',
+    'tt 0133093',
+    'tt:0133093',
+    'tt-0133093',
+    'imdb:0133093',
+    'imdb 0133093',
+    'IMDb: 0133093',
+    'imdb id 0133093',
+    'тт0133093',
+    'Матрица ТТ0133093',
   ])('%j is tt0133093 of IMDb', (text) => {
     expect(readFilmReference(text)).toEqual({ imdbId: 'tt0133093' })
   })
@@ -111,6 +127,17 @@ describe('What names a film', () => {
     'kp',
     'kp0',
     'kp 301 метр',
+    'Матрица kp 301',
+    'xkp301',
+    'Матрица kp301a',
+    'Матрица kp12',
+    'Матрица kp1234567890',
+    'Матрица kp000',
+    'kp/матрица',
+    'imdb 2012',
+    'imdb top 250',
+    'tt 2012',
+    'тт 301',
     'kp1234567890',
     'https://www.kinopoisk.ru/',
     'https://www.kinopoisk.ru/name/7836/',
@@ -153,6 +180,10 @@ describe('A pasted address or id', () => {
   test.each([
     'kp301',
     'КП-301',
+    'kp/301',
+    'Матрица.1999.kp301.mkv',
+    'imdb 0133093',
+    'тт0133093',
     'm.kinopoisk.ru/film/matritsa-301/?a=1',
     '\ufeffwww.kinopoisk.ru/film/\u200b301/',
     'tt0133093',
@@ -284,6 +315,32 @@ describe('An IMDb id that nobody has asked for', () => {
     expect((await search('tt7777777')).json().items).toMatchObject([{ title: 'Тот самый' }])
     expect(calls).toHaveLength(1)
   })
+
+  test.each([2, 20])('is nothing where Kinopoisk lists %i films that say none', async (count) => {
+    const rows = Array.from({ length: count }, (_, index) => ({ kinopoiskId: 20 + index, nameRu: 'Какой-то' }))
+    const { get } = await listing(rows)
+    expectProblem(await get('/movies/tt0133094'), 404, 'movie_not_found')
+  })
+
+  test('is only the film that has it, in a list of films that say none', async () => {
+    const silent = Array.from({ length: 19 }, (_, index) => ({ kinopoiskId: 20 + index, nameRu: 'Какой-то' }))
+    const { search } = await listing([...silent, { kinopoiskId: 13, imdbId: 'tt7777777', nameRu: 'Тот самый' }])
+    expect((await search('tt7777777')).json()).toMatchObject({ total: 1, items: [{ id: 13 }] })
+  })
+
+  test.each(['https://www.imdb.com/title/tt0245429/', 'tt245429', 'tt0245429\u200b', 'TT0245429'])(
+    'is that of a film of which Kinopoisk says %j',
+    async (imdbId) => {
+      const { search } = await listing([
+        { kinopoiskId: 12, nameRu: 'Без номера' },
+        { kinopoiskId: 13, imdbId, nameRu: 'Тот самый' },
+      ])
+      const first = (await search('tt0245429')).json()
+      expect(first.items.map(({ id }: { id: number }) => id)).toEqual([13, 12])
+      // From now on it is known which one has it.
+      expect((await search('tt0245429')).json().items).toMatchObject([{ id: 13 }])
+    },
+  )
 
   test('is nothing where all that Kinopoisk has is another film', async () => {
     const { search, get } = await listing([{ kinopoiskId: 11, imdbId: 'tt0000011', nameRu: 'Другой' }])

@@ -100,10 +100,15 @@ describe('calling upstream', () => {
     ['Tue, 02 Jun 2099 12:00:00 GMT', '60'],
     ['Tuesday, 02-Jun-48 12:00:00 GMT', '60'],
     ['Tue Jun  2 12:00:00 2099', '60'],
+    [['30', '40'], '30'],
+    ['30, 40', '30'],
+    ['30.5', '31'],
+    ['30 or so', '1'],
+    ['Tue, 02 Jun 2099 12:00:00 GMT, Tue, 02 Jun 2099 12:00:00 GMT', '60'],
   ])('a 429 with Retry-After %j tells the client to wait for %s s', async (sent, told) => {
     const { get, close } = await over((_, response) => {
       response
-        .writeHead(429, sent === undefined ? {} : { 'retry-after': sent })
+        .writeHead(429, sent === undefined ? [] : [sent].flat().flatMap((value) => ['retry-after', value]))
         .end('{"message":"Rate limit exceeded"}')
     }, '2s')
     const response = await get('/movies/301')

@@ -76,6 +76,14 @@ describe('Errors are problems', () => {
     expect((await asAnn({ url })).statusCode).toBe(200)
   })
 
+  test('a bare sign of percent leaves the rest of a value decoded', async () => {
+    const before = service.calls.length
+    const response = await asAnn({ url: `/movies/search?query=${encodeURIComponent('с вами')}+%zz%20100%&page=1` })
+    expect(response.json()).toMatchObject({ query: 'с вами %zz 100%', page: 1 })
+    const [call] = service.calls.slice(before)
+    expect(new URLSearchParams(call?.path.split('?')[1]).get('keyword')).toBe('с вами %zz 100%')
+  })
+
   test.each(['null', '[]', '"text"', '7', 'true'])('a body %s is no object: 400', async (body) => {
     expectProblem(await logIn('application/json', body), 400, 'invalid_input')
   })

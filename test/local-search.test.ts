@@ -240,6 +240,9 @@ describe('a query with more than a title', () => {
       { id: 10, name: 'Сериал', year: 2021 },
       { id: 11, name: 'Матрица времени' },
       { id: 12, name: 'Космос: 1999', year: 1975 },
+      { id: 13, name: 'Трейлер', original_name: 'Dub', year: 2010 },
+      { id: 14, name: 'Качество', original_name: 'Rus’', year: 2011 },
+      { id: 301, name: 'Гонка', original_name: 'Rush', year: 2013 },
     ])
     await service.sql`update films set kinopoisk = kinopoisk || '{"type": "TV_SERIES", "end_year": 2004}' where id = 6`
     await service.sql`update films set kinopoisk = kinopoisk || '{"type": "FILM"}' where id = 7`
@@ -271,6 +274,24 @@ describe('a query with more than a title', () => {
     ['2012', [9]],
     ['2012 2009', [9]],
     ['сериал', [10]],
+    ['Матрица / The Matrix (Вачовски) [1999, США, фантастика, BDRip 1080p] Dub + Original (Eng)', [4]],
+    ['Друзья / Friends / Сезон: 1 / Серии: 1-24 из 24 (Кевин Брайт) [1994, США]', [6]],
+    ['Матрица [1999] DUB', [4, 11]],
+    ['Матрица 1999 дубляж', [4, 11]],
+    ['матрица (1999) rus', [4, 11]],
+    ['Friends.Season.1.Complete.720p', [6]],
+    ['Друзья с 1 по 10 сезон', [6, 7]],
+    ['www.torrent.ru_Интерстеллар_2014.mkv', [1]],
+    ['Интерстеллар смотреть онлайн бесплатно в хорошем качестве', [1]],
+    ['Интерстеллар трейлер', [1]],
+    ['kp301 Гонка', [301]],
+    ['Rush', [301]],
+    ['Rush 2013 rus', [301]],
+    ['Dub', [13]],
+    ['Трейлер 2010', [13]],
+    ['Трейлер трейлер', [13]],
+    ['Rus’', [14, 301]],
+    ['Качество (2011) дубляж', [14]],
     ['Матри\u00adца: Перезагрузка\u200b', [5]],
   ])('%s', async (query, ids) => {
     const { items } = (await service.search(query)).json()

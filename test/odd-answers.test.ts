@@ -104,6 +104,12 @@ describe('details of a film', () => {
       { year: 1, ratingImdb: 1 },
     ],
     [{ ratingAgeLimits: 18 }, { age_limit: 18 }, {}],
+    // A percentage is an expectation.
+    [{ ratingKinopoisk: '9.0%' }, { rating_kinopoisk: null }, {}],
+    [{ imdbId: 'https://www.imdb.com/title/tt0245429/' }, { imdb_id: 'tt0245429' }, {}],
+    [{ imdbId: 'tt245429' }, { imdb_id: 'tt0245429' }, {}],
+    [{ imdbId: 'tt0245429\u200b' }, { imdb_id: 'tt0245429' }, {}],
+    [{ imdbId: 'none' }, { imdb_id: 'none' }, {}],
     [{ filmLength: 1500 }, { minutes: null }, { filmLength: 1 }],
     [{ boxOffice: [], seasons: 5 }, {}, {}],
     [{ kinopoiskId: `${id}` }, { kinopoisk_id: id }, {}],
@@ -176,6 +182,7 @@ describe('a search', () => {
     ['the form of other lists', { total: 2, totalPages: 1, items: rows }, [1, 2], 2],
     ['null for no films', { searchFilmsCountResult: 0, films: null }, [], 0],
     ['no films and no total', { films: [] }, [], 0],
+    ['no films, and words that say so', { items: [], message: 'Фильмы не найдены' }, [], 0],
     [
       'ids above 10 million',
       { searchFilmsCountResult: 2, films: [{ filmId: 10_000_001 }, { filmId: 12_345_678 }] },
@@ -212,12 +219,23 @@ describe('a search', () => {
     expect((await service.search('odd')).json()).toMatchObject({ total: 20, pages: 2 })
   })
 
+  test('without a total may have a page behind one that is full', async () => {
+    sent = { pagesCount: 5, films: many }
+    expect((await service.search('odd')).json()).toMatchObject({ total: 20, pages: 2 })
+    sent = { films: rows }
+    const second = await service.get('/movies/search?query=odd&page=2')
+    expect(second.json()).toMatchObject({ total: 22, pages: 2 })
+  })
+
   test('without a list, or without one film in it that can be read, is not believed', async () => {
     for (const [i, answer] of [
       { message: 'Something' },
       { keyword: 'odd', pagesCount: 0 },
       { searchFilmsCountResult: 5, films: null },
       { searchFilmsCountResult: 0, films: {} },
+      { searchFilmsCountResult: 134, films: [] },
+      { items: [], error: 'Internal', status: 500 },
+      { films: [], message: 'Something' },
       { searchFilmsCountResult: 2, films: [{ filmId: null }, 5] },
     ].entries()) {
       sent = answer
@@ -227,6 +245,21 @@ describe('a search', () => {
       await service.app.database.sql`delete from kinopoisk_answers`
       expect((await service.search('good')).json()).toMatchObject({ source: 'kinopoisk', total: 2 })
     }
+  })
+
+  test('has an empty page behind its last one', async () => {
+    sent = { searchFilmsCountResult: 134, films: [] }
+    const page = (await service.get('/movies/search?query=odd&page=8')).json()
+    expect(page).toMatchObject({ total: 134, items: [], source: 'kinopoisk', complete: true })
+  })
+
+  test('of whose first page an earlier version has stored nothing, beside a total, is fetched again', async () => {
+    sent = { searchFilmsCountResult: 2, films: rows }
+    await service.search('odd')
+    await service.app.database.sql`update kinopoisk_answers set body = '{"searchFilmsCountResult":2,"films":[]}'`
+    const replica = await service.replica()
+    const request = as(replica, await testAdmin(service))
+    expect((await request({ method: 'GET', url: '/movies/search?query=odd' })).json()).toMatchObject({ total: 2 })
   })
 
   test('counts what it left out', async () => {
@@ -268,6 +301,16 @@ describe('votes', () => {
     const service = await over({ votes: (_, page) => ({ items: pages[page] }) })
     const ann = await collector(service)
     expect(reportOf(await ann.votes({ kinopoisk_user_id: 42 }))).toMatchObject({ created: 21, problem: null })
+    expect(service.asked).toHaveLength(2)
+  })
+
+  test('of which a page in the middle is missing are told to be some of them', async () => {
+    const first = { total: 60, items: Array.from({ length: 20 }, (_, i) => vote(i + 1)) }
+    const service = await over({ votes: (_, page) => (page === '2' ? undefined : first) })
+    const ann = await collector(service)
+    const report = reportOf(await ann.votes({ kinopoisk_user_id: 42 }))
+    expect(report).toMatchObject({ rows: 20, created: 20, problem: { code: 'upstream_bad_response' } })
+    expect(report.problem?.message).toContain('no page 2 of the votes. Pages 1 to 1 of 3 came')
     expect(service.asked).toHaveLength(2)
   })
 })

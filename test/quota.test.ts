@@ -618,6 +618,41 @@ describe('over HTTP', () => {
     expect(body).toMatch(/^kinopoisk_quota_spent\{purpose="outside"\} 0$/m)
   })
 
+  test.each<[string, object, { limit: number; outside: number }]>([
+    ['no total', { dailyQuota: { value: 20, used: 3 } }, { limit: 20, outside: 3 }],
+    ...[
+      { value: -1, used: null },
+      { value: 2 ** 63, used: 3 },
+      { value: -1, used: 3_000_000_000 },
+      { value: 'x', used: 'x' },
+      5,
+    ].map(
+      (totalQuota) =>
+        [
+          `the total ${JSON.stringify(totalQuota)}`,
+          { dailyQuota: { value: 20, used: 3 }, totalQuota },
+          { limit: 20, outside: 3 },
+        ] as [string, object, { limit: number; outside: number }],
+    ),
+    [
+      'no number of the calls of today',
+      { dailyQuota: { value: 20, used: null }, totalQuota: { value: -1, used: 3 } },
+      { limit: 20, outside: 0 },
+    ],
+  ])('of an account with %s the rest counts', async (_, account, { limit, outside }) => {
+    await clocked.runFrom(at('12:00:00'))
+    const upstream = await serve((_request, response) => response.end(JSON.stringify(account)))
+    const kinopoisk = { url: upstream.url, apiKey: 'key', sandbox: false }
+    const service = await testApp({}, { databaseUrl: clocked.url, firstAdmin, kinopoisk })
+    services.push(service)
+    const admin = as(service.app, await testAdmin(service))
+    await vi.waitFor(async () => {
+      const { quota } = (await admin({ method: 'GET', url: '/admin/kinopoisk' })).json()
+      expect(quota).toMatchObject({ limit, spent: { outside } })
+    }, patient)
+    await upstream.close()
+  })
+
   test('an account without limit has none', async () => {
     const { get, metric } = await start({}, -1)
     expect((await get('/movies/328')).statusCode).toBe(200)

@@ -86,6 +86,8 @@ describe('GET /movies/search', () => {
     ['матрица (1999)', 'матрица (1999)'],
     ['100%', '100%'],
     ['«Матрица', '«матрица'],
+    ['İçerde', 'içerde'],
+    ['I\u0307çerde', 'içerde'],
   ])('sends %s as %s', async (query, sent) => {
     await get(query)
     expect(keywordOf(service.calls.at(-1)?.path ?? '')).toBe(sent)

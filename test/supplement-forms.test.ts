@@ -47,6 +47,56 @@ describe('A member of an odd type is null, and a row without what names it is le
       [{ number: 1, episodes: [{ number: 1, title: null, synopsis: null, release_date: null }] }],
     ],
     [
+      'a season in two rows',
+      '/films/31/seasons',
+      {
+        total: 3,
+        items: [
+          {
+            number: 1,
+            episodes: [
+              { episodeNumber: 1, nameRu: 'А' },
+              { episodeNumber: '2-3', nameRu: 'Б' },
+            ],
+          },
+          { number: 2, episodes: null },
+          {
+            number: '1',
+            episodes: [{ episodeNumber: '1', nameRu: 'А' }, { episodeNumber: 4 }, { episodeNumber: 'x' }],
+          },
+        ],
+      },
+      '/movies/31/seasons',
+      [
+        {
+          number: 1,
+          episodes: [
+            { number: 1, title: 'А' },
+            { number: 2, title: 'Б' },
+            { number: 4, title: null },
+          ],
+        },
+        { number: 2, episodes: [] },
+      ],
+    ],
+    [
+      'a person with two parts',
+      'staff?filmId=32',
+      [
+        { staffId: 9, nameRu: 'Ann', description: 'Мать', professionKey: 'ACTOR' },
+        { staffId: 9, nameRu: 'Ann', description: 'Дочь', professionKey: 'ACTOR' },
+        { staffId: 9, nameRu: 'Ann', description: 'Мать', professionKey: 'ACTOR' },
+        { staffId: 9, nameRu: 'Ann', description: '', professionKey: 'WRITER' },
+        { staffId: 9, nameRu: 'Ann', professionKey: 'WRITER' },
+      ],
+      '/movies/32/staff',
+      [
+        { id: 9, profession: 'ACTOR', role: 'Мать' },
+        { id: 9, profession: 'ACTOR', role: 'Дочь' },
+        { id: 9, profession: 'WRITER', role: null },
+      ],
+    ],
+    [
       'staff',
       'staff?filmId=2',
       [{ staffId: '9', nameRu: '', nameEn: 'Ann', professionKey: 'STUNTS' }, { staffId: null }, 'x'],
@@ -130,6 +180,13 @@ describe('A member of an odd type is null, and a row without what names it is le
       '/movies/collections?type=FAMILY',
       [{ id: 12, title: 'Двенадцать', year: 2012, rating: 7.9, type: null }],
     ],
+    [
+      'a percentage in a collection',
+      'collections?type=VAMPIRE_THEME',
+      { items: [{ kinopoiskId: 13, nameRu: 'Тринадцать', ratingKinopoisk: '9.0%' }] },
+      '/movies/collections?type=VAMPIRE_THEME',
+      [{ id: 13, title: 'Тринадцать', rating: null }],
+    ],
   ])('%s', async (_, path, answer, url, items) => {
     const response = await sent(path, answer, url)
     expect(response.statusCode).toBe(200)
@@ -167,6 +224,8 @@ describe('Nothing is believed that was not said:', () => {
     ],
     ['addresses of which none can be opened', '/films/23/videos', { items: [{ url: 'x' }] }, '/movies/23/videos'],
     ['an error text under 200', 'staff?filmId=24', { message: 'Something went wrong' }, '/movies/24/staff'],
+    ['an empty list that has a total', '/films/30/similars', { total: 5, items: [] }, '/movies/30/similars'],
+    ['an error text beside an empty list', '/films/31/facts', { items: [], error: 'Internal' }, '/movies/31/facts'],
     ['another person', 'staff/91', { personId: 92, films: [] }, '/people/91'],
     ['a list in the place of a person', 'staff/93', [], '/people/93'],
     ['text', '/films/25/seasons', '<html>', '/movies/25/seasons'],

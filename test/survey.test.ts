@@ -65,3 +65,17 @@ test('the second pages come after the first ones of all years, and a month later
   await vi.waitFor(() => expect(pages().length).toBeGreaterThan(1), { timeout: 45_000 })
   expect(pages().slice(0, 2)).toEqual(['2026 1', '2025 1'])
 })
+
+test('a page without a film is kept for a day, and one with films for a month', async () => {
+  await vi.waitFor(() => expect(pages().length).toBeGreaterThan(3), { timeout: 45_000 })
+  const kept = await inDatabase(
+    service.databaseUrl,
+    (sql) => sql`select path, extract(epoch from expires_at - fetched_at)::int as seconds from kinopoisk_answers
+      where path like '/api/v2.2/films?%' order by path desc`,
+  )
+  const [newest, ...others] = kept
+  expect(newest?.path).toContain('yearFrom=2026')
+  expect(newest?.seconds).toBeGreaterThan(26 * day)
+  expect(others.length).toBeGreaterThan(1)
+  for (const { seconds } of others) expect(seconds).toBeLessThanOrEqual(1.1 * day)
+})

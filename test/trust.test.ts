@@ -41,6 +41,14 @@ const unexplained: [string, OddReply][] = [
   ["Spring's", { status: 404, body: '{"timestamp":1,"status":404,"error":"Not Found","path":"/api/v2.2/films/7"}' }],
   ["Spring's, with a message", { status: 404, body: '{"status":404,"message":"No message available","path":"/x"}' }],
   ['other JSON', { status: 404, body: '{"error":"not found"}' }],
+  [
+    "Fastify's",
+    { status: 404, body: '{"statusCode":404,"error":"Not Found","message":"Route GET:/api/v2.2/films/7 not found"}' },
+  ],
+  ["Nest's", { status: 404, body: '{"statusCode":404,"message":"Cannot GET /api/v2.2/films/7","error":"Not Found"}' }],
+  ["Kong's", { status: 404, body: '{"message":"no Route matched with those values"}' }],
+  ['a problem', { status: 404, body: '{"type":"about:blank","status":404,"code":"not_found","message":"Not found"}' }],
+  ['of our own compatible addresses', { status: 404, body: '{"message":"Kinopoisk has nothing at this address"}' }],
   ['a list', { status: 404, body: '[{"message":"no"}]' }],
   ['a message that is none', { status: 404, body: '{"message":null}' }],
   ['a text', { status: 404, body: '"message"' }],
@@ -261,6 +269,32 @@ describe('An error text', () => {
     )
     upstream.be(() => ({ body: JSON.stringify({ message: keyText }) }))
     await vi.waitFor(async () => expect((await statusOf(service)).blocked).toMatchObject({ reason: 'key' }), patient)
+  })
+
+  test.each([
+    [search('квота'), 'По запросу «квота» фильмы не найдены'],
+    [search('token'), 'Films by keyword token not found'],
+    ['/movies/500', 'User 77 is inactive or deleted'],
+  ])('of a 404 about one question, %s, concerns that one alone', async (url, message) => {
+    const { upstream, service, get } = await start()
+    upstream.be(everywhere({ status: 404, body: JSON.stringify({ message }) }))
+    const response = await get(url)
+    if (response.statusCode === 200) expect(response.json()).toMatchObject({ total: 0, complete: true })
+    else expectProblem(response, 404, 'movie_not_found')
+    expect((await statusOf(service)).blocked).toBeNull()
+    upstream.be()
+    expect((await get('/movies/501')).statusCode).toBe(200)
+  })
+
+  test('beside an empty list is what it says', async () => {
+    const { upstream, service, get } = await start()
+    upstream.be((path) =>
+      path.includes('api_keys')
+        ? { status: 500 }
+        : { body: JSON.stringify({ items: [], total: 0, message: quotaText }) },
+    )
+    expect((await get(search('слово'))).json()).toMatchObject({ source: 'local', complete: false })
+    expect((await statusOf(service)).blocked).toMatchObject({ reason: 'quota' })
   })
 
   test('is none where a response has a message of its own', async () => {

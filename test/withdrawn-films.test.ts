@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { as, firstAdmin, type TestApp, type TestUser, testAdmin, testApp, testUser } from './support/app.ts'
 import { client, films, makeKey } from './support/compatible.ts'
-import { expectProblem } from './support/movies.ts'
+import { expectProblem, serve } from './support/movies.ts'
 
 let service: TestApp
 let ann: TestUser
@@ -65,4 +65,43 @@ test('of a film that a user keeps the name stays, and a search brings back no mo
 test('only an administrator withdraws films, and only those of Kinopoisk', async () => {
   expectProblem(await asAnn({ method: 'DELETE', url: '/admin/kinopoisk/films/301' }), 403, 'forbidden')
   expectProblem(await asAdmin({ method: 'DELETE', url: '/admin/kinopoisk/films/1000000001' }), 404, 'movie_not_found')
+})
+
+test('what has the number of a withdrawn film and is none stays, and people are told without the film', async () => {
+  const film = { filmId: 302, nameRu: 'Матрица: Революция', professionKey: 'ACTOR' }
+  const answers: [string, unknown][] = [
+    ['/films/301/reviews', { total: 2, totalPages: 1, items: [{ kinopoiskId: 302 }, { kinopoiskId: 303 }] }],
+    ['/films/301/awards', { total: 1, items: [{ name: 'Оскар', persons: [{ kinopoiskId: 302, nameRu: 'Ann' }] }] }],
+    ['/persons?', { total: 1, items: [{ kinopoiskId: 302, nameRu: 'Ann' }] }],
+    ['/media_posts?', { total: 1, totalPages: 1, items: [{ kinopoiskId: 302, title: 'News' }] }],
+    ['/staff/77', { personId: 77, nameRu: 'Ann', films: [film, { ...film, filmId: 301 }] }],
+    ['/films/301', { kinopoiskId: 301, nameRu: 'Матрица' }],
+    ['/films/302', { kinopoiskId: 302, nameRu: 'Матрица: Революция' }],
+  ]
+  const upstream = await serve(({ url = '' }, response) => {
+    const [, answer] = answers.find(([part]) => url.includes(part)) ?? []
+    response.end(JSON.stringify(answer ?? { message: 'unknown' }))
+  })
+  const kinopoisk = { url: upstream.url, apiKey: 'key', sandbox: false }
+  const own = await testApp({ KINOPOISK_COMPATIBLE: 'true' }, { firstAdmin, kinopoisk })
+  try {
+    const user = await testUser(own.app)
+    const ask = client(own.app, await makeKey(own.app, user))
+    const read = async (url: string) => (await as(own.app, user)({ method: 'GET', url })).json()
+    const listed = ['reviews', 'awards'].map((name) => `/api/v2.2/films/301/${name}`)
+    const found = ['/api/v1/persons?name=ann', '/api/v1/media_posts?page=1']
+    const before = await Promise.all([...listed, ...found].map(async (url) => (await ask(url)).body))
+    expect(before.every((body) => body.includes('302'))).toBe(true)
+    expect(ids((await read('/people/77')).films)).toEqual([302, 301])
+
+    await as(own.app, await testAdmin(own))({ method: 'DELETE', url: '/admin/kinopoisk/films/302' })
+    expect(ids((await read('/movies/301/reviews')).items)).toEqual([302, 303])
+    expect(await Promise.all([...listed, ...found].map(async (url) => (await ask(url)).body))).toEqual(before)
+    const person = await read('/people/77')
+    expect([ids(person.films), person.films_total]).toEqual([[301], 1])
+    expect((await ask('/api/v1/staff/77')).json().films).toMatchObject([{ filmId: 301 }])
+  } finally {
+    await own.close()
+    await upstream.close()
+  }
 })

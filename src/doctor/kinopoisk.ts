@@ -39,10 +39,12 @@ export async function checkKinopoisk(
 }
 
 function describe({ dailyQuota, totalQuota }: AccountResponse): Checked {
+  const today = { value: dailyQuota.value, used: dailyQuota.used ?? 0 }
+  const inAll = { value: totalQuota?.value ?? -1, used: totalQuota?.used ?? 0 }
   const parts = [
-    dailyQuota.value > 0 ? `${dailyQuota.used} of ${dailyQuota.value} calls of today are used` : 'no limit a day',
-    ...(totalQuota.value > 0 ? [`${totalQuota.used} of ${totalQuota.value} in all`] : []),
+    today.value > 0 ? `${today.used} of ${today.value} calls of today are used` : 'no limit a day',
+    ...(inAll.value > 0 ? [`${inAll.used} of ${inAll.value} in all`] : []),
   ]
-  const isSpent = [dailyQuota, totalQuota].some(({ value, used }) => value > 0 && used >= value)
+  const isSpent = [today, inAll].some(({ value, used }) => value > 0 && used >= value)
   return isSpent ? warning(`${parts.join(', ')}: ${advice.quota.message}`) : ok(`the key works; ${parts.join(', ')}`)
 }

@@ -12,7 +12,7 @@ import {
   Vote,
   type VotesResponse,
 } from './schemas.ts'
-import { isOverlong } from './values.ts'
+import { imdbId as imdbIdOf, isOverlong } from './values.ts'
 
 const readFilm = timed(readerOf(FilmResponse))
 const readAccount = readerOf(AccountResponse)
@@ -25,6 +25,7 @@ const readVotes = rowsOf(readerOf(Vote), { names, keyOf: (vote) => vote.kinopois
 const hour = 3600
 const day = 24 * hour
 const mebibyte = 1024 * 1024
+const pageSize = 20
 
 /** How the paths of each endpoint begin. */
 export const paths = {
@@ -115,17 +116,17 @@ export function imdbRequest(imdbId: string): UpstreamRequest<ListResponse> {
 
 /**
  * The ids of the films in a response to `imdbRequest`; first those that have the IMDb id, then those that have none. One
- * with another IMDb id is another film: upstream's ids are wrong at times.
+ * with another IMDb id is another film: upstream's ids are wrong at times. Those that have none count only where the
+ * list is surely of this id: it is of one film, or a short one with a film that has it.
  */
-export function filmsByImdb({ rows }: ListResponse, imdbId: string): number[] {
-  const films = rows
-    .map((film) => normaliseFilm(film, new Date(), false))
-    .filter(({ imdb_id }) => imdb_id === null || imdb_id.toLowerCase() === imdbId)
-  const [certain, silent] = [
-    films.filter((film) => film.imdb_id !== null),
-    films.filter((film) => film.imdb_id === null),
-  ]
-  return [...new Set([...certain, ...silent].map((film) => film.kinopoisk_id))]
+export function filmsByImdb({ rows, sent, total = 0 }: ListResponse, imdbId: string): number[] {
+  const all = Math.max(sent, total)
+  const wanted = imdbIdOf(imdbId)
+  const films = rows.map((film) => ({ id: film.kinopoiskId, imdbId: imdbIdOf(film.imdbId) }))
+  const certain = films.filter((film) => film.imdbId === wanted)
+  const isOfThisId = all === 1 || (certain.length > 0 && all < pageSize)
+  const silent = films.filter((film) => isOfThisId && film.imdbId === null)
+  return [...certain, ...silent].map(({ id }) => id)
 }
 
 /** GET /api/v2.1/films/search-by-keyword, page 1…20 of 20 films. */

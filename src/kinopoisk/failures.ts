@@ -125,13 +125,16 @@ export const maxRetryAfterSeconds = 60
 
 // The three forms of RFC 9110; the one without a zone is in GMT.
 const httpDate =
-  /^(\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d\d-\w{3}-\d\d [\d:]{8} GMT|\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})$/
+  /^(\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d\d-\w{3}-\d\d [\d:]{8} GMT|\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})(?=$|,)/
 
-/** In seconds, at least one; undefined for what is neither a number of seconds nor a date. */
+/** In seconds, at least one, of the first value; undefined for what is neither a number of seconds nor a date. */
 function readRetryAfter(header: unknown, now: Date): number | undefined {
-  if (typeof header !== 'string') return undefined
-  const text = header.trim()
-  const date = httpDate.test(text) ? Date.parse(text.endsWith('GMT') ? text : `${text} GMT`) : Number.NaN
-  const seconds = /^\d+$/.test(text) ? Number(text) : (date - now.getTime()) / 1000
+  const [first] = [header].flat()
+  if (typeof first !== 'string') return undefined
+  const text = first.trim()
+  const number = /^(\d+(?:\.\d+)?)\s*(?=$|,)/.exec(text)?.[1]
+  const date = httpDate.exec(text)?.[1] ?? ''
+  const moment = Date.parse(date.endsWith('GMT') ? date : `${date} GMT`)
+  const seconds = number === undefined ? (moment - now.getTime()) / 1000 : Number(number)
   return Number.isNaN(seconds) ? undefined : Math.min(maxRetryAfterSeconds, Math.max(1, Math.ceil(seconds)))
 }

@@ -5,6 +5,7 @@ import { badResponse, failureOf, UpstreamFailure } from './failures.ts'
 import type { Clock } from './layers/cache.ts'
 import { type Endpoint, timeLeft, type UpstreamFetch, type UpstreamRequest } from './request.ts'
 import { acceptEncoding, readText } from './response-text.ts'
+import { isCutShort } from './rows.ts'
 
 // Of a 404 only a short text is of use, and it is not waited for long.
 const maxNotFoundBytes = 16_384
@@ -67,7 +68,7 @@ async function isExplained(
     .then(parse)
     .catch(() => undefined)
     .finally(() => clearTimeout(timer))
-  const failure = failureOfText(errorText(value) ?? '')
+  const failure = failureOfText(errorText(value) ?? '', 404)
   if (failure) throw failure
   return isOwnNotFound(value)
 }
@@ -75,7 +76,8 @@ async function isExplained(
 function read<T>(text: string, request: UpstreamRequest<T>, onOdd: UpstreamOptions['onOdd']): T {
   const sent = parse(text)
   const message = errorText(sent)
-  if (message !== undefined) throw failureOfText(message) ?? badResponse('an error text under 200')
+  if (message !== undefined) throw failureOfText(message, 200) ?? badResponse('an error text under 200')
+  if (isCutShort(sent, request.path)) throw badResponse('a first page without the rows that its total counts')
   let firstOdd: string | undefined
   const value = request.read(sent, (member) => {
     firstOdd ??= member

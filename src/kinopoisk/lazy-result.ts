@@ -34,11 +34,11 @@ export function createLazyResults(options: Options) {
 
   /** The response's value; read from the database where only its freshness is in memory. */
   async function readValue<T>(request: UpstreamRequest<T>, { value }: UpstreamResponse<T>): Promise<T | null> {
-    if (value !== undefined) return withdrawn.withoutRows(value)
+    if (value !== undefined) return withdrawn.withoutRows(value, request.endpoint)
     const stored = await responses.find(request.path)
     const again = stored && parseStored(request, stored)
     // Another version of this service may have stored what this one can't read.
-    return again ? withdrawn.withoutRows(again.value) : readValue(request, await fetch(request))
+    return again ? withdrawn.withoutRows(again.value, request.endpoint) : readValue(request, await fetch(request))
   }
 
   /** The response's JSON as upstream sent it; not of a 404. */
@@ -46,7 +46,7 @@ export function createLazyResults(options: Options) {
     const found = text ?? (await responses.find(request.path))?.text ?? (await fetch(request)).text
     // It is gone since.
     if (typeof found !== 'string') throw new AppError('not_found')
-    return withdrawn.withoutFilms(found)
+    return withdrawn.withoutFilms(found, request.endpoint)
   }
 
   function lazy<T, R>(request: UpstreamRequest<T>, response: UpstreamResponse<T>, read: () => Promise<R>) {

@@ -5,6 +5,7 @@ import {
   between,
   count,
   flag,
+  imdbId,
   isExpectation,
   minutes,
   moment,
@@ -39,7 +40,7 @@ export function normaliseFilm(film: FilmResponse, syncedAt: Date, complete = tru
   return {
     kinopoisk_id: film.kinopoiskId,
     kinopoisk_hd_id: text(film.kinopoiskHDId),
-    imdb_id: text(film.imdbId),
+    imdb_id: imdbId(film.imdbId),
     name_ru: name(film.nameRu),
     name_en: name(film.nameEn),
     name_original: name(film.nameOriginal),

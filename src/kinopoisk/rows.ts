@@ -19,6 +19,7 @@ interface Options<T> {
   mayBeUnusable?: boolean
 }
 
+const listNames = ['films', 'items', 'releases']
 const totals = ['searchFilmsCountResult', 'total']
 
 /**
@@ -41,6 +42,15 @@ export function rowsOf<T>(read: Reader<T>, { names, keyOf, mayBeUnusable = false
     for (const row of usable) if (!rows.has(keyOf(row))) rows.set(keyOf(row), row)
     return { rows: [...rows.values()], total, sent: list.length, unusable }
   }
+}
+
+/** True for a first page without rows where upstream itself says that the list has some: it is no answer. */
+export function isCutShort(sent: unknown, path: string): boolean {
+  if (typeof sent !== 'object' || sent === null) return false
+  const object = sent as Record<string, unknown>
+  const lists = listNames.map((name) => object[name] ?? null).filter((list) => list !== null)
+  const isEmpty = lists.length > 0 && lists.every((list) => Array.isArray(list) && list.length === 0)
+  return isEmpty && (readTotal(object, () => {}) ?? 0) > 0 && !/[?&]page=(?!1(&|$))/.test(path)
 }
 
 function readTotal(object: Record<string, unknown>, onOdd: OnOdd): number | undefined {

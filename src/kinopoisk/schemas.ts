@@ -98,10 +98,11 @@ export type ListResponse = Rows<FilmResponse>
 export type SearchResponse = Rows<SearchItem>
 export type VotesResponse = Rows<Vote>
 
-const Quota = Type.Object({
-  /** -1: no limit. */
-  value: Type.Integer({ minimum: -1, maximum: 2_147_483_647 }),
-  used: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }),
+/** -1: no limit. */
+const quotaValue = Type.Integer({ minimum: -1, maximum: 2_147_483_647 })
+const quotaUsed = maybe(Type.Integer({ minimum: 0, maximum: 2_147_483_647 }))
+export const AccountResponse = Type.Object({
+  dailyQuota: Type.Object({ value: quotaValue, used: quotaUsed }),
+  totalQuota: maybe(Type.Object({ value: maybe(quotaValue), used: quotaUsed })),
 })
-export const AccountResponse = Type.Object({ dailyQuota: Quota, totalQuota: Quota })
 export type AccountResponse = Static<typeof AccountResponse>

@@ -36,7 +36,8 @@ export function toSearchResult(response: SearchResponse | null, page: number): S
   const { rows, total: all = 0, sent } = response ?? nothing
   const shown = rows.length && (page - 1) * pageSize + rows.length
   const total = Math.max(all - sent + rows.length, shown)
-  // Upstream's own page count can't be trusted, its total can.
-  const pages = total && Math.min(maxPages, Math.ceil(Math.max(all, shown) / pageSize))
-  return { total, pages, items: rows.map(normaliseItem) }
+  // Upstream's own page count can't be trusted, its total can. Without one, a full page may have a next.
+  const hasNext = response?.total === undefined && sent >= pageSize
+  const pages = hasNext ? page + 1 : Math.ceil(Math.max(all, shown) / pageSize)
+  return { total, pages: total && Math.min(maxPages, pages), items: rows.map(normaliseItem) }
 }

@@ -1,6 +1,8 @@
 import { decodeHTMLStrict } from 'entities/decode'
 import { maxMinutes } from '../db/schema/films.ts'
+import { readFilmReference } from '../text/film-reference.ts'
 import { oneLine } from '../text/names.ts'
+import { toVisible } from '../text/search-key.ts'
 import { isWebUrl } from '../text/web-url.ts'
 
 /** As upstream may send a text or a number. */
@@ -73,12 +75,23 @@ export function number(value: Loose): number | null {
   return Number.isFinite(parsed) ? parsed : null
 }
 
+const usualImdbId = /^tt(\d{7}|[1-9]\d{7,9})$/
+
+/** As IMDb spells its ids, out of addresses and shorter forms; anything else as it is. */
+export function imdbId(value: Loose): string | null {
+  const sent = text(value)
+  if (sent === null || usualImdbId.test(sent)) return sent
+  const full = toVisible(sent).replace(/\btt(\d{1,6})\b/i, (_, digits: string) => `tt${digits.padStart(7, '0')}`)
+  const reference = readFilmReference(full)
+  return reference && 'imdbId' in reference ? reference.imdbId : sent
+}
+
 export function between(value: number | null, min: number, max: number): number | null {
   return value !== null && value >= min && value <= max ? value : null
 }
 
 export function rating(value: Loose): number | null {
-  return between(number(value), 0, 10)
+  return isExpectation(value) ? null : between(number(value), 0, 10)
 }
 
 export function percent(value: Loose): number | null {

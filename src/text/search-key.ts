@@ -35,7 +35,8 @@ export function toVisible(text: string): string {
  * punctuation at the end, or in a pair of quotes or brackets around the whole. Half a pair stays, and so does `%`.
  */
 export function toSearchKey(query: string): string {
-  let key = toVisible(query).toLowerCase()
+  // İ in lower case is two characters, of which no title has the second.
+  let key = toVisible(query).toLowerCase().replaceAll('i\u0307', 'i')
   for (let shorter = shorten(key); shorter !== key; shorter = shorten(key)) key = shorter
   return key
 }

@@ -14,12 +14,20 @@ const episode = /^(?:[sс]\d{1,2}(?:-?[eе]\d{1,4})*|\d{1,2}x\d{2,3})(?:-|$)/u
 const source =
   /^(?:(?:bd|br|dvd|web|hd|tv|hdtv|cam|sat|vhs)-?rip|web-?dl(?:-?rip)?|blu-?ray|(?:bd-?)?remux|hdtv|dvd(?:5|9|scr)?|telesync)(?:-|$)/u
 const encoding = /^(?:\d{3,4}[pi]|[48]k|uhd|hdr\d*|[xh]-?26[45]|hevc|avc|xvid|divx|aac|ac3|dts|(?:8|10)bit)(?:-|$)/u
+// Also `с 1 по 10 сезон`, `серии 1-24 из 24`, `season 1 complete`.
 const season =
-  /(?:\d{1,3}(?:-?(?:й|ый|ой|я|ая|st|nd|rd|th)|-\d{1,3})?|перв\p{L}+|втор\p{L}+|трет\p{L}+|все) (?:сезон|сери[яийю]|season|episode)\p{L}*|(?:сезон|сери[яи]|season|episode)\p{L}* \d{1,3}(?:-\d{1,3})?/gu
+  /(?:(?<!\p{L})[сc] \d{1,3} по )?(?:\d{1,3}(?:-?(?:й|ый|ой|я|ая|st|nd|rd|th)|-\d{1,3})?|перв\p{L}+|втор\p{L}+|трет\p{L}+|все) (?:сезон|сери[яийю]|season|episode)\p{L}*|(?:сезон|сери[яи]|season|episode)\p{L}* \d{1,3}(?:-\d{1,3})?(?!\d)(?: (?:из|of) \d{1,4})?(?: complete(?!\p{L}))?/gu
+const quality =
+  /(?<!\p{L})(?:(?:в )?(?:хорош|отличн|высок)\p{L}+ качеств\p{L}*|на русском(?: языке)?|(?:(?:dub|mvo|avo|dvo) )+original)(?!\p{L})/gu
 const seriesWord = /^(?:(?:теле|мульт|мини-?)?сериал\p{L}*|сезон\p{L}*|сери[яий]|дорама|series|season)$/u
 const filmWord = /^(?:(?:кино)?фильм|movie|film)$/u
 const otherWord =
   /^(?:мультфильм|мультик|аниме|кино|тв|tv|смотреть|онлайн|online|бесплатно|скачать|торрент|torrent|hd)$/u
+/** At the end: the sound of a release, and what somebody wants of a film. A title may begin with them, or be one of them. */
+const endWord =
+  /^(?:dub|dubbed|rus|eng|mvo|avo|dvo|sub|дубляж|дублированный|озвучка|трейлер\p{L}*|trailer|тизер|teaser)$/u
+/** In front of the name of a file: the site that it comes from. */
+const site = /^[^\p{L}\p{N}]*www\.[a-z\d-]+\.[a-z]{2,6}(?![a-z\d-])/u
 
 /**
  * The query as people mean it who write more than the title: a year, "сериал", a season, or the name of a file. Undefined
@@ -27,12 +35,16 @@ const otherWord =
  */
 export function readTitle(query: string): TitleReading | undefined {
   const typed = query.toLowerCase()
-  const text = extension.test(typed) ? (typed.replace(extension, '').split(/[\\/]/).at(-1) ?? '') : typed
+  const name = extension.test(typed) ? (typed.replace(extension, '').split(/[\\/]/).at(-1) ?? '') : typed
+  const text = name.replace(site, '')
   const bracketed = [...text.matchAll(brackets)].flatMap(([, inner = '']) => wordsOf(inner))
   const words = wordsOf(text)
   const outside = wordsOf(text.replace(brackets, ' '))
   // Of `[REC] 2007` the brackets are the title.
-  const plain = (outside.every(yearOf) && !bracketed.some(yearOf) ? words : outside).join(' ').replace(season, ' ')
+  const plain = (outside.every(yearOf) && !bracketed.some(yearOf) ? words : outside)
+    .join(' ')
+    .replace(season, ' ')
+    .replace(quality, ' ')
   const { title, year } = findYear(splitRelease(wordsOf(plain)), bracketed.map(yearOf).find(Boolean))
   if (title.length === 0 || title.join(' ') === wordsOf(typed).join(' ')) return undefined
   return { title: title.join(' '), year: year === undefined ? undefined : Number(year), isSeries: kindOf(words) }
@@ -80,7 +92,9 @@ function withoutExtras(words: string[]): string[] {
   const isExtra = (word: string) => seriesWord.test(word) || filmWord.test(word) || otherWord.test(word)
   const first = words.findIndex((word) => !isExtra(word))
   const last = words.findLastIndex((word) => !isExtra(word))
-  return first < 0 ? [] : words.slice(first, last + 1)
+  const title = first < 0 ? [] : words.slice(first, last + 1)
+  const end = title.findLastIndex((word) => !isExtra(word) && !endWord.test(word))
+  return end < 0 ? title : title.slice(0, end + 1)
 }
 
 function kindOf(words: string[]): boolean | undefined {

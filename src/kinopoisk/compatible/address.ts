@@ -15,6 +15,9 @@ const forms = compatibleEndpoints.map((endpoint) => ({
 }))
 const inTurn = [...forms.filter((form) => form.isStatic), ...forms.filter((form) => !form.isStatic)]
 
+// Upstream had it once, and clients still ask for it: no film has such an id.
+const gone = '/api/v2.2/films/top'
+
 /**
  * What an address of upstream's own asks for; undefined where it is none. Doubled slashes, a slash at the end, the order
  * of parameters and unknown ones do not matter. Memoized by the address as it came.
@@ -28,6 +31,7 @@ export function readAddress(url: string): CompatibleRequest | undefined {
     .slice(0, end)
     .replace(/\/{2,}/g, '/')
     .replace(/(?<=.)\/$/, '')
+  if (path === gone) return undefined
   for (const { endpoint, pattern } of inTurn) {
     const match = pattern.exec(path)
     if (!match) continue
@@ -48,8 +52,8 @@ function readValues({ parameters }: CompatibleEndpoint, id: string | undefined, 
   return Object.fromEntries(values) as Values
 }
 
-/** Of a parameter that is repeated, with or without `[]`, all values: upstream has it as a list. */
+/** Of a parameter that is repeated, with or without `[]`, all values that differ: upstream has it as a list. */
 function firstOf(query: URLSearchParams, name: string): string | undefined {
-  const all = [...query.getAll(name), ...query.getAll(`${name}[]`)]
-  return all.length > 0 ? all.join(',') : undefined
+  const all = new Set([...query.getAll(name), ...query.getAll(`${name}[]`)])
+  return all.size > 0 ? [...all].join(',') : undefined
 }

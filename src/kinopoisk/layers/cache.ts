@@ -3,6 +3,7 @@ import { AppError, type ErrorCode } from '../../errors.ts'
 import { UpstreamFailure } from '../failures.ts'
 import type { GatewayMetrics } from '../metrics.ts'
 import type { CallContext, Endpoint, Layer, UpstreamRequest, UpstreamResponse } from '../request.ts'
+import { isCutShort } from '../rows.ts'
 import type { ResponseRepository, StoredResponse } from '../store/responses.ts'
 import type { createResponseWriter } from '../store/writer.ts'
 
@@ -16,6 +17,8 @@ export const systemClock: Clock = { now: () => new Date(), random: Math.random }
 
 // How long a "nothing" is stored that came once.
 const unconfirmedSeconds = 600
+// And at most, a list without rows.
+const maxEmptySeconds = 24 * 3600
 
 /** The part of a stored response that is in memory. Values are cached by their users, as rendered. */
 export interface EntryFreshness {
@@ -119,7 +122,8 @@ function lifetime<T>(
   { value = null, unexplained }: UpstreamResponse<T>,
   context: CallContext,
 ) {
-  const seconds = request.ttlSeconds(value)
+  const hasNoRows = (value as { rows?: unknown[] } | null)?.rows?.length === 0
+  const seconds = Math.min(request.ttlSeconds(value), hasNoRows ? maxEmptySeconds : Number.POSITIVE_INFINITY)
   const isNothing = value === null || request.isEmpty?.(value)
   const isConfirmed = context.afterNothing && context.purpose !== 'refresh' && !unexplained
   return isNothing && !isConfirmed ? Math.min(seconds, unconfirmedSeconds) : seconds
@@ -127,6 +131,9 @@ function lifetime<T>(
 
 /** A stored response, parsed; undefined for one of an older version of this service that this one can't read. */
 export function parseStored<T>(request: UpstreamRequest<T>, { text, ...times }: StoredResponse) {
-  const value = text === null ? null : request.read(JSON.parse(text))
-  return value === undefined ? undefined : ({ value, ...times } satisfies Omit<UpstreamResponse<T>, 'via'>)
+  const sent: unknown = text === null ? null : JSON.parse(text)
+  const value = text === null ? null : request.read(sent)
+  return value === undefined || isCutShort(sent, request.path)
+    ? undefined
+    : ({ value, ...times } satisfies Omit<UpstreamResponse<T>, 'via'>)
 }

@@ -1,5 +1,5 @@
 import type { Discovery } from '../normalise.ts'
-import type { Layer } from '../request.ts'
+import type { Endpoint, Layer } from '../request.ts'
 import type { WithdrawnRepository } from '../store/withdrawn.ts'
 
 interface Options {
@@ -10,6 +10,9 @@ interface Options {
 
 // How late another replica's change is seen here.
 const rereadMs = 5_000
+
+// Their `kinopoiskId` is that of a review, a person or a post, and no film is named in them.
+const filmless = new Set<Endpoint>(['reviews', 'persons', 'media_posts', 'awards'])
 
 export type WithdrawnFilms = ReturnType<typeof createWithdrawnFilms>
 
@@ -48,16 +51,19 @@ export function createWithdrawnFilms({ withdrawn, now, onUnexpected }: Options) 
     /** What was made of responses before a change is not to be served after it. */
     version: () => version,
 
-    /** The value of a response without its rows of withdrawn films. */
-    withoutRows<T>(value: T): T {
+    /** The value of a response without its rows of withdrawn films: those of a list, or the films of a person. */
+    withoutRows<T>(value: T, endpoint: Endpoint): T {
       const gone = current()
-      if (gone.size === 0 || !isList(value)) return value
-      const rows = value.rows.filter((row) => !gone.has(idOf(row)))
-      return rows.length === value.rows.length ? value : { ...value, rows }
+      if (gone.size === 0 || filmless.has(endpoint)) return value
+      const name = endpoint === 'person' ? 'films' : 'rows'
+      if (!hasList(value, name)) return value
+      const rows = value[name].filter((row) => !gone.has(idOf(row)))
+      return rows.length === value[name].length ? value : { ...value, [name]: rows }
     },
 
     /** The same of JSON as upstream sent it, which is not touched where it names none. */
-    withoutFilms(text: string): string {
+    withoutFilms(text: string, endpoint: Endpoint): string {
+      if (filmless.has(endpoint)) return text
       const gone = [...current()].filter((id) => text.includes(String(id)))
       return gone.length === 0 ? text : JSON.stringify(withoutItems(JSON.parse(text), new Set(gone)))
     },
@@ -80,8 +86,8 @@ export function createWithdrawnFilms({ withdrawn, now, onUnexpected }: Options) 
   }
 }
 
-function isList(value: unknown): value is { rows: unknown[] } {
-  return typeof value === 'object' && value !== null && 'rows' in value && Array.isArray(value.rows)
+function hasList<N extends string>(value: unknown, name: N): value is Record<N, unknown[]> {
+  return Array.isArray((value as Record<string, unknown> | null)?.[name])
 }
 
 function idOf(row: unknown): number {

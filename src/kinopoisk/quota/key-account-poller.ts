@@ -47,7 +47,8 @@ export function createKeyAccountPoller({
       if (!value) return
       const { limit, left } = allowance(value)
       // While it is blocked no call is under way.
-      await ledger.reconcile(value.dailyQuota.used, { quiet: claimed.blocked, day: claimed.day })
+      const { used } = value.dailyQuota
+      if (used != null) await ledger.reconcile(used, { quiet: claimed.blocked, day: claimed.day })
       if (await accounts.update({ limit, left })) await quota.refreshBalance()
     } catch (error) {
       if (!(error instanceof AppError)) throw error
@@ -87,12 +88,15 @@ export function createKeyAccountPoller({
 /**
  * Calls a day, -1 without limit: no more than what is left of the total quota. A quota of 0 is not believed, as it would
  * stop all calls: if it is true, the next one is answered with 402, and that stops them. The limit is undefined if that
- * leaves none.
+ * leaves none. A total of which a member is unknown is no limit.
  */
 function allowance({ dailyQuota, totalQuota }: AccountResponse): { limit: number | undefined; left: boolean } {
+  const used = dailyQuota.used ?? null
+  const total = totalQuota?.value ?? 0
+  const totalUsed = totalQuota?.used ?? Number.NEGATIVE_INFINITY
   const daily = dailyQuota.value <= 0 ? Number.POSITIVE_INFINITY : dailyQuota.value
-  const rest = totalQuota.value <= 0 ? Number.POSITIVE_INFINITY : Math.max(0, totalQuota.value - totalQuota.used)
-  const limit = Math.min(daily, dailyQuota.used + rest)
+  const rest = total <= 0 ? Number.POSITIVE_INFINITY : Math.max(0, total - totalUsed)
+  const limit = Math.min(daily, (used ?? 0) + rest)
   if (dailyQuota.value === 0 && !Number.isFinite(limit)) return { limit: undefined, left: false }
-  return { limit: Number.isFinite(limit) ? limit : -1, left: dailyQuota.used < limit }
+  return { limit: Number.isFinite(limit) ? limit : -1, left: used !== null && used < limit }
 }

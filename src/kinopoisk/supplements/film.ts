@@ -1,5 +1,6 @@
 import { address, count, moment, name, personName, poster, text } from '../values.ts'
-import type { Contributor, Fact, Image, RelatedFilm, Review, ReviewTotals, Season, Video } from './schemas.ts'
+import type { Contributor, Fact, Image, RelatedFilm, Review, ReviewTotals, Video } from './schemas.ts'
+import type { MergedSeason } from './seasons.ts'
 import { day, plainText } from './values.ts'
 
 /** What stands with every film of a list. */
@@ -18,20 +19,19 @@ export function normaliseRelated(film: RelatedFilm) {
   }
 }
 
-export function normaliseSeason({ number, episodes }: Season) {
-  return {
-    number,
-    episodes: (episodes ?? []).map((episode) => {
-      const original = name(episode.nameEn)
-      return {
-        number: episode.episodeNumber,
-        title: name(episode.nameRu) ?? original,
-        original_title: original,
-        synopsis: text(episode.synopsis),
-        release_date: day(episode.releaseDate),
-      }
-    }),
-  }
+/** An episode that comes twice is one. */
+export function normaliseSeason({ number, episodes }: MergedSeason) {
+  const all = episodes.map((episode) => {
+    const original = name(episode.nameEn)
+    return {
+      number: episode.episodeNumber,
+      title: name(episode.nameRu) ?? original,
+      original_title: original,
+      synopsis: text(episode.synopsis),
+      release_date: day(episode.releaseDate),
+    }
+  })
+  return { number, episodes: [...new Map(all.map((episode) => [JSON.stringify(episode), episode])).values()] }
 }
 
 export function hasNewEpisodes(seasons: { episodes: { release_date: string | null }[] }[]): boolean {

@@ -38,7 +38,7 @@ export const Season = Type.Object({
   episodes: maybe(
     Type.Array(
       Type.Object({
-        episodeNumber: Type.Integer({ minimum: 0 }),
+        episodeNumber: Type.Union([Type.Integer({ minimum: 0 }), Type.String()]),
         nameRu: text,
         nameEn: text,
         synopsis: text,

@@ -3,6 +3,7 @@ import { choice, ordinal, page, whole } from '../parameters.ts'
 import { pathOf } from '../path-forms.ts'
 import { readerOf } from '../reader.ts'
 import type { Rows } from '../rows.ts'
+import { text } from '../values.ts'
 import {
   hasNewEpisodes,
   normaliseContributor,
@@ -17,18 +18,8 @@ import {
 import { listOf, listReader, pageOf } from './lists.ts'
 import { collections, imageTypes, months, reviewOrders } from './names.ts'
 import { normaliseProfile } from './person.ts'
-import {
-  Contributor,
-  Fact,
-  Image,
-  Person,
-  RelatedFilm,
-  Review,
-  ReviewTotals,
-  Season,
-  SelectedFilm,
-  Video,
-} from './schemas.ts'
+import { Contributor, Fact, Image, Person, RelatedFilm, Review, ReviewTotals, SelectedFilm, Video } from './schemas.ts'
+import { readSeasons } from './seasons.ts'
 import { normalisePremiere, normaliseSelected, selectedPart } from './selection.ts'
 import { mebibyte, requestOf, type Supplement, supplement } from './supplement.ts'
 
@@ -38,9 +29,11 @@ const ofFilm = { id: whole(1, minOwnId - 1, 301) }
 const forAMonth = () => 30 * day
 const forAWeek = () => 7 * day
 
-const readSeasons = listReader(Season, (season) => season.number)
-// A person has a row for each profession.
-const readStaff = listReader(Contributor, (person) => `${person.staffId} ${person.professionKey}`)
+// A person has a row for each profession and part.
+const readStaff = listReader(
+  Contributor,
+  (person) => `${person.staffId} ${person.professionKey} ${text(person.description)}`,
+)
 const readImages = listReader(Image, (image) => image.imageUrl)
 const readRelated = listReader(RelatedFilm, (film) => `${film.filmId} ${film.relationType}`)
 const readFacts = listReader(Fact, (fact) => fact.text)

@@ -94,7 +94,7 @@ function People({ people }: { people: Person[] }): VNode {
   const [all, setAll] = useState(false)
   return html`<ul class="people">
       ${(all ? people : people.slice(0, shownAtFirst)).map(
-        (person) => html`<li key=${`${person.id}-${person.profession}`}>
+        (person) => html`<li key=${`${person.id}-${person.profession}-${person.role}`}>
           <span class="photo" aria-hidden="true">${initials(person.name ?? person.original_name ?? '?')}</span>
           <span><a href=${`/app/person/${person.id}`}>${person.name ?? person.original_name ?? person.id}</a>
           <span class="quiet">${person.role ?? tName('profession', person.profession ?? '')}</span></span>

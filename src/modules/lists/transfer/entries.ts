@@ -185,8 +185,8 @@ function timeOf({ texts, column, notes }: RowCells, field: Field): string | null
   const at = times.findIndex((time) => time !== undefined)
   if (at !== 0) {
     const known = 'a day of the past such as 2018-01-02 or 02.01.2018'
-    const instead = `${cells[at]?.name ?? 'now'} is used in its place`
-    notes.push(new RowFault(`${first.name} must be ${known}, not ${quoted(first.text)}: ${instead}`, first.name))
+    const fallback = `${cells[at]?.name ?? 'now'} is used in its place`
+    notes.push(new RowFault(`${first.name} must be ${known}, not ${quoted(first.text)}: ${fallback}`, first.name))
   }
   return times[at] ?? null
 }

@@ -27,6 +27,8 @@ export async function readVotes(kinopoisk: Pick<Gateway, 'votes'>, userId: numbe
       if (Date.now() - started > maxSeconds * 1000) throw new AppError('upstream_timeout')
       const result = await kinopoisk.votes(userId, page, caller)
       if (!result.value && page === 1) throw nobody(userId)
+      // Of the last page it may be that votes were taken back since the first one came.
+      if (!result.value && page < pages) throw noPage(page)
       pages = result.value?.pages ?? 0
       for (const vote of result.value?.items ?? []) add(votes, vote)
       for (let left = result.value?.unusable ?? 0; left > 0; left -= 1) addUnusable(votes)
@@ -68,6 +70,10 @@ function add(votes: Votes, { value, ...film }: VotedFilm & { value: number | nul
 function addUnusable(votes: Votes): void {
   votes.rows += 1
   votes.faults.push({ file: 0, row: votes.rows, message: 'Kinopoisk does not tell which film this vote is for' })
+}
+
+function noPage(page: number): AppError {
+  return new AppError('upstream_bad_response', { detail: `Kinopoisk has no page ${page} of the votes` })
 }
 
 function nobody(userId: number): AppError {
