@@ -100,7 +100,7 @@ describe('A key whose calls are spent', () => {
     const joinedFlights = 'kinopoisk_flights_joined_total{endpoint="film",scope="process"}'
     const [spent, open] = [await keyOf(app, ann, 0), await keyOf(app, ann, 5)]
     const { sql } = app.database
-    const answers = await sql.begin(async (tx) => {
+    const { answers } = await sql.begin(async (tx) => {
       // The first one is held at the ledger until the others wait for it.
       await tx`lock table kinopoisk_key_spending in exclusive mode`
       const first = get(app, spent, film(1))
@@ -110,7 +110,7 @@ describe('A key whose calls are spent', () => {
       await vi.waitFor(async () => expect(await waiting()).toHaveLength(1), patient)
       const others = [open, spent, open].map((key) => get(app, key, film(1)))
       await vi.waitFor(async () => expect(await metric(app, joinedFlights)).toBe(3), patient)
-      return [first, ...others]
+      return { answers: [first, ...others] }
     })
     const statuses = (await Promise.all(answers)).map(({ statusCode }) => statusCode)
     expect(statuses).toEqual([402, 404, 402, 404])
