@@ -2,7 +2,7 @@ import { normaliseFilm, normalisePart } from './normalise.ts'
 import { pathOf } from './path-forms.ts'
 import { type Reader, readerOf } from './reader.ts'
 import type { UpstreamRequest } from './request.ts'
-import { rowsOf } from './rows.ts'
+import { pageSize, rowsOf } from './rows.ts'
 import {
   AccountResponse,
   FilmResponse,
@@ -25,7 +25,6 @@ const readVotes = rowsOf(readerOf(Vote), { names, keyOf: (vote) => vote.kinopois
 const hour = 3600
 const day = 24 * hour
 const mebibyte = 1024 * 1024
-const pageSize = 20
 
 /** How the paths of each endpoint begin. */
 export const paths = {

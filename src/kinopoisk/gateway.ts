@@ -17,6 +17,7 @@ import { createPipeline, type PipelineOptions } from './pipeline.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
 import type { Spending } from './quota/budget.ts'
 import type { Caller, Purpose, UpstreamFetch } from './request.ts'
+import { pageSize } from './rows.ts'
 import type { FilmResponse, SearchResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
 import { createStatus, type GatewayStatus } from './status.ts'
@@ -105,7 +106,6 @@ export interface GatewayOptions
   warn?: (error: unknown, message: string) => void
 }
 
-const pageSize = 20
 // For the leases of ended calls. What waits for another replica ends with the process.
 const maxCloseMs = 2_000
 const maxVotePages = 100

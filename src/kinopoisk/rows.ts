@@ -19,6 +19,9 @@ interface Options<T> {
   mayBeUnusable?: boolean
 }
 
+/** Of upstream's lists; a shorter one is the last. */
+export const pageSize = 20
+
 const listNames = ['films', 'items', 'releases']
 const totals = ['searchFilmsCountResult', 'total']
 

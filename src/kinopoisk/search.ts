@@ -3,6 +3,7 @@ import { toSearchKey } from '../text/search-key.ts'
 import { searchRequest } from './endpoints.ts'
 import { type KinopoiskItem, normaliseItem } from './normalise.ts'
 import type { UpstreamRequest } from './request.ts'
+import { pageSize } from './rows.ts'
 import type { SearchResponse } from './schemas.ts'
 
 export interface SearchResult {
@@ -11,7 +12,6 @@ export interface SearchResult {
   items: KinopoiskItem[]
 }
 
-const pageSize = 20
 const maxPages = 20
 const nothing: SearchResponse = { rows: [], total: 0, sent: 0, unusable: 0 }
 

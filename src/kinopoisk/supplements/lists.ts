@@ -1,10 +1,9 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { type Reader, readerOf } from '../reader.ts'
-import { type Rows, rowsOf } from '../rows.ts'
+import { pageSize, type Rows, rowsOf } from '../rows.ts'
 
 /** Of one answer: more than any list has in earnest. */
 const maxItems = 1000
-const pageSize = 20
 
 /** Reads a list, whether it comes bare or in an object; rows of one key are one. */
 export function listReader<T extends TSchema>(row: T, keyOf: (row: Static<T>) => unknown): Reader<Rows<Static<T>>> {

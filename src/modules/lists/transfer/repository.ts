@@ -116,9 +116,8 @@ export function createTransferRepository(db: Db) {
 
     /**
      * The same for scores: what is there with another value of no newer date is replaced, and the same value gets the newer
-     * date, so that what is older than it does not replace it either. Two statements, each a
-     * transaction: one for both would lock votes in two runs over the films, and two users' imports could wait for each
-     * other.
+     * date, so that what is older than it does not replace it either. Two statements, each a transaction: one for both would
+     * lock votes in two runs over the films, and two users' imports could wait for each other.
      */
     async rate(userId: number, items: Item[]): Promise<Changes> {
       const [known] = await db.execute<Pick<Changes, 'updated' | 'older'> & Record<string, unknown>>(sql`
