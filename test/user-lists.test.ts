@@ -565,7 +565,13 @@ describe('An import', () => {
   test('of the same file by many at once adds each film once', async () => {
     const ann = await collector(service)
     const text = `${header}\n${[299, 301, 316].map((id) => `ratings,${id},,,,,,5,,\nwishlist,${id},,,,,,,,`).join('\n')}`
-    const reports = await Promise.all(Array.from({ length: 8 }, () => ann.upload(text)))
+    const upload = async () => {
+      let answer = await ann.send(text)
+      // On a slow machine the last ones would wait too long for their turn.
+      while (answer.statusCode === 503) answer = await ann.send(text)
+      return reportOf(answer)
+    }
+    const reports = await Promise.all(Array.from({ length: 8 }, upload))
     expect(reports.reduce((sum, report) => sum + report.created, 0)).toBe(6)
     expect(reports.every((report) => report.created + report.skipped === 6)).toBe(true)
   })

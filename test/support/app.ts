@@ -5,18 +5,17 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, InjectOptions } from 'fastify'
-import type { Sql } from 'postgres'
 import { inject } from 'vitest'
 import { buildApp, type Externals } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { connect } from '../../src/db/connect.ts'
+import { connect, type Database } from '../../src/db/connect.ts'
 import { drawPoster } from '../../src/embedded/sandbox/poster.ts'
 import { type Sandbox, type SandboxCall, type SandboxOptions, startSandbox } from '../../src/embedded/sandbox/server.ts'
 import { readLogin } from '../../src/modules/auth/logins.ts'
 import { createRefreshTokens } from '../../src/modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from '../../src/modules/auth/repository.ts'
 import { createSessionRepository } from '../../src/modules/auth/session-repository.ts'
-import { databaseUrl, password, template } from './database.ts'
+import { databaseUrl, firstAdmin, password, templates } from './database.ts'
 import { overhear, refuseLeaks, secretsOf } from './privacy.ts'
 
 export interface TestApp {
@@ -52,7 +51,7 @@ export async function testApp(
   sandboxOptions: SandboxOptions = {},
   isAlone = false,
 ): Promise<TestApp> {
-  const url = await cloneDatabase()
+  const url = await cloneDatabase(externals.firstAdmin === firstAdmin ? templates.withAdmin : templates.empty)
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-data-'))
   const calls: SandboxCall[] = []
   const accountCalls: SandboxCall[] = []
@@ -128,9 +127,10 @@ export async function endBlock({ app }: Pick<TestApp, 'app'>): Promise<void> {
 }
 
 /** A fresh migrated database; gone with the run's server. */
-export async function cloneDatabase(): Promise<string> {
+export async function cloneDatabase(template = templates.empty): Promise<string> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  await onServer((sql) => sql`create database ${sql(name)} template ${sql(template)} strategy file_copy`)
+  const { sql } = maintenance()
+  await sql`create database ${sql(name)} template ${sql(template)} strategy file_copy`
   return databaseUrl(inject('postgresUrl'), name)
 }
 
@@ -140,16 +140,19 @@ const closed: string[] = []
 async function dropLater(url: string): Promise<void> {
   const length = closed.push(url)
   const oldest = length > 8 ? new URL(closed.shift() as string).pathname.slice(1) : undefined
-  if (oldest) await onServer((sql) => sql`drop database ${sql(oldest)} with (force)`)
+  const { sql } = maintenance()
+  if (oldest) await sql`drop database ${sql(oldest)} with (force)`
 }
 
-async function onServer(run: (sql: Sql) => Promise<unknown>): Promise<void> {
-  const { sql, close } = connect(inject('postgresUrl'), { max: 1 })
-  await run(sql)
-  await close()
+let server: Database | undefined
+
+/** One connection for a worker's whole life: a new one takes as long as half a database. */
+function maintenance(): Database {
+  server ??= connect(inject('postgresUrl'), { max: 1 })
+  return server
 }
 
-export { password }
+export { firstAdmin, password }
 
 export interface TestUser {
   id: number
@@ -189,9 +192,6 @@ async function openSession(app: FastifyInstance, id: number, login: string): Pro
   for (const token of Object.values(tokens)) secretsSeen.get(app)?.add(token)
   return { id, login, tokens, headers: { authorization: `Bearer ${access_token}` } }
 }
-
-/** For `testApp({}, { firstAdmin })`. */
-export const firstAdmin = { login: 'admin', password }
 
 /** The first administrator, logged in. */
 export async function testAdmin({ app }: TestApp): Promise<TestUser> {

@@ -5,7 +5,9 @@ import type { TestProject } from 'vitest/node'
 import { connect } from '../../src/db/connect.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { startPostgres } from '../../src/embedded/postgres.ts'
+import { readLogin } from '../../src/modules/auth/logins.ts'
 import { createPasswords } from '../../src/modules/auth/passwords.ts'
+import { createAuthRepository } from '../../src/modules/auth/repository.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -17,7 +19,10 @@ declare module 'vitest' {
 }
 
 export const password = 'correct horse battery staple'
-export const template = 'migrated'
+/** Of databases without anything in them, and with the first administrator, whose hash takes its time too. */
+export const templates = { empty: 'migrated', withAdmin: 'migrated_with_admin' }
+/** For `testApp({}, { firstAdmin })`. */
+export const firstAdmin = { login: 'admin', password }
 
 /** Once per run: a real PostgreSQL with a migrated template, of which every test app gets a clone. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -29,11 +34,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await appendFile(join(dataDir, 'postgres/postgresql.auto.conf'), 'max_connections = 500\nautovacuum = off\n')
   const server = await startPostgres({ dataDir, fsync: false })
   const { sql, close } = connect(server.url, { max: 1 })
-  await sql`create database ${sql(template)}`
+  await sql`create database ${sql(templates.empty)}`
+  await migrate(databaseUrl(server.url, templates.empty))
+  await sql`create database ${sql(templates.withAdmin)} template ${sql(templates.empty)}`
   await close()
-  await migrate(databaseUrl(server.url, template))
+  const passwordHash = await createPasswords().hash(password)
+  const { db, ...database } = connect(databaseUrl(server.url, templates.withAdmin), { max: 1 })
+  await createAuthRepository(db).upsertAdmin(readLogin(firstAdmin, 'UA'), passwordHash)
+  await database.close()
   project.provide('postgresUrl', server.url)
-  project.provide('passwordHash', await createPasswords().hash(password))
+  project.provide('passwordHash', passwordHash)
   return async () => {
     await server.stop()
     await rm(dataDir, { recursive: true, force: true })

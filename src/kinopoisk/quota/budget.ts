@@ -62,7 +62,7 @@ export function createBudget(
     warn,
     ...(accountEveryMs && { everyMs: accountEveryMs }),
   })
-  const upkeep = createUpkeep({ ledger, budgets, results, metrics, warn, everyMs: accountEveryMs ?? reservationsMs })
+  const upkeep = createUpkeep({ ledger, budgets, results, metrics, warn, everyMs: reservationsMs })
   return {
     /** Before the queue: reject at once what would be rejected in the end. */
     beforeQueue: [quota.failFast, unlessKeyed(limiter.failFast)],
