@@ -375,16 +375,33 @@ describe('single flight over replicas', () => {
     expect(calls).toHaveLength(1)
   })
 
+  test('the heartbeat of many leaders is one statement, and the next one waits for it', async () => {
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
+    const { fetch, database: own } = await replica(upstream(() => answered).fetch, { leaseMs: 300 })
+    const unanswered = () => own.stats().active + own.stats().waiting
+    const paths = Array.from({ length: 20 }, (_, i) => `/films/${i}`)
+    const asked = paths.map((path) => fetch({ ...request, path }, within(30_000)))
+    await vi.waitFor(async () => expect(await database.sql`select from kinopoisk_leases`).toHaveLength(20), patient)
+    await database.sql.begin(async (tx) => {
+      await tx`lock table kinopoisk_leases in exclusive mode`
+      await vi.waitFor(() => expect(unanswered()).toBe(1), patient)
+      await sleep(500) // of five more
+      expect(unanswered()).toBe(1)
+    })
+    answer()
+    await Promise.all(asked)
+  })
+
   test('a heartbeat that comes behind the end brings nothing back to life', async () => {
     const { leases } = await replica(upstream().fetch)
     const holder = crypto.randomUUID()
     await leases.take('/late', holder, 1000)
     await leases.release('/late', holder, { outcome: 'timeout', retryAfter: null })
-    await leases.extend('/late', holder, 60_000)
+    await leases.extend(new Map([[holder, '/late']]), 60_000)
     expect(await leases.find('/late')).toMatchObject({ isHeld: false, failure: 'timeout' })
     await leases.take('/late', holder, 1000)
     await leases.release('/late', holder)
-    await leases.extend('/late', holder, 60_000)
+    await leases.extend(new Map([[holder, '/late']]), 60_000)
     expect(await leases.find('/late')).toBeUndefined()
   })
 

@@ -35,6 +35,31 @@ export function sharedFlight({ responses, leases, metrics, leaseMs }: Options): 
     return response && { ...response, via: context.newerThan ? 'revalidated' : 'miss', collapsed: true }
   }
 
+  /** Each holder in this process, with its path. */
+  const held = new Map<string, string>()
+  let heartbeat: NodeJS.Timeout | undefined
+  let isExtending = false
+
+  /** One statement for all, and the next one behind it: on a slow database they would pile up. */
+  async function extendHeld(): Promise<void> {
+    if (isExtending) return
+    isExtending = true
+    await leases.extend(held, leaseMs).catch(() => {})
+    isExtending = false
+  }
+
+  /** Keeps a lease from running out, until the result is called. */
+  function hold(path: string, holder: string): () => void {
+    held.set(holder, path)
+    heartbeat ??= setInterval(extendHeld, leaseMs / 3)
+    return () => {
+      held.delete(holder)
+      if (held.size > 0) return
+      clearInterval(heartbeat)
+      heartbeat = undefined
+    }
+  }
+
   return (fetch) => {
     async function lead<T>(
       request: UpstreamRequest<T>,
@@ -42,7 +67,7 @@ export function sharedFlight({ responses, leases, metrics, leaseMs }: Options): 
       holder: string,
     ): Promise<UpstreamResponse<T>> {
       const { path } = request
-      const heartbeat = setInterval(() => void leases.extend(path, holder, leaseMs).catch(() => {}), leaseMs / 3)
+      const letGo = hold(path, holder)
       try {
         const response = (await findNewer(request, context)) ?? (await fetch(request, context))
         if (response.collapsed) metrics.coalesced.inc({ endpoint: request.endpoint, scope: 'replica' })
@@ -54,7 +79,7 @@ export function sharedFlight({ responses, leases, metrics, leaseMs }: Options): 
         await leases.release(path, holder, failureOf(error)).catch(() => {})
         throw error
       } finally {
-        clearInterval(heartbeat)
+        letGo()
       }
     }
 

@@ -41,12 +41,12 @@ export function createLeaseRepository({ db, sql: driver, ownsSessions }: Databas
       return taken.length > 0
     },
 
-    /** Not once it has ended: a heartbeat may come behind the end. */
-    async extend(path: string, holder: string, ms: number): Promise<void> {
-      await db
-        .update(leases)
-        .set({ expires_at: expiry(ms) })
-        .where(sql`${mine(path, holder)} and ${leases.failure} is null`)
+    /** Those that have not ended: a heartbeat may come behind the end. `held`: each holder with its path. */
+    async extend(held: ReadonlyMap<string, string>, ms: number): Promise<void> {
+      await db.execute(sql`
+        update ${leases} set expires_at = ${expiry(ms)}
+        from unnest(${sql.param([...held.keys()])}::text[], ${sql.param([...held.values()])}::text[]) as held (holder, path)
+        where ${leases.path} = held.path and ${leases.holder} = held.holder::uuid and ${leases.failure} is null`)
     },
 
     async find(path: string) {
