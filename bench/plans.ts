@@ -45,7 +45,7 @@ try {
   const questions: Record<string, () => Promise<unknown>> = {
     'GET /films?genre&min_rate&sort=-rate': () => listing({ filter, sort: '-rate', limit: 20, offset: 0 }),
     ...Object.fromEntries(
-      ['ма', 'матр', 'vfnh', 'the st', 'ма з', 'зв во'].map((q) => [
+      ['ма', 'матр', 'vfnh', 'the st', 'the matrix rel', 'ма з', 'зв во'].map((q) => [
         `GET /suggest?q=${q}`,
         () => suggestions.find(q, true, 'bench'),
       ]),

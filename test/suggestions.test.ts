@@ -44,6 +44,12 @@ describe('GET /suggest', () => {
     ['vfnh', ['Матрица', 'Матрица: Перезагрузка']],
     ['ьут ш', ['Люди в чёрном']],
     ['люди в', ['Люди в чёрном']],
+    ['ма в', []],
+    ['ма с', ['Мать и сын']],
+    ['the matrix rel', ['Матрица: Перезагрузка']],
+    ['in matrix', []],
+    ['the', ['Матрица', 'Матрица: Перезагрузка']],
+    ['in b', ['Люди в чёрном']],
     ['трица', []],
     ['мтарица', []],
     ['м', []],
@@ -59,6 +65,21 @@ describe('GET /suggest', () => {
     expect(await suggest('мас', open as typeof user)).toEqual([])
     expect(await suggest('мас')).toEqual(['Мастер и Маргарита'])
     expect(service.calls.length).toBe(before)
+  })
+
+  test('finds a film by any word, however long another one is', async () => {
+    const { sql } = service.app.database
+    const long = 'ы'.repeat(5000)
+    await sql`insert into films (name, original_name) values ('Долгая', ${`${long} конец`})`
+    await expect.poll(() => suggest('конец')).toEqual(['Долгая'])
+    expect(await suggest('ы'.repeat(100))).toEqual(['Долгая'])
+    expect(await suggest(`${'ы'.repeat(90)} дол`)).toEqual(['Долгая'])
+  })
+
+  test('finds nothing by names without a letter', async () => {
+    const { sql } = service.app.database
+    await sql`insert into films (name) values ('!!!')`
+    expect(await suggest('!!!')).toEqual([])
   })
 
   test('follows what changes', async () => {

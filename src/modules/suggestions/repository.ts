@@ -4,9 +4,9 @@ import { wordsOf } from '../../catalogue/title-search.ts'
 import type { Db } from '../../db/connect.ts'
 import { films } from '../../db/schema/films.ts'
 
-/** One step of a look-up: what the index is asked for, and what the words of a name must hold. */
+/** One step of a look-up: the tsquery that the index is asked for, and what the words of a name must hold. */
 export interface Step {
-  keys: string[]
+  query: string
   likes: string[]
 }
 
@@ -24,7 +24,7 @@ const maxSuggested = 10
 
 /** The films of a step, the best known first; as prepared, its plan is made once. */
 export function createSuggestionRepository(db: Db, posterOf: PosterOf) {
-  const steps = sql`unnest(${sql.placeholder('keys')}::text[], ${sql.placeholder('likes')}::text[])`
+  const steps = sql`unnest(${sql.placeholder('queries')}::text[], ${sql.placeholder('likes')}::text[])`
   // A film is looked for step by step, and no further than needed: the order of an unsorted loop.
   const query = db
     .select({
@@ -36,10 +36,10 @@ export function createSuggestionRepository(db: Db, posterOf: PosterOf) {
       poster_url: sql<string | null>`found.poster_url`,
     })
     .from(
-      sql`${steps} as step (keys, likes) cross join lateral (
+      sql`${steps} as step (query, likes) cross join lateral (
         select ${films.id}, ${films.name}, ${films.original_name}, ${films.year}, ${films.rate}, ${films.poster_url}
         from ${films}
-        where film_suggest_keys(words, listed, rate, kinopoisk) @> step.keys::text[]
+        where film_suggest_words(words, listed, rate, kinopoisk) @@ step.query::tsquery
           and words like all (step.likes::text[])
         order by (kinopoisk->>'rating_kinopoisk_votes')::float8 desc nulls last, rate desc nulls last, id
         limit ${sql.raw(`${maxSuggested}`)}) as found`,
@@ -55,7 +55,7 @@ export function createSuggestionRepository(db: Db, posterOf: PosterOf) {
       // Letters and digits alone, so that they stand in an array as they are.
       const literal = (items: string[]) => `{${items.map((item) => `"${item}"`).join()}}`
       const found = (await query.execute({
-        keys: all.map(({ keys }) => literal(keys)),
+        queries: all.map(({ query }) => query),
         likes: all.map(({ likes }) => literal(likes)),
       })) as Omit<SuggestedFilm, 'poster'>[]
       return found.map((film) => ({ ...film, poster: posterOf(film.id, film.poster_url) }))

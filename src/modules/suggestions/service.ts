@@ -21,8 +21,10 @@ const stringify = stringifier(Suggestions as object)
 const ttlMs = 1_000
 const minLetters = 2
 const maxWords = 8
-/** As film_suggest_keys has them. */
-const sizes = [6, 4, 3, 2]
+/** Words of very many titles, beside single letters. */
+const common = new Set('the of and in to on for на не по за из от до для'.split(' '))
+/** As film_suggest_words has it. */
+const maxLetters = 100
 /** As film_standing has them, the best known first. */
 const standings = [...'abcdefghijklmnopqrs']
 
@@ -63,16 +65,19 @@ export function createSuggestionService({ suggestions, semaphore, cache }: Depen
 /** Every word begins a word of the title. The best known films come first, so the look-up goes from standing to standing. */
 function stepsOf(words: string, isOpen: boolean): Step[] {
   const all = [...new Set(words.split(' '))].slice(0, maxWords)
-  const beginnings = all.map(beginningOf).filter((beginning) => beginning !== undefined)
-  if (beginnings.length === 0) return []
+  if (!all.some((word) => lengthOf(word) >= minLetters)) return []
+  // Beside other words the common ones are left to the filter: the index would collect every film with "the".
+  const rare = all.filter((word) => lengthOf(word) >= minLetters && !common.has(word))
+  const beginnings = (rare.length > 0 ? rare : all).map((word) => [...word].slice(0, maxLetters).join(''))
   const likes = all.map((word) => `% ${word}%`)
-  const endings = standings.flatMap((standing) => (isOpen ? [standing] : [standing, standing.toUpperCase()]))
-  return endings.map((ending) => ({ keys: beginnings.map((beginning) => `${beginning}|${ending}`), likes }))
+  const places = standings.flatMap((standing) => (isOpen ? [standing] : [standing, standing.toUpperCase()]))
+  return places.map((place) => ({
+    // Letters and digits alone, so that they stand in quotes as they are.
+    query: beginnings.map((beginning) => `'${place}${beginning}':*`).join(' & '),
+    likes,
+  }))
 }
 
-/** The longest beginning of a word that the index has; undefined for a single letter. */
-function beginningOf(word: string): string | undefined {
-  const letters = [...word]
-  const size = sizes.find((each) => each <= letters.length)
-  return letters.length < minLetters || size === undefined ? undefined : letters.slice(0, size).join('')
+function lengthOf(word: string): number {
+  return [...word].length
 }
