@@ -106,10 +106,6 @@ export const films = pgTable(
     index('films_suggest_words_idx')
       .using('gin', sql`film_suggest_words(${table.words}, ${table.listed}, ${table.rate}, ${table.kinopoisk})`)
       .with({ fastupdate: false }),
-    /** Before films_suggest_words_idx: for replicas of the release before, while both run. The release after this one drops it. */
-    index('films_suggest_idx')
-      .using('gin', sql`film_suggest_keys(${table.words}, ${table.listed}, ${table.rate}, ${table.kinopoisk})`)
-      .with({ fastupdate: false }),
     index('films_signs_idx').using('gin', sql`film_signs(${table.name}, ${table.original_name})`),
   ],
 )
