@@ -53,7 +53,8 @@ describe('On the page', () => {
     const { page, complaints } = await openAs(user.login)
     await page.goto('/app/film/301')
     await page.locator('.toggle').first().click()
-    await page.waitForSelector('.toggle[aria-pressed=true]')
+    // Shown at once, and enabled when it is stored.
+    await page.waitForSelector('.toggle[aria-pressed=true]:enabled')
     expect(await kept(user, '/movies/favorites')).toHaveLength(1)
 
     await page.goto('/app/account/profile')

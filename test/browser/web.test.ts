@@ -175,10 +175,12 @@ describe('A person', () => {
     await page.waitForSelector('.own-state')
     await page.locator('.toggle').first().focus()
     await page.keyboard.press('Space')
-    await page.waitForSelector('.toggle[aria-pressed=true]')
+    await page.waitForSelector('.toggle[aria-pressed=true]:enabled')
     await page.locator('.score input').first().focus()
+    const stored = page.waitForResponse('**/rating')
     await page.keyboard.press('8')
     await page.waitForSelector('.score legend strong')
+    await stored
     await page.goto('/app/mine/ratings')
     await page.waitForSelector('.badge.own')
     silent(complaints)
