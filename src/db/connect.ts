@@ -34,8 +34,8 @@ interface Options {
    * statement_timeout.
    */
   deadlineMs?: number
-  /** Called when the database stops responding, and when it responds again. */
-  onOutage?: (down: boolean) => void
+  /** Called when the database stops responding, with what it said last, and when it responds again. */
+  onOutage?: (down: boolean, reason?: string) => void
   /** Called once for each server that would take writes and must not, with the reason. */
   onRefusal?: (message: string) => void
   /** Takes a standby too: whoever uses it checks what it has. */
@@ -86,8 +86,8 @@ export function connect(url: string, options: Options = {}): Database {
     servers.onRefusal((message) => onRefusal?.(message)),
   ]
 
-  function setDown(down: boolean): void {
-    if (down !== isDown) onOutage?.(down)
+  function setDown(down: boolean, reason?: string): void {
+    if (down !== isDown) onOutage?.(down, reason)
     isDown = down
   }
 
@@ -100,7 +100,7 @@ export function connect(url: string, options: Options = {}): Database {
     if (closed) return
     if (!isAlive) {
       if (!isDown) replacePool(0)
-      setDown(true)
+      setDown(true, fault.message)
       return queries.abandon(connectionLost(`The database has stopped answering: ${fault.message}`))
     }
     setDown(false)

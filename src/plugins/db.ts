@@ -21,8 +21,8 @@ export default fp(async (app: FastifyInstance, options: { url: string }) => {
   })
   const database = connect(options.url, {
     onQuery: (seconds) => duration.observe(seconds),
-    onOutage: (down) =>
-      down ? app.log.error('the database does not answer') : app.log.warn('the database answers again'),
+    onOutage: (down, reason) =>
+      down ? app.log.error({ reason }, 'the database does not answer') : app.log.warn('the database answers again'),
     onRefusal: (reason) => app.log.error({ reason }, 'a server of the database is refused'),
   })
   new Gauge({

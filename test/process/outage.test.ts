@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connect, type Database } from '../../src/db/connect.ts'
 import { isUnavailable } from '../../src/db/errors.ts'
-import { as, cloneDatabase, testApp, testUser } from '../support/app.ts'
+import { as, testApp, testUser } from '../support/app.ts'
+import { cloneDatabase } from '../support/databases.ts'
 import { metricsOf } from '../support/metrics.ts'
 import { type Outage, outageOf } from '../support/outage.ts'
 import { expectProblem } from '../support/problems.ts'
@@ -34,14 +35,14 @@ const errorOf = (work: PromiseLike<unknown>) =>
     (error: unknown) => error,
   )
 
-/** All the ways in which a database can be gone. */
-const ways: [string, (way: Outage) => unknown][] = [
-  ['refuses connections', (way) => way.cut()],
-  ['says nothing any more', (way) => way.freeze()],
-  ['takes connections and closes them', (way) => way.slam()],
+/** All the ways in which a database can be gone, with the reason in the log. */
+const ways: [string, (way: Outage) => unknown, RegExp][] = [
+  ['refuses connections', (way) => way.cut(), /^no server takes writes: .+: ./],
+  ['says nothing any more', (way) => way.freeze(), /does not reply/],
+  ['takes connections and closes them', (way) => way.slam(), /^no server takes writes: .+: ./],
 ]
 
-describe.each(ways)('A database that %s', (_name, begin) => {
+describe.each(ways)('A database that %s', (_name, begin, reason) => {
   test('is 503 for what was under way and for what comes, at once for the latter, and /readyz is red; all by itself is well again', async () => {
     const way = await outage()
     const { app, log, close } = await testApp({}, { databaseUrl: way.url })
@@ -62,6 +63,10 @@ describe.each(ways)('A database that %s', (_name, begin) => {
     await expect.poll(async () => (await readyz()).statusCode, { timeout: 45_000 }).toBe(200)
     expect((await ask()).statusCode).toBe(200)
     for (const told of ['does not answer', 'answers again']) expect(log().split(`the database ${told}`)).toHaveLength(2)
+    const line = log()
+      .split('\n')
+      .find((each) => each.includes('the database does not answer'))
+    expect(JSON.parse(line ?? '{}').reason).toMatch(reason)
     const again = await Promise.all(Array.from({ length: 100 }, ask))
     expect(again.map(({ statusCode }) => statusCode).filter((status) => status !== 200)).toEqual([])
   })

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type pg from 'pg'
 import { from } from 'pg-copy-streams'
-import { type Address, type Pooler, partsOf } from '../pool/address.ts'
+import { type Address, type DatabaseUrl, partsOf } from '../pool/address.ts'
 import { dropClient, openClient } from '../pool/identity.ts'
 import { counted, type Use } from '../pool/open-connections.ts'
 import { silence, withinOwnTime } from '../pool/own-time.ts'
@@ -16,10 +16,12 @@ import { copyOut, LendingSocket } from './copy-out.ts'
 export interface DedicatedConnection {
   /** False behind a pooler in transaction mode: what outlives a transaction (a lock, a table) is somebody else's there. */
   ownsSession: boolean
+  /** Whether statements may have names. */
+  prepares: boolean
   /** The server's process, as it was named at the start: behind a pooler not that of pg_backend_pid(). */
   processId: number
   /** Rows of one statement. Errors of the server carry `code` and `constraint`. `name`: of a prepared statement. */
-  query<T extends object>(text: string, values?: unknown[], name?: string): Promise<T[]>
+  query<T extends object>(text: string, values?: unknown[], name?: string | undefined): Promise<T[]>
   /** Begins a transaction, behind a pooler with the limits that the connection has elsewhere. */
   begin(mode?: string): Promise<void>
   /** @throws also when the server rolls back what it was told to commit */
@@ -52,7 +54,7 @@ export async function openConnection(url: string, options: ConnectionOptions): P
   const { servers, release } = options.anyServer ? useServer(url) : useServers(url)
   try {
     const address = await servers.primary()
-    const connection = await open(address, options, servers, partsOf(url).pooler)
+    const connection = await open(address, options, servers, partsOf(url))
     const unsubscribe = servers.onMove(connection.close)
     return {
       ...connection,
@@ -72,7 +74,7 @@ async function open(
   address: Address,
   options: ConnectionOptions,
   servers: Servers,
-  pooler: Pooler | undefined,
+  { pooler, prepares }: Pick<DatabaseUrl, 'pooler' | 'prepares'>,
 ): Promise<DedicatedConnection> {
   const { use = 'csv', queryTimeoutMs } = options
   const limits = limitsOf(options)
@@ -85,7 +87,7 @@ async function open(
   }).catch((error) => {
     throw markQuery(error, 'connect')
   })
-  const send = async (text: string, values: unknown[] = [], name?: string) => {
+  const send = async (text: string, values: unknown[] = [], name?: string | undefined) => {
     try {
       return await unlessSilent(client, client.query({ text, values, ...(name && { name }) }), queryTimeoutMs)
     } catch (error) {
@@ -105,6 +107,7 @@ async function open(
   }
   return {
     ownsSession: pooler !== 'transaction',
+    prepares,
     processId: (client as unknown as { processID: number }).processID,
     query: (text, values, name) => run(text, values, name) as Promise<never[]>,
     async begin(mode = '') {
