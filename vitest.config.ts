@@ -19,7 +19,7 @@ const projects = [
     name: 'app',
     include: ['test/*.test.ts'],
     isolate: false,
-    env: { FUZZ_RUNS: process.env.FUZZ_RUNS ?? '8' },
+    env: { FUZZ_RUNS: process.env.FUZZ_RUNS ?? '8', KEEP_DATABASES: process.env.KEEP_DATABASES ?? '1' },
   },
   // The service as a process of its own.
   {

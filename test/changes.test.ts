@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startChangeCleanup } from '../src/cache/change-cleanup.ts'
 import { type Change, type ChangeFeed, openChangeFeed } from '../src/cache/change-feed.ts'
 import { connect, type Database } from '../src/db/connect.ts'
-import { cloneDatabase } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { until } from './support/process.ts'
 
 let url: string

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect, type Database } from '../src/db/connect.ts'
 import { openConnections } from '../src/db/pool/open-connections.ts'
 import { as, firstAdmin, type TestApp, testAdmin, testApp, testUser } from './support/app.ts'
+import { templates } from './support/database.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { form } from './support/lists.ts'
 import { repository, until } from './support/process.ts'
 
@@ -13,9 +15,12 @@ const most = 16
 let service: TestApp
 let outside: Database
 // Of the process: other apps of the tests may be open in it.
-const others = openConnections()
+let others: ReturnType<typeof openConnections>
 beforeAll(async () => {
-  service = await testApp({}, { firstAdmin })
+  // Not a kept one, which has connections of others too.
+  const databaseUrl = await cloneDatabase(templates.withAdmin)
+  others = openConnections()
+  service = await testApp({}, { firstAdmin, databaseUrl })
   outside = connect(service.databaseUrl, { max: 2 })
 })
 afterAll(async () => {

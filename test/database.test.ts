@@ -12,7 +12,7 @@ import { readAddresses } from '../src/db/pool/address.ts'
 import { DatabaseRefusal } from '../src/db/refusal.ts'
 import { genres } from '../src/db/schema/genres.ts'
 import { users } from '../src/db/schema/users.ts'
-import { cloneDatabase } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { emptyDatabase } from './support/pgbouncer.ts'
 import { cleanUp, repository, runNode } from './support/process.ts'
 

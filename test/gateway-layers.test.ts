@@ -21,7 +21,7 @@ import {
 } from '../src/kinopoisk/request.ts'
 import { createLeaseRepository } from '../src/kinopoisk/store/leases.ts'
 import { createResponseRepository } from '../src/kinopoisk/store/responses.ts'
-import { cloneDatabase } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { stoppedClock } from './support/movies.ts'
 import { patient } from './support/patience.ts'
 

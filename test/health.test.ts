@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errorCodes } from '../src/errors.ts'
-import { as, cloneDatabase, type TestApp, testApp, testUser } from './support/app.ts'
+import { as, type TestApp, testApp, testUser } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { outageOf } from './support/outage.ts'
 import { expectProblem } from './support/problems.ts'
 

@@ -6,7 +6,7 @@ import { connect, type Database } from '../src/db/connect.ts'
 import { authFailures } from '../src/db/schema/auth-failures.ts'
 import { createFailureRepository } from '../src/kinopoisk/store/failures.ts'
 import housekeepingPlugin, { everyMs, firstMs } from '../src/plugins/housekeeping.ts'
-import { cloneDatabase } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 
 let database: Database
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 import type { InjectOptions } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { as, cloneDatabase, type TestApp, testApp, testUser } from './support/app.ts'
+import { as, type TestApp, testApp, testUser } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { adminUser, documentOf, examplePath, exampleRequest, operationsOf, parametersIn } from './support/operations.ts'
 import { outageOf } from './support/outage.ts'
 import { expectProblem, expectProblemBody } from './support/problems.ts'

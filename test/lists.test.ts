@@ -2,6 +2,7 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createListIdsRepository } from '../src/modules/lists/ids-repository.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { expectProblem, inDatabase, stoppedClock } from './support/movies.ts'
 
 const time = stoppedClock()
@@ -9,7 +10,8 @@ let service: TestApp
 let replica: TestApp['app']
 
 beforeAll(async () => {
-  service = await testApp({}, { clock: time.clock })
+  // Not a kept one: what was in that counts in plans.
+  service = await testApp({}, { clock: time.clock, databaseUrl: await cloneDatabase() })
   replica = await service.replica()
 })
 afterEach(() => service.sandbox.fail(null))

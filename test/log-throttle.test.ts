@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createLogThrottle } from '../src/log-throttle.ts'
-import { cloneDatabase, testApp } from './support/app.ts'
+import { testApp } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { outageOf } from './support/outage.ts'
 
 describe('A log throttle', () => {

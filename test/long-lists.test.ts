@@ -8,6 +8,7 @@ import { createPlaces } from '../src/http/places.ts'
 import { createListRepository } from '../src/modules/lists/repository.ts'
 import { createRatingRepository } from '../src/modules/ratings/repository.ts'
 import { as, type TestApp, type TestUser, testApp, testUser } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { metricsOf } from './support/metrics.ts'
 import { expectProblem, inDatabase } from './support/movies.ts'
 
@@ -28,7 +29,8 @@ const tables = ['favourites', 'wishlist', 'ratings'] as const
 type Query = TestApp['app']['database']['sql']
 
 beforeAll(async () => {
-  service = await testApp()
+  // Not a kept one: what was in that counts in plans.
+  service = await testApp({}, { databaseUrl: await cloneDatabase() })
   ann = await testUser(service.app)
   base = await service.app.listen({ port: 0, host: '127.0.0.1' })
   await inDatabase(service.databaseUrl, async (sql) => {

@@ -5,6 +5,8 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createMovieStream } from '../src/modules/movies/listing/stream-repository.ts'
 import { createMovieRepository } from '../src/modules/movies/repository.ts'
+import { templates } from './support/database.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { type Catalogue, catalogue, problemOf } from './support/films.ts'
 import { inDatabase } from './support/movies.ts'
 
@@ -24,7 +26,8 @@ let base: string
 let token: string
 
 beforeAll(async () => {
-  service = await catalogue()
+  // Not a kept one: what was in that counts in plans.
+  service = await catalogue({}, { databaseUrl: await cloneDatabase(templates.withAdmin) })
   await service.add({ name: 'Фильм со всем', description: 'О чём он', trailer: 'https://trailer.example/' })
   await service.reader({ method: 'GET', url: '/movies/301' })
   await inDatabase(service.databaseUrl, async (sql) => {

@@ -4,7 +4,7 @@ import { openChangeFeed } from '../src/cache/change-feed.ts'
 import { connect, type Database } from '../src/db/connect.ts'
 import { createFilmRepository, type Filter } from '../src/modules/films/repository.ts'
 import { createTotals } from '../src/modules/films/totals.ts'
-import { cloneDatabase } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { until } from './support/process.ts'
 
 let database: Database

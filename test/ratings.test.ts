@@ -6,6 +6,7 @@ import { connect, type Database } from '../src/db/connect.ts'
 import { createTransferRepository } from '../src/modules/lists/transfer/repository.ts'
 import { createRatingRepository } from '../src/modules/ratings/repository.ts'
 import { as, type TestApp, type TestUser, testApp, testUser } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 
 let service: TestApp
 let database: Database
@@ -14,7 +15,8 @@ let asAnn: ReturnType<typeof as>
 let asBob: ReturnType<typeof as>
 
 beforeAll(async () => {
-  service = await testApp()
+  // Not a kept one: what was in that counts in plans.
+  service = await testApp({}, { databaseUrl: await cloneDatabase() })
   database = connect(service.databaseUrl, { max: 4 })
   ann = await testUser(service.app, 'ann')
   asAnn = as(service.app, ann)

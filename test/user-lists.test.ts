@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createMatchingRepository } from '../src/modules/lists/transfer/matching-repository.ts'
 import { as, endBlock, type TestApp, testApp, testUser } from './support/app.ts'
 import { pausedReader, slowUploads } from './support/crowds.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { collector, noFaults as done, form, reportOf } from './support/lists.ts'
 import { expectProblem } from './support/problems.ts'
 
@@ -10,7 +11,9 @@ let asked: number
 let base: string
 
 beforeAll(async () => {
-  service = await testApp({ KINOPOISK_TIMEOUT: '5s', KINOPOISK_PATIENCE: '5s' })
+  // Not a kept one: what was in that counts in plans.
+  const databaseUrl = await cloneDatabase()
+  service = await testApp({ KINOPOISK_TIMEOUT: '5s', KINOPOISK_PATIENCE: '5s' }, { databaseUrl })
   base = await service.app.listen({ port: 0, host: '127.0.0.1' })
   const ann = await collector(service)
   for (const id of [299, 301, 316, 324, 325, 326]) await ann.request({ method: 'GET', url: `/movies/${id}` })

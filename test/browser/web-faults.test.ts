@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { as, cloneDatabase, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
+import { as, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
 import { openSite, retryUntilShown, type Site, silent, useBrowser } from '../support/browser.ts'
+import { cloneDatabase } from '../support/databases.ts'
 import { outageOf } from '../support/outage.ts'
 
 let site: Site

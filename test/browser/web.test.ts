@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import axe from 'axe-core'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { as, cloneDatabase, endBlock, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
+import { as, endBlock, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
 import { openSite, retryUntilShown, type Site, silent, useBrowser } from '../support/browser.ts'
+import { cloneDatabase } from '../support/databases.ts'
 import { outageOf } from '../support/outage.ts'
 
 let site: Site

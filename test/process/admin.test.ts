@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connect } from '../../src/db/connect.ts'
-import { cloneDatabase, password, testApp, testUser } from '../support/app.ts'
+import { password, testApp, testUser } from '../support/app.ts'
+import { cloneDatabase } from '../support/databases.ts'
 import { cleanUp, freshFolder, type Program, runNode, serverPids, startServer } from '../support/process.ts'
 
 const jwtSecret = 'x'.repeat(32)

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { cloneDatabase } from '../support/app.ts'
+import { cloneDatabase } from '../support/databases.ts'
 import { account, doctor, JWT_SECRET, key } from '../support/doctor.ts'
 import { oddUpstream } from '../support/odd-upstream.ts'
 import { cleanUp, freshFolder, runNode, serverPids, startServer } from '../support/process.ts'

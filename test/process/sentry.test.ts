@@ -4,7 +4,8 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { connect } from '../../src/db/connect.ts'
-import { cloneDatabase, password } from '../support/app.ts'
+import { password } from '../support/app.ts'
+import { cloneDatabase } from '../support/databases.ts'
 import { readMetrics } from '../support/metrics.ts'
 import { cleanUp, freshFolder, type Program, repository, runNode, until } from '../support/process.ts'
 

@@ -8,7 +8,8 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { connect, type Database } from '../../src/db/connect.ts'
 import { makeDataDir } from '../../src/embedded/data-dir.ts'
 import { findPostgres } from '../../src/embedded/postgres.ts'
-import { cloneDatabase, password } from '../support/app.ts'
+import { password } from '../support/app.ts'
+import { cloneDatabase } from '../support/databases.ts'
 import { preparedFolder } from '../support/prepared.ts'
 import {
   cleanUp,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { connect } from '../../src/db/connect.ts'
 import { migrate } from '../../src/db/migrate.ts'
-import { cloneDatabase } from '../support/app.ts'
+import { cloneDatabase } from '../support/databases.ts'
 
 describe('Migrations', () => {
   test('one that waits for another longer than the usual lock time-out goes on waiting', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { cloneDatabase } from '../support/app.ts'
+import { cloneDatabase } from '../support/databases.ts'
 import { drive } from '../support/load.ts'
 import { cleanUp, freshFolder, until } from '../support/process.ts'
 import { startProxy } from '../support/proxy.ts'

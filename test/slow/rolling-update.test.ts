@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { cloneDatabase } from '../support/app.ts'
 import { startClusterService } from '../support/cluster-service.ts'
+import { cloneDatabase } from '../support/databases.ts'
 import { drive } from '../support/load.ts'
 import { podTimes, settings } from '../support/manifests.ts'
 import { cleanUp, freshFolder, type Program, until } from '../support/process.ts'

@@ -8,14 +8,14 @@ import type { FastifyInstance, InjectOptions } from 'fastify'
 import { inject } from 'vitest'
 import { buildApp, type Externals } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { connect, type Database } from '../../src/db/connect.ts'
 import { drawPoster } from '../../src/embedded/sandbox/poster.ts'
 import { type Sandbox, type SandboxCall, type SandboxOptions, startSandbox } from '../../src/embedded/sandbox/server.ts'
 import { readLogin } from '../../src/modules/auth/logins.ts'
 import { createRefreshTokens } from '../../src/modules/auth/refresh-tokens.ts'
 import { createAuthRepository } from '../../src/modules/auth/repository.ts'
 import { createSessionRepository } from '../../src/modules/auth/session-repository.ts'
-import { databaseUrl, firstAdmin, password, templates } from './database.ts'
+import { firstAdmin, password, templates } from './database.ts'
+import { borrowDatabase, returnDatabase } from './databases.ts'
 import { overhear, refuseLeaks, secretsOf } from './privacy.ts'
 
 export interface TestApp {
@@ -51,7 +51,8 @@ export async function testApp(
   sandboxOptions: SandboxOptions = {},
   isAlone = false,
 ): Promise<TestApp> {
-  const url = await cloneDatabase(externals.firstAdmin === firstAdmin ? templates.withAdmin : templates.empty)
+  const template = externals.firstAdmin === firstAdmin ? templates.withAdmin : templates.empty
+  const url = externals.databaseUrl ?? (await borrowDatabase(template))
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-data-'))
   const calls: SandboxCall[] = []
   const accountCalls: SandboxCall[] = []
@@ -104,7 +105,7 @@ export async function testApp(
       for (const each of apps) await each.close()
       await sandbox.close()
       await rm(dataDir, { recursive: true, force: true })
-      await dropLater(url)
+      if (!externals.databaseUrl) await returnDatabase(url, template)
       refuseLeaks(log, secrets)
     },
   }
@@ -124,32 +125,6 @@ function catchUpFirst(app: FastifyInstance): void {
 export async function endBlock({ app }: Pick<TestApp, 'app'>): Promise<void> {
   await app.database.sql`update kinopoisk_accounts set blocked = null, blocked_at = null, blocked_until = null`
   await app.kinopoisk.status()
-}
-
-/** A fresh migrated database; gone with the run's server. */
-export async function cloneDatabase(template = templates.empty): Promise<string> {
-  const name = `test_${randomBytes(6).toString('hex')}`
-  const { sql } = maintenance()
-  await sql`create database ${sql(name)} template ${sql(template)} strategy file_copy`
-  return databaseUrl(inject('postgresUrl'), name)
-}
-
-const closed: string[] = []
-
-/** Some are looked into when their service has ended: a few are left. */
-async function dropLater(url: string): Promise<void> {
-  const length = closed.push(url)
-  const oldest = length > 8 ? new URL(closed.shift() as string).pathname.slice(1) : undefined
-  const { sql } = maintenance()
-  if (oldest) await sql`drop database ${sql(oldest)} with (force)`
-}
-
-let server: Database | undefined
-
-/** One connection for a worker's whole life: a new one takes as long as half a database. */
-function maintenance(): Database {
-  server ??= connect(inject('postgresUrl'), { max: 1 })
-  return server
 }
 
 export { firstAdmin, password }

@@ -1,4 +1,4 @@
-import { cloneDatabase } from './app.ts'
+import { cloneDatabase } from './databases.ts'
 import { inDatabase } from './movies.ts'
 
 /** A database whose clock is in our hands, for all who connect to it. */
