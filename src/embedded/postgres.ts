@@ -128,6 +128,8 @@ async function launch(cluster: Cluster, dataDir: string, socketDir: string, fsyn
     listen_addresses: '',
     unix_socket_directories: socketDir,
     unix_socket_permissions: '0700',
+    // We restart it. By itself it may then wait for ever in a recovery that has failed (PostgreSQL 18, a full disk).
+    restart_after_crash: 'off',
     fsync: fsync ? 'on' : 'off',
     // An error line quotes values of the statement, so only what stops the server is logged.
     log_min_messages: 'fatal',

@@ -172,16 +172,29 @@ describe('A server of DATA_DIR', () => {
     expect(existsSync(socketDirOf(url))).toBe(false)
   })
 
-  // Once more: PostgreSQL may stay in its own recovery where it can neither go on nor end, and then there is nothing to say.
-  test('says once why it has ended and cannot be started again, and goes on when that is mended', {
-    retry: 1,
-  }, async () => {
+  test('says that it has ended where one of its processes was killed, and goes on with all that was written', async () => {
+    const dataDir = await preparedFolder()
+    const reasons: string[] = []
+    const { url } = await startServer(dataDir, (reason) => reasons.push(reason))
+    await sqlOn(url)`create table kept as select 1 as one`
+    const [, ...others] = serverPids(dataDir)
+    kill(others.at(-1) ?? 0, 'SIGKILL')
+    await until(() => reasons.length > 0)
+    expect(reasons).toEqual(['exit code 1'])
+    const rows = () => sqlOn(url)`select one from kept`.catch(() => [])
+    await until(async () => (await rows()).length === 1)
+    expect(reasons).toHaveLength(1)
+  })
+
+  test.each([
+    ['no new file can be made in its log, as on a full disk,', 0o500],
+    ['its log cannot be read', 0o000],
+  ])('says once why it has ended where %s and goes on when that is mended', async (_, mode) => {
     const dataDir = await preparedFolder()
     const reasons: string[] = []
     const { url } = await startServer(dataDir, (reason) => reasons.push(reason))
     const wal = join(dataDir, 'postgres/pg_wal')
-    // As on a full disk: no new file can be made.
-    await chmod(wal, 0o500)
+    await chmod(wal, mode)
     const sql = sqlOn(url)
     await until(async () => {
       await sql`select pg_switch_wal(), pg_logical_emit_message(true, '', repeat('x', 1000000))`.catch(() => {})
