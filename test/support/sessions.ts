@@ -1,8 +1,6 @@
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -28,9 +26,10 @@ const restMs = 1_000
  */
 export async function openSessions(serverUrl: string): Promise<Sessions> {
   const url = new URL(serverUrl)
-  const serverPath = join(url.searchParams.get('host') as string, socketName)
-  const folder = await mkdtemp(join(tmpdir(), 'kinoteka-sessions-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const host = url.searchParams.get('host') as string
+  const serverPath = join(host, socketName)
+  // Gone with the server's own.
+  const folder = await mkdtemp(join(host, 'sessions-'))
   url.searchParams.set('host', folder)
   const databases = new Map<string, { kept: Session[]; lent: Set<Promise<void>>; isBroken: boolean }>()
 
@@ -126,7 +125,7 @@ function createSession(socket: Socket, start: Buffer) {
   socket.on('drain', () => client?.resume())
   socket.on('close', () => {
     onReply()
-    client?.destroy()
+    client?.end()
   })
   socket.write(start)
 
