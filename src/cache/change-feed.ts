@@ -98,7 +98,7 @@ export function openChangeFeed(
 ): ChangeFeed {
   const listeners: Listener[] = []
   const columns = replayTargets ? logEnd : here
-  const poll = pollQuery(columns)
+  const statement = pollQuery(columns)
   let connection: DedicatedConnection | undefined
   let position: Position | undefined
   /** When the last successful poll began, in ms of performance.now(). */
@@ -128,12 +128,12 @@ export function openChangeFeed(
     for (const listener of listeners) listener.reset()
   }
 
-  async function readChanges(connection: DedicatedConnection, { snapshot, ...last }: Position): Promise<void> {
+  async function poll(connection: DedicatedConnection, { snapshot, ...last }: Position): Promise<void> {
     const at = performance.now()
     const wasAwaited = isAwaited
     isAwaited = false
     // By name it is planned once: planning takes four times as long as the rest.
-    const rows = await connection.query<Row>(poll, [snapshot], connection.prepares ? 'changes' : undefined)
+    const rows = await connection.query<Row>(statement, [snapshot], connection.prepares ? 'changes' : undefined)
     const [row] = rows
     if (row?.server !== last.server) throw new Error('Another server answers')
     // Also where this machine slept, and its clock with it.
@@ -164,7 +164,7 @@ export function openChangeFeed(
     // After so long a pause, changes may have been removed unread.
     if (performance.now() - currentSince > keepMs / 2) disconnect()
     try {
-      await (connection && position ? readChanges(connection, position) : start())
+      await (connection && position ? poll(connection, position) : start())
       failing = false
     } catch (error) {
       disconnect()
