@@ -44,6 +44,14 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    // `npm test` counts them as skipped. They run with their file, where that is named, and with the other projects.
+    tags: [
+      {
+        name: 'slow',
+        description: 'Takes more than a second alone: many requests at once, replicas, or a wait for the real clock.',
+        skip: !(someFiles || isSlowToo),
+      },
+    ],
     sequence: { sequencer: LongestFirst },
     globalSetup: 'test/support/database.ts',
     projects: projects

@@ -28,7 +28,9 @@ const verified = (app = service.app) => figure('password_hash_duration_seconds_c
 const anAddress = () => `198.51.${Math.floor(Math.random() * 256)}.${Math.floor(Math.random() * 256)}`
 
 describe('guessing one account', () => {
-  test('a thousand times from 100 addresses at two replicas gets few guesses, and its user logs in', async () => {
+  test('a thousand times from 100 addresses at two replicas gets few guesses, and its user logs in', {
+    tags: 'slow',
+  }, async () => {
     const { login } = await newUser()
     const apps = [service.app, await service.replica()]
     const hashesBefore = (await verified()) + (await verified(apps[1]))
@@ -269,7 +271,9 @@ describe('registering without end', () => {
 })
 
 describe('spraying', () => {
-  test('ten thousand accounts from one address is refused soon; who is known there, and elsewhere, gets in', async () => {
+  test('ten thousand accounts from one address is refused soon; who is known there, and elsewhere, gets in', {
+    tags: 'slow',
+  }, async () => {
     await database.sql`delete from auth_failures`
     const here = anAddress()
     const [{ login, id }, stranger] = [await newUser(), await newUser()]

@@ -96,7 +96,7 @@ describe('an access token', () => {
     }
   })
 
-  test('that has just been good is refused as soon as its time is over', async () => {
+  test('that has just been good is refused as soon as its time is over', { tags: 'slow' }, async () => {
     const { tokens } = await newUser()
     const exp = Math.floor(Date.now() / 1000) + 5
     const token = { access_token: jwt({ ...claimsOf(tokens.access_token), exp }) }

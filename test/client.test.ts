@@ -36,7 +36,9 @@ describe('The client for TypeScript', () => {
     expect(error?.code).toBe('film_not_found')
   })
 
-  test('refreshes a token that has ended, once for all requests of that time, and tells the new pair', async () => {
+  test('refreshes a token that has ended, once for all requests of that time, and tells the new pair', {
+    tags: 'slow',
+  }, async () => {
     const pairs: unknown[] = []
     const kinoteka = createKinoteka({ baseUrl, onTokens: (pair) => void pairs.push(pair) })
     await kinoteka.logIn('ann@example.org', password)

@@ -62,7 +62,7 @@ describe('Where the clock of the machine is wrong', () => {
     expect(JSON.parse(line).skew_seconds).toBeCloseTo(-3600, -1)
   })
 
-  test('a token ends by the clock of the database', async () => {
+  test('a token ends by the clock of the database', { tags: 'slow' }, async () => {
     const short = await testApp({ ACCESS_TTL: '1s' })
     const { headers } = await testUser(short.app)
     const read = () => short.app.inject({ method: 'GET', url: '/user', headers })

@@ -61,7 +61,7 @@ describe('Who may ask', () => {
     }
   })
 
-  test('at every address the same: a live key of the scope, and nothing else', async () => {
+  test('at every address the same: a live key of the scope, and nothing else', { tags: 'slow' }, async () => {
     const admin = await testAdmin(service)
     const blocked = await testUser(service.app)
     const [dead, reader, writer, ofAdmin] = [
@@ -217,7 +217,7 @@ describe('What cannot be asked', () => {
 })
 
 describe('A budget', () => {
-  test('of 20 calls is 20 calls, of 200 requests at once over two replicas', async () => {
+  test('of 20 calls is 20 calls, of 200 requests at once over two replicas', { tags: 'slow' }, async () => {
     // However busy the machine is: no call is refused because its turn comes late.
     const env = { KINOPOISK_TIMEOUT: '2m', KINOPOISK_PATIENCE: '2m' }
     const own = await testApp({ KINOPOISK_COMPATIBLE: 'true', KINOPOISK_DAILY_QUOTA: '-1', ...env })

@@ -190,7 +190,7 @@ describe('A client with another base URL', () => {
 })
 
 describe('While upstream is out', () => {
-  test('all that was asked once is answered, with its age', async () => {
+  test('all that was asked once is answered, with its age', { tags: 'slow' }, async () => {
     for (const url of addresses) await get(url)
     time.pass(31 * day)
     service.sandbox.fail(503)
@@ -203,7 +203,9 @@ describe('While upstream is out', () => {
     await service.app.kinopoisk.idle()
   })
 
-  test('films known here stand in for a search, by title or IMDb id; nothing known is no "nothing found"', async () => {
+  test('films known here stand in for a search, by title or IMDb id; nothing known is no "nothing found"', {
+    tags: 'slow',
+  }, async () => {
     service.sandbox.fail(503)
     const item = { kinopoiskId: 435, imdbId: 'tt0120689', nameRu: 'Зелёная миля', year: 1999, ratingKinopoisk: 9.1 }
     await service.app.database.sql`delete from kinopoisk_answers where path like '%imdbId=tt0120689%'`

@@ -42,7 +42,9 @@ const counts = async () => {
   return Object.fromEntries([...samples].map(([, use, count]) => [use, Number(count)]))
 }
 
-test('However busy it is, a replica has no more connections than the documented number, and all are counted', async () => {
+test('However busy it is, a replica has no more connections than the documented number, and all are counted', {
+  tags: 'slow',
+}, async () => {
   const asAdmin = as(service.app, await testAdmin(service))
   // A user has one export at a time.
   const readers = await Promise.all([1, 2, 3, 4].map(() => testUser(service.app)))

@@ -153,7 +153,9 @@ describe('the export', () => {
     expect(await exportCsv('?bom=false')).toBe(csv.slice(1))
   })
 
-  test('has semicolons and decimal commas for the Excel of many countries, an entity tag of its own, and is imported', async () => {
+  test('has semicolons and decimal commas for the Excel of many countries, an entity tag of its own, and is imported', {
+    tags: 'slow',
+  }, async () => {
     await insertNasty()
     const [commas, semicolons] = [await exportCsv(), await exportCsv('?delimiter=;')]
     const rows = parse(semicolons, { columns: true, bom: true, delimiter: ';' }) as Record<string, string>[]
@@ -235,7 +237,9 @@ describe('The entity tag of the export', () => {
     expect((await get({ 'if-none-match': without }, '?bom=false')).statusCode).toBe(304)
   })
 
-  test('is another one after whatever changes the file, and not after what has nothing to do with it', async () => {
+  test('is another one after whatever changes the file, and not after what has nothing to do with it', {
+    tags: 'slow',
+  }, async () => {
     await insertNasty()
     const own = 1_000_000_000
     const call = async (method: 'PATCH' | 'PUT' | 'POST' | 'DELETE', url: string, payload?: object) => {
@@ -452,7 +456,7 @@ describe('the import', () => {
     expect(real.json()).toEqual({ ...dry.json(), changes: [], dry_run: false })
   })
 
-  test('ends at broken quotes, with what stands before them', async () => {
+  test('ends at broken quotes, with what stands before them', { tags: 'slow' }, async () => {
     const good = Array.from({ length: 1200 }, (_, i) => `film ${i},g,d,1,2000,90`).join('\n')
     for (const [broken, told] of [
       ['"a"b,g,d,1,2000,90\nafter,g,d,1,2000,90\n', /quotes are broken/],
@@ -536,7 +540,7 @@ describe('the import', () => {
     await expect.poll(async () => (await importCsv(`${short}\n`)).statusCode).toBe(200)
   })
 
-  test('runs once at a time', async () => {
+  test('runs once at a time', { tags: 'slow' }, async () => {
     await database.sql.begin(async (sql) => {
       await sql`select pg_advisory_xact_lock(7300159)`
       expectProblem(await importCsv(`${short}\n`), 409, 'import_running')

@@ -45,7 +45,7 @@ describe('Migrations', () => {
     })
   })
 
-  test('three processes at once apply each of them once', async () => {
+  test('three processes at once apply each of them once', { tags: 'slow' }, async () => {
     const url = await emptyDatabase()
     const code = `import { migrate } from '${repository}/src/db/migrate.ts'; await migrate('${url}')`
     const replicas = [1, 2, 3].map(() => runNode(['--input-type=module', '-e', code]))
@@ -212,7 +212,7 @@ describe('A database of an earlier version', () => {
     })
   })
 
-  test('keeps the scores of its films, and counts further ones', async () => {
+  test('keeps the scores of its films, and counts further ones', { tags: 'slow' }, async () => {
     const url = await emptyDatabase()
     await migrateTo(url, '0017_pictures')
     const rate = (user: number, film: number, value: number) =>

@@ -180,7 +180,7 @@ describe('A catalogue made on the first start', () => {
 })
 
 describe('It is made once', () => {
-  test('and not again when films of it, or all, were deleted', async () => {
+  test('and not again when films of it, or all, were deleted', { tags: 'slow' }, async () => {
     const { request, start, counts, service } = await emptyService()
     await start()
     expect(await counts()).toEqual(all)
@@ -193,7 +193,7 @@ describe('It is made once', () => {
     expect(service.log().match(told)).toHaveLength(1)
   })
 
-  test('not where a film is listed, or only known', async () => {
+  test('not where a film is listed, or only known', { tags: 'slow' }, async () => {
     const listed = await emptyService()
     await listed.request({ method: 'POST', url: '/films', payload: { kinopoisk_id: 301 } })
     await listed.start()
@@ -225,7 +225,9 @@ describe('It is made once', () => {
     expect((await request({ method: 'GET', url: '/films/326' })).json().genre).toBe('ДРАМА')
   })
 
-  test('whole or not at all: of a start that dies at its last step nothing is left, and the next one makes it', async () => {
+  test('whole or not at all: of a start that dies at its last step nothing is left, and the next one makes it', {
+    tags: 'slow',
+  }, async () => {
     const { sql, start, counts } = await emptyService()
     const holder = await sql.reserve()
     await holder`begin`
@@ -246,7 +248,7 @@ describe('It is made once', () => {
     expect(await counts()).toEqual(all)
   })
 
-  test('by one of several that start at once', async () => {
+  test('by one of several that start at once', { tags: 'slow' }, async () => {
     const { service, sql, start, counts } = await emptyService()
     const holder = await sql.reserve()
     await holder`begin`

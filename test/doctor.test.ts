@@ -72,7 +72,7 @@ describe('What kinoteka doctor finds', () => {
     expect(misspelt.text).not.toContain(key)
   })
 
-  test('ends also where nothing answers', async () => {
+  test('ends also where nothing answers', { tags: 'slow' }, async () => {
     const sockets = new Set<Socket>()
     const silent = createServer((socket) => void sockets.add(socket.on('error', () => {})))
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
@@ -92,7 +92,7 @@ describe('What kinoteka doctor finds', () => {
     expect(report.lines.s3).toMatch(/^failed no answer within/)
   })
 
-  test('says what a start would do to the schema, and does not do it', async () => {
+  test('says what a start would do to the schema, and does not do it', { tags: 'slow' }, async () => {
     const empty = await emptyDatabase()
     const first = await examine({ DATABASE_URL: empty, JWT_SECRET })
     expect(first.lines).toMatchObject({

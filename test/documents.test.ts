@@ -85,6 +85,8 @@ describe('The documentation', () => {
       type,
       labels: namesIn(labels).toSorted(),
     }))
+    // The labels of requests are there from the first one on.
+    await fetch(`${base}/readyz`)
     const registered = await metricsOf(service)
     // Some of the process' own are there on Linux only.
     const isHere = ({ name = '' }) => !name.startsWith('process_') || registered.some((metric) => metric.name === name)

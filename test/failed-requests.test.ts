@@ -46,7 +46,9 @@ const pauseOf = ({ databaseUrl }: TestApp, path: string) =>
   })
 
 describe('A film that always fails', () => {
-  test('in a loop of one user costs two calls at most, and the films of another user all come', async () => {
+  test('in a loop of one user costs two calls at most, and the films of another user all come', {
+    tags: 'slow',
+  }, async () => {
     const { upstream, get, reader } = await start()
     const other = await reader()
     upstream.be(under(/\/5400002$/, merged))
@@ -137,7 +139,7 @@ describe('A film that always fails', () => {
     expect(upstream.callsOf('/500')).toBe(2)
   })
 
-  test('by a 5xx costs few calls, and other searches are asked for', async () => {
+  test('by a 5xx costs few calls, and other searches are asked for', { tags: 'slow' }, async () => {
     const { upstream, get } = await start()
     upstream.be(under('keyword=odd', { status: 500, body: '{"status":500}' }))
     for (let time = 0; time < 10; time += 1) expect((await get(search('odd'))).json().source).toBe('local')
@@ -151,7 +153,7 @@ describe('Many that fail', () => {
   test.each<[string, OddReply, number, string]>([
     ['are other films', merged, 502, 'upstream_bad_response'],
     ['are a 500 each', { status: 500 }, 503, 'upstream_unavailable'],
-  ])("for one user, as they %s, are nobody else's trouble", async (_, reply, status, code) => {
+  ])("for one user, as they %s, are nobody else's trouble", { tags: 'slow' }, async (_, reply, status, code) => {
     const { upstream, service, get, reader } = await start()
     const other = await reader()
     expect((await other('/movies/301')).statusCode).toBe(200)
@@ -177,7 +179,7 @@ describe('Many that fail', () => {
     expect(distrusted).toMatchObject({ reason: 'bad_response' })
   })
 
-  test('with 5xx open the circuit, but only by different requests', async () => {
+  test('with 5xx open the circuit, but only by different requests', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start({ circuitPauses: { firstMs: 60_000, maxMs: 60_000 } })
     const { refresh, circuits } = await administrator(service)
     upstream.be(under('/films/', { status: 500 }))
@@ -205,7 +207,7 @@ describe('The prefetch', () => {
   }
   const lists = (calls: string[]) => calls.filter((path) => path.includes('/films?'))
 
-  test('fetches a favourite that always fails once a day, also after a restart', async () => {
+  test('fetches a favourite that always fails once a day, also after a restart', { tags: 'slow' }, async () => {
     const { upstream, service, time } = await start()
     await favourite(service, 500)
     time.pass(40 * day)
@@ -250,7 +252,7 @@ describe('The prefetch', () => {
     expect(upstream.callsOf('/500')).toBe(1)
   })
 
-  test('keeps a page that is not there for an hour, and looks for it once a day', async () => {
+  test('keeps a page that is not there for an hour, and looks for it once a day', { tags: 'slow' }, async () => {
     const { upstream, service, time } = await start()
     upstream.be(under('/films?', { status: 404, body: '{"message":"Фильмы не найдены"}' }))
     const steps = (count: number) =>
@@ -271,7 +273,7 @@ describe('The prefetch', () => {
     expect(lists(upstream.calls)).not.toContain(first)
   })
 
-  test('stands still while Kinopoisk is not believed', async () => {
+  test('stands still while Kinopoisk is not believed', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start()
     await get('/movies/301')
     upstream.calls.splice(0)

@@ -85,7 +85,9 @@ describe('A film that cannot be stored', () => {
 })
 
 describe('A response and its film', () => {
-  test('are stored together or not at all, and asked for again when the transaction broke off', async () => {
+  test('are stored together or not at all, and asked for again when the transaction broke off', {
+    tags: 'slow',
+  }, async () => {
     await inDatabase(service.databaseUrl, (sql) =>
       sql.begin(async (other) => {
         await other`insert into films (id, name) values (301, 'Чужая')`

@@ -348,7 +348,7 @@ describe('total', () => {
     await service.admin({ method: 'DELETE', url: `/films/${id}` })
   })
 
-  test('of a genre leaves out what is not in the catalogue, few films or many', async () => {
+  test('of a genre leaves out what is not in the catalogue, few films or many', { tags: 'slow' }, async () => {
     const own = await catalogue()
     for (let i = 0; i < 21; i++) await own.add({ genre: 'вестерн' })
     const { id } = await own.add({ genre: 'вестерн' })

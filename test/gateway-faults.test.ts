@@ -83,7 +83,7 @@ type Service = Awaited<ReturnType<typeof start>>
 
 test.concurrent.each(faults)(
   'upstream gives %s: what is known is served, the rest is told why not, and it is soon over',
-  { timeout: 60_000 },
+  { tags: 'slow' },
   async (fault, status, code) => {
     const service = await start(status === 504 ? '3s' : '20s')
     await service.expire()
@@ -145,7 +145,7 @@ function isFresh({ statusCode, headers }: LightMyRequestResponse): boolean {
   return statusCode === 200 && !String(headers['cache-status']).includes('ttl=-')
 }
 
-test('while the circuit is open, an old answer comes without asking', async () => {
+test('while the circuit is open, an old answer comes without asking', { tags: 'slow' }, async () => {
   const service = await start('2s', { circuitPauses: { firstMs: 60_000, maxMs: 60_000 } })
   await service.expire()
   service.sandbox.fail('hang')

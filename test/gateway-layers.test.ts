@@ -368,7 +368,7 @@ describe('single flight over replicas', () => {
     expect(calls).toHaveLength(1)
   })
 
-  test('a leader that lives keeps the lease however long upstream takes', async () => {
+  test('a leader that lives keeps the lease however long upstream takes', { tags: 'slow' }, async () => {
     const { fetch, calls } = upstream(() => sleep(1500))
     const replicas = await Promise.all([replica(fetch, { leaseMs: 300 }), replica(fetch, { leaseMs: 300 })])
     await Promise.all(replicas.map((each) => each.fetch(request, within(10_000))))
@@ -667,7 +667,7 @@ describe('the retry', () => {
     expect(calls).toHaveLength(2)
   })
 
-  test('comes when upstream says, if the caller waits so long', async () => {
+  test('comes when upstream says, if the caller waits so long', { tags: 'slow' }, async () => {
     const patient = failThen(failureOf(429, '1'))
     const started = performance.now()
     await patient.fetch(request, within(5000))

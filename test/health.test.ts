@@ -22,7 +22,9 @@ describe('Probes', () => {
     }
   })
 
-  test('without the database the service is alive but not ready, and ready again when it is back', async () => {
+  test('without the database the service is alive but not ready, and ready again when it is back', {
+    tags: 'slow',
+  }, async () => {
     const outage = await outageOf(await cloneDatabase())
     const { app, close } = await testApp({}, { databaseUrl: outage.url })
     const probe = (url: string) => app.inject({ method: 'GET', url })
@@ -40,7 +42,7 @@ describe('Probes', () => {
     await outage.close()
   })
 
-  test('a database that takes connections but says nothing makes it unready too', async () => {
+  test('a database that takes connections but says nothing makes it unready too', { tags: 'slow' }, async () => {
     const outage = await outageOf(await cloneDatabase())
     const { app, close } = await testApp({}, { databaseUrl: outage.url })
     const probe = (url: string) => app.inject({ method: 'GET', url })

@@ -439,7 +439,9 @@ describe('Faults within', () => {
     await close()
   })
 
-  test('without the database it is 503 with Retry-After, and all is well when it is back', async () => {
+  test('without the database it is 503 with Retry-After, and all is well when it is back', {
+    tags: 'slow',
+  }, async () => {
     const reports: unknown[] = []
     const outage = await outageOf(await cloneDatabase())
     const { app, close } = await testApp({}, { databaseUrl: outage.url, report: (error) => reports.push(error) })
@@ -467,7 +469,9 @@ describe('Faults within', () => {
     await outage.close()
   })
 
-  test('a request that is under way when its connection is ended is 503, the next one is served', async () => {
+  test('a request that is under way when its connection is ended is 503, the next one is served', {
+    tags: 'slow',
+  }, async () => {
     const { app, close } = await testApp()
     const asBob = as(app, await testUser(app, 'bob'))
     const { sql } = app.database

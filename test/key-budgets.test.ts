@@ -103,7 +103,7 @@ describe('A key', () => {
     expect(await sums()).toEqual({ day: 2, users: 2, keys: 0, endpoints: 2 })
   })
 
-  test('of two hundred, a hundred at once at two replicas, spends just its limit', async () => {
+  test('of two hundred, a hundred at once at two replicas, spends just its limit', { tags: 'slow' }, async () => {
     const keys: Caller[] = []
     for (let users = 0; users < 4; users += 1) keys.push(...(await keysOf(Array(50).fill(1), -1)))
     const [one, two] = [ledgerOf(database, -1), ledgerOf(other, -1)]

@@ -205,7 +205,7 @@ describe('A key is dead', () => {
     await other.close()
   })
 
-  test('by its own clock, without a change of its row', async () => {
+  test('by its own clock, without a change of its row', { tags: 'slow' }, async () => {
     const ann = await testUser(service.app)
     const expires_at = new Date(Date.now() + 1_500).toISOString()
     const { key } = await keyOf(ann, { name: 'short', scopes: ['read'], expires_at })

@@ -32,7 +32,9 @@ const [container] = objectOf('Deployment').spec.template.spec.containers
 const kubectl = findKubectl()
 
 describe('Every object', () => {
-  test('has the values and the members that its published schema has, before and after kubectl builds it', async () => {
+  test('has the values and the members that its published schema has, before and after kubectl builds it', {
+    tags: 'slow',
+  }, async () => {
     const built = kubectl ? kustomizations.filter(isWhole).flatMap((path) => build(kubectl, path)) : []
     expect(objects.length).toBeGreaterThan(10)
     const all = [...objects.map(({ object }) => object).filter(isObject), ...built]

@@ -167,7 +167,7 @@ describe('Slow clients', () => {
     expect((await trickle(address, head + part, 'a')).status).not.toBe(200)
   })
 
-  test('an upload that takes longer than the grace, at a fair pace, is read', async () => {
+  test('an upload that takes longer than the grace, at a fair pace, is read', { tags: 'slow' }, async () => {
     const { app, address } = await listen()
     const user = await testUser(app)
     const rows = `list,film_id,title\r\n${'favorites,301,x\r\n'.repeat(2000)}`
@@ -181,7 +181,7 @@ describe('Slow clients', () => {
     await expect.poll(text, { timeout: 45_000 }).toContain('"rows":2000')
   })
 
-  test('what becomes of an upload may take longer than a connection may be silent', async () => {
+  test('what becomes of an upload may take longer than a connection may be silent', { tags: 'slow' }, async () => {
     const { app, address } = await listen({ timeout: 300 })
     const user = await testUser(app)
     const { sql } = app.database
@@ -210,7 +210,7 @@ describe('Slow clients', () => {
       return { app, address, get }
     }
 
-    test.each(['/movies', '/films/export.csv'])('slowly get all of %s', async (url) => {
+    test.each(['/movies', '/films/export.csv'])('slowly get all of %s', { tags: 'slow' }, async (url) => {
       const { address, get } = await catalogueAt(4000)
       const { socket, text } = open(address)
       socket.write(get(url))
@@ -227,7 +227,7 @@ describe('Slow clients', () => {
       expect(text().match(/Film \d+/g)?.length).toBe(films)
     })
 
-    test('no more are cut off', async () => {
+    test('no more are cut off', { tags: 'slow' }, async () => {
       const { app, address, get } = await catalogueAt(300)
       const { socket } = open(address)
       socket.write(get('/movies'))
@@ -304,7 +304,9 @@ describe('Overload', () => {
     await expect.poll(async () => (await free()).map(({ statusCode }) => statusCode)).toEqual([200, 200])
   })
 
-  test('a lagging event loop refuses with 503 and Retry-After, and serves again when it is free', async () => {
+  test('a lagging event loop refuses with 503 and Retry-After, and serves again when it is free', {
+    tags: 'slow',
+  }, async () => {
     service = await testApp({}, { limits: { maxLagMs: 1000 } })
     const { app } = service
     const address = await app.listen({ host: '127.0.0.1', port: 0 })

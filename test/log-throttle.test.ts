@@ -17,7 +17,7 @@ describe('A log throttle', () => {
 })
 
 describe('The log of an outage', () => {
-  test('has a few lines a second, without a stack, however many requests are refused', async () => {
+  test('has a few lines a second, without a stack, however many requests are refused', { tags: 'slow' }, async () => {
     const way = await outageOf(await cloneDatabase())
     const { app, log, close } = await testApp({}, { databaseUrl: way.url })
     await way.cut()

@@ -182,6 +182,7 @@ describe('To a reader who takes their time', () => {
 
   test.each([lists[0], lists[3], lists[4]])(
     '$url is not read ahead, no connection is held, and the rest comes whole',
+    { tags: 'slow' },
     async ({ url, table }) => {
       let response: IncomingMessage | undefined
       const asked = await untilStalled(table, async () => {

@@ -19,7 +19,7 @@ afterAll(() => service.close())
 const rises = (name: RegExp, work: () => Promise<unknown>) => risesDuring(service.app, name, work)
 
 describe('Requests', () => {
-  test('that nobody could foresee grow no series: 1,000 random paths and methods', async () => {
+  test('that nobody could foresee grow no series: 1,000 random paths and methods', { tags: 'slow' }, async () => {
     const { app, log, close } = await testApp({ LOG_LEVEL: 'silent' })
     const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'PURGE'] as const
     const wild = (i: number) =>
@@ -295,7 +295,9 @@ describe('Users', () => {
     await close()
   })
 
-  test('keep no reading waiting while the database says nothing: the figures are absent, then the last ones', async () => {
+  test('keep no reading waiting while the database says nothing: the figures are absent, then the last ones', {
+    tags: 'slow',
+  }, async () => {
     let now = new Date()
     const outage = await outageOf(await cloneDatabase())
     const { app, close } = await testApp(

@@ -205,7 +205,7 @@ describe('All movies are streamed', () => {
       }),
     )
 
-    test('no connection is held, and the rest is not read ahead; then it comes whole', async () => {
+    test('no connection is held, and the rest is not read ahead; then it comes whole', { tags: 'slow' }, async () => {
       const { result, batches } = await counting(async (asked) => {
         const [response] = await open('/movies')
         for (let seen = -1; seen < asked(); ) {
@@ -260,30 +260,34 @@ describe('In the database', () => {
   test.each([
     ['id', 'films_listed_id_idx'],
     ['new', 'films_year_idx'],
-  ] as const)('every part of the listing by %s is a range of %s, never sorted', async (order, index) => {
-    await inDatabase(service.databaseUrl, async (sql) => {
-      await sql`insert into films (listed, name, year, director_id)
+  ] as const)(
+    'every part of the listing by %s is a range of %s, never sorted',
+    { tags: 'slow' },
+    async (order, index) => {
+      await inDatabase(service.databaseUrl, async (sql) => {
+        await sql`insert into films (listed, name, year, director_id)
         select i % 4 = 0, 'Много ' || i || ${order}, 1900 + i % 100, ${service.directorId} from generate_series(1, 32000) i`
-      await sql`insert into favourites (user_id, film_id)
+        await sql`insert into favourites (user_id, film_id)
         select u.id, f.id from (select min(id) as id from users) u, films f on conflict do nothing`
-      await sql`vacuum analyze`
-      const asked: { query: string; params: unknown[] }[] = []
-      const db = drizzle(sql, { logger: { logQuery: (query, params) => asked.push({ query, params }) } })
-      const movies = createMovieRepository(db, () => null)
-      sql.options.debug = (_connection, query, params) => asked.push({ query, params })
-      const stream = createMovieStream(sql, () => null)
-      const { last } = await stream.readBehind(order, () => '')
-      await stream.readBehind(order, () => '', last)
-      sql.options.debug = false
-      await movies.listPage(order, 300)
-      expect(asked).toHaveLength(3)
-      for (const { query, params } of asked) {
-        const plan = (await sql.unsafe(`explain ${query}`, params as never[]).values()).flat().join('\n')
-        expect(plan).toContain(index)
-        expect(plan).not.toMatch(/Seq Scan on (films|film_genres|favourites)/)
-        const sorted = /Sort .*rows=(\d+)/.exec(plan)
-        expect(Number(sorted?.[1] ?? 0)).toBeLessThanOrEqual(12)
-      }
-    })
-  })
+        await sql`vacuum analyze`
+        const asked: { query: string; params: unknown[] }[] = []
+        const db = drizzle(sql, { logger: { logQuery: (query, params) => asked.push({ query, params }) } })
+        const movies = createMovieRepository(db, () => null)
+        sql.options.debug = (_connection, query, params) => asked.push({ query, params })
+        const stream = createMovieStream(sql, () => null)
+        const { last } = await stream.readBehind(order, () => '')
+        await stream.readBehind(order, () => '', last)
+        sql.options.debug = false
+        await movies.listPage(order, 300)
+        expect(asked).toHaveLength(3)
+        for (const { query, params } of asked) {
+          const plan = (await sql.unsafe(`explain ${query}`, params as never[]).values()).flat().join('\n')
+          expect(plan).toContain(index)
+          expect(plan).not.toMatch(/Seq Scan on (films|film_genres|favourites)/)
+          const sorted = /Sort .*rows=(\d+)/.exec(plan)
+          expect(Number(sorted?.[1] ?? 0)).toBeLessThanOrEqual(12)
+        }
+      })
+    },
+  )
 })

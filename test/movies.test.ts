@@ -230,7 +230,7 @@ describe('what upstream tells, stored', () => {
     await close()
   })
 
-  test('genres are shared, ordered, and made once by many at the same time', async () => {
+  test('genres are shared, ordered, and made once by many at the same time', { tags: 'slow' }, async () => {
     const names = ['драма', 'комедия', 'аниме', 'вестерн', 'мюзикл']
     const turned = (n: number) => [...names.slice(n % 5), ...names.slice(0, n % 5)]
     // As many as upstream's rate lets through at once.
@@ -465,7 +465,7 @@ describe('GET /movies/search', () => {
     await close()
   })
 
-  test('of more than 400 films 20 pages can be seen', async () => {
+  test('of more than 400 films 20 pages can be seen', { tags: 'slow' }, async () => {
     const { get, close } = await over(Array.from({ length: 401 }, (_, i) => ({ id: i + 1, name_ru: 'Часть' })))
     expect((await get('/movies/search?query=часть&page=20')).json()).toMatchObject({ pages: 20, total: 401 })
     await close()

@@ -227,7 +227,7 @@ describe('a search', () => {
     expect(second.json()).toMatchObject({ total: 22, pages: 2 })
   })
 
-  test('without a list, or without one film in it that can be read, is not believed', async () => {
+  test('without a list, or without one film in it that can be read, is not believed', { tags: 'slow' }, async () => {
     for (const [i, answer] of [
       { message: 'Something' },
       { keyword: 'odd', pagesCount: 0 },
@@ -377,7 +377,7 @@ describe('ids above those that upstream is known to use', () => {
     expect(film).toBeDefined()
   })
 
-  test('are asked about as details confirm them, a tenth more a day, on all replicas', async () => {
+  test('are asked about as details confirm them, a tenth more a day, on all replicas', { tags: 'slow' }, async () => {
     const time = stoppedClock()
     const known = new Set(['10900000', '11900000', '12500000', '900000000'])
     const films = [{ filmId: 900_000_000, nameRu: 'Г' }]

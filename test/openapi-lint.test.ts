@@ -41,7 +41,7 @@ const rulesets = [
 ] as const
 
 describe('The document passes', () => {
-  test.each(rulesets)('%s, but for rules that are off with a reason', async (_, lint, off) => {
+  test.each(rulesets)('%s, but for rules that are off with a reason', { tags: 'slow' }, async (_, lint, off) => {
     const found = await lint()
     const faults = Map.groupBy(
       found.filter(({ rule }) => !(rule in off)),

@@ -153,7 +153,7 @@ describe('Answers', () => {
 })
 
 describe('Examples', () => {
-  test('of every body and every JSON answer are there and fit their own schemas', () => {
+  test('of every body and every JSON answer are there and fit their own schemas', { tags: 'slow' }, () => {
     const validate = validatorOf(document)
     const parts = jsonParts(operations)
     expect(parts.filter(({ media }) => exampleOfMedia(media) === undefined).map(({ where }) => where)).toEqual([])
@@ -174,7 +174,7 @@ describe('Examples', () => {
     }
   })
 
-  test('of every request are taken: none is 400 for its form', async () => {
+  test('of every request are taken: none is 400 for its form', { tags: 'slow' }, async () => {
     const asAdmin = as(service.app, await adminUser(service.app))
     for (const operation of operations.filter((each) => !/logout|password/i.test(each.path))) {
       const request = exampleRequest(operation)

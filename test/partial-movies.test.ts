@@ -158,7 +158,7 @@ describe('a film known in part', () => {
     expect(asked()).toBe(1)
   })
 
-  test('is asked about once for an adding, however long upstream hangs', async () => {
+  test('is asked about once for an adding, however long upstream hangs', { tags: 'slow' }, async () => {
     const { search, post, sandbox, asked } = await visited({}, { KINOPOISK_TIMEOUT: '2s' })
     await search('матрица')
     sandbox.fail('hang')
@@ -254,7 +254,7 @@ describe('what a search tells', () => {
     })
   })
 
-  test('is stored once, by any replica and in any order', async () => {
+  test('is stored once, by any replica and in any order', { tags: 'slow' }, async () => {
     const genres = ['драма', 'комедия', 'боевик', 'триллер', 'аниме']
     const items = Array.from({ length: 20 }, (_, i) => ({
       filmId: i + 1,

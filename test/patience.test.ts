@@ -66,32 +66,36 @@ async function start(env: Record<string, string> = {}, pauses: object = {}) {
 
 const isHit = { 'cache-status': expect.stringMatching(/^kinoteka; hit; ttl=[1-9]/) }
 
-describe('A call that takes longer than its reader waits', () => {
+describe('A call that takes longer than its reader waits', { tags: 'slow' }, () => {
   test.each([
     ['headers', 5],
     ['body', 7],
-  ])('goes on while its %s is late: one call is made, and the next one who asks is served', async (_, id) => {
-    const { upstream, get, metrics } = await start()
-    const first = await get(id)
-    expectProblem(first, 504, 'upstream_timeout')
-    expect(first.headers['retry-after']).toMatch(/^[1-9]\d*$/)
-    // Who comes meanwhile waits for the same call.
-    expectProblem(await get(id), 504, 'upstream_timeout')
-    upstream.release()
-    await vi.waitFor(async () => {
-      const response = await get(id)
-      expect(response.json()).toMatchObject({ id, title: 'Долгий фильм' })
-      expect(response.headers).toMatchObject(isHit)
-    }, patient)
-    expect(upstream.calls).toHaveLength(1)
-    const counted = await metrics()
-    expect(counted.get('kinopoisk_requests_total{endpoint="film",outcome="ok"}')).toBe(1)
-    expect(counted.get('kinopoisk_requests_total{endpoint="film",outcome="timeout"}')).toBe(0)
-    expect(counted.get('kinopoisk_overdue_calls_total{endpoint="film",outcome="response"}')).toBe(1)
-    expect(counted.get('kinopoisk_quota_spent{purpose="interactive"}')).toBe(1)
-  })
+  ])(
+    'goes on while its %s is late: one call is made, and the next one who asks is served',
+    { tags: 'slow' },
+    async (_, id) => {
+      const { upstream, get, metrics } = await start()
+      const first = await get(id)
+      expectProblem(first, 504, 'upstream_timeout')
+      expect(first.headers['retry-after']).toMatch(/^[1-9]\d*$/)
+      // Who comes meanwhile waits for the same call.
+      expectProblem(await get(id), 504, 'upstream_timeout')
+      upstream.release()
+      await vi.waitFor(async () => {
+        const response = await get(id)
+        expect(response.json()).toMatchObject({ id, title: 'Долгий фильм' })
+        expect(response.headers).toMatchObject(isHit)
+      }, patient)
+      expect(upstream.calls).toHaveLength(1)
+      const counted = await metrics()
+      expect(counted.get('kinopoisk_requests_total{endpoint="film",outcome="ok"}')).toBe(1)
+      expect(counted.get('kinopoisk_requests_total{endpoint="film",outcome="timeout"}')).toBe(0)
+      expect(counted.get('kinopoisk_overdue_calls_total{endpoint="film",outcome="response"}')).toBe(1)
+      expect(counted.get('kinopoisk_quota_spent{purpose="interactive"}')).toBe(1)
+    },
+  )
 
-  test('serves whoever waits when it ends, here and in another replica', async () => {
+  test('serves whoever waits when it ends, here and in another replica', { tags: 'slow' }, async () => {
     // The lease, of a third of it, would be over by then.
     const { upstream, service, get, reader, metrics } = await start({ KINOPOISK_TIMEOUT: '5s' })
     const other = await reader(await service.replica())
@@ -109,7 +113,7 @@ describe('A call that takes longer than its reader waits', () => {
     expect(upstream.calls).toHaveLength(1)
   })
 
-  test('renews an expired film too', async () => {
+  test('renews an expired film too', { tags: 'slow' }, async () => {
     const { upstream, service, get, metrics } = await start()
     upstream.release()
     await get(5)
@@ -125,7 +129,7 @@ describe('A call that takes longer than its reader waits', () => {
     expect(upstream.calls).toHaveLength(2)
   })
 
-  test('is taken at its word: a 404 is one, and a 402 stops further calls', async () => {
+  test('is taken at its word: a 404 is one, and a 402 stops further calls', { tags: 'slow' }, async () => {
     const { upstream, get } = await start()
     expectProblem(await get(5), 504, 'upstream_timeout')
     upstream.release((_, response) => response.writeHead(404).end('{"message":"no such film"}'))
@@ -137,7 +141,7 @@ describe('A call that takes longer than its reader waits', () => {
     expect(upstream.calls.filter((path) => /[56]$/.test(path))).toHaveLength(2)
   })
 
-  test('ends when patience does, and is made again by the next one who asks', async () => {
+  test('ends when patience does, and is made again by the next one who asks', { tags: 'slow' }, async () => {
     const { upstream, get, metrics } = await start({ KINOPOISK_PATIENCE: '3s' })
     expectProblem(await get(5), 504, 'upstream_timeout')
     await vi.waitFor(() => expect(upstream.cut()).toBe(1), patient)
@@ -149,7 +153,7 @@ describe('A call that takes longer than its reader waits', () => {
     expect(upstream.calls).toHaveLength(2)
   })
 
-  test('is one of twenty: others are ended at the timeout', async () => {
+  test('is one of twenty: others are ended at the timeout', { tags: 'slow' }, async () => {
     const { upstream, service, reader } = await start({ KINOPOISK_TIMEOUT: '6s' })
     const readers = await Promise.all(Array.from({ length: 22 }, () => reader()))
     // Every film by another user: one user has a share of the places.
@@ -162,7 +166,7 @@ describe('A call that takes longer than its reader waits', () => {
     expect([upstream.calls.length, upstream.cut()]).toEqual([22, 2])
   })
 
-  test('does not hold up the end of the service, and another replica makes it again', async () => {
+  test('does not hold up the end of the service, and another replica makes it again', { tags: 'slow' }, async () => {
     const { upstream, service, get, reader } = await start()
     const other = await reader(await service.replica())
     expectProblem(await get(5), 504, 'upstream_timeout')

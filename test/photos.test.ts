@@ -292,7 +292,7 @@ describe('photos in a folder', () => {
     expect((await asAdmin({ method: 'GET', url })).statusCode).toBe(200)
   })
 
-  test('more uploads than can be held are 503, not a longer queue', async () => {
+  test('more uploads than can be held are 503, not a longer queue', { tags: 'slow' }, async () => {
     const large = photo(await picture('png', 1200, 1200, true))
     const answers = await Promise.all(Array.from({ length: 40 }, () => put(url, large)))
     const statuses = new Set(answers.map((answer) => answer.statusCode))
@@ -368,7 +368,9 @@ describe('photos in S3', () => {
     expect(told(await asAdmin({ method: 'GET', url, headers }))).toEqual([404, 'photo_not_found'])
   })
 
-  test('readers of our page who do not read hold some photos, and keep nobody else from theirs', async () => {
+  test('readers of our page who do not read hold some photos, and keep nobody else from theirs', {
+    tags: 'slow',
+  }, async () => {
     const { url } = await director()
     expect((await put(url, photo(await picture('png', 1200, 1200, true)))).statusCode).toBe(200)
     const headers = { 'sec-fetch-site': 'same-origin' }
@@ -420,6 +422,7 @@ describe('photos in an S3 that fails', () => {
 
   test.each(['forbidden', 'error', 'slow down', 'html', 'reset', 'hang'] as const)(
     '%s: 503, and the row and the old photo stay',
+    { tags: 'slow' },
     async (fault) => {
       const { id, url } = await director()
       await put(url, photo(await picture('png')))
@@ -438,7 +441,7 @@ describe('photos in an S3 that fails', () => {
     },
   )
 
-  test('an upload whose answer is lost is taken back', async () => {
+  test('an upload whose answer is lost is taken back', { tags: 'slow' }, async () => {
     const { id, url } = await director()
     const count = s3.objects.size
     Object.assign(s3, { fault: 'late', failures: 3 })
@@ -518,7 +521,7 @@ describe('photos in an S3 that fails', () => {
   })
 })
 
-test('the document tells the form and each way that the picture is answered', async () => {
+test('the document tells the form and each way that the picture is answered', { tags: 'slow' }, async () => {
   await start()
   const { paths, components } = (await service.app.inject({ method: 'GET', url: '/openapi.json' })).json()
   const { get, put } = paths['/directors/{id}/photo']

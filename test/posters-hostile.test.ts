@@ -131,7 +131,7 @@ describe('A hostile host', () => {
     ['never answers', () => {}],
     ['fails', (_, response) => response.writeHead(500).end()],
     ['cuts', (_, response) => response.writeHead(200, { 'content-length': '1000' }).destroy()],
-  ])('that %s is remembered: it is 503, at once the second time', async (_, answer) => {
+  ])('that %s is remembered: it is 503, at once the second time', { tags: 'slow' }, async (_, answer) => {
     const poster = await filmOf(answer)
     const first = await requestsDuring(async () => expectProblem(await service.get(poster), 503, 'picture_unavailable'))
     expect(first).toBe(1)

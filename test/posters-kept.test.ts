@@ -69,7 +69,9 @@ describe('Pictures in S3', () => {
   })
 })
 
-test('A picture that cannot be kept is served, and not fetched again and again to be thrown away', async () => {
+test('A picture that cannot be kept is served, and not fetched again and again to be thrown away', {
+  tags: 'slow',
+}, async () => {
   const faulty = await startFaultyS3()
   const env = { PICTURE_HOSTS: '.pictures.example', S3_TIMEOUT: '2s', ...s3Environment(faulty.url) }
   const broken = await catalogue({ pictures: { network: host.network } }, env)

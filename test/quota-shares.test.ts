@@ -142,7 +142,7 @@ describe('A user beside others', () => {
     expect(await sums()).toMatchObject({ all: 31, users: 31 })
   })
 
-  test('of a thousand calls at once, at two replicas, makes just the share', async () => {
+  test('of a thousand calls at once, at two replicas, makes just the share', { tags: 'slow' }, async () => {
     await spentBefore('interactive', 1)
     const ann = await user({ days: 1 })
     const [one, two] = [ledgerOf(), ledgerOf(500, other)]
@@ -156,7 +156,7 @@ describe('A user beside others', () => {
   test.each([
     ['have been here for long', 30, 0],
     ['are new, each at a network', 0, 400],
-  ])('is one of a hundred who %s: at once they spend no call too many', async (_, days, networks) => {
+  ])('is one of a hundred who %s: at once they spend no call too many', { tags: 'slow' }, async (_, days, networks) => {
     const callers = await Promise.all(Array.from({ length: 100 }, (_, i) => user({ days, network: `192.0.2.${i}` })))
     const [one, two] = [ledgerOf(), ledgerOf(500, other)]
     const all = await Promise.all(
@@ -208,7 +208,7 @@ describe('A user who is alone', () => {
 })
 
 describe('New accounts', () => {
-  test('of one network have one share together', async () => {
+  test('of one network have one share together', { tags: 'slow' }, async () => {
     await spentBefore('interactive', 1)
     const ledger = ledgerOf()
     const [ann, bob, carl] = [await user({ days: 6 }), await user({ days: 0 }), await user({ days: 8 })]

@@ -101,7 +101,9 @@ const ways: Record<string, [cost: [interactive: number, imports: number], Inject
   ],
 }
 
-test('whatever may call Kinopoisk is charged to the user that asks, and to the network of a new account', async () => {
+test('whatever may call Kinopoisk is charged to the user that asks, and to the network of a new account', {
+  tags: 'slow',
+}, async () => {
   const service = await start(500)
   const calling = operationsOf(documentOf(service.app)).filter(({ responses }) => responses[504] !== undefined)
   expect(Object.keys(ways).toSorted()).toEqual(calling.map(({ title }) => title).toSorted())
@@ -115,7 +117,7 @@ test('whatever may call Kinopoisk is charged to the user that asks, and to the n
   }
 })
 
-test('a user whose share is spent is told so, and until when; the others go on', async () => {
+test('a user whose share is spent is told so, and until when; the others go on', { tags: 'slow' }, async () => {
   const service = await start(50)
   const { app } = service
   const [ann, bob] = [await testUser(app), await testUser(app)]
@@ -176,7 +178,7 @@ test('when the calls for all users are spent, that is said', async () => {
   expect(await metric(service, 'kinopoisk_quota_refused_total{purpose="interactive"}')).toBeGreaterThan(0)
 })
 
-test('an administrator gives a bot another limit, and takes it back', async () => {
+test('an administrator gives a bot another limit, and takes it back', { tags: 'slow' }, async () => {
   const service = await start(60)
   const { app } = service
   const [bot, bob, admin] = [await testUser(app), await testUser(app), await adminUser(app)]

@@ -54,7 +54,7 @@ async function spentBefore(spent: Partial<Record<Purpose | 'outside', number>>):
 }
 
 describe('the ledger', () => {
-  test('of 200 that pay at once from a quota of 37 just 37 can', async () => {
+  test('of 200 that pay at once from a quota of 37 just 37 can', { tags: 'slow' }, async () => {
     await clocked.stopAt(lastMoment)
     const purposes = ['interactive', 'refresh', 'import'] as const
     const ledger = ledgerOf(37)
@@ -80,7 +80,7 @@ describe('the ledger', () => {
     [1, '00:00:00', 1],
     [1, '12:00:00', 1],
     [0, '23:59:59.999', 0],
-  ])('of %i a day, those who wait have at %s %i', async (limit, time, calls) => {
+  ])('of %i a day, those who wait have at %s %i', { tags: 'slow' }, async (limit, time, calls) => {
     await clocked.stopAt(at(time))
     expect(await spend(ledgerOf(limit), 'interactive')).toBe(calls)
   })
@@ -105,7 +105,7 @@ describe('the ledger', () => {
     expect(await spend(ledgerOf(500), purpose)).toBe(calls)
   })
 
-  test('what refresh and import have spent of their shares is not held for them too', async () => {
+  test('what refresh and import have spent of their shares is not held for them too', { tags: 'slow' }, async () => {
     await spentBefore({ refresh: 75, import: 25 })
     expect(await spend(ledgerOf(500), 'interactive')).toBe(400)
   })
@@ -285,7 +285,9 @@ describe('the layer alone', () => {
     expect((await ledger.read()).spent.interactive).toBe(cost)
   })
 
-  test('a call that began before and succeeds ends no block; what another replica ends is seen soon', async () => {
+  test('a call that began before and succeeds ends no block; what another replica ends is seen soon', {
+    tags: 'slow',
+  }, async () => {
     const { quota, warnings } = build(ledgerOf())
     const slow = Promise.withResolvers<void>()
     const begun = quota.charged(async (request, call) => slow.promise.then(() => answering(request, call)))(
@@ -581,7 +583,9 @@ describe('over HTTP', () => {
   const untilAnswered = (get: (url: string) => Promise<{ statusCode: number }>, url: string) =>
     vi.waitFor(async () => expect((await get(url)).statusCode).toBe(200), { timeout: 45_000, interval: 200 })
 
-  test('a quota of 50 and 400 films asked of two replicas: no call too many, and a new day', async () => {
+  test('a quota of 50 and 400 films asked of two replicas: no call too many, and a new day', {
+    tags: 'slow',
+  }, async () => {
     const { service, get, metric, pass } = await start({ KINOPOISK_TIMEOUT: '1m' }, 50)
     const apps = [service.app, await service.replica()]
     const ids = Array.from({ length: 400 }, (_, i) => 9_000_000 + i)
@@ -660,7 +664,9 @@ describe('over HTTP', () => {
     expect(await metric('kinopoisk_quota_left')).toBe('kinopoisk_quota_left -1')
   })
 
-  test('after a 402 nothing is asked, over a restart too, until upstream tells of calls that are left', async () => {
+  test('after a 402 nothing is asked, over a restart too, until upstream tells of calls that are left', {
+    tags: 'slow',
+  }, async () => {
     const { service, get, metric, pass } = await start({}, 10)
     const headers = { 'x-api-key': 'test-key' }
     for (let i = 0; i < 10; i += 1) await fetch(`${service.sandbox.url}/api/v2.2/films/301`, { headers })
@@ -682,7 +688,7 @@ describe('over HTTP', () => {
     expect(service.accountCalls).toHaveLength(3)
   })
 
-  test('of many calls that wait for their turn few are made after the first 402', async () => {
+  test('of many calls that wait for their turn few are made after the first 402', { tags: 'slow' }, async () => {
     await clocked.runFrom(at('12:00:00'))
     let calls = 0
     const upstream = await serve((request, response) => {
@@ -706,7 +712,9 @@ describe('over HTTP', () => {
     await upstream.close()
   })
 
-  test('many requests at once are limited by the rate, not by a quota that they would have used up', async () => {
+  test('many requests at once are limited by the rate, not by a quota that they would have used up', {
+    tags: 'slow',
+  }, async () => {
     const { service, get } = await start({ KINOPOISK_TIMEOUT: '5s' }, 200)
     const ids = Array.from({ length: 300 }, (_, i) => 9_000_000 + i)
     const answers = await Promise.all(ids.map((id) => get(`/movies/${id}`)))
@@ -735,7 +743,7 @@ describe('over HTTP', () => {
     expect(service.log()).not.toContain('test-key')
   })
 
-  test('a scrape does not wait for a database that is gone', async () => {
+  test('a scrape does not wait for a database that is gone', { tags: 'slow' }, async () => {
     const registry = new Registry()
     const never = () => new Promise<never>(() => {})
     createUsage({ refreshBalance: never, readRanks: never, metrics: createMetrics(registry) })

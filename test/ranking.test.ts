@@ -117,7 +117,7 @@ test('A film that changes is found where it is now', async () => {
   expect((await ranking(filter))?.count(filter)).toBe(before - 1)
 })
 
-test('More than 50,000 films are left to the database', async () => {
+test('More than 50,000 films are left to the database', { tags: 'slow' }, async () => {
   const url = await cloneDatabase()
   // So many films may take longer to make than a query of the service may.
   const large = connect(url, { max: 1, deadlineMs: Number.POSITIVE_INFINITY })

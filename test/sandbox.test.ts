@@ -572,7 +572,7 @@ test('a huge answer flows on for as long as it is read', async () => {
   expect((await ask(`${FILM}/301`)).status).toBe(200)
 })
 
-test('a huge answer read to its end is 50 MB of JSON', async () => {
+test('a huge answer read to its end is 50 MB of JSON', { tags: 'slow' }, async () => {
   const { sandbox, call } = await start()
   sandbox.fail('huge')
   const text = await (await call(`${FILM}/301`)).arrayBuffer()

@@ -264,7 +264,9 @@ describe('Of every route', () => {
   })
 })
 
-test('Premieres, collections and searches together are no more a second than Kinopoisk allows of each', async () => {
+test('Premieres, collections and searches together are no more a second than Kinopoisk allows of each', {
+  tags: 'slow',
+}, async () => {
   const fresh = await testApp({}, {}, { films, rateLimits: true })
   const asReader = as(fresh.app, await testUser(fresh.app))
   const urls = [1, 2, 3, 4].flatMap((n) => [
@@ -368,7 +370,7 @@ describe('Operators', () => {
     await fresh.close()
   })
 
-  test("one endpoint's circuit does not stop the others", async () => {
+  test("one endpoint's circuit does not stop the others", { tags: 'slow' }, async () => {
     const fresh = await testApp({}, {}, { films })
     const asReader = as(fresh.app, await testUser(fresh.app))
     await asReader({ method: 'GET', url: '/movies/301' })

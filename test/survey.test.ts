@@ -35,7 +35,9 @@ const pages = () =>
     .map(({ path }) => new URLSearchParams(path.split('?')[1]))
     .map((query) => `${query.get('yearFrom')} ${query.get('page')}`)
 
-test('the most voted films of every year are prefetched, so that they can be served while upstream is away', async () => {
+test('the most voted films of every year are prefetched, so that they can be served while upstream is away', {
+  tags: 'slow',
+}, async () => {
   // As many as the refresh share lets through in a day that has begun.
   await vi.waitFor(() => expect(pages().length).toBeGreaterThan(20), { timeout: 45_000 })
   expect(pages().slice(0, 3)).toEqual(['2026 1', '2025 1', '2024 1'])
@@ -48,7 +50,9 @@ test('the most voted films of every year are prefetched, so that they can be ser
   expect(found.json()).toMatchObject({ source: 'local', items: [{ id: 107, title: 'Новый 7' }] })
 })
 
-test('the second pages come after the first ones of all years, and a month later all of it again', async () => {
+test('the second pages come after the first ones of all years, and a month later all of it again', {
+  tags: 'slow',
+}, async () => {
   const keepYears = (from: number) =>
     inDatabase(
       service.databaseUrl,
@@ -66,7 +70,7 @@ test('the second pages come after the first ones of all years, and a month later
   expect(pages().slice(0, 2)).toEqual(['2026 1', '2025 1'])
 })
 
-test('a page without a film is kept for a day, and one with films for a month', async () => {
+test('a page without a film is kept for a day, and one with films for a month', { tags: 'slow' }, async () => {
   await vi.waitFor(() => expect(pages().length).toBeGreaterThan(3), { timeout: 45_000 })
   const kept = await inDatabase(
     service.databaseUrl,

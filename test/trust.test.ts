@@ -82,7 +82,7 @@ describe('A 404 under every address', () => {
     expect((await get('/movies/301')).statusCode).toBe(200)
   })
 
-  test('is over within a minute of its return, without anybody', async () => {
+  test('is over within a minute of its return, without anybody', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start({ probeEveryMs: 700 })
     upstream.be(everywhere(html404))
     expectProblem(await get('/movies/500'), 502, 'upstream_bad_response')
@@ -93,7 +93,7 @@ describe('A 404 under every address', () => {
     expect((await statusOf(service)).distrusted).toBeNull()
   })
 
-  test('is told to operators: in the status, in a metric, and once in the log', async () => {
+  test('is told to operators: in the status, in a metric, and once in the log', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start({ probeEveryMs: 500 })
     expect((await statusOf(service)).distrusted).toBeNull()
     expect((await metricsOf(service.app)).get('kinopoisk_distrusted')).toBe(0)
@@ -206,7 +206,7 @@ describe('A probe', () => {
     expect((await get('/movies/501')).statusCode).toBe(200)
   })
 
-  test('that cannot be paid any more leaves one request a minute in its place', async () => {
+  test('that cannot be paid any more leaves one request a minute in its place', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start({ probeEveryMs: 1_500, env: { KINOPOISK_DAILY_QUOTA: '1000' } })
     upstream.be(everywhere(html404))
     expectProblem(await get('/movies/500'), 502, 'upstream_bad_response')

@@ -80,7 +80,9 @@ describe('A key whose calls are spent', () => {
     expect((await get(app, key, film(3))).statusCode).toBe(402)
   })
 
-  test('is one of two hundred at once, at two replicas: exactly its calls are made, and no full queue is to blame', async () => {
+  test('is one of two hundred at once, at two replicas: exactly its calls are made, and no full queue is to blame', {
+    tags: 'slow',
+  }, async () => {
     const service = await start({ KINOPOISK_TIMEOUT: '2m' })
     const { app, calls } = service
     const key = await keyOf(app, await testUser(app), 20)
@@ -117,7 +119,7 @@ describe('A key whose calls are spent', () => {
     expect(calls).toHaveLength(1)
   })
 
-  test('has its call back when none was sent', async () => {
+  test('has its call back when none was sent', { tags: 'slow' }, async () => {
     const service = await testApp({}, { kinopoisk: { url: 'http://127.0.0.1:9', apiKey: 'key', sandbox: false } })
     services.push(service)
     const { app } = service
@@ -130,7 +132,7 @@ describe('A key whose calls are spent', () => {
 })
 
 describe('Usage', () => {
-  test('tells a user what was spent and saved, by day and key', async () => {
+  test('tells a user what was spent and saved, by day and key', { tags: 'slow' }, async () => {
     const { app } = await start()
     const ann = await testUser(app)
     const key = await keyOf(app, ann, 5)
@@ -158,7 +160,9 @@ describe('Usage', () => {
     })
   })
 
-  test('tells administrators who has spent most; the items and the others are the total', async () => {
+  test('tells administrators who has spent most; the items and the others are the total', {
+    tags: 'slow',
+  }, async () => {
     const { app } = await start()
     const [ann, bob, admin] = [await testUser(app), await testUser(app), await adminUser(app)]
     const [one, two] = [await keyOf(app, ann, 50), await keyOf(app, bob)]

@@ -103,7 +103,9 @@ describe('The export', () => {
     expect(calls()).toEqual([])
   })
 
-  test('is one of a user at a time, also of the account and the catalogue; that of others is not held up', async () => {
+  test('is one of a user at a time, also of the account and the catalogue; that of others is not held up', {
+    tags: 'slow',
+  }, async () => {
     const [ann, bob] = [await testUser(service.app), await testUser(service.app)]
     const { sql } = service.app.database
     await sql`insert into films (name) select 'Длинный ' || n || repeat('—', 200) from generate_series(1, 4000) n`
@@ -365,7 +367,7 @@ describe('Kinopoisk ids that are not known', () => {
     expect(calls().filter((path) => path.endsWith('/342'))).toHaveLength(1)
   })
 
-  test('of many, fifty are looked up in an import', async () => {
+  test('of many, fifty are looked up in an import', { tags: 'slow' }, async () => {
     const ann = await collector(service)
     const report = await ann.upload(rows(Array.from({ length: 60 }, (_, i) => 9_000_000 + i)))
     expect(calls()).toHaveLength(50)
@@ -414,7 +416,9 @@ describe("A Kinopoisk user's votes", () => {
     expect(calls()).toEqual(['/api/v1/kp_users/42/votes?page=1', '/api/v1/kp_users/42/votes?page=2'])
   })
 
-  test('store of a film what they tell, and its details are asked for when somebody looks', async () => {
+  test('store of a film what they tell, and its details are asked for when somebody looks', {
+    tags: 'slow',
+  }, async () => {
     const ann = await collector(service)
     await ann.votes({ kinopoisk_user_id: 43 })
     const { sql } = service.app.database
@@ -436,6 +440,7 @@ describe("A Kinopoisk user's votes", () => {
     [404, null],
   ] as const)(
     'when upstream answers %s in the middle, what came is imported and the problem named',
+    { tags: 'slow' },
     async (fault, code) => {
       const ann = await collector(service)
       service.sandbox.fail(fault, { path: /page=2/ })
@@ -452,7 +457,7 @@ describe("A Kinopoisk user's votes", () => {
     },
   )
 
-  test('are a problem when nothing can be had, and 422 of nobody', async () => {
+  test('are a problem when nothing can be had, and 422 of nobody', { tags: 'slow' }, async () => {
     const ann = await collector(service)
     service.sandbox.fail(402)
     expectProblem(await ann.votes({ kinopoisk_user_id: 77 }), 503, 'upstream_quota_exhausted')
@@ -602,7 +607,7 @@ describe('An import', () => {
     await expect.poll(async () => (await more()).statusCode).toBe(200)
   })
 
-  test('takes 20,000 rows in 5 MiB, and no more', async () => {
+  test('takes 20,000 rows in 5 MiB, and no more', { tags: 'slow' }, async () => {
     const ann = await collector(service)
     const rows = (n: number) => `${header}\n${'favorites,301,,,,,,,,\n'.repeat(n)}`
     expect(await ann.upload(rows(20_000))).toMatchObject({ rows: 20_000, created: 1, skipped: 19_999 })

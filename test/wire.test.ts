@@ -45,7 +45,9 @@ async function hangUp(length: number): Promise<void> {
   socket.destroy()
 }
 
-test('what is sent is what was to be sent, to fast and slow readers at once, over one connection or many', async () => {
+test('what is sent is what was to be sent, to fast and slow readers at once, over one connection or many', {
+  tags: 'slow',
+}, async () => {
   // More than the system takes of an answer that is not read.
   const lengths = Array.from({ length: 200 }, (_, i) => [3, 700, 20_000, 50_000, 100_000][i % 5] as number)
   const readers = [0, 0, 100, 500, 1000, 1000].map(async (pauseMs, reader) => {

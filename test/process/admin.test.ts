@@ -25,7 +25,7 @@ async function roles(url: string): Promise<unknown[]> {
 }
 
 describe('npm run admin', () => {
-  test('promotes an account at once, or registers one whose password works', async () => {
+  test('promotes an account at once, or registers one whose password works', { tags: 'slow' }, async () => {
     const service = await testApp()
     const env = { DATABASE_URL: service.databaseUrl, JWT_SECRET: jwtSecret }
     const ann = await testUser(service.app, 'ann')
@@ -58,7 +58,7 @@ describe('npm run admin', () => {
     await service.close()
   })
 
-  test('with --reset issues a token for a new password, of an account that there is', async () => {
+  test('with --reset issues a token for a new password, of an account that there is', { tags: 'slow' }, async () => {
     const service = await testApp()
     const env = { DATABASE_URL: service.databaseUrl, JWT_SECRET: jwtSecret }
     await testUser(service.app, 'ann')
@@ -73,7 +73,7 @@ describe('npm run admin', () => {
     await service.close()
   })
 
-  test('works on the embedded database, whether the service runs or not', async () => {
+  test('works on the embedded database, whether the service runs or not', { tags: 'slow' }, async () => {
     const DATA_DIR = join(await freshFolder(), 'data')
     const before = await admin({ DATA_DIR }, 'early')
     expect(before).toMatchObject({ code: 0 })

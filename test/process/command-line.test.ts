@@ -70,7 +70,7 @@ describe('kinoteka', () => {
     expect(started.stderr()).toMatch(/The configuration is wrong:\n {2}- PORT must be/)
   })
 
-  test('works where npm has installed it, and ends as the service does', async () => {
+  test('works where npm has installed it, and ends as the service does', { tags: 'slow' }, async () => {
     const folder = await freshFolder()
     const command = await install(folder)
     const DATA_DIR = join(folder, 'data')

@@ -63,7 +63,7 @@ test('npm run dev is npm start, started again after every save, over one databas
   expect(dev.stdout().match(/First administrator/g)).toHaveLength(1)
 })
 
-test('A signal ends the service under npm run dev, and then the database', patient, async () => {
+test('A signal ends the service under npm run dev, and then the database', { tags: 'slow', ...patient }, async () => {
   const cwd = await project()
   const dev = runNode(['tools/dev.ts'], { cwd, env: { PORT: '0' } })
   const address = await dev.printed(/documentation at (http:\/\/[^"]+)\/docs"/)

@@ -46,7 +46,7 @@ describe('kinoteka doctor', () => {
     expect(report.lines.clock).toMatch(/^failed that of this machine is [45]\.\d s ahead of .*NTP/)
   })
 
-  test('on an embedded database: before the first start, while it runs, and after', async () => {
+  test('on an embedded database: before the first start, while it runs, and after', { tags: 'slow' }, async () => {
     const cwd = await freshFolder()
     const fresh = await doctor({}, [], cwd)
     expect(fresh).toMatchObject({ code: 0, ok: true })

@@ -38,22 +38,28 @@ describe('Of several servers', () => {
     ['first', (silent: string, good: string) => severalHosts(silent, good)],
     ['last', (silent: string, good: string) => severalHosts(good, silent)],
     ['first and last', (silent: string, good: string) => severalHosts(silent, good, silent)],
-  ])('the silent one may stand %s: the primary is found, and nothing waits for the other again', async (_, place) => {
-    const silent = await silentServer()
-    closers.push(silent.close)
-    const url = new URL(await cloneDatabase())
-    const { sql } = pool(place(silent.url, url.href).replace(/@(.*)\//, (hosts) => hosts))
-    expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
-    const before = silent.connections()
-    await Promise.all(Array.from({ length: 40 }, () => sql`select pg_sleep(0.1)`))
-    // Only the question what it is, twice at most.
-    expect(silent.connections() - before).toBeLessThanOrEqual(2)
-    const session = await openConnection(place(silent.url, url.href), { statementTimeoutMs: 1000 })
-    expect(await session.query('select 1 as one')).toEqual([{ one: 1 }])
-    session.close()
-  })
+  ])(
+    'the silent one may stand %s: the primary is found, and nothing waits for the other again',
+    { tags: 'slow' },
+    async (_, place) => {
+      const silent = await silentServer()
+      closers.push(silent.close)
+      const url = new URL(await cloneDatabase())
+      const { sql } = pool(place(silent.url, url.href).replace(/@(.*)\//, (hosts) => hosts))
+      expect(await sql`select 1 as one`).toEqual([{ one: 1 }])
+      const before = silent.connections()
+      await Promise.all(Array.from({ length: 40 }, () => sql`select pg_sleep(0.1)`))
+      // Only the question what it is, twice at most.
+      expect(silent.connections() - before).toBeLessThanOrEqual(2)
+      const session = await openConnection(place(silent.url, url.href), { statementTimeoutMs: 1000 })
+      expect(await session.query('select 1 as one')).toEqual([{ one: 1 }])
+      session.close()
+    },
+  )
 
-  test('the standby is taken when it has been promoted, and the frozen primary never again: for no connection of the process', async () => {
+  test('the standby is taken when it has been promoted, and the frozen primary never again: for no connection of the process', {
+    tags: 'slow',
+  }, async () => {
     const pair = await startPair()
     const way = await outageOf(pair.primary.url)
     closers.push(way.close)
@@ -87,7 +93,7 @@ describe('Of several servers', () => {
     expect(at.new).toContain('by a session')
   })
 
-  test('the one on the highest timeline is taken at the start too, wherever it stands', async () => {
+  test('the one on the highest timeline is taken at the start too, wherever it stands', { tags: 'slow' }, async () => {
     const pair = await startPair()
     await pair.promote()
     const database = pool(severalHosts(pair.primary.url, pair.standby.url))
@@ -97,7 +103,7 @@ describe('Of several servers', () => {
     expect(database.servers().map(({ state }) => state)).toEqual(['refused', 'primary'])
   })
 
-  test('one of another cluster is refused, also when the primary is gone', async () => {
+  test('one of another cluster is refused, also when the primary is gone', { tags: 'slow' }, async () => {
     const pair = await startPair()
     const stranger = await startServer(await freshFolder())
     await ask(stranger.url, 'create table marks (mark text)')
@@ -116,7 +122,9 @@ describe('Of several servers', () => {
   })
 })
 
-test('Behind one address the connections to an old primary end when a new one is seen there, and it gets no more', async () => {
+test('Behind one address the connections to an old primary end when a new one is seen there, and it gets no more', {
+  tags: 'slow',
+}, async () => {
   const pair = await startPair()
   const targets = [pair.primary.url, pair.standby.url].map((url) =>
     join(new URL(url).searchParams.get('host') ?? '', '.s.PGSQL.5432'),
@@ -155,7 +163,7 @@ test('Behind one address the connections to an old primary end when a new one is
   expect(refusals).toEqual([expect.stringContaining('is on timeline 1, but its cluster is on 2')])
 })
 
-test('A stall of our own event loop is not taken for the silence of the server', async () => {
+test('A stall of our own event loop is not taken for the silence of the server', { tags: 'slow' }, async () => {
   const { sql } = pool(await cloneDatabase())
   let isOver = false
   const block = () => {

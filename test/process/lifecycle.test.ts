@@ -34,7 +34,9 @@ function ask(url: string, agent: Agent): Promise<{ status: number | undefined; c
 }
 
 describe('On SIGTERM', () => {
-  test('it is unready at once, serves on for a while and asks for connections to be closed, and ends with 0', async () => {
+  test('it is unready at once, serves on for a while and asks for connections to be closed, and ends with 0', {
+    tags: 'slow',
+  }, async () => {
     const replica = startReplica(await cloneDatabase(), await freshFolder(), { DRAIN_DELAY: '2s' })
     const address = await addressOf(replica)
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -48,7 +50,9 @@ describe('On SIGTERM', () => {
     expect(replica.stderr()).toBe('')
   })
 
-  test('a request that never ends is cut, so that all else is closed in order within 10 s', async () => {
+  test('a request that never ends is cut, so that all else is closed in order within 10 s', {
+    tags: 'slow',
+  }, async () => {
     const url = await cloneDatabase()
     const replica = startReplica(url, await freshFolder(), { DRAIN_DELAY: '0s' })
     const address = await addressOf(replica)
@@ -69,7 +73,7 @@ describe('On SIGTERM', () => {
     expect(line).toContain('"status":499')
   })
 
-  test('a call of Kinopoisk that goes on behind its reader does not hold it up', async () => {
+  test('a call of Kinopoisk that goes on behind its reader does not hold it up', { tags: 'slow' }, async () => {
     const upstream = await serve(() => {})
     closers.push(upstream.close)
     const replica = startReplica(await cloneDatabase(), await freshFolder(), {
@@ -102,7 +106,7 @@ describe('On SIGTERM', () => {
 })
 
 describe('With few files to open', () => {
-  test.skipIf(process.platform !== 'linux')('more connections than files do not end it', async () => {
+  test.skipIf(process.platform !== 'linux')('more connections than files do not end it', { tags: 'slow' }, async () => {
     const limited = ['-c', 'ulimit -n 200 && exec "$0" "$@"', process.execPath, ...entry]
     const replica = runProgram('sh', limited, { env: replicaEnvironment(await cloneDatabase(), await freshFolder()) })
     const address = await addressOf(replica)

@@ -43,7 +43,9 @@ const ways: [string, (way: Outage) => unknown, RegExp][] = [
 ]
 
 describe.each(ways)('A database that %s', (_name, begin, reason) => {
-  test('is 503 for what was under way and for what comes, at once for the latter, and /readyz is red; all by itself is well again', async () => {
+  test('is 503 for what was under way and for what comes, at once for the latter, and /readyz is red; all by itself is well again', {
+    tags: 'slow',
+  }, async () => {
     const way = await outage()
     const { app, log, close } = await testApp({}, { databaseUrl: way.url })
     closers.push(close)
@@ -94,7 +96,7 @@ describe.each(ways)('A database that %s', (_name, begin, reason) => {
     await expect.poll(() => errorOf(sql`select 1`), { timeout: 45_000 }).toBeUndefined()
   })
 
-  test('ends the start with a clear line rather than never', async () => {
+  test('ends the start with a clear line rather than never', { tags: 'slow' }, async () => {
     const way = await outage()
     await begin(way)
     const env = { PORT: '0', DATABASE_URL: way.url, DATA_DIR: await freshFolder(), JWT_SECRET: 'x'.repeat(32) }
@@ -112,7 +114,7 @@ async function isFast(work: () => Promise<unknown>): Promise<boolean> {
 }
 
 describe('A database that answers', () => {
-  test('may take its time: a slow statement is waited for, however many others fail', async () => {
+  test('may take its time: a slow statement is waited for, however many others fail', { tags: 'slow' }, async () => {
     const { sql } = pool(await cloneDatabase(), { max: 2 })
     const slow = sql`select pg_sleep(4)`
     const broken = errorOf(sql`select nothing`)
@@ -120,7 +122,9 @@ describe('A database that answers', () => {
     expect(await slow).toHaveLength(1)
   })
 
-  test('loses one connection in silence: its query is given up in the end, and the others go on', async () => {
+  test('loses one connection in silence: its query is given up in the end, and the others go on', {
+    tags: 'slow',
+  }, async () => {
     const url = await cloneDatabase()
     const way = await outageOf(url)
     closers.push(way.close)
@@ -164,7 +168,7 @@ describe('A database that answers', () => {
 })
 
 describe('The figures of the pool', () => {
-  test('tell what is at work, what is idle and what waits, and every query is timed', async () => {
+  test('tell what is at work, what is idle and what waits, and every query is timed', { tags: 'slow' }, async () => {
     const { app, close } = await testApp()
     closers.push(close)
     const { sql } = app.database

@@ -70,7 +70,7 @@ async function stopped({ child, ended }: Program) {
 }
 
 describe('Sentry', () => {
-  test('is told once of an internal error, by request and release, and of nobody', async () => {
+  test('is told once of an internal error, by request and release, and of nobody', { tags: 'slow' }, async () => {
     const sentry = await sink()
     const { service, address, sql } = await start({ SENTRY_DSN: sentry.dsn })
     const login = 'ann.secret@example.org'
@@ -103,7 +103,7 @@ describe('Sentry', () => {
     )
   })
 
-  test('is not told of what a client did wrong, nor of what is known to be down', async () => {
+  test('is not told of what a client did wrong, nor of what is known to be down', { tags: 'slow' }, async () => {
     const sentry = await sink()
     const dead = createTcpServer().listen(0, '127.0.0.1')
     await once(dead, 'listening')
@@ -121,7 +121,7 @@ describe('Sentry', () => {
     expect(sentry.text()).toBe('')
   })
 
-  test('gets what was told just before the end: the service waits for a slow Sentry', async () => {
+  test('gets what was told just before the end: the service waits for a slow Sentry', { tags: 'slow' }, async () => {
     const slow = await sink(500)
     const { service, address, sql } = await start({ SENTRY_DSN: slow.dsn })
     await sql`drop table users cascade`
@@ -130,7 +130,7 @@ describe('Sentry', () => {
     expect(slow.events()).toHaveLength(1)
   })
 
-  test('that never answers does not keep the service from its end', async () => {
+  test('that never answers does not keep the service from its end', { tags: 'slow' }, async () => {
     const never = await sink(60_000)
     const other = await start({ SENTRY_DSN: never.dsn })
     await other.sql`drop table users cascade`
@@ -141,23 +141,27 @@ describe('Sentry', () => {
   test.each([
     ['thrown', 'throw error'],
     ['rejected', 'Promise.reject(error)'],
-  ])('is told once of an error that nobody caught, and the service ends with 1: %s', async (_name, fail) => {
-    const sentry = await sink()
-    const code = `process.once('SIGWINCH', () => { const error = new Error('nobody caught it'); ${fail} })`
-    const { service } = await start({ SENTRY_DSN: sentry.dsn }, [
-      '--import',
-      `data:text/javascript,${encodeURIComponent(code)}`,
-    ])
-    service.child.kill('SIGWINCH')
-    expect(await service.ended()).toBe(1)
-    expect(service.stderr()).toMatch(/^Error: nobody caught it\n {4}at /)
-    await until(() => sentry.events().length > 0)
-    expect(sentry.events().map((event) => event.exception.values.map(({ value }) => value))).toEqual([
-      ['nobody caught it'],
-    ])
-  })
+  ])(
+    'is told once of an error that nobody caught, and the service ends with 1: %s',
+    { tags: 'slow' },
+    async (_name, fail) => {
+      const sentry = await sink()
+      const code = `process.once('SIGWINCH', () => { const error = new Error('nobody caught it'); ${fail} })`
+      const { service } = await start({ SENTRY_DSN: sentry.dsn }, [
+        '--import',
+        `data:text/javascript,${encodeURIComponent(code)}`,
+      ])
+      service.child.kill('SIGWINCH')
+      expect(await service.ended()).toBe(1)
+      expect(service.stderr()).toMatch(/^Error: nobody caught it\n {4}at /)
+      await until(() => sentry.events().length > 0)
+      expect(sentry.events().map((event) => event.exception.values.map(({ value }) => value))).toEqual([
+        ['nobody caught it'],
+      ])
+    },
+  )
 
-  test('does not exist without a DSN: nothing is loaded, nothing sent', async () => {
+  test('does not exist without a DSN: nothing is loaded, nothing sent', { tags: 'slow' }, async () => {
     const { service, address, sql } = await start({})
     await sql`drop table users cascade`
     expect((await post(address, '/login', { login: 'ann', password })).status).toBe(500)

@@ -138,7 +138,9 @@ describe('The service with nothing configured', () => {
     expect(service.stdout()).not.toContain('demo catalogue')
   })
 
-  test('starts from a folder whose name has a space, a percent sign and letters beyond ASCII', async () => {
+  test('starts from a folder whose name has a space, a percent sign and letters beyond ASCII', {
+    tags: 'slow',
+  }, async () => {
     const root = join(await freshFolder(), 'мой кинозал 100%25')
     await mkdir(root)
     for (const part of ['package.json', 'src', 'drizzle']) await cp(join(repository, part), join(root, part), copy)
@@ -150,7 +152,7 @@ describe('The service with nothing configured', () => {
     expect(await readdir(join(root, '.data'))).toContain('postgres')
   })
 
-  test('has every acknowledged account after it was killed', async () => {
+  test('has every acknowledged account after it was killed', { tags: 'slow' }, async () => {
     const DATA_DIR = await preparedFolder()
     const killed = startService({ DATA_DIR })
     const address = await addressOf(killed)
@@ -161,7 +163,7 @@ describe('The service with nothing configured', () => {
     await accessToken(await addressOf(startService({ DATA_DIR })), 'ann', password)
   })
 
-  test('answers what is under way before it ends on SIGTERM', async () => {
+  test('answers what is under way before it ends on SIGTERM', { tags: 'slow' }, async () => {
     const DATA_DIR = await preparedFolder()
     const service = startService({ DATA_DIR })
     const address = await addressOf(service)
@@ -176,7 +178,7 @@ describe('The service with nothing configured', () => {
     expect(serverPids(DATA_DIR)).toEqual([])
   })
 
-  test('ends at once on a second signal, and the database still shuts down', async () => {
+  test('ends at once on a second signal, and the database still shuts down', { tags: 'slow' }, async () => {
     const DATA_DIR = await preparedFolder()
     const service = startService({ DATA_DIR })
     const address = await addressOf(service)
@@ -270,18 +272,22 @@ describe('The service with nothing configured', () => {
     expect(service.stdout()).not.toContain('hunter2')
   })
 
-  test.runIf(privileged > 80)('that may not listen on a port says that PORT is to be set', async () => {
-    const DATA_DIR = await freshFolder()
-    if (isRoot) await chown(DATA_DIR, nobody.uid, nobody.gid)
-    const code = isRoot ? `process.setgid(${nobody.gid}); process.setuid(${nobody.uid})` : ''
-    const entry = ['--import', `data:text/javascript,${encodeURIComponent(code)}`, 'src/server.ts']
-    const service = runNode(entry, { env: { DATA_DIR, PORT: '80' } })
-    expect(await service.ended()).toBe(1)
-    expect(service.stderr()).toMatch(
-      /^listen EACCES: .*: this account may not listen there, set PORT to 1024 or above\n$/,
-    )
-    expect(serverPids(DATA_DIR)).toEqual([])
-  })
+  test.runIf(privileged > 80)(
+    'that may not listen on a port says that PORT is to be set',
+    { tags: 'slow' },
+    async () => {
+      const DATA_DIR = await freshFolder()
+      if (isRoot) await chown(DATA_DIR, nobody.uid, nobody.gid)
+      const code = isRoot ? `process.setgid(${nobody.gid}); process.setuid(${nobody.uid})` : ''
+      const entry = ['--import', `data:text/javascript,${encodeURIComponent(code)}`, 'src/server.ts']
+      const service = runNode(entry, { env: { DATA_DIR, PORT: '80' } })
+      expect(await service.ended()).toBe(1)
+      expect(service.stderr()).toMatch(
+        /^listen EACCES: .*: this account may not listen there, set PORT to 1024 or above\n$/,
+      )
+      expect(serverPids(DATA_DIR)).toEqual([])
+    },
+  )
 
   test.each([
     ['HOST', '192.0.2.1', /^listen EADDRNOTAVAIL: .*: this machine has no such address, set HOST to one of its own\n$/],
@@ -294,7 +300,9 @@ describe('The service with nothing configured', () => {
 })
 
 describe('The service on a database of its own', () => {
-  test('starts no embedded one, prints no password, makes no films and makes the administrator it was told', async () => {
+  test('starts no embedded one, prints no password, makes no films and makes the administrator it was told', {
+    tags: 'slow',
+  }, async () => {
     const DATA_DIR = join(await freshFolder(), 'data')
     const admin = { ADMIN_LOGIN: 'chief', ADMIN_PASSWORD: password }
     const service = startService({ DATA_DIR, DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret, ...admin })
