@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connect } from '../src/db/connect.ts'
 import type { SandboxCall } from '../src/embedded/sandbox/server.ts'
 import { AppError } from '../src/errors.ts'
@@ -163,7 +163,7 @@ describe('the layer alone', () => {
     expect(asked).toEqual(Array.from({ length: 12 }, (_, n) => search(n).path))
   })
 
-  test('a full line refuses at once, before and behind the lease; another rate goes on', async () => {
+  test('a full line refuses at once, before and behind the lease; another rate goes on', { tags: 'slow' }, async () => {
     const { limited, guarded, asked, refused } = build(async (rate) => (rate === 'search' ? 200 : 0))
     const waiting = Array.from({ length: 15 }, (_, n) => codeOf(limited(search(n), call(5_000))))
     const sixteenth = await Promise.race([codeOf(limited(search(16), call(5_000))), sleep(1_000, 'waits')])
@@ -177,7 +177,7 @@ describe('the layer alone', () => {
     expect(await refused()).toBe(17)
   })
 
-  test('background refreshes leave room for users', async () => {
+  test('background refreshes leave room for users', { tags: 'slow' }, async () => {
     const { limited, guarded } = build(async () => 200)
     const waiting = Array.from({ length: 10 }, (_, n) => codeOf(limited(search(n), call(6_000, 'refresh'))))
     expect(await codeOf(guarded(search(11), call(6_000, 'refresh')))).toBe('upstream_rate_limited')
@@ -194,11 +194,18 @@ describe('the layer alone', () => {
 
   test('a database that does not respond is the reason that is given', async () => {
     const { limited, refused } = build(() => new Promise(() => {}))
-    expect(await codeOf(limited(search(1), call(400)))).toBe('database_unavailable')
+    vi.useFakeTimers()
+    try {
+      const code = codeOf(limited(search(1), call(400)))
+      await vi.advanceTimersByTimeAsync(200)
+      expect(await code).toBe('database_unavailable')
+    } finally {
+      vi.useRealTimers()
+    }
     expect(await refused()).toBe(0)
   })
 
-  test('a stall of our own event loop is not taken for a slow database', async () => {
+  test('a stall of our own event loop is not taken for a slow database', { tags: 'slow' }, async () => {
     const { limited } = build(() => new Promise(() => {}))
     const code = codeOf(limited(search(1), call(2_000)))
     const end = performance.now() + 1_500
@@ -233,7 +240,9 @@ describe('the layer alone', () => {
 })
 
 describe('over HTTP', () => {
-  test('two replicas keep to 5 searches and 20 calls in any second, and upstream refuses none', async () => {
+  test('two replicas keep to 5 searches and 20 calls in any second, and upstream refuses none', {
+    tags: 'slow',
+  }, async () => {
     const service = await testApp({ KINOPOISK_TIMEOUT: '2m' }, {}, { rateLimits: true })
     const apps = [service.app, await service.replica()]
     const user = await testUser(service.app)
@@ -247,7 +256,7 @@ describe('over HTTP', () => {
     expect(mostInASecond(all.filter(({ endpoint }) => endpoint === 'search'))).toBeLessThanOrEqual(5)
     expect(mostInASecond(all)).toBeLessThanOrEqual(20)
     await service.close()
-  }, 90_000)
+  })
 })
 
 function mostInASecond(calls: SandboxCall[]): number {
