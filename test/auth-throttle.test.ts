@@ -219,8 +219,8 @@ describe('registering without end', () => {
     expect(await counts()).toEqual([1])
     await setCounts(299)
     expect((await registerFrom(address)).statusCode).toBe(201)
-    await now()
     const other = await service.replica()
+    await now()
     for (const app of [service.app, other]) {
       const answer = await app.inject({
         method: 'POST',
