@@ -44,7 +44,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    // `npm test` counts them as skipped. They run with their file, where that is named, and with the other projects.
+    // `npm test` counts them as skipped. They run where their file is named, and where all projects run.
     tags: [
       {
         name: 'slow',

@@ -271,9 +271,7 @@ describe('registering without end', () => {
 })
 
 describe('spraying', () => {
-  test('ten thousand accounts from one address is refused soon; who is known there, and elsewhere, gets in', {
-    tags: 'slow',
-  }, async () => {
+  test('ten thousand accounts from one address is refused soon; who is known there, and elsewhere, gets in', async () => {
     await database.sql`delete from auth_failures`
     const here = anAddress()
     const [{ login, id }, stranger] = [await newUser(), await newUser()]

@@ -209,7 +209,7 @@ describe('Old changes are removed', () => {
   const addChanges = (count: number) =>
     database.sql`insert into changes (topic, key) select 'film', n::text from generate_series(1, ${count}::int) n`
 
-  test('in batches, by several replicas, while a change feed goes on', { tags: 'slow' }, async () => {
+  test('in batches, by several replicas, while a change feed goes on', async () => {
     const { feed, changes, losses } = await follower()
     await addChanges(12_000)
     for (let i = 0; i < 3; i++) cleanUp({})

@@ -36,9 +36,7 @@ describe('The client for TypeScript', () => {
     expect(error?.code).toBe('film_not_found')
   })
 
-  test('refreshes a token that has ended, once for all requests of that time, and tells the new pair', {
-    tags: 'slow',
-  }, async () => {
+  test('refreshes a token that has ended, once for all requests of that time, and tells the new pair', async () => {
     const pairs: unknown[] = []
     const kinoteka = createKinoteka({ baseUrl, onTokens: (pair) => void pairs.push(pair) })
     await kinoteka.logIn('ann@example.org', password)

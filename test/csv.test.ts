@@ -153,9 +153,7 @@ describe('the export', () => {
     expect(await exportCsv('?bom=false')).toBe(csv.slice(1))
   })
 
-  test('has semicolons and decimal commas for the Excel of many countries, an entity tag of its own, and is imported', {
-    tags: 'slow',
-  }, async () => {
+  test('has semicolons and decimal commas for the Excel of many countries, an entity tag of its own, and is imported', async () => {
     await insertNasty()
     const [commas, semicolons] = [await exportCsv(), await exportCsv('?delimiter=;')]
     const rows = parse(semicolons, { columns: true, bom: true, delimiter: ';' }) as Record<string, string>[]
@@ -456,7 +454,7 @@ describe('the import', () => {
     expect(real.json()).toEqual({ ...dry.json(), changes: [], dry_run: false })
   })
 
-  test('ends at broken quotes, with what stands before them', { tags: 'slow' }, async () => {
+  test('ends at broken quotes, with what stands before them', async () => {
     const good = Array.from({ length: 1200 }, (_, i) => `film ${i},g,d,1,2000,90`).join('\n')
     for (const [broken, told] of [
       ['"a"b,g,d,1,2000,90\nafter,g,d,1,2000,90\n', /quotes are broken/],

@@ -212,7 +212,7 @@ describe('A database of an earlier version', () => {
     })
   })
 
-  test('keeps the scores of its films, and counts further ones', { tags: 'slow' }, async () => {
+  test('keeps the scores of its films, and counts further ones', async () => {
     const url = await emptyDatabase()
     await migrateTo(url, '0017_pictures')
     const rate = (user: number, film: number, value: number) =>

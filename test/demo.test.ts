@@ -248,7 +248,7 @@ describe('It is made once', () => {
     expect(await counts()).toEqual(all)
   })
 
-  test('by one of several that start at once', { tags: 'slow' }, async () => {
+  test('by one of several that start at once', async () => {
     const { service, sql, start, counts } = await emptyService()
     const holder = await sql.reserve()
     await holder`begin`

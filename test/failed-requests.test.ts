@@ -139,7 +139,7 @@ describe('A film that always fails', () => {
     expect(upstream.callsOf('/500')).toBe(2)
   })
 
-  test('by a 5xx costs few calls, and other searches are asked for', { tags: 'slow' }, async () => {
+  test('by a 5xx costs few calls, and other searches are asked for', async () => {
     const { upstream, get } = await start()
     upstream.be(under('keyword=odd', { status: 500, body: '{"status":500}' }))
     for (let time = 0; time < 10; time += 1) expect((await get(search('odd'))).json().source).toBe('local')
@@ -273,7 +273,7 @@ describe('The prefetch', () => {
     expect(lists(upstream.calls)).not.toContain(first)
   })
 
-  test('stands still while Kinopoisk is not believed', { tags: 'slow' }, async () => {
+  test('stands still while Kinopoisk is not believed', async () => {
     const { upstream, service, get } = await start()
     await get('/movies/301')
     upstream.calls.splice(0)

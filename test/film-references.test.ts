@@ -238,7 +238,7 @@ describe('A pasted address or id', () => {
 })
 
 describe('A pasted address, with Kinopoisk down,', () => {
-  test('finds a film that is known, and says where it comes from', { tags: 'slow' }, async () => {
+  test('finds a film that is known, and says where it comes from', async () => {
     const { app, search, sandbox } = await fresh()
     await app.database.sql`insert into films (id, name, year, kinopoisk) values
       (301, 'Матрица', 1999, '{"imdb_id": "tt0133093"}')`

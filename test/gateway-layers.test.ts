@@ -667,7 +667,7 @@ describe('the retry', () => {
     expect(calls).toHaveLength(2)
   })
 
-  test('comes when upstream says, if the caller waits so long', { tags: 'slow' }, async () => {
+  test('comes when upstream says, if the caller waits so long', async () => {
     const patient = failThen(failureOf(429, '1'))
     const started = performance.now()
     await patient.fetch(request, within(5000))

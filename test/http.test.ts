@@ -469,9 +469,7 @@ describe('Faults within', () => {
     await outage.close()
   })
 
-  test('a request that is under way when its connection is ended is 503, the next one is served', {
-    tags: 'slow',
-  }, async () => {
+  test('a request that is under way when its connection is ended is 503, the next one is served', async () => {
     const { app, close } = await testApp()
     const asBob = as(app, await testUser(app, 'bob'))
     const { sql } = app.database

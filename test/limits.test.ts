@@ -227,7 +227,7 @@ describe('Slow clients', () => {
       expect(text().match(/Film \d+/g)?.length).toBe(films)
     })
 
-    test('no more are cut off', { tags: 'slow' }, async () => {
+    test('no more are cut off', async () => {
       const { app, address, get } = await catalogueAt(300)
       const { socket } = open(address)
       socket.write(get('/movies'))

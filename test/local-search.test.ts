@@ -213,7 +213,6 @@ describe('a search that Kinopoisk can not be asked', () => {
 
 test.each([401, 402, 429, 500, 503, 'hang', 'reset', 'bad_json', 'wrong_shape', 'html'] as const)(
   'whatever upstream does, our own films are searched: %s',
-  { tags: 'slow' },
   async (fault) => {
     const { search, sandbox, close } = await outage([{ id: 4, name: 'Матрица' }], fault === 'hang' ? brief : {})
     sandbox.fail(null)
@@ -315,9 +314,7 @@ test('pages have twenty films each, to the twentieth; past the end there are non
   await close()
 })
 
-test('of very many films that hold the words a bounded number is ranked, an exact title among them in any case', {
-  tags: 'slow',
-}, async () => {
+test('of very many films that hold the words a bounded number is ranked, an exact title among them in any case', async () => {
   const { search, sql, close } = await outage([])
   await sql`insert into films (id, name) select i, 'Любовь ' || i from generate_series(1, 3000) i`
   await sql`insert into films (id, name) values (4000, 'Любовь')`

@@ -521,7 +521,7 @@ describe('photos in an S3 that fails', () => {
   })
 })
 
-test('the document tells the form and each way that the picture is answered', { tags: 'slow' }, async () => {
+test('the document tells the form and each way that the picture is answered', async () => {
   await start()
   const { paths, components } = (await service.app.inject({ method: 'GET', url: '/openapi.json' })).json()
   const { get, put } = paths['/directors/{id}/photo']

@@ -208,7 +208,7 @@ describe('A user who is alone', () => {
 })
 
 describe('New accounts', () => {
-  test('of one network have one share together', { tags: 'slow' }, async () => {
+  test('of one network have one share together', async () => {
     await spentBefore('interactive', 1)
     const ledger = ledgerOf()
     const [ann, bob, carl] = [await user({ days: 6 }), await user({ days: 0 }), await user({ days: 8 })]

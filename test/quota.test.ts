@@ -80,7 +80,7 @@ describe('the ledger', () => {
     [1, '00:00:00', 1],
     [1, '12:00:00', 1],
     [0, '23:59:59.999', 0],
-  ])('of %i a day, those who wait have at %s %i', { tags: 'slow' }, async (limit, time, calls) => {
+  ])('of %i a day, those who wait have at %s %i', async (limit, time, calls) => {
     await clocked.stopAt(at(time))
     expect(await spend(ledgerOf(limit), 'interactive')).toBe(calls)
   })
@@ -285,9 +285,7 @@ describe('the layer alone', () => {
     expect((await ledger.read()).spent.interactive).toBe(cost)
   })
 
-  test('a call that began before and succeeds ends no block; what another replica ends is seen soon', {
-    tags: 'slow',
-  }, async () => {
+  test('a call that began before and succeeds ends no block; what another replica ends is seen soon', async () => {
     const { quota, warnings } = build(ledgerOf())
     const slow = Promise.withResolvers<void>()
     const begun = quota.charged(async (request, call) => slow.promise.then(() => answering(request, call)))(
@@ -743,7 +741,7 @@ describe('over HTTP', () => {
     expect(service.log()).not.toContain('test-key')
   })
 
-  test('a scrape does not wait for a database that is gone', { tags: 'slow' }, async () => {
+  test('a scrape does not wait for a database that is gone', async () => {
     const registry = new Registry()
     const never = () => new Promise<never>(() => {})
     createUsage({ refreshBalance: never, readRanks: never, metrics: createMetrics(registry) })

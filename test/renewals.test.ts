@@ -31,7 +31,7 @@ async function keep(...ids: number[]) {
 const asked = () =>
   service.calls.filter(({ endpoint }) => endpoint === 'film').map(({ path }) => Number(path.split('/').pop()))
 
-test('expired favourites are prefetched, the stalest first; others are left alone', { tags: 'slow' }, async () => {
+test('expired favourites are prefetched, the stalest first; others are left alone', async () => {
   await keep(326, 301, 435)
   await as(service.app, await testUser(service.app))({ method: 'GET', url: '/movies/328' })
   service.calls.splice(0)
@@ -46,13 +46,13 @@ test('expired favourites are prefetched, the stalest first; others are left alon
   expect(asked()).toEqual([326, 301, 435])
 })
 
-test('what is fresh is not prefetched', { tags: 'slow' }, async () => {
+test('what is fresh is not prefetched', async () => {
   await keep(326, 301)
   await prefetching(() => new Promise((resolve) => setTimeout(resolve, 300)))
   expect(asked()).toEqual([])
 })
 
-test('a film that upstream fails on does not keep the others waiting', { tags: 'slow' }, async () => {
+test('a film that upstream fails on does not keep the others waiting', async () => {
   await keep(326, 301)
   time.pass(40 * day)
   service.sandbox.fail('bad_json', { path: /\/326$/ })

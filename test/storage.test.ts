@@ -148,20 +148,16 @@ describe('S3', () => {
     ['html', 3],
     ['reset', 3],
   ]
-  test.each(faults)(
-    '%s is storage_unavailable after %i calls, without a word of S3',
-    { tags: 'slow' },
-    async (fault, attempts) => {
-      s3.fault = fault
-      for (const call of [() => storage.put(key, bytes, 'image/png'), () => storage.remove(key)]) {
-        s3.calls.length = 0
-        const error = await call().catch((error) => error)
-        expect(error).toMatchObject({ code: 'storage_unavailable', statusCode: 503, headers: { 'retry-after': '5' } })
-        expect(error.message).toBe('The storage of photos cannot be used now, try again later')
-        expect(s3.calls).toHaveLength(attempts)
-      }
-    },
-  )
+  test.each(faults)('%s is storage_unavailable after %i calls, without a word of S3', async (fault, attempts) => {
+    s3.fault = fault
+    for (const call of [() => storage.put(key, bytes, 'image/png'), () => storage.remove(key)]) {
+      s3.calls.length = 0
+      const error = await call().catch((error) => error)
+      expect(error).toMatchObject({ code: 'storage_unavailable', statusCode: 503, headers: { 'retry-after': '5' } })
+      expect(error.message).toBe('The storage of photos cannot be used now, try again later')
+      expect(s3.calls).toHaveLength(attempts)
+    }
+  })
 
   test('a server that does not answer is given up within the timeout', { tags: 'slow' }, async () => {
     s3.fault = 'hang'

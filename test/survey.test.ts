@@ -70,7 +70,7 @@ test('the second pages come after the first ones of all years, and a month later
   expect(pages().slice(0, 2)).toEqual(['2026 1', '2025 1'])
 })
 
-test('a page without a film is kept for a day, and one with films for a month', { tags: 'slow' }, async () => {
+test('a page without a film is kept for a day, and one with films for a month', async () => {
   await vi.waitFor(() => expect(pages().length).toBeGreaterThan(3), { timeout: 45_000 })
   const kept = await inDatabase(
     service.databaseUrl,

@@ -82,7 +82,7 @@ describe('A 404 under every address', () => {
     expect((await get('/movies/301')).statusCode).toBe(200)
   })
 
-  test('is over within a minute of its return, without anybody', { tags: 'slow' }, async () => {
+  test('is over within a minute of its return, without anybody', async () => {
     const { upstream, service, get } = await start({ probeEveryMs: 700 })
     upstream.be(everywhere(html404))
     expectProblem(await get('/movies/500'), 502, 'upstream_bad_response')
@@ -93,7 +93,7 @@ describe('A 404 under every address', () => {
     expect((await statusOf(service)).distrusted).toBeNull()
   })
 
-  test('is told to operators: in the status, in a metric, and once in the log', { tags: 'slow' }, async () => {
+  test('is told to operators: in the status, in a metric, and once in the log', async () => {
     const { upstream, service, get } = await start({ probeEveryMs: 500 })
     expect((await statusOf(service)).distrusted).toBeNull()
     expect((await metricsOf(service.app)).get('kinopoisk_distrusted')).toBe(0)

@@ -416,9 +416,7 @@ describe("A Kinopoisk user's votes", () => {
     expect(calls()).toEqual(['/api/v1/kp_users/42/votes?page=1', '/api/v1/kp_users/42/votes?page=2'])
   })
 
-  test('store of a film what they tell, and its details are asked for when somebody looks', {
-    tags: 'slow',
-  }, async () => {
+  test('store of a film what they tell, and its details are asked for when somebody looks', async () => {
     const ann = await collector(service)
     await ann.votes({ kinopoisk_user_id: 43 })
     const { sql } = service.app.database
@@ -457,7 +455,7 @@ describe("A Kinopoisk user's votes", () => {
     },
   )
 
-  test('are a problem when nothing can be had, and 422 of nobody', { tags: 'slow' }, async () => {
+  test('are a problem when nothing can be had, and 422 of nobody', async () => {
     const ann = await collector(service)
     service.sandbox.fail(402)
     expectProblem(await ann.votes({ kinopoisk_user_id: 77 }), 503, 'upstream_quota_exhausted')
@@ -607,7 +605,7 @@ describe('An import', () => {
     await expect.poll(async () => (await more()).statusCode).toBe(200)
   })
 
-  test('takes 20,000 rows in 5 MiB, and no more', { tags: 'slow' }, async () => {
+  test('takes 20,000 rows in 5 MiB, and no more', async () => {
     const ann = await collector(service)
     const rows = (n: number) => `${header}\n${'favorites,301,,,,,,,,\n'.repeat(n)}`
     expect(await ann.upload(rows(20_000))).toMatchObject({ rows: 20_000, created: 1, skipped: 19_999 })

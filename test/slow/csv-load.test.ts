@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -6,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect, type Database } from '../../src/db/connect.ts'
 import { as, firstAdmin, type TestApp, type TestUser, testAdmin, testApp, testUser } from '../support/app.ts'
+import { pausedReader } from '../support/crowds.ts'
 
 let service: TestApp
 let database: Database
@@ -99,15 +99,13 @@ describe('exports of many films', () => {
     expect(['cut', 30_002]).toContain(await lines)
   })
 
-  /** Reads the first bytes and no more: over a connection of its own, as the system would take all of it over one whose window has grown. */
-  async function slowReader(_refused?: IncomingMessage): Promise<IncomingMessage> {
-    const request = httpRequest(`${base}/films/export.csv`, { headers: user.headers, agent: false })
-    request.end()
-    const [response] = await once(request, 'response')
-    if (response.statusCode === 503) return slowReader(response.resume())
-    await once(response, 'readable')
-    response.on('error', () => {})
-    return response
+  /** Reads the first bytes and no more, as soon as there is a place. */
+  async function slowReader(): Promise<IncomingMessage> {
+    const response = await pausedReader(base, '/films/export.csv', user.headers)
+    if (response.statusCode !== 503) return response
+    response.resume()
+    await sleep(100)
+    return slowReader()
   }
 })
 

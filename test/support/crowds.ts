@@ -105,7 +105,10 @@ export function slowUploads(base: string, uploads: number, path: string, headers
   }
 }
 
-/** A download whose first bytes are read and no more. */
+/**
+ * A download whose first bytes are read and no more. It has a connection of its own: over one whose window has grown the
+ * system would take some ten megabytes more.
+ */
 export async function pausedReader(base: string, path: string, headers: Record<string, string>) {
   const request = httpRequest(`${base}${path}`, { headers, agent: false })
   request.on('error', () => {})
