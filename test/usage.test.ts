@@ -37,7 +37,7 @@ async function metric(app: FastifyInstance, name: string): Promise<number> {
   return Number(line?.split(' ').at(-1))
 }
 
-/** The figures come up to a second late. */
+/** The figures come up to a second late, and not all parts of an answer are of one moment. */
 const usage = (app: FastifyInstance, user: TestUser, url: string, expected: object) =>
   vi.waitFor(async () => {
     const response = await as(app, user)({ method: 'GET', url })
@@ -140,10 +140,10 @@ describe('Usage', () => {
     await as(app, ann)({ method: 'GET', url: '/movies/302' })
     for (const url of [film(4), film(5)]) await get(app, key, url)
     const figures = { calls: 6, answers: 7, hits: 1, stale: 0, refused: 1, saved: 1 }
-    const found = await usage(app, ann, '/user/usage?days=2', { total: figures })
-    expect(found).toMatchObject({
+    await usage(app, ann, '/user/usage?days=2', {
       days: 2,
       budget: { limit: -1, left: -1 },
+      total: figures,
       by_day: [figures, { calls: 0, answers: 0 }],
       by_key: [
         { key_id: key.id, name: 'of 5', daily_limit: 5, calls_today: 5, near_limit: true, calls: 5, refused: 1 },
