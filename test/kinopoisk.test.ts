@@ -403,7 +403,7 @@ describe('the reading of an answer', () => {
     const page = { rows: [], total: 1, sent: 1, unusable: 0 }
     expect(searchRequest('x', 1).ttlSeconds(page)).toBe(day)
     expect(searchRequest('x', 1).ttlSeconds({ ...page, rows: [{ filmId: 7 }] })).toBe(day)
-    expect(listRequest(1999, 1).ttlSeconds(null)).toBe(hour)
-    expect(listRequest(1999, 1).ttlSeconds({ rows: [], total: 0, sent: 0, unusable: 0 })).toBe(30 * day)
+    expect(listRequest({ year: 1999 }, 1).ttlSeconds(null)).toBe(hour)
+    expect(listRequest({ year: 1999 }, 1).ttlSeconds({ rows: [], total: 0, sent: 0, unusable: 0 })).toBe(30 * day)
   })
 })

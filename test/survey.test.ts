@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { FilmFact } from '../src/embedded/sandbox/films.ts'
 import { type SandboxCall, startSandbox } from '../src/embedded/sandbox/server.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
-import { filmFact, inDatabase, stoppedClock } from './support/movies.ts'
+import { filmFact, inDatabase, serve, stoppedClock } from './support/movies.ts'
 
 const day = 24 * 3600
 const time = stoppedClock()
@@ -16,14 +17,12 @@ let service: TestApp
 let calls: SandboxCall[]
 
 /** Prefetches all the time. */
-beforeEach(async () => {
+async function start(facts: FilmFact[], url?: string) {
   calls = []
-  sandbox = await startSandbox({ films, onCall: (call) => calls.push(call) })
-  service = await testApp(
-    {},
-    { clock: time.clock, kinopoisk: { url: sandbox.url, apiKey: 'test-key', sandbox: true, prefetchMs: 10 } },
-  )
-})
+  sandbox = await startSandbox({ films: facts, onCall: (call) => calls.push(call) })
+  const kinopoisk = { url: url ?? sandbox.url, apiKey: 'test-key', sandbox: true, prefetchMs: 10 }
+  service = await testApp({}, { clock: time.clock, kinopoisk })
+}
 afterEach(async () => {
   await service.close()
   await sandbox.close()
@@ -38,6 +37,7 @@ const pages = () =>
 test('the most voted films of every year are prefetched, so that they can be served while upstream is away', {
   tags: 'slow',
 }, async () => {
+  await start(films)
   // As many as the refresh share lets through in a day that has begun.
   await vi.waitFor(() => expect(pages().length).toBeGreaterThan(20), { timeout: 45_000 })
   expect(pages().slice(0, 3)).toEqual(['2026 1', '2025 1', '2024 1'])
@@ -53,6 +53,7 @@ test('the most voted films of every year are prefetched, so that they can be ser
 test('the second pages come after the first ones of all years, and a month later all of it again', {
   tags: 'slow',
 }, async () => {
+  await start(films)
   const keepYears = (from: number) =>
     inDatabase(
       service.databaseUrl,
@@ -71,6 +72,7 @@ test('the second pages come after the first ones of all years, and a month later
 })
 
 test('a page without a film is kept for a day, and one with films for a month', async () => {
+  await start(films)
   await vi.waitFor(() => expect(pages().length).toBeGreaterThan(3), { timeout: 45_000 })
   const kept = await inDatabase(
     service.databaseUrl,
@@ -82,4 +84,73 @@ test('a page without a film is kept for a day, and one with films for a month', 
   expect(newest?.seconds).toBeGreaterThan(26 * day)
   expect(others.length).toBeGreaterThan(1)
   for (const { seconds } of others) expect(seconds).toBeLessThanOrEqual(1.1 * day)
+})
+
+describe('behind the end of a list that upstream cuts off', () => {
+  const rated = (count: number, rating: number, id: number) =>
+    Array.from({ length: count }, (_, index) =>
+      filmFact({ id: id + index, name_ru: `Оценённый ${id + index}`, year: 2026, rating, votes: 90_000 - index }),
+    )
+  /** All years have one page, but 2026 has five full ones, and on them the first 20 films of 6.5. */
+  const keepLists = () =>
+    inDatabase(
+      service.databaseUrl,
+      (sql) => sql`insert into kinopoisk_answers (path, status, body, fetched_at, expires_at)
+        select '/api/v2.2/films?order=NUM_VOTE&type=ALL&yearFrom=' || year || '&yearTo=' || year || '&page=' || page, 200,
+          json_build_object('total', case year when 2026 then 100 else 7 end, 'items', case when page = 1 and year = 2026 then
+            (select json_agg(json_build_object('kinopoiskId', 1000 + i, 'year', 2026, 'ratingKinopoisk', 6.5)) from generate_series(0, 19) i)
+            else '[]'::json end),
+          ${time.clock.now().toISOString()}, ${new Date(time.clock.now().getTime() + 30 * day * 1000).toISOString()}
+        from generate_series(1920, 2026) year, generate_series(1, 5) page where page = 1 or year = 2026
+        on conflict (path) do update set body = excluded.body, status = 200, expires_at = excluded.expires_at`,
+    )
+  const asked = () =>
+    calls
+      .filter(({ path }) => path.includes('rating'))
+      .map(({ path }) => new URLSearchParams(path.split('?')[1]))
+      .map((query) => ['yearFrom', 'ratingFrom', 'ratingTo', 'page'].map((name) => query.get(name) ?? '').join(' '))
+
+  test('films are prefetched by bands of the rating, each page once, without what is known', async () => {
+    await start([...rated(45, 6.5, 1000), ...rated(21, 7.5, 2000), ...rated(1, 3, 3000)])
+    await keepLists()
+    await vi.waitFor(() => expect(asked()).toHaveLength(7), { timeout: 45_000 })
+    expect(asked()).toEqual([
+      '2026 6 7 2',
+      '2026 7 8 1',
+      '2026 5 6 1',
+      '2026 8  1',
+      '2026  5 1',
+      '2026 6 7 3',
+      '2026 7 8 2',
+    ])
+    time.pass(40 * day)
+    calls.splice(0)
+    await vi.waitFor(() => expect(pages().length).toBeGreaterThan(1), { timeout: 45_000 })
+    expect(pages().slice(0, 2)).toEqual(['2026 1', '2025 1'])
+    expect(asked()).toEqual([])
+    sandbox.fail('reset')
+    const get = as(service.app, await testUser(service.app))
+    for (const id of [1044, 2020, 3000]) {
+      const movie = await get({ method: 'GET', url: `/movies/${id}` })
+      expect(movie.json(), `${id}`).toMatchObject({ title: `Оценённый ${id}`, year: 2026 })
+    }
+  })
+
+  test('nothing more is fetched once upstream has shown that it ignores ratings', async () => {
+    const queries: string[] = []
+    const items = [{ kinopoiskId: 301, nameRu: 'Матрица', year: 2026, ratingKinopoisk: 8.5 }]
+    const upstream = await serve((request, response) => {
+      queries.push(request.url ?? '')
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ total: 400, totalPages: 20, items }))
+    })
+    await start([], upstream.url)
+    await keepLists()
+    const withRatings = () => queries.filter((query) => query.includes('rating'))
+    await vi.waitFor(() => expect(withRatings()).toHaveLength(1), { timeout: 45_000 })
+    time.pass(40 * day)
+    queries.splice(0)
+    await vi.waitFor(() => expect(queries.length).toBeGreaterThan(3), { timeout: 45_000 })
+    expect(withRatings()).toEqual([])
+    await upstream.close()
+  })
 })

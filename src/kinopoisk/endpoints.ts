@@ -29,7 +29,7 @@ const mebibyte = 1024 * 1024
 /** How the paths of each endpoint begin. */
 export const paths = {
   film: '/api/v2.2/films/',
-  popular: '/api/v2.2/films?order=NUM_VOTE&type=ALL&yearFrom=',
+  popular: '/api/v2.2/films?order=NUM_VOTE&type=ALL&',
   imdb: '/api/v2.2/films?imdbId=',
   search: '/api/v2.1/films/search-by-keyword?',
   votes: '/api/v1/kp_users/',
@@ -87,17 +87,25 @@ export function filterRequest({ order, type, page, ...rest }: Filter): UpstreamR
   }
 }
 
+export interface PopularList {
+  year: number
+  /** The least and the greatest rating. */
+  rating?: [number, number]
+}
+
 /** A year's films, the most voted first. */
-export function listRequest(year: number, page: number): UpstreamRequest<ListResponse> {
+export function listRequest({ year, rating: [from, to] = [0, 10] }: PopularList, page: number) {
   const { isEmpty: _, ...request } = filterRequest({
     order: 'NUM_VOTE',
     type: 'ALL',
+    ratingFrom: from,
+    ratingTo: to,
     yearFrom: year,
     yearTo: year,
     page,
   })
   // A page that is not there is fetched again by the prefetch, which has its own pauses.
-  return { ...request, ttlSeconds: (list) => (list ? 30 * day : hour) }
+  return { ...request, ttlSeconds: (list) => (list ? 30 * day : hour) } satisfies UpstreamRequest<ListResponse>
 }
 
 /** GET /api/v2.2/films?imdbId=: the films of an IMDb id, in the form of a list. */

@@ -146,12 +146,16 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
 
   const prefetch = createPrefetchScheduler({
     db: database.db,
+    responses,
     failures,
     metrics,
     now: clock.now,
     everyMs: prefetchMs,
     fetchFilm: (id) => fetchFilm(fetchFresh, id, 'refresh', undefined, clock.now()),
-    fetchPage: (year, page) => fetchCounted(fetchFresh, listRequest(year, page), 'refresh', undefined, clock.now()),
+    async fetchPage(list, page) {
+      const request = listRequest(list, page)
+      return readValue(request, await fetchCounted(fetchFresh, request, 'refresh', undefined, clock.now()))
+    },
     runInBackground,
     onUnexpected: pipeline.onUnexpected,
   })

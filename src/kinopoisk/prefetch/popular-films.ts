@@ -1,51 +1,78 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
-import { listRequest, paths } from '../endpoints.ts'
+import { listRequest, type PopularList, paths } from '../endpoints.ts'
+import { pageSize } from '../rows.ts'
+import type { ListResponse } from '../schemas.ts'
 import type { FailureRepository } from '../store/failures.ts'
+import type { ResponseRepository } from '../store/responses.ts'
+import { createRatingBands, maxPages, sizesIn } from './rating-bands.ts'
 
 interface Options {
   db: Db
+  responses: Pick<ResponseRepository, 'find'>
   failures: Pick<FailureRepository, 'findTooRecent'>
   now(): Date
-  /** Fetches a page, charged to the refresh share. */
-  fetchPage(year: number, page: number): Promise<unknown>
+  /** Fetches a page, charged to the refresh share; null when there is no such page. */
+  fetchPage(list: PopularList, page: number): Promise<ListResponse | null>
+}
+
+interface Due {
+  list: PopularList
+  page: number
+  isNew: boolean
 }
 
 const firstYear = 1920
-const maxPages = 20
 // A page that is not there is looked for once a day.
 const absentMs = 86_400_000
+// Upstream cuts lists off: by its document behind 400 films, in its responses behind 100 too.
+const leastCut = 5
+const bandedYears = 30
 
 /**
  * Prefetches popular films, 20 with a call: of every year the most voted, the first pages of all years before the
- * second ones. Progress is derived from stored responses.
+ * second ones; then, of the newest years, what their lists cut off. Progress is derived from stored responses.
  */
-export function createPopularFilmsPrefetch({ db, failures, now, fetchPage }: Options) {
+export function createPopularFilmsPrefetch({ db, failures, now, fetchPage, ...rest }: Options) {
+  const bands = createRatingBands({ db, ...rest })
   let bootstrapping = false
 
   /** A page that is not stored, or else one that has expired. */
-  async function findDue() {
+  async function findDue(): Promise<Due | undefined> {
     // A page whose calls fail must not block the others.
     const failed = new Set(await failures.findTooRecent(paths.popular))
-    const absentSince = new Date(now().getTime() - absentMs).toISOString()
-    const rows = await db.execute<{ path: string; fresh: boolean; pages: number | null }>(sql`
-      select path, expires_at > ${now().toISOString()} or status = 404 and fetched_at > ${absentSince} as fresh,
-        case when path like '%&page=1' then ${pagesIn(sql`body::json`)} end as pages
-      from ${responses} where path like ${`${paths.popular}%`}`)
-    const stored = new Map(rows.map((row) => [row.path, row]))
-    let expired: { year: number; page: number } | undefined
+    const stored = await readStored()
+    const newest = now().getFullYear()
+    const cutOff: number[] = []
+    let expired: Due | undefined
     for (let page = 1; page <= maxPages; page += 1) {
-      for (let year = now().getFullYear(); year >= firstYear; year -= 1) {
-        if (page > 1 && page > (stored.get(listRequest(year, 1).path)?.pages ?? 0)) continue
-        const { path } = listRequest(year, page)
+      for (let year = newest; year >= firstYear; year -= 1) {
+        const list = { year }
+        const first = stored.get(listRequest(list, 1).path)
+        if (page === 1 && year > newest - bandedYears && first?.cut_off) cutOff.push(year)
+        if (page > 1 && page > (first?.pages ?? 0)) continue
+        const { path } = listRequest(list, page)
         if (failed.has(path)) continue
         const found = stored.get(path)
-        if (!found) return { year, page, isNew: true }
-        if (!found.fresh) expired ??= { year, page }
+        if (!found) return { list, page, isNew: true }
+        if (!found.fresh) expired ??= { list, page, isNew: false }
       }
     }
-    return expired && { ...expired, isNew: false }
+    const inBand = await bands.findNew(cutOff, failed)
+    return inBand ? { ...inBand, isNew: true } : expired
+  }
+
+  async function readStored() {
+    const absentSince = new Date(now().getTime() - absentMs).toISOString()
+    const { pages, total } = sizesIn(sql`body::json`)
+    const isFull = sql`${pages} >= ${leastCut}::int and coalesce(${total} % ${pageSize}::int = 0, true)`
+    const rows = await db.execute<{ path: string; fresh: boolean; pages: number | null; cut_off: boolean | null }>(sql`
+      select path, expires_at > ${now().toISOString()} or status = 404 and fetched_at > ${absentSince} as fresh,
+        case when path like '%&page=1' then ${pages} end as pages,
+        case when path like '%&page=1' then ${pages} > ${maxPages}::int or ${isFull} end as cut_off
+      from ${responses} where path like ${`${paths.popular}yearFrom=%`}`)
+    return new Map(rows.map((row) => [row.path, row]))
   }
 
   return {
@@ -57,13 +84,8 @@ export function createPopularFilmsPrefetch({ db, failures, now, fetchPage }: Opt
       const due = await findDue()
       bootstrapping = due?.isNew ?? false
       if (!due) return
-      await fetchPage(due.year, due.page)
+      const films = await fetchPage(due.list, due.page)
+      bands.note(due.list, films?.rows ?? [])
     },
   }
-}
-
-/** How many pages the body of a list says there are, by either of its members; null where it does not. */
-function pagesIn(body: SQL) {
-  const member = (name: string) => sql`substring(${body}->>${name}::text from '^ *(\\d{1,6}) *$')::int`
-  return sql`coalesce(${member('totalPages')}, ceil(${member('total')} / 20.0)::int)`
 }
