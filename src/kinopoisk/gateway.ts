@@ -16,7 +16,7 @@ import { type KinopoiskFilm, type KinopoiskVote, normaliseFilm, normaliseVote } 
 import { createPipeline, type PipelineOptions } from './pipeline.ts'
 import { createPrefetchScheduler } from './prefetch/scheduler.ts'
 import type { Spending } from './quota/budget.ts'
-import type { Caller, Purpose, UpstreamFetch } from './request.ts'
+import type { Caller, Purpose, UpstreamFetch, UpstreamRequest } from './request.ts'
 import { pageSize } from './rows.ts'
 import type { FilmResponse, SearchResponse } from './schemas.ts'
 import { memoizedSearchRequest, type SearchResult, toSearchResult } from './search.ts'
@@ -144,6 +144,8 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const fetchFilm = (fetch: UpstreamFetch, id: number, purpose: Purpose, caller?: Caller, newerThan?: Date) =>
     fetchCounted(fetch, filmRequest(id), purpose, caller, newerThan)
 
+  const fetchInBackground = async <T>(request: UpstreamRequest<T>) =>
+    readValue(request, await fetchCounted(fetchFresh, request, 'refresh', undefined, clock.now()))
   const prefetch = createPrefetchScheduler({
     db: database.db,
     responses,
@@ -151,11 +153,8 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     metrics,
     now: clock.now,
     everyMs: prefetchMs,
-    fetchFilm: (id) => fetchFilm(fetchFresh, id, 'refresh', undefined, clock.now()),
-    async fetchPage(list, page) {
-      const request = listRequest(list, page)
-      return readValue(request, await fetchCounted(fetchFresh, request, 'refresh', undefined, clock.now()))
-    },
+    fetchFilm: (id) => fetchInBackground(filmRequest(id)),
+    fetchPage: (list, page) => fetchInBackground(listRequest(list, page)),
     runInBackground,
     onUnexpected: pipeline.onUnexpected,
   })

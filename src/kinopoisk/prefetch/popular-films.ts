@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
 import { listRequest, type PopularList, paths } from '../endpoints.ts'
+import { UpstreamFailure } from '../failures.ts'
 import { pageSize } from '../rows.ts'
 import type { ListResponse } from '../schemas.ts'
 import type { FailureRepository } from '../store/failures.ts'
@@ -35,7 +36,7 @@ const bandedYears = 30
  * second ones; then, of the newest years, what their lists cut off. Progress is derived from stored responses.
  */
 export function createPopularFilmsPrefetch({ db, failures, now, fetchPage, ...rest }: Options) {
-  const bands = createRatingBands({ db, ...rest })
+  const bands = createRatingBands({ db, now, ...rest })
   let bootstrapping = false
 
   /** A page that is not stored, or else one that has expired. */
@@ -84,8 +85,14 @@ export function createPopularFilmsPrefetch({ db, failures, now, fetchPage, ...re
       const due = await findDue()
       bootstrapping = due?.isNew ?? false
       if (!due) return
-      const films = await fetchPage(due.list, due.page)
-      bands.note(due.list, films?.rows ?? [])
+      const { list, page } = due
+      try {
+        const films = await fetchPage(list, page)
+        if (list.rating && films && !bands.fits(list.rating, films.rows)) bands.rest()
+      } catch (error) {
+        if (list.rating && error instanceof UpstreamFailure) bands.rest()
+        throw error
+      }
     },
   }
 }

@@ -8,6 +8,12 @@ import type { FilmResponse } from '../schemas.ts'
 import type { ResponseRepository } from '../store/responses.ts'
 import { rating as readRating } from '../values.ts'
 
+interface Options {
+  db: Db
+  responses: Pick<ResponseRepository, 'find'>
+  now(): Date
+}
+
 type Band = Required<PopularList>
 
 /** Upstream takes no page behind it. */
@@ -19,14 +25,14 @@ const bands: Band['rating'][] = [
   [8, 10],
   [0, 5],
 ]
+const restMs = 86_400_000
 
 /**
  * A year's films behind the end of its list: upstream cuts off each band of the rating later than the whole year. Each
  * page is fetched once.
  */
-export function createRatingBands({ db, ...store }: { db: Db; responses: Pick<ResponseRepository, 'find'> }) {
-  // Until the next start: of an upstream that ignores the ratings there is nothing behind the end.
-  let canNarrow = true
+export function createRatingBands({ db, now, ...store }: Options) {
+  let restsUntil = 0
 
   /** By the path of a band, without a page: which pages are stored, the first of them, and how many there are. */
   async function readStored() {
@@ -55,7 +61,7 @@ export function createRatingBands({ db, ...store }: { db: Db; responses: Pick<Re
   return {
     /** A page of these years that was never fetched: the first of every band before the second ones. */
     async findNew(years: number[], failed: Set<string>): Promise<{ list: Band; page: number } | undefined> {
-      if (!canNarrow || years.length === 0) return undefined
+      if (years.length === 0 || now().getTime() < restsUntil) return undefined
       const stored = await readStored()
       const next = years
         .flatMap((year) => bands.map((rating) => ({ year, rating })))
@@ -72,10 +78,15 @@ export function createRatingBands({ db, ...store }: { db: Db; responses: Pick<Re
       return undefined
     },
 
-    /** What a page has shows whether upstream narrows lists. */
-    note({ rating }: PopularList, rows: FilmResponse[]): void {
+    /** For a day: an upstream that ignores ratings, or refuses them, has nothing behind the end of its lists. */
+    rest(): void {
+      restsUntil = now().getTime() + restMs
+    },
+
+    /** False where most of a page's films are of other ratings. */
+    fits(rating: Band['rating'], rows: FilmResponse[]): boolean {
       const ratings = rows.map((film) => readRating(film.ratingKinopoisk)).filter((value) => value !== null)
-      if (rating && !ratings.every((value) => isWithin(value, rating))) canNarrow = false
+      return ratings.filter((value) => isWithin(value, rating)).length >= ratings.length / 2
     },
   }
 }
