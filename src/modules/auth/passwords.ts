@@ -34,6 +34,9 @@ export interface PasswordObserver {
 
 export type Passwords = ReturnType<typeof createPasswords>
 
+// What a password for an unknown login is checked against; made once.
+let sharedDummyHash: Promise<string> | undefined
+
 const operator: Turn = { lane: 'known', caller: 'operator' }
 
 /**
@@ -42,6 +45,8 @@ const operator: Turn = { lane: 'known', caller: 'operator' }
  * have failed meanwhile.
  */
 export function createPasswords(observer?: PasswordObserver) {
+  sharedDummyHash ??= hash('nobody has this password', options)
+  const dummyHash = sharedDummyHash
   // One name for both kinds of logins: an error must not tell which it is.
   const logins = { name: 'password checks', max: atOnce, maxQueue }
   const lanes = {
@@ -51,7 +56,6 @@ export function createPasswords(observer?: PasswordObserver) {
   }
   // Each lane may have all of its slots wait here, within its quarter.
   const threads = createSemaphore({ name: 'password checks', max: atOnce, maxQueue: 4 * atOnce })
-  const dummyHash = hash('nobody has this password', options)
 
   async function inTurn<T>({ lane, caller, ...given }: Turn, work: (inThread: Thread) => Promise<T>): Promise<T> {
     try {
