@@ -228,7 +228,7 @@ describe('Slow clients', () => {
     })
 
     test('no more are cut off', async () => {
-      const { app, address, get } = await catalogueAt(300)
+      const { app, address, get } = await catalogueAt(2000)
       const { socket } = open(address)
       socket.write(get('/movies'))
       await once(socket, 'data')
