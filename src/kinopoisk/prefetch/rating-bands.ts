@@ -35,13 +35,13 @@ export function createRatingBands({ db, now, ...store }: Options) {
   let restsUntil = 0
 
   /** By the path of a band, without a page: which pages are stored, the first of them, and how many there are. */
-  async function readStored() {
+  async function readStored(bandPaths: string[]) {
     const rows = await db.execute<{ band: string; first: number; stored: number[]; pages: number | null }>(sql`
       select band, page as first, stored, ${sizesIn(sql`body::json`).pages} as pages from (
         select distinct on (band) band, page, body, array_agg(page) over (partition by band) as stored from (
           select substring(path from '^(.*)&page=') as band, substring(path from '&page=([0-9]{1,2})$')::int as page, body
           from ${responses} where path like ${`${paths.popular}rating%`}
-        ) as pages order by band, page
+        ) as pages where band = any(${sql.param(bandPaths)}::text[]) order by band, page
       ) as firsts`)
     return new Map(rows.map((row) => [row.band, row]))
   }
@@ -62,16 +62,15 @@ export function createRatingBands({ db, now, ...store }: Options) {
     /** A page of these years that was never fetched: the first of every band before the second ones. */
     async findNew(years: number[], failed: Set<string>): Promise<{ list: Band; page: number } | undefined> {
       if (years.length === 0 || now().getTime() < restsUntil) return undefined
-      const stored = await readStored()
-      const next = years
-        .flatMap((year) => bands.map((rating) => ({ year, rating })))
-        .map((list) => {
-          const band = stored.get(listRequest(list, 1).path.replace(/&page=1$/, ''))
-          if (!band) return { list, round: 0, last: maxPages }
-          let page = band.first
-          while (band.stored.includes(page)) page += 1
-          return { list, page, round: page - band.first, last: Math.min(maxPages, band.pages ?? 0) }
-        })
+      const lists = years.flatMap((year) => bands.map((rating) => ({ year, rating })))
+      const stored = await readStored(lists.map(pathOf))
+      const next = lists.map((list) => {
+        const band = stored.get(pathOf(list))
+        if (!band) return { list, round: 0, last: maxPages }
+        let page = band.first
+        while (band.stored.includes(page)) page += 1
+        return { list, page, round: page - band.first, last: Math.min(maxPages, band.pages ?? 0) }
+      })
       for (const { list, page = await findStart(list), last } of next.toSorted((a, b) => a.round - b.round)) {
         if (page <= last && !failed.has(listRequest(list, page).path)) return { list, page }
       }
@@ -89,6 +88,11 @@ export function createRatingBands({ db, now, ...store }: Options) {
       return ratings.filter((value) => isWithin(value, rating)).length >= ratings.length / 2
     },
   }
+}
+
+/** Without a page. */
+function pathOf(band: Band): string {
+  return listRequest(band, 1).path.replace(/&page=1$/, '')
 }
 
 function isWithin(value: number | null, [from, to]: Band['rating']): boolean {
