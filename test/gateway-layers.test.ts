@@ -66,6 +66,7 @@ describe('the cache layer', () => {
     metrics: createMetrics(),
     runInBackground: (work: Promise<void>) => void background.push(work),
     onUnexpected: (error: unknown) => void errors.push(error),
+    isPageWaiting: () => false,
   }
   const responseOf = (seconds: number, year: number) => ({
     text: text(year),
@@ -101,6 +102,28 @@ describe('the cache layer', () => {
     const layer = cached(responses, { ...options, clock: { ...clock, now: () => asked } })
     expect(await layer(fetch)(request, within(1000))).toMatchObject({ value: { kinopoiskId: 7 } })
     expect(calls).toHaveLength(1)
+  })
+
+  test('while a page of popular films waits for the quota, one expired response in an hour is fetched again', async () => {
+    const requests = [1, 2, 3].map((n) => ({ ...request, path: `${request.path}?n=${n}` }))
+    for (const { path } of requests) await responses.save(path, responseOf(-3600, 1999))
+    const { clock: time, pass } = stoppedClock()
+    const { fetch, calls } = upstream()
+    let isPageWaiting = true
+    const layer = cached(responses, { ...options, clock: time, isPageWaiting: () => isPageWaiting })(fetch)
+    const ask = async (n: 1 | 2 | 3) => {
+      const { via, reason } = await layer(requests[n - 1] ?? request, within(1000))
+      await Promise.all(background.splice(0))
+      return [via, reason, calls.length]
+    }
+    expect(await ask(1)).toEqual(['stale', 'refreshing', 1])
+    expect(await ask(2)).toEqual(['stale', 'upstream_quota_exhausted', 1])
+    pass(3599)
+    expect(await ask(2)).toEqual(['stale', 'upstream_quota_exhausted', 1])
+    pass(1)
+    expect(await ask(2)).toEqual(['stale', 'refreshing', 2])
+    isPageWaiting = false
+    expect(await ask(3)).toEqual(['stale', 'refreshing', 3])
   })
 
   test('a bug in the background is reported, and the old response served', async () => {

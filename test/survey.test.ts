@@ -1,7 +1,13 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { connect } from '../src/db/connect.ts'
 import type { FilmFact } from '../src/embedded/sandbox/films.ts'
 import { type SandboxCall, startSandbox } from '../src/embedded/sandbox/server.ts'
+import { AppError } from '../src/errors.ts'
+import { createPopularFilmsPrefetch } from '../src/kinopoisk/prefetch/popular-films.ts'
+import { createFailureRepository } from '../src/kinopoisk/store/failures.ts'
+import { createResponseRepository } from '../src/kinopoisk/store/responses.ts'
 import { as, type TestApp, testApp, testUser } from './support/app.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { filmFact, inDatabase, serve, stoppedClock } from './support/movies.ts'
 
 const day = 24 * 3600
@@ -84,6 +90,26 @@ test('a page without a film is kept for a day, and one with films for a month', 
   expect(newest?.seconds).toBeGreaterThan(26 * day)
   expect(others.length).toBeGreaterThan(1)
   for (const { seconds } of others) expect(seconds).toBeLessThanOrEqual(1.1 * day)
+})
+
+test('a page that was never fetched waits while the quota refuses it', async () => {
+  const { db, close } = connect(await cloneDatabase(), { max: 1 })
+  let refusal: Error | undefined
+  const popular = createPopularFilmsPrefetch({
+    ...{ db, responses: createResponseRepository(db), failures: createFailureRepository(db), now: time.clock.now },
+    async fetchPage() {
+      if (refusal) throw refusal
+      return null
+    },
+  })
+  const waits: boolean[] = []
+  for (const error of [undefined, new AppError('upstream_quota_exhausted'), new AppError('upstream_unavailable')]) {
+    refusal = error
+    await popular.fetchNext().catch((reason) => expect(reason).toBe(error))
+    waits.push(popular.isPageWaiting())
+  }
+  expect(waits).toEqual([false, true, false])
+  await close()
 })
 
 describe('behind the end of a list that upstream cuts off', () => {

@@ -117,19 +117,20 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
   const metrics = createMetrics(registry)
   const withCacheStatus = createCacheStatus(clock, sandbox)
   const { runInBackground, idle } = createBackground()
-  const isBootstrapping = () => prefetch.isBootstrapping()
   const warnOnce = createWarnOnce(warn)
-  const background = { runInBackground, warn, warnOnce }
-  const pipeline = createPipeline(database, { ...limits, clock, metrics, isBootstrapping, ...background })
-  const { fetchFresh, fetchCached, responses, freshness, budget, breakers, leases, failures, probe, upstream } =
-    pipeline
+  const pipeline = createPipeline(database, {
+    ...{ ...limits, clock, metrics, runInBackground, warn, warnOnce },
+    isBootstrapping: () => prefetch.isBootstrapping(),
+    isPageWaiting: () => prefetch.isPageWaiting(),
+  })
+  const { fetchFresh, fetchCached, responses, budget, breakers, leases, failures, probe, upstream } = pipeline
   const fetchForced: UpstreamFetch = (request, context) => fetchFresh(request, { ...context, forced: true })
   const { fetchCounted, count } = createCountedFetch({
     ...{ metrics, timeoutMs: options.timeoutMs },
     noteResult: budget.noteResult,
   })
   const lazyResults = createLazyResults({
-    ...{ responses, freshness, clock, withCacheStatus, withdrawn: pipeline.withdrawn },
+    ...{ responses, clock, withCacheStatus, freshness: pipeline.freshness, withdrawn: pipeline.withdrawn },
     fetch: (request) => fetchCounted(fetchFresh, request, 'interactive'),
     count: ({ endpoint }, caller) => count(endpoint, 'hit', caller),
   })
@@ -143,7 +144,6 @@ export function createGateway(database: Database, options: GatewayOptions): Gate
     film && normaliseFilm(film, fetchedAt)
   const fetchFilm = (fetch: UpstreamFetch, id: number, purpose: Purpose, caller?: Caller, newerThan?: Date) =>
     fetchCounted(fetch, filmRequest(id), purpose, caller, newerThan)
-
   const fetchInBackground = async <T>(request: UpstreamRequest<T>) =>
     readValue(request, await fetchCounted(fetchFresh, request, 'refresh', undefined, clock.now()))
   const prefetch = createPrefetchScheduler({

@@ -32,6 +32,8 @@ export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
   failurePauses?: FailurePauses | undefined
   /** How long the result of a probe counts. */
   probeEveryMs?: number | undefined
+  /** Whether a page of popular films waits for the day's quota. */
+  isPageWaiting?: () => boolean
   runInBackground(work: Promise<void>): void
   /** Called with what went wrong where nobody waits. */
   warn(error: unknown, message: string): void
@@ -41,7 +43,7 @@ export interface PipelineOptions extends UpstreamOptions, BudgetOptions {
 /** The layers between a caller and upstream, in their order, and what they share. */
 export function createPipeline(database: Database, options: PipelineOptions) {
   const { cache: memory, clock, metrics, circuitPauses, failurePauses, probeEveryMs = 60_000, ...rest } = options
-  const { patienceMs, runInBackground, warn, warnOnce, ...limits } = rest
+  const { patienceMs, runInBackground, warn, warnOnce, isPageWaiting = () => false, ...limits } = rest
   const onOdd = (endpoint: Endpoint, member: string) => metrics.oddMembers.inc({ endpoint, member })
   const upstream = createUpstream({ ...limits, onOdd }, clock)
   const responses = createResponseRepository(database.db)
@@ -94,7 +96,7 @@ export function createPipeline(database: Database, options: PipelineOptions) {
     warned(warnOnce),
   ]
   const fetchFresh = compose(upstream.fetch, layers)
-  const cache = cached(responses, { freshness, clock, metrics, runInBackground, onUnexpected })
+  const cache = cached(responses, { freshness, clock, metrics, runInBackground, onUnexpected, isPageWaiting })
   const fetchCached = compose(fetchFresh, [withdrawn.layer, cache])
   return {
     fetchFresh,

@@ -37,7 +37,12 @@ interface Options {
   runInBackground(work: Promise<void>): void
   /** Called with an error in the background that is not upstream's. */
   onUnexpected(error: unknown): void
+  /** Whether a page of popular films waits for the day's quota. */
+  isPageWaiting(): boolean
 }
+
+// While a page of popular films waits, it goes before what is known already, but for one call in an hour.
+const hourMs = 3_600_000
 
 /**
  * Serves stored responses. An expired one is served at once while one call renews it (stale-while-revalidate), and
@@ -46,11 +51,12 @@ interface Options {
  */
 export function cached(
   responses: ResponseRepository,
-  { freshness, clock, metrics, runInBackground, onUnexpected }: Options,
+  { freshness, clock, metrics, runInBackground, onUnexpected, isPageWaiting }: Options,
 ): Layer {
   // Why the endpoint's last revalidation failed: the reason of a stale response.
   const lastErrors: Partial<Record<Endpoint, ErrorCode>> = {}
   const revalidating = new Set<string>()
+  let revalidatedAt = Number.NEGATIVE_INFINITY
 
   /** With its value where that had to be read anyway. */
   async function findStored<T>(request: UpstreamRequest<T>) {
@@ -73,6 +79,7 @@ export function cached(
       revalidating.add(request.path)
       try {
         await fetch(request, context)
+        revalidatedAt = clock.now().getTime()
         delete lastErrors[request.endpoint]
         metrics.refreshes.inc({ trigger: 'expired', outcome: 'ok' })
       } catch (error) {
@@ -96,6 +103,9 @@ export function cached(
           if (error instanceof AppError) return { ...entry, via: 'stale', reason: error.code }
           throw error
         })
+      }
+      if (isPageWaiting() && clock.now().getTime() < revalidatedAt + hourMs) {
+        return { ...entry, via: 'stale', reason: 'upstream_quota_exhausted' }
       }
       runInBackground(revalidate(request, { ...newer, purpose: 'refresh' }))
       return { ...entry, via: 'stale', reason: lastErrors[request.endpoint] ?? 'refreshing' }

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from '../../db/connect.ts'
 import { kinopoiskAnswers as responses } from '../../db/schema/kinopoisk.ts'
+import { AppError } from '../../errors.ts'
 import { listRequest, type PopularList, paths } from '../endpoints.ts'
 import { UpstreamFailure } from '../failures.ts'
 import { pageSize } from '../rows.ts'
@@ -38,6 +39,7 @@ const bandedYears = 30
 export function createPopularFilmsPrefetch({ db, failures, now, fetchPage, ...rest }: Options) {
   const bands = createRatingBands({ db, now, ...rest })
   let bootstrapping = false
+  let isPageWaiting = false
 
   /** A page that is not stored, or else one that has expired. */
   async function findDue(): Promise<Due | undefined> {
@@ -76,22 +78,31 @@ export function createPopularFilmsPrefetch({ db, failures, now, fetchPage, ...re
     return new Map(rows.map((row) => [row.path, row]))
   }
 
+  async function fetchDue({ list, page }: Due): Promise<void> {
+    const films = await fetchPage(list, page)
+    if (list.rating && films && !bands.fits(list.rating, films.rows)) bands.rest()
+  }
+
   return {
     /** True while there are pages that were never fetched; as of the last step. */
     isBootstrapping: () => bootstrapping,
+
+    /** True when the last step found a page that was never fetched, and the quota refused the call. */
+    isPageWaiting: () => isPageWaiting,
 
     /** Fetches one page, if one is due. Rejects as `fetchPage` does. */
     async fetchNext(): Promise<void> {
       const due = await findDue()
       bootstrapping = due?.isNew ?? false
-      if (!due) return
-      const { list, page } = due
+      let isRefused = false
       try {
-        const films = await fetchPage(list, page)
-        if (list.rating && films && !bands.fits(list.rating, films.rows)) bands.rest()
+        if (due) await fetchDue(due)
       } catch (error) {
-        if (list.rating && error instanceof UpstreamFailure) bands.rest()
+        isRefused = error instanceof AppError && error.code === 'upstream_quota_exhausted'
+        if (due?.list.rating && error instanceof UpstreamFailure && !isRefused) bands.rest()
         throw error
+      } finally {
+        isPageWaiting = isRefused && bootstrapping
       }
     },
   }

@@ -47,5 +47,6 @@ export function createPrefetchScheduler({
     }
   }
   const timer = setInterval(() => runInBackground(runNext()), everyMs).unref()
-  return { isBootstrapping: popularFilms.isBootstrapping, close: () => clearInterval(timer) }
+  const { isBootstrapping, isPageWaiting } = popularFilms
+  return { isBootstrapping, isPageWaiting, close: () => clearInterval(timer) }
 }
