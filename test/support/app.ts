@@ -82,6 +82,7 @@ export async function testApp(
     if (!isAlone) catchUpFirst(app)
     return app
   }
+  let isReturned = Boolean(externals.databaseUrl)
   const apps = [await build()]
   const app = apps[0] as FastifyInstance
   await app.ready()
@@ -105,7 +106,11 @@ export async function testApp(
       for (const each of apps) await each.close()
       await sandbox.close()
       await rm(dataDir, { recursive: true, force: true })
-      if (!externals.databaseUrl) await returnDatabase(url, template)
+      // Closed once more, it may be another app's by now.
+      if (!isReturned) {
+        isReturned = true
+        await returnDatabase(url, template)
+      }
       refuseLeaks(log, secrets)
     },
   }
