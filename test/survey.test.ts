@@ -21,6 +21,7 @@ const films = [
 let sandbox: Awaited<ReturnType<typeof startSandbox>>
 let service: TestApp
 let calls: SandboxCall[]
+const started: { close(): Promise<void> }[] = []
 
 /** Prefetches all the time. */
 async function start(facts: FilmFact[], url?: string) {
@@ -28,10 +29,10 @@ async function start(facts: FilmFact[], url?: string) {
   sandbox = await startSandbox({ films: facts, onCall: (call) => calls.push(call) })
   const kinopoisk = { url: url ?? sandbox.url, apiKey: 'test-key', sandbox: true, prefetchMs: 10 }
   service = await testApp({}, { clock: time.clock, kinopoisk })
+  started.push(service, sandbox)
 }
 afterEach(async () => {
-  await service.close()
-  await sandbox.close()
+  for (const { close } of started.splice(0)) await close()
 })
 
 const pages = () =>
