@@ -103,5 +103,5 @@ function isWithin(value: number | null, [from, to]: Band['rating']): boolean {
 export function sizesIn(body: SQL) {
   const member = (name: string) => sql`substring(${body}->>${name}::text from '^ *(\\d{1,6}) *$')::int`
   const total = member('total')
-  return { total, pages: sql`coalesce(${member('totalPages')}, ceil(${total} / 20.0)::int)` }
+  return { total, pages: sql`coalesce(${member('totalPages')}, ceil(${total} / ${pageSize}::numeric)::int)` }
 }
