@@ -93,7 +93,7 @@ test('a page without a film is kept for a day, and one with films for a month', 
   for (const { seconds } of others) expect(seconds).toBeLessThanOrEqual(1.1 * day)
 })
 
-test('a page that was never fetched waits while the quota refuses it', async () => {
+test('pages that were never fetched wait from a refusal by the quota on, until none came for a quarter of an hour', async () => {
   const { db, close } = connect(await cloneDatabase(), { max: 1 })
   let refusal: Error | undefined
   const popular = createPopularFilmsPrefetch({
@@ -103,13 +103,17 @@ test('a page that was never fetched waits while the quota refuses it', async () 
       return null
     },
   })
-  const waits: boolean[] = []
-  for (const error of [undefined, new AppError('upstream_quota_exhausted'), new AppError('upstream_unavailable')]) {
+  const waitsAfter = async (error?: Error) => {
     refusal = error
     await popular.fetchNext().catch((reason) => expect(reason).toBe(error))
-    waits.push(popular.isPageWaiting())
+    return popular.isPageWaiting()
   }
-  expect(waits).toEqual([false, true, false])
+  expect(await waitsAfter(new AppError('upstream_unavailable'))).toBe(false)
+  expect(await waitsAfter(new AppError('upstream_quota_exhausted'))).toBe(true)
+  // One call was free: the next one is for the next page.
+  expect(await waitsAfter()).toBe(true)
+  time.pass(901)
+  expect(await waitsAfter()).toBe(false)
   await close()
 })
 

@@ -29,11 +29,12 @@ export async function ourService(
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
   // For the account that runs the server when we are root.
   await chmod(dataDir, 0o711)
-  const server = await startPostgres({ dataDir, fsync: false })
+  const server = await startPostgres({ dataDir, settings: { fsync: 'off' } })
   await migrate(server.url)
   const time = await shiftTime(server.url, clock)
   const app = await buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', ACCESS_TTL: '30d' }), {
     databaseUrl: server.url,
+    sessionUrl: time.realUrl,
     jwtSecrets: ['a secret of the bench, of more than 32 bytes'],
     // The prefetch, once a minute, is done as often in simulated time, or nearly so.
     kinopoisk: { url, apiKey: 'ours', sandbox: true, prefetchMs: 100 },
@@ -90,7 +91,10 @@ function read(status: number, cacheStatus: string, answer: Answer & Reply['films
   return { how: cacheStatus.includes('ttl=-') ? 'stale' : 'full', films }
 }
 
-/** Puts a clock_timestamp() of ours before PostgreSQL's, so that days and windows follow the simulated clock. */
+/**
+ * Puts a clock_timestamp() of ours before PostgreSQL's, so that days and windows follow the simulated clock. `realUrl` is for
+ * the change feed, which would take each jump for a machine that has slept, and forget all it has cached.
+ */
 async function shiftTime(url: string, clock: SimulatedClock) {
   const { sql, close } = connect(url, { max: 1 })
   await sql`create schema simulated`
@@ -103,7 +107,13 @@ async function shiftTime(url: string, clock: SimulatedClock) {
     do $$ begin
       execute format('alter database %I set search_path = simulated, pg_catalog, public', current_database());
     end $$`)
+  await sql.unsafe("create role unshifted login superuser password 'bench'")
+  await sql.unsafe('alter role unshifted set search_path = pg_catalog, public')
+  const realUrl = new URL(url)
+  realUrl.username = 'unshifted'
+  realUrl.password = 'bench'
   return {
+    realUrl: realUrl.href,
     async jump(toShiftMs: number) {
       await sql`update simulated.clock set shift_ms = ${toShiftMs}`
     },

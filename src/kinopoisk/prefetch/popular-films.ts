@@ -31,6 +31,8 @@ const absentMs = 86_400_000
 // Upstream cuts lists off: by its document behind 400 films, in its responses behind 100 too.
 const leastCut = 5
 const bandedYears = 30
+// The day frees a call every six minutes or so, and one of them may be fetched in between.
+const waitMs = 900_000
 
 /**
  * Prefetches popular films, 20 with a call: of every year the most voted, the first pages of all years before the
@@ -39,7 +41,7 @@ const bandedYears = 30
 export function createPopularFilmsPrefetch({ db, failures, now, fetchPage, ...rest }: Options) {
   const bands = createRatingBands({ db, now, ...rest })
   let bootstrapping = false
-  let isPageWaiting = false
+  let refusedMs = Number.NEGATIVE_INFINITY
 
   /** A page that is not stored, or else one that has expired. */
   async function findDue(): Promise<Due | undefined> {
@@ -87,22 +89,20 @@ export function createPopularFilmsPrefetch({ db, failures, now, fetchPage, ...re
     /** True while there are pages that were never fetched; as of the last step. */
     isBootstrapping: () => bootstrapping,
 
-    /** True when the last step found a page that was never fetched, and the quota refused the call. */
-    isPageWaiting: () => isPageWaiting,
+    /** True while there are such pages, and the quota has refused one lately: whatever becomes free is theirs. */
+    isPageWaiting: () => bootstrapping && now().getTime() < refusedMs + waitMs,
 
     /** Fetches one page, if one is due. Rejects as `fetchPage` does. */
     async fetchNext(): Promise<void> {
       const due = await findDue()
       bootstrapping = due?.isNew ?? false
-      let isRefused = false
       try {
         if (due) await fetchDue(due)
       } catch (error) {
-        isRefused = error instanceof AppError && error.code === 'upstream_quota_exhausted'
-        if (due?.list.rating && error instanceof UpstreamFailure && !isRefused) bands.rest()
+        const isRefused = error instanceof AppError && error.code === 'upstream_quota_exhausted'
+        if (isRefused) refusedMs = now().getTime()
+        else if (due?.list.rating && error instanceof UpstreamFailure) bands.rest()
         throw error
-      } finally {
-        isPageWaiting = isRefused && bootstrapping
       }
     },
   }
