@@ -3,7 +3,8 @@ import type { CountryCode } from 'libphonenumber-js/max'
 import { AppError } from '../../errors.ts'
 import { isSameLogin } from './logins.ts'
 
-const common = new Set(dictionary['passwords-common'].map((password) => password.toLowerCase()))
+/** In lower case. A look-up is 0.1 ms; a set of them took 110 ms of each start. */
+const common = dictionary['passwords-common']
 const serviceNames = ['kinoteka', 'kinopoisk', 'кинотека', 'кинопоиск']
 
 /** A password, and where it stands in the request, e.g. `body.password`. */
@@ -19,7 +20,7 @@ export function refuseWeak({ path, value }: GivenPassword, login: string, region
   const isLogin = lower === name || isSameLogin(value, login, region)
   const reason =
     (value.trim() === '' && 'is nothing but spaces') ||
-    (common.has(lower) && 'is one of the most common ones') ||
+    (common.includes(lower) && 'is one of the most common ones') ||
     ((isLogin || isMadeOf(lower, wordsOf(name)) || hasNumberOf(lower, name)) && 'is made of the login') ||
     (isMadeOf(lower, [...wordsOf(name), ...serviceNames]) && "is made of the service's name")
   if (!reason) return
