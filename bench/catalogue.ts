@@ -19,7 +19,7 @@ import { seed } from './seed.ts'
 const [, , size = '1000000', folder] = process.argv
 const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'kinoteka-bench-')))
 const isNew = !existsSync(join(dataDir, 'postgres'))
-const server = await startPostgres({ dataDir, fsync: false })
+const server = await startPostgres({ dataDir, settings: { fsync: 'off' } })
 const { sql, close } = connect(server.url, { deadlineMs: Number.POSITIVE_INFINITY })
 let last: { query: string; params: unknown[] } = { query: '', params: [] }
 const logQuery = (query: string, params: unknown[]) => {

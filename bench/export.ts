@@ -24,7 +24,7 @@ const plainQuery = `select id, name, original_name, director_id, rate, year, min
 
 const folder = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
 await chmod(folder, 0o711)
-const postgres = await startPostgres({ dataDir: join(folder, 'data'), fsync: false })
+const postgres = await startPostgres({ dataDir: join(folder, 'data'), settings: { fsync: 'off' } })
 const service = await start()
 try {
   await fill()

@@ -29,7 +29,7 @@ const queries = [
 const [, , size = '1000000', folder] = process.argv
 const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'kinoteka-bench-')))
 const isNew = !existsSync(join(dataDir, 'postgres'))
-const server = await startPostgres({ dataDir, fsync: false })
+const server = await startPostgres({ dataDir, settings: { fsync: 'off' } })
 const { sql, close } = connect(server.url, { deadlineMs: Number.POSITIVE_INFINITY })
 const statements = new Map<string, unknown[]>()
 const db = drizzle(sql, { logger: { logQuery: (query, params) => statements.set(query, params) } })

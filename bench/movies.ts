@@ -19,7 +19,7 @@ import { seed } from './seed.ts'
 const [, , size = '1000000', folder] = process.argv
 const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'kinoteka-bench-')))
 const isNew = !existsSync(join(dataDir, 'postgres'))
-const server = await startPostgres({ dataDir, fsync: false })
+const server = await startPostgres({ dataDir, settings: { fsync: 'off' } })
 if (isNew) {
   await migrate(server.url)
   await seed(server.url, Number(size))

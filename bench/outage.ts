@@ -18,7 +18,7 @@ const connections = 32
 const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
 // For the account that runs the server when we are root.
 await chmod(dataDir, 0o711)
-const server = await startPostgres({ dataDir, fsync: false })
+const server = await startPostgres({ dataDir, settings: { fsync: 'off' } })
 await migrate(server.url)
 const sandbox = await startSandbox()
 const app = await buildApp(loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', KINOPOISK_TIMEOUT: '5s' }), {

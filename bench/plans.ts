@@ -25,7 +25,7 @@ import { seed } from './seed.ts'
 const [, , size = '1000000', folder] = process.argv
 const dataDir = folder ?? (await mkdtemp(join(tmpdir(), 'kinoteka-bench-')))
 const isNew = !existsSync(join(dataDir, 'postgres'))
-const server = await startPostgres({ dataDir, fsync: false })
+const server = await startPostgres({ dataDir, settings: { fsync: 'off' } })
 const { sql, close } = connect(server.url, { deadlineMs: Number.POSITIVE_INFINITY })
 let statements: [query: string, params: unknown[]][] = []
 const db = drizzle(sql, { logger: { logQuery: (query, params) => statements.push([query, params]) } }) as unknown as Db

@@ -19,7 +19,7 @@ const password = 'correct horse battery staple'
 
 const folder = await mkdtemp(join(tmpdir(), 'kinoteka-round-trips-'))
 await chmod(folder, 0o711)
-const postgres = await startPostgres({ dataDir: join(folder, 'data'), fsync: false })
+const postgres = await startPostgres({ dataDir: join(folder, 'data'), settings: { fsync: 'off' } })
 await migrate(postgres.url)
 const { sql, close } = connect(postgres.url, { max: 1, deadlineMs: Number.POSITIVE_INFINITY })
 const child = start()

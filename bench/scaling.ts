@@ -59,18 +59,12 @@ try {
 }
 
 async function startWithStatistics() {
-  const first = await startPostgres({ dataDir, fsync: false })
-  const { sql, close } = connect(first.url, { max: 1 })
-  await sql`alter system set shared_preload_libraries = 'pg_stat_statements'`
-  await sql`alter system set shared_buffers = '512MB'`
-  await sql`alter system set pg_stat_statements.track_planning = on`
+  const statistics = { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.track_planning': 'on' }
+  const server = await startPostgres({ dataDir, settings: { fsync: 'off', shared_buffers: '512MB', ...statistics } })
+  const { sql, close } = connect(server.url, { max: 1 })
+  await sql`create extension pg_stat_statements`
   await close()
-  await first.stop()
-  const second = await startPostgres({ dataDir, fsync: false })
-  const again = connect(second.url, { max: 1 })
-  await again.sql`create extension pg_stat_statements`
-  await again.close()
-  return second
+  return server
 }
 
 async function openApp(): Promise<FastifyInstance> {

@@ -21,7 +21,7 @@ const password = 'correct horse battery staple'
 const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-bench-'))
 // For the account that runs the server when we are root.
 await chmod(dataDir, 0o711)
-const server = await startPostgres({ dataDir: join(dataDir, 'data'), fsync: false })
+const server = await startPostgres({ dataDir: join(dataDir, 'data'), settings: { fsync: 'off' } })
 await migrate(server.url)
 await seed(server.url, films)
 const service = spawn(process.execPath, ['src/server.ts'], {

@@ -90,7 +90,7 @@ export const faults: Fault[] = [
     name: 'a second host of DATABASE_URL takes writes and is of another cluster',
     alerts: ['DatabaseSplit'],
     inject: async (stage, signal) => {
-      const other = await startPostgres({ dataDir: join(stage.folder, 'other'), fsync: false })
+      const other = await startPostgres({ dataDir: join(stage.folder, 'other'), settings: { fsync: 'off' } })
       await stage.stop('b')
       await stage.startReplica('b', severalHosts(stage.database.url, other.url))
       await ended(signal)

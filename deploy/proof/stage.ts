@@ -31,7 +31,7 @@ export interface Started {
 export async function openStage(tools: string) {
   const folder = await mkdtemp(join(tmpdir(), 'kinoteka-proof-'))
   await chmod(folder, 0o711)
-  const postgres = await startPostgres({ dataDir: join(folder, 'data'), fsync: false })
+  const postgres = await startPostgres({ dataDir: join(folder, 'data'), settings: { fsync: 'off' } })
   const database = await outageOf(postgres.url)
   const { searchParams, username, pathname, port: pgPort } = new URL(postgres.url)
   const sql = postgresql({

@@ -18,8 +18,8 @@ export interface EmbeddedPostgres {
 
 interface Options {
   dataDir: string
-  /** Off only where losing data is fine: tests. */
-  fsync?: boolean
+  /** Beside our own, by name. `fsync: 'off'` only where losing data is fine: tests. */
+  settings?: Record<string, string>
   /** Ends the making of the database, which takes the longest of a first start. */
   signal?: AbortSignal
   /** Called with the reason when the server has ended by itself, or cannot be started again; once for each reason. */
@@ -35,7 +35,7 @@ const restartAfterMs = 500
  */
 export async function startPostgres({
   dataDir,
-  fsync = true,
+  settings = {},
   signal,
   onEnd = () => {},
 }: Options): Promise<EmbeddedPostgres> {
@@ -44,7 +44,7 @@ export async function startPostgres({
   try {
     const cluster = await openCluster(dataDir, signal)
     await clearLeftovers(cluster.path)
-    const { url, stop } = await supervised(cluster, dataDir, fsync, onEnd)
+    const { url, stop } = await supervised(cluster, dataDir, settings, onEnd)
     return { url, stop: () => stop().finally(unlock) }
   } catch (error) {
     await unlock()
@@ -62,7 +62,7 @@ export async function findPostgres(dataDir: string): Promise<string | undefined>
 async function supervised(
   cluster: Cluster,
   dataDir: string,
-  fsync: boolean,
+  settings: Record<string, string>,
   onEnd: (reason: string) => void,
 ): Promise<EmbeddedPostgres> {
   // Not in DATA_DIR: a socket's path is limited to some 100 bytes.
@@ -73,7 +73,7 @@ async function supervised(
   let logFrom = 0
   const start = async () => {
     logFrom = await beginAnew(logPath(dataDir))
-    server = await launch(cluster, dataDir, socketDir, fsync)
+    server = await launch(cluster, dataDir, socketDir, settings)
     await ready(server, socketDir, dataDir)
   }
   const supervise = async () => {
@@ -123,17 +123,22 @@ function socketUrl(socketDir: string): string {
   return `postgres://${user}@localhost/postgres?host=${socketDir}`
 }
 
-async function launch(cluster: Cluster, dataDir: string, socketDir: string, fsync: boolean): Promise<ChildProcess> {
+async function launch(
+  cluster: Cluster,
+  dataDir: string,
+  socketDir: string,
+  more: Record<string, string>,
+): Promise<ChildProcess> {
   const settings = {
     listen_addresses: '',
     unix_socket_directories: socketDir,
     unix_socket_permissions: '0700',
     // We restart it. By itself it may then wait for ever in a recovery that has failed (PostgreSQL 18, a full disk).
     restart_after_crash: 'off',
-    fsync: fsync ? 'on' : 'off',
     // An error line quotes values of the statement, so only what stops the server is logged.
     log_min_messages: 'fatal',
     log_min_error_statement: 'panic',
+    ...more,
   }
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const log = await open(logPath(dataDir), 'a', 0o600)

@@ -16,7 +16,7 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-prepared-'))
   await chmod(dataDir, 0o711)
-  const server = await startPostgres({ dataDir, fsync: false })
+  const server = await startPostgres({ dataDir, settings: { fsync: 'off' } })
   await migrate(server.url)
   await server.stop()
   await rm(join(dataDir, 'postgres.log'))

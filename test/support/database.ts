@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -30,9 +30,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // For the account that runs the server when we are root.
   await chmod(dataDir, 0o711)
   // Three workers with apps and replicas of up to 16 connections each.
-  await (await startPostgres({ dataDir, fsync: false })).stop()
-  await appendFile(join(dataDir, 'postgres/postgresql.auto.conf'), 'max_connections = 500\nautovacuum = off\n')
-  const server = await startPostgres({ dataDir, fsync: false })
+  const settings = { fsync: 'off', autovacuum: 'off', max_connections: '500' }
+  const server = await startPostgres({ dataDir, settings })
   const { sql, close } = connect(server.url, { max: 1 })
   await sql`create database ${sql(templates.empty)}`
   await migrate(databaseUrl(server.url, templates.empty))

@@ -21,11 +21,11 @@ export interface Pair {
 export async function startPair(): Promise<Pair> {
   const folders = [await freshFolder(), await freshFolder()]
   const [first, second] = folders as [string, string]
-  await (await startPostgres({ dataDir: first, fsync: false })).stop()
+  await (await startPostgres({ dataDir: first, settings: { fsync: 'off' } })).stop()
   const path = await realpath(join(first, 'postgres'))
   const copy = join(second, 'postgres')
   await run('cp', ['-a', path, copy])
-  const primary = await startPostgres({ dataDir: first, fsync: false })
+  const primary = await startPostgres({ dataDir: first, settings: { fsync: 'off' } })
   await migrate(primary.url)
   const socketDir = new URL(primary.url).searchParams.get('host')
   const { uid, gid } = await stat(copy)
@@ -35,7 +35,7 @@ export async function startPair(): Promise<Pair> {
     join(copy, 'postgresql.auto.conf'),
     `primary_conninfo = 'host=${socketDir} user=kinoteka'\nhot_standby = on\n`,
   )
-  const standby = await startPostgres({ dataDir: second, fsync: false })
+  const standby = await startPostgres({ dataDir: second, settings: { fsync: 'off' } })
   const running = new Set<EmbeddedPostgres>([primary, standby])
   const stop = async (server: EmbeddedPostgres) => {
     if (running.delete(server)) await server.stop()
