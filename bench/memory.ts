@@ -87,7 +87,7 @@ async function bench(): Promise<void> {
 
 async function measure(stage: Stage, temporary: string, { flags = [], env = {} }: Variant): Promise<number[]> {
   const log = join(temporary, `service-${films}.log`)
-  const service = stage.start(4180, { MEMORY_CACHE_MB: '128', ...env }, flags)
+  const service = stage.start(4180, { MEMORY_CACHE_MB: '40', ...env }, flags)
   atEnd(service.stop)
   await answering(service, `http://127.0.0.1:${service.port}/livez`, log)
   await sleep(3000)

@@ -38,7 +38,7 @@ test('Without any variable the configuration is the documented one', () => {
     accessTtlMs: 15 * 60_000,
     refreshTtlMs: 30 * 86_400_000,
     phoneRegion: 'UA',
-    cacheBytes: 128 * 1024 * 1024,
+    cacheBytes: 40 * 1024 * 1024,
     kinopoisk: {
       url: 'https://kinopoiskapiunofficial.tech',
       apiKey: undefined,

@@ -71,7 +71,7 @@ export function loadConfig(env: Record<string, string | undefined>, warn: (line:
     port: read('PORT', integer(3000, 0, 65_535)),
     drainDelayMs: read('DRAIN_DELAY', duration('1s', '0s', '5s')),
     dataDir: read('DATA_DIR', text('.data')),
-    cacheBytes: read('MEMORY_CACHE_MB', integer(128, 0, 65_536)) * 1024 * 1024,
+    cacheBytes: read('MEMORY_CACHE_MB', integer(40, 0, 65_536)) * 1024 * 1024,
     databaseUrl: read('DATABASE_URL', optional(postgresUrl)),
     databaseDirectUrl: read('DATABASE_DIRECT_URL', optional(postgresUrl)),
     databaseReadUrl: read('DATABASE_READ_URL', optional(postgresUrl)),

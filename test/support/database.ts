@@ -24,13 +24,20 @@ export const templates = { empty: 'migrated', withAdmin: 'migrated_with_admin' }
 /** For `testApp({}, { firstAdmin })`. */
 export const firstAdmin = { login: 'admin', password }
 
+const settings = {
+  // Three workers with apps and replicas of up to 16 connections each.
+  max_connections: '500',
+  autovacuum: 'off',
+  // Nothing need outlive the run, nobody replicates, and all is in memory: a tenth less of the processor.
+  ...{ fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', io_method: 'sync' },
+  ...{ wal_level: 'minimal', max_wal_senders: '0' },
+}
+
 /** Once per run: a real PostgreSQL with a migrated template, of which every test app gets a clone. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'kinoteka-test-'))
   // For the account that runs the server when we are root.
   await chmod(dataDir, 0o711)
-  // Three workers with apps and replicas of up to 16 connections each.
-  const settings = { fsync: 'off', autovacuum: 'off', max_connections: '500' }
   const server = await startPostgres({ dataDir, settings })
   const { sql, close } = connect(server.url, { max: 1 })
   await sql`create database ${sql(templates.empty)}`
