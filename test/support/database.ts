@@ -29,7 +29,7 @@ const settings = {
   max_connections: '500',
   autovacuum: 'off',
   // Nothing need outlive the run, nobody replicates, and all is in memory: a tenth less of the processor.
-  ...{ fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', io_method: 'sync' },
+  ...{ fsync: 'off', full_page_writes: 'off', io_method: 'sync' },
   ...{ wal_level: 'minimal', max_wal_senders: '0' },
 }
 
