@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { loadConfig } from '../src/config/config.ts'
 import { startServer } from './load/postgres.ts'
 import { answering, atEnd, endAll, memoryNow, pinSelf } from './load/processes.ts'
 import { details, lists, searches } from './load/requests.ts'
@@ -29,6 +30,8 @@ const variants: Record<string, Variant> = {
   arenas: { flags: startFlags, env: { MALLOC_ARENA_MAX: '2' } },
 }
 const scenarios = { detail: details, list: () => lists(), search: searches }
+// The stage's own is larger.
+const defaultCacheMb = String(loadConfig({}).cacheBytes / 2 ** 20)
 const names = Object.keys(scenarios) as (keyof typeof scenarios)[]
 
 const { values } = parseArgs({
@@ -87,7 +90,7 @@ async function bench(): Promise<void> {
 
 async function measure(stage: Stage, temporary: string, { flags = [], env = {} }: Variant): Promise<number[]> {
   const log = join(temporary, `service-${films}.log`)
-  const service = stage.start(4180, { MEMORY_CACHE_MB: '40', ...env }, flags)
+  const service = stage.start(4180, { MEMORY_CACHE_MB: defaultCacheMb, ...env }, flags)
   atEnd(service.stop)
   await answering(service, `http://127.0.0.1:${service.port}/livez`, log)
   await sleep(3000)

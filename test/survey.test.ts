@@ -95,6 +95,7 @@ test('a page without a film is kept for a day, and one with films for a month', 
 
 test('pages that were never fetched wait from a refusal by the quota on, until none came for a quarter of an hour', async () => {
   const { db, close } = connect(await cloneDatabase(), { max: 1 })
+  started.push({ close })
   let refusal: Error | undefined
   const popular = createPopularFilmsPrefetch({
     ...{ db, responses: createResponseRepository(db), failures: createFailureRepository(db), now: time.clock.now },
@@ -114,7 +115,6 @@ test('pages that were never fetched wait from a refusal by the quota on, until n
   expect(await waitsAfter()).toBe(true)
   time.pass(901)
   expect(await waitsAfter()).toBe(false)
-  await close()
 })
 
 describe('behind the end of a list that upstream cuts off', () => {
