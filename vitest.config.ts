@@ -19,7 +19,7 @@ const projects = [
     name: 'app',
     include: ['test/*.test.ts'],
     isolate: false,
-    env: { FUZZ_RUNS: process.env.FUZZ_RUNS ?? '8', KEEP_DATABASES: process.env.KEEP_DATABASES ?? '1' },
+    env: { FUZZ_RUNS: process.env.FUZZ_RUNS ?? '4', KEEP_DATABASES: process.env.KEEP_DATABASES ?? '1' },
   },
   // The service as a process of its own.
   {
@@ -34,10 +34,11 @@ const projects = [
   { name: 'slow', include: ['test/slow/*.test.ts'], isolate: true },
 ]
 
-/** The largest files begin first, but for the longest, which are small: one of them alone at the end would be waited for. */
+/** The largest files begin first, but for the longest, whose size says little: one of them alone at the end would be waited for. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLong = ({ moduleId }: TestSpecification) => Number(/slow\/(fuzz|long-lists-load)/.test(moduleId))
+    const isLong = ({ moduleId }: TestSpecification) =>
+      Number(/(browser\/(web|documentation)|process\/server|slow\/(fuzz|long-lists-load))\.test/.test(moduleId))
     return (await super.sort(files)).toSorted((a, b) => isLong(b) - isLong(a))
   }
 }
@@ -48,7 +49,8 @@ export default defineConfig({
     tags: [
       {
         name: 'slow',
-        description: 'Takes more than a second alone: many requests at once, replicas, or a wait for the real clock.',
+        description:
+          'Takes more than 0.3 s alone: many requests at once, replicas, a start, or a wait for the real clock.',
         skip: !(someFiles || isSlowToo),
       },
     ],

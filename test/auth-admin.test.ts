@@ -16,7 +16,9 @@ describe('the first administrator', () => {
     await admin.close()
   })
 
-  test('is made when the service asks for it too, which then knows that it was made now', async () => {
+  test('is made when the service asks for it too, which then knows that it was made now', {
+    tags: 'slow',
+  }, async () => {
     const { app, close } = await testApp()
     const login = aName()
     expect(await app.ensureAdmin(login, secret)).toBe(true)

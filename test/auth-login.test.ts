@@ -163,7 +163,7 @@ describe('logging in', () => {
       expect((await profile(tokens)).statusCode, 'it is the same password: no session ends').toBe(200)
     })
 
-    test('lets everybody in who logs in meanwhile', async () => {
+    test('lets everybody in who logs in meanwhile', { tags: 'slow' }, async () => {
       const { login } = await userOfOldHash()
       const answers = await Promise.all(Array.from({ length: 30 }, () => logIn(login)))
       expect(statuses(answers)).toEqual({ 200: 30 })

@@ -114,7 +114,7 @@ describe('guessing one account', () => {
     expect((await logIn(login, wrong)).statusCode).toBe(429)
   })
 
-  test('a right password is never too many: 40 logins at once from a new address', async () => {
+  test('a right password is never too many: 40 logins at once from a new address', { tags: 'slow' }, async () => {
     const { login } = await newUser()
     const address = anAddress()
     const answers = await Promise.all(Array.from({ length: 40 }, () => logInFrom(address, login)))
@@ -271,7 +271,9 @@ describe('registering without end', () => {
 })
 
 describe('spraying', () => {
-  test('ten thousand accounts from one address is refused soon; who is known there, and elsewhere, gets in', async () => {
+  test('ten thousand accounts from one address is refused soon; who is known there, and elsewhere, gets in', {
+    tags: 'slow',
+  }, async () => {
     await database.sql`delete from auth_failures`
     const here = anAddress()
     const [{ login, id }, stranger] = [await newUser(), await newUser()]

@@ -142,7 +142,9 @@ describe('Changes of the database are delivered', () => {
     expect(changes.map(({ key }) => key)).toEqual([...others, id])
   })
 
-  test('as all of their topic, or as a loss of all, where they are too many; the feed stays current', async () => {
+  test('as all of their topic, or as a loss of all, where they are too many; the feed stays current', {
+    tags: 'slow',
+  }, async () => {
     const { feed, changes, losses } = await follower()
     const add = (count: number) =>
       database.sql`insert into changes (topic, key) select 'film', n::text from generate_series(1, ${count}::int) n`
@@ -209,7 +211,7 @@ describe('Old changes are removed', () => {
   const addChanges = (count: number) =>
     database.sql`insert into changes (topic, key) select 'film', n::text from generate_series(1, ${count}::int) n`
 
-  test('in batches, by several replicas, while a change feed goes on', async () => {
+  test('in batches, by several replicas, while a change feed goes on', { tags: 'slow' }, async () => {
     const { feed, changes, losses } = await follower()
     await addChanges(12_000)
     for (let i = 0; i < 3; i++) cleanUp({})

@@ -49,7 +49,7 @@ describe('Where the clock of the machine is wrong', () => {
     expect(Number(days)).toBeCloseTo(30, 2)
   })
 
-  test('a metric says so, and a warning at the start', async () => {
+  test('a metric says so, and a warning at the start', { tags: 'slow' }, async () => {
     expect(Math.abs((await metricsOf(service.app)).get('clock_skew_seconds') ?? 99)).toBeLessThan(2)
     skew(-hourMs)
     const other = await service.replica()

@@ -30,7 +30,9 @@ function expectMessage(response: LightMyRequestResponse, status: number, begins 
 }
 
 describe('Who may ask', () => {
-  test('without KINOPOISK_COMPATIBLE nobody: there is nothing at these addresses, nor in the document', async () => {
+  test('without KINOPOISK_COMPATIBLE nobody: there is nothing at these addresses, nor in the document', {
+    tags: 'slow',
+  }, async () => {
     const off = await testApp()
     try {
       const own = await testUser(off.app)
@@ -205,7 +207,7 @@ describe('What cannot be asked', () => {
     ['no JSON', 'bad_json', 303],
     ['a rate that is exceeded', 429, 310],
     ['a rejected key', 401, 311],
-  ] as const)('what could not be asked because of %s is 503, never 429', async (_, fault, id) => {
+  ] as const)('what could not be asked because of %s is 503, never 429', { tags: 'slow' }, async (_, fault, id) => {
     service.sandbox.fail(fault)
     const response = await get(`/api/v2.2/films/${id}/similars`)
     expectMessage(response, 503)

@@ -153,7 +153,9 @@ describe('the export', () => {
     expect(await exportCsv('?bom=false')).toBe(csv.slice(1))
   })
 
-  test('has semicolons and decimal commas for the Excel of many countries, an entity tag of its own, and is imported', async () => {
+  test('has semicolons and decimal commas for the Excel of many countries, an entity tag of its own, and is imported', {
+    tags: 'slow',
+  }, async () => {
     await insertNasty()
     const [commas, semicolons] = [await exportCsv(), await exportCsv('?delimiter=;')]
     const rows = parse(semicolons, { columns: true, bom: true, delimiter: ';' }) as Record<string, string>[]
@@ -217,7 +219,7 @@ describe('The entity tag of the export', () => {
     as(service.app, user)({ method: 'GET', url: `/films/export.csv${query}`, headers })
   const tag = async () => (await get()).headers.etag as string
 
-  test('gets 304 as long as nothing has changed', async () => {
+  test('gets 304 as long as nothing has changed', { tags: 'slow' }, async () => {
     await insertNasty()
     const etag = await tag()
     expect(etag).toMatch(/^"[\w-]{22}"$/)
@@ -272,7 +274,7 @@ describe('The entity tag of the export', () => {
 })
 
 describe('the import', () => {
-  test('brings a wiped catalogue back, byte for byte', async () => {
+  test('brings a wiped catalogue back, byte for byte', { tags: 'slow' }, async () => {
     await insertNasty()
     const before = await exportCsv()
     await wipe()
@@ -454,7 +456,7 @@ describe('the import', () => {
     expect(real.json()).toEqual({ ...dry.json(), changes: [], dry_run: false })
   })
 
-  test('ends at broken quotes, with what stands before them', async () => {
+  test('ends at broken quotes, with what stands before them', { tags: 'slow' }, async () => {
     const good = Array.from({ length: 1200 }, (_, i) => `film ${i},g,d,1,2000,90`).join('\n')
     for (const [broken, told] of [
       ['"a"b,g,d,1,2000,90\nafter,g,d,1,2000,90\n', /quotes are broken/],

@@ -34,7 +34,7 @@ const errorOf = (work: PromiseLike<unknown>) =>
   )
 
 describe('Migrations', () => {
-  test('an empty database is not migrated, and then is', async () => {
+  test('an empty database is not migrated, and then is', { tags: 'slow' }, async () => {
     const url = await emptyDatabase()
     await withDatabase(url, async (database) => {
       expect(await isMigrated(database)).toBe(false)
@@ -91,7 +91,7 @@ describe('A database that knows no Cyrillic letters', () => {
     `template template0 encoding 'SQL_ASCII' locale_provider libc locale 'C'`,
   ]
 
-  test.each(odd)('is refused while it is new, and stays as it was: %s', async (how) => {
+  test.each(odd)('is refused while it is new, and stays as it was: %s', { tags: 'slow' }, async (how) => {
     const url = await emptyDatabase(how)
     const error = await errorOf(migrate(url))
     expect(error).toBeInstanceOf(DatabaseRefusal)
@@ -103,7 +103,7 @@ describe('A database that knows no Cyrillic letters', () => {
     })
   })
 
-  test('starts with a warning each time where there are films', async () => {
+  test('starts with a warning each time where there are films', { tags: 'slow' }, async () => {
     const url = await emptyDatabase(odd[0])
     await withDatabase(url, async ({ db, sql }) => {
       await runMigrations(db, { migrationsFolder: join(repository, 'drizzle') })
@@ -120,16 +120,20 @@ describe('A database that knows no Cyrillic letters', () => {
     `template template0 encoding 'UTF8' locale_provider builtin builtin_locale 'C.UTF-8' lc_collate 'C' lc_ctype 'C'`,
     `template template0 encoding 'UTF8' locale_provider icu icu_locale 'und' lc_collate 'C' lc_ctype 'C'`,
     `template template0 encoding 'UTF8' locale_provider libc locale 'C.UTF-8'`,
-  ])('is told by what it does: where a film is found by a Cyrillic name all is well: %s', async (how) => {
-    const url = await emptyDatabase(how)
-    const refusal = await errorOf(migrate(url))
-    await withDatabase(url, async ({ db, sql }) => {
-      if (refusal) await runMigrations(db, { migrationsFolder: join(repository, 'drizzle') })
-      await sql`insert into films (name, year) values ('МАТРИЦА', 1999)`
-      const found = await sql`select from films where words %> 'матрицо'`
-      expect({ how, refused: refusal instanceof DatabaseRefusal }).toEqual({ how, refused: found.length === 0 })
-    })
-  })
+  ])(
+    'is told by what it does: where a film is found by a Cyrillic name all is well: %s',
+    { tags: 'slow' },
+    async (how) => {
+      const url = await emptyDatabase(how)
+      const refusal = await errorOf(migrate(url))
+      await withDatabase(url, async ({ db, sql }) => {
+        if (refusal) await runMigrations(db, { migrationsFolder: join(repository, 'drizzle') })
+        await sql`insert into films (name, year) values ('МАТРИЦА', 1999)`
+        const found = await sql`select from films where words %> 'матрицо'`
+        expect({ how, refused: refusal instanceof DatabaseRefusal }).toEqual({ how, refused: found.length === 0 })
+      })
+    },
+  )
 })
 
 describe('The migration to lenient reading', () => {
@@ -158,7 +162,9 @@ describe('The migration to lenient reading', () => {
     { id: 4, name: 'Four', poster_url: null, trailer: 'https://t.example/4', minutes: 1440 },
   ]
 
-  test('removes addresses that are none and impossible lengths, and decodes names that Kinopoisk has told', async () => {
+  test('removes addresses that are none and impossible lengths, and decodes names that Kinopoisk has told', {
+    tags: 'slow',
+  }, async () => {
     const files = readMigrationFiles({ migrationsFolder: join(repository, 'drizzle') })
     await withDatabase(await emptyDatabase(), async ({ sql }) => {
       for (const statement of files.slice(0, 5).flatMap((file) => file.sql)) await sql.unsafe(statement)
@@ -195,7 +201,9 @@ describe('A database of an earlier version', () => {
     await rm(folder, { recursive: true })
   }
 
-  test('loses the pages of popular films that were stored as not there, and nothing else', async () => {
+  test('loses the pages of popular films that were stored as not there, and nothing else', {
+    tags: 'slow',
+  }, async () => {
     const url = await emptyDatabase()
     await migrateTo(url, '0004_changes')
     const page = (year: number) => `/api/v2.2/films?order=NUM_VOTE&type=ALL&yearFrom=${year}&yearTo=${year}&page=1`
@@ -212,7 +220,7 @@ describe('A database of an earlier version', () => {
     })
   })
 
-  test('keeps the scores of its films, and counts further ones', async () => {
+  test('keeps the scores of its films, and counts further ones', { tags: 'slow' }, async () => {
     const url = await emptyDatabase()
     await migrateTo(url, '0017_pictures')
     const rate = (user: number, film: number, value: number) =>
@@ -475,7 +483,9 @@ describe('An error of the database', () => {
   })
 })
 
-test('A database of any name is reached by its encoded URL, over several hosts, by the pool and by a session alike', async () => {
+test('A database of any name is reached by its encoded URL, over several hosts, by the pool and by a session alike', {
+  tags: 'slow',
+}, async () => {
   const server = new URL(inject('postgresUrl'))
   const name = `любая: 100% ${crypto.randomUUID()}`
   await withDatabase(server.href, ({ sql }) => sql`create database ${sql(name)}`)

@@ -162,7 +162,7 @@ describe('A catalogue made on the first start', () => {
     expect(service.calls).toEqual([])
   })
 
-  test('a film of it is what an import by its Kinopoisk id makes', async () => {
+  test('a film of it is what an import by its Kinopoisk id makes', { tags: 'slow' }, async () => {
     const odd = [
       demoCatalogue.find((film) => film.original_name === null),
       demoCatalogue.find((film) => film.original_name === film.name),
@@ -215,7 +215,7 @@ describe('It is made once', () => {
     expect((await counts())?.[0]).toBe(0)
   })
 
-  test('with the genres and directors that were there before', async () => {
+  test('with the genres and directors that were there before', { tags: 'slow' }, async () => {
     const { sql, request, start, counts } = await emptyService()
     await sql`insert into genres (name) values ('ДРАМА')`
     await sql`insert into directors (name, kinopoisk_id) values ('Л. Вачовски', 90000001), ('Кристофер Нолан', null)`
@@ -248,7 +248,7 @@ describe('It is made once', () => {
     expect(await counts()).toEqual(all)
   })
 
-  test('by one of several that start at once', async () => {
+  test('by one of several that start at once', { tags: 'slow' }, async () => {
     const { service, sql, start, counts } = await emptyService()
     const holder = await sql.reserve()
     await holder`begin`
@@ -293,7 +293,7 @@ describe('With a real key, a database that the sandbox has served', () => {
     return { service, sql, asUser: as(service.app, user), asAdmin: as(service.app, await testAdmin(service)), start }
   }
 
-  test('finds its films, marks them, and lets the details of Kinopoisk replace them', async () => {
+  test('finds its films, marks them, and lets the details of Kinopoisk replace them', { tags: 'slow' }, async () => {
     const { sql, asUser, start } = await sandboxed()
     expect((await asUser({ url: '/movies/301' })).json()).toMatchObject({ id: 301, minutes: facts301?.minutes })
     const request = await start()
@@ -319,7 +319,7 @@ describe('With a real key, a database that the sandbox has served', () => {
     expect(await sql`select path from kinopoisk_answers`).toEqual([])
   })
 
-  test('takes the made-up ids off its directors, and does all of it once', async () => {
+  test('takes the made-up ids off its directors, and does all of it once', { tags: 'slow' }, async () => {
     const { service, sql, start } = await sandboxed()
     const madeUp = () => sql`select id from directors where kinopoisk_id >= 90000000`
     expect((await madeUp()).length).toBeGreaterThan(0)
@@ -331,7 +331,7 @@ describe('With a real key, a database that the sandbox has served', () => {
     expect(service.log().match(/films of the sandbox will be replaced/g)).toHaveLength(1)
   })
 
-  test('keeps what an administrator has changed, before and after', async () => {
+  test('keeps what an administrator has changed, before and after', { tags: 'slow' }, async () => {
     const { sql, asAdmin, start } = await sandboxed()
     await asAdmin({ method: 'PATCH', url: '/films/301', payload: { description: 'Наша.' } })
     const request = await start()
@@ -344,7 +344,7 @@ describe('With a real key, a database that the sandbox has served', () => {
     expect(await sql`select sandbox from films where id = ${other?.id}`).toEqual([{ sandbox: false }])
   })
 
-  test('a name that another film of the catalogue has is not taken from it', async () => {
+  test('a name that another film of the catalogue has is not taken from it', { tags: 'slow' }, async () => {
     const { sql, asAdmin, start } = await sandboxed()
     const [director] = await sql`select id from directors limit 1`
     await sql`update films set name = 'Иное имя', sort_name = default, words = default where id = 301`

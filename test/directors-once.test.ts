@@ -33,7 +33,7 @@ describe('A director that is added with an idempotency key', () => {
     expect(await named(name)).toBe(1)
   })
 
-  test('is added once when twenty requests come at one time to two replicas', async () => {
+  test('is added once when twenty requests come at one time to two replicas', { tags: 'slow' }, async () => {
     const replica = await service.replica()
     const [name, key] = [freshName(), freshKey()]
     const answers = await Promise.all(

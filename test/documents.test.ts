@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 describe('The README', () => {
-  test('has a tour and an example that run as printed', async () => {
+  test('has a tour and an example that run as printed', { tags: 'slow' }, async () => {
     const script = tour.replace(local, base)
     expect(script).toContain(base)
     const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script])

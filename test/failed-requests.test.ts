@@ -85,7 +85,9 @@ describe('A film that always fails', () => {
     expect((await (await administrator(service)).circuits()).film).toBe('closed')
   })
 
-  test('waits twice as long each time, an hour at most, until it comes; an administrator asks regardless', async () => {
+  test('waits twice as long each time, an hour at most, until it comes; an administrator asks regardless', {
+    tags: 'slow',
+  }, async () => {
     const { upstream, service, get } = await start()
     const { refresh } = await administrator(service)
     upstream.be(under(/\/500$/, merged))
@@ -104,7 +106,7 @@ describe('A film that always fails', () => {
     expect((await get('/movies/500')).statusCode).toBe(200)
   })
 
-  test('is asked for again when its time is over', async () => {
+  test('is asked for again when its time is over', { tags: 'slow' }, async () => {
     const { upstream, get } = await start({ failurePauses: { firstMs: 300, maxMs: 600 } })
     upstream.be(under(/\/500$/, merged))
     expectProblem(await get('/movies/500'), 502, 'upstream_bad_response')
@@ -139,7 +141,7 @@ describe('A film that always fails', () => {
     expect(upstream.callsOf('/500')).toBe(2)
   })
 
-  test('by a 5xx costs few calls, and other searches are asked for', async () => {
+  test('by a 5xx costs few calls, and other searches are asked for', { tags: 'slow' }, async () => {
     const { upstream, get } = await start()
     upstream.be(under('keyword=odd', { status: 500, body: '{"status":500}' }))
     for (let time = 0; time < 10; time += 1) expect((await get(search('odd'))).json().source).toBe('local')
@@ -167,7 +169,7 @@ describe('Many that fail', () => {
     expect(upstream.callsOf('/301')).toBe(2)
   })
 
-  test('because Kinopoisk refuses every address cost few calls', async () => {
+  test('because Kinopoisk refuses every address cost few calls', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start()
     expect((await get('/movies/301')).statusCode).toBe(200)
     upstream.calls.splice(0)
@@ -236,7 +238,7 @@ describe('The prefetch', () => {
     await prefetching(service, upstream.url, () => vi.waitFor(() => expect(upstream.callsOf('/500')).toBe(1), patient))
   })
 
-  test('leaves an expired "no such film" to a reader', async () => {
+  test('leaves an expired "no such film" to a reader', { tags: 'slow' }, async () => {
     const { upstream, service, time, get } = await start()
     await favourite(service, 500)
     time.pass(40 * day)
@@ -273,7 +275,7 @@ describe('The prefetch', () => {
     expect(lists(upstream.calls)).not.toContain(first)
   })
 
-  test('stands still while Kinopoisk is not believed', async () => {
+  test('stands still while Kinopoisk is not believed', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start()
     await get('/movies/301')
     upstream.calls.splice(0)

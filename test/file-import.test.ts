@@ -294,7 +294,7 @@ describe('Archives', () => {
     ])
   })
 
-  test('archives that expand too far, have too many files, or are damaged are refused', async () => {
+  test('archives that expand too far, have too many files, or are damaged are refused', { tags: 'slow' }, async () => {
     const bomb = Buffer.alloc(17 * 1024 ** 2, 'x')
     expect(await refusalOf(zipOf([{ name: 'ratings.csv', content: bomb }]), 'a.zip')).toMatch(
       /expands to more than it may/,
@@ -448,7 +448,7 @@ describe('Evidence', () => {
     ])
   })
 
-  test('an IMDb id that cannot be looked up leaves title and year, and the row says so', async () => {
+  test('an IMDb id that cannot be looked up leaves title and year, and the row says so', { tags: 'slow' }, async () => {
     const own = await testApp()
     const ann = await collector(own)
     await own.app.database.sql`insert into films (name, original_name, year) values ('Омут', 'Whirl', 2011)`

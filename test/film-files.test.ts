@@ -79,7 +79,7 @@ describe('The import', () => {
     expect((await catalogue()).at(-1)).toMatchObject({ created_at: '2018-01-02T10:00:00.000Z' })
   })
 
-  test('makes no genre and no director of several names in one cell', async () => {
+  test('makes no genre and no director of several names in one cell', { tags: 'slow' }, async () => {
     await empty()
     const { sql } = service.app.database
     const before =

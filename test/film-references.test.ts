@@ -238,7 +238,7 @@ describe('A pasted address or id', () => {
 })
 
 describe('A pasted address, with Kinopoisk down,', () => {
-  test('finds a film that is known, and says where it comes from', async () => {
+  test('finds a film that is known, and says where it comes from', { tags: 'slow' }, async () => {
     const { app, search, sandbox } = await fresh()
     await app.database.sql`insert into films (id, name, year, kinopoisk) values
       (301, 'Матрица', 1999, '{"imdb_id": "tt0133093"}')`
@@ -262,18 +262,22 @@ describe('A pasted address, with Kinopoisk down,', () => {
     expect((await search('tt0133093')).json()).toEqual({ ...first, query: 'tt0133093' })
   })
 
-  test.each(['kp5000', 'tt7654321'])('of an unknown film is no claim that there is none: %s', async (query) => {
-    const { search, sandbox } = await fresh()
-    sandbox.fail(503)
-    const response = await search(query)
-    expect(response.statusCode).toBe(200)
-    expect(response.headers['cache-status']).toMatch(/detail="sandbox upstream_unavailable"$/)
-    expect(response.json()).toMatchObject({ source: 'local', complete: false, total: 0, items: [] })
-  })
+  test.each(['kp5000', 'tt7654321'])(
+    'of an unknown film is no claim that there is none: %s',
+    { tags: 'slow' },
+    async (query) => {
+      const { search, sandbox } = await fresh()
+      sandbox.fail(503)
+      const response = await search(query)
+      expect(response.statusCode).toBe(200)
+      expect(response.headers['cache-status']).toMatch(/detail="sandbox upstream_unavailable"$/)
+      expect(response.json()).toMatchObject({ source: 'local', complete: false, total: 0, items: [] })
+    },
+  )
 })
 
 describe('An IMDb id that nobody has asked for', () => {
-  test('costs one call, of the list, and then none', async () => {
+  test('costs one call, of the list, and then none', { tags: 'slow' }, async () => {
     const { search, calls } = await fresh()
     const first = (await search('https://www.imdb.com/title/tt0816692/')).json()
     expect(first).toMatchObject({ total: 1, source: 'kinopoisk', complete: true, items: [{ id: 258_687 }] })
@@ -380,7 +384,7 @@ describe('GET /movies/{id} by an IMDb id', () => {
     expect(calls).toHaveLength(2)
   })
 
-  test('is 503 with Retry-After when Kinopoisk is down and it is not known', async () => {
+  test('is 503 with Retry-After when Kinopoisk is down and it is not known', { tags: 'slow' }, async () => {
     const { get, sandbox } = await fresh()
     sandbox.fail(503)
     const response = await get('/movies/tt0133093')

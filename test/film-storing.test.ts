@@ -34,7 +34,9 @@ const warnings = () =>
     .filter((line) => line.includes('"level":40') && line.includes('could not be stored'))
 
 describe('A film that cannot be stored', () => {
-  test('leaves its response stored, is counted and warned of, and is stored when it is next asked for', async () => {
+  test('leaves its response stored, is counted and warned of, and is stored when it is next asked for', {
+    tags: 'slow',
+  }, async () => {
     await refuse301()
     const rises = await notStored(async () => expectProblem(await get('/movies/301'), 500, 'internal_error'))
     expect(rises).toEqual({ kinopoisk_films_not_stored_total: 1 })
@@ -51,7 +53,7 @@ describe('A film that cannot be stored', () => {
     expect(service.calls).toHaveLength(1)
   })
 
-  test('is stored by another replica from the response that was paid for', async () => {
+  test('is stored by another replica from the response that was paid for', { tags: 'slow' }, async () => {
     await refuse301()
     await get('/movies/301')
     await allow301()
@@ -61,7 +63,7 @@ describe('A film that cannot be stored', () => {
     expect(service.calls).toHaveLength(1)
   })
 
-  test('spoils no search, whose films are counted', async () => {
+  test('spoils no search, whose films are counted', { tags: 'slow' }, async () => {
     await refuse301()
     const rises = await notStored(async () => expect((await search()).json().items[0]).toMatchObject({ id: 301 }))
     const { items } = (await search()).json()
@@ -72,7 +74,9 @@ describe('A film that cannot be stored', () => {
     expect((await get('/movies/301')).statusCode).toBe(200)
   })
 
-  test('stays as it was known, and is refreshed by an administrator when it can be stored again', async () => {
+  test('stays as it was known, and is refreshed by an administrator when it can be stored again', {
+    tags: 'slow',
+  }, async () => {
     const refresh = () => request({ method: 'POST', url: '/admin/kinopoisk/films/301/refresh' })
     await get('/movies/301')
     await refuse301()

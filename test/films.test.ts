@@ -272,7 +272,7 @@ describe('POST /films with a kinopoisk_id', () => {
     expect((await service.post('/films', { kinopoisk_id: id, name: 'Другое имя' })).statusCode).toBe(201)
   })
 
-  test('when upstream is out of order, nothing is changed and the problem says so', async () => {
+  test('when upstream is out of order, nothing is changed and the problem says so', { tags: 'slow' }, async () => {
     service.sandbox.fail(500)
     const response = await service.post('/films', { kinopoisk_id: 435 })
     service.sandbox.fail(null)
@@ -461,7 +461,7 @@ describe('DELETE /films/{id}', () => {
   })
 })
 
-test('the document has every operation with its errors', async () => {
+test('the document has every operation with its errors', { tags: 'slow' }, async () => {
   const { paths } = (await service.app.inject({ url: '/openapi.json' })).json()
   expect(paths['/films'].post.operationId).toBe('createFilm')
   expect(Object.keys(paths['/films'].post.responses)).toEqual(

@@ -97,7 +97,7 @@ const statuses = (answers: LightMyRequestResponse[]) => answers.map((answer) => 
 describe.each(lists)('A list of 20,000: the $name', (list) => {
   const { name, add, remove } = list
 
-  test('takes no more, but what is there; what goes makes room', async () => {
+  test('takes no more, but what is there; what goes makes room', { tags: 'slow' }, async () => {
     const ann = await keeper(list, max - 1)
     expect((await add(ann, film(max - 1))).statusCode).toBe(201)
     const { detail } = expectProblem(await add(ann, film(max)), 409, 'list_full')
@@ -110,14 +110,14 @@ describe.each(lists)('A list of 20,000: the $name', (list) => {
     expectProblem(await add(ann, film(5)), 409, 'list_full')
   })
 
-  test('takes as many of twenty at once, over two processes, as there is room for', async () => {
+  test('takes as many of twenty at once, over two processes, as there is room for', { tags: 'slow' }, async () => {
     const ann = await keeper(list, max - 3)
     const adding = Array.from({ length: 20 }, (_, i) => add(ann, film(max + i), i % 2 ? replica : service.app))
     expect(statuses(await Promise.all(adding))).toEqual([201, 201, 201, ...Array(17).fill(409)])
     expect(await countOf(list, ann)).toBe(max)
   })
 
-  test('takes one film once, by twenty at once, also as the last', async () => {
+  test('takes one film once, by twenty at once, also as the last', { tags: 'slow' }, async () => {
     const ann = await keeper(list, max - 1)
     const adding = Array.from({ length: 20 }, (_, i) => add(ann, film(max), i % 2 ? replica : service.app))
     expect(statuses(await Promise.all(adding))).toEqual([...Array(19).fill(200), 201])
@@ -176,7 +176,7 @@ describe('An import into a list that becomes full', () => {
     expect(await ann.upload(file)).toMatchObject({ ...report, created: 0, updated: 0, skipped: 4 })
   })
 
-  test('of more than a thousand rows is bounded as a whole', async () => {
+  test('of more than a thousand rows is bounded as a whole', { tags: 'slow' }, async () => {
     const ann = await collector(service)
     await keep(ann.id, 'wishlist', films.slice(0, max - 1200))
     const rows = Array.from({ length: 1500 }, (_, i) => `wishlist,${5_000_001 + i},`)

@@ -245,7 +245,7 @@ describe('single flight in a process', () => {
     expect(calls[0]?.deadline).toBeGreaterThan(performance.now() + 10_000)
   })
 
-  test('at the deadline our own database is waited for, and upstream is not', async () => {
+  test('at the deadline our own database is waited for, and upstream is not', { tags: 'slow' }, async () => {
     const called = Promise.withResolvers<void>()
     const layer = coalesced(single)(async (_, context) => {
       await called.promise
@@ -312,7 +312,7 @@ describe('single flight over replicas', () => {
     return `postgres://${user}@localhost:${port}/${name}?host=${encodeURIComponent(String(host[0]))}`
   }
 
-  test.each([true, false])('one call for all of them; notifications had: %s', async (listening) => {
+  test.each([true, false])('one call for all of them; notifications had: %s', { tags: 'slow' }, async (listening) => {
     const { fetch, calls } = upstream(() => sleep(100))
     const replicas = await Promise.all([1, 2, 3].map(() => replica(fetch, { listening })))
     const all = await Promise.all(replicas.map((each) => each.fetch(request, within(5000))))
@@ -333,7 +333,7 @@ describe('single flight over replicas', () => {
     expect(calls).toHaveLength(1)
   })
 
-  test("upstream's failure is shared once and then dropped", async () => {
+  test("upstream's failure is shared once and then dropped", { tags: 'slow' }, async () => {
     let fails = true
     const { fetch, calls } = upstream(async () => {
       await sleep(100)
@@ -382,7 +382,7 @@ describe('single flight over replicas', () => {
     expect(calls).toHaveLength(1)
   })
 
-  test('the leader dies: a follower takes over once the lease is over', async () => {
+  test('the leader dies: a follower takes over once the lease is over', { tags: 'slow' }, async () => {
     const { fetch, calls } = upstream()
     const { leases, fetch: follow } = await replica(fetch)
     // A leader that has taken the lease and never comes back.
@@ -398,7 +398,7 @@ describe('single flight over replicas', () => {
     expect(calls).toHaveLength(1)
   })
 
-  test('the heartbeat of many leaders is one statement, and the next one waits for it', async () => {
+  test('the heartbeat of many leaders is one statement, and the next one waits for it', { tags: 'slow' }, async () => {
     const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
     const { fetch, database: own } = await replica(upstream(() => answered).fetch, { leaseMs: 300 })
     const unanswered = () => own.stats().active + own.stats().waiting
@@ -428,7 +428,7 @@ describe('single flight over replicas', () => {
     expect(await leases.find('/late')).toBeUndefined()
   })
 
-  test('a caller that waits too long gets a timeout, and no call is sent', async () => {
+  test('a caller that waits too long gets a timeout, and no call is sent', { tags: 'slow' }, async () => {
     const { fetch, calls } = upstream()
     const { leases, fetch: follow } = await replica(fetch)
     await leases.take(request.path, crypto.randomUUID(), 60_000)
@@ -690,7 +690,7 @@ describe('the retry', () => {
     expect(calls).toHaveLength(2)
   })
 
-  test('comes when upstream says, if the caller waits so long', async () => {
+  test('comes when upstream says, if the caller waits so long', { tags: 'slow' }, async () => {
     const patient = failThen(failureOf(429, '1'))
     const started = performance.now()
     await patient.fetch(request, within(5000))

@@ -13,7 +13,9 @@ interface Line {
   code?: string
 }
 
-test('a call that failed and what was served instead have a line each, which says why and nothing that was typed or sent', async () => {
+test('a call that failed and what was served instead have a line each, which says why and nothing that was typed or sent', {
+  tags: 'slow',
+}, async () => {
   const upstream = await serve((request, response) => {
     response.writeHead(request.url?.includes('keyword') ? 403 : 200, { 'content-type': 'application/json' })
     response.end('{"kinopoiskId":"SECRET WORDS","items":5,"a b":1}')

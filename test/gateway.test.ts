@@ -44,21 +44,25 @@ const passing: Fault[] = [429, 500, 502, 503, 'reset', 'truncated']
 describe('calling upstream', () => {
   const key = 'a-key-that-nobody-may-see'
 
-  test.each(failures)('%s: an unknown film is %i %s, and nothing is kept', async (fault, status, code) => {
-    // Too short for a second try after a 429's pause of a second.
-    const KINOPOISK_TIMEOUT = status === 504 || fault === 429 ? '1s' : '15s'
-    const service = await testApp({ KINOPOISK_TIMEOUT }, { clock: stoppedClock(0).clock })
-    const get = await reader(service.app)
-    service.sandbox.fail(fault)
-    const response = await get('/movies/326')
-    expectProblem(response, status, code)
-    if (status >= 503) expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/)
-    // After a 429 nothing is asked for a second, and so long nobody waits here.
-    expect(service.calls).toHaveLength(passing.includes(fault) && fault !== 429 ? 2 : 1)
-    const kept = await inDatabase(service.databaseUrl, (sql) => sql`select path from kinopoisk_answers`)
-    expect(kept).toHaveLength(0)
-    await service.close()
-  })
+  test.each(failures)(
+    '%s: an unknown film is %i %s, and nothing is kept',
+    { tags: 'slow' },
+    async (fault, status, code) => {
+      // Too short for a second try after a 429's pause of a second.
+      const KINOPOISK_TIMEOUT = status === 504 || fault === 429 ? '1s' : '15s'
+      const service = await testApp({ KINOPOISK_TIMEOUT }, { clock: stoppedClock(0).clock })
+      const get = await reader(service.app)
+      service.sandbox.fail(fault)
+      const response = await get('/movies/326')
+      expectProblem(response, status, code)
+      if (status >= 503) expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/)
+      // After a 429 nothing is asked for a second, and so long nobody waits here.
+      expect(service.calls).toHaveLength(passing.includes(fault) && fault !== 429 ? 2 : 1)
+      const kept = await inDatabase(service.databaseUrl, (sql) => sql`select path from kinopoisk_answers`)
+      expect(kept).toHaveLength(0)
+      await service.close()
+    },
+  )
 
   test('as soon as upstream is well again, the film comes', { tags: 'slow' }, async () => {
     const service = await testApp({ KINOPOISK_TIMEOUT: '2s', KINOPOISK_PATIENCE: '2s' })
@@ -71,7 +75,7 @@ describe('calling upstream', () => {
     await service.close()
   })
 
-  test.each(passing)('a %s that passes is not even noticed', async (fault) => {
+  test.each(passing)('a %s that passes is not even noticed', { tags: 'slow' }, async (fault) => {
     const service = await testApp()
     const get = await reader(service.app)
     service.sandbox.fail(fault, { times: 1 })
@@ -105,7 +109,7 @@ describe('calling upstream', () => {
     ['30.5', '31'],
     ['30 or so', '1'],
     ['Tue, 02 Jun 2099 12:00:00 GMT, Tue, 02 Jun 2099 12:00:00 GMT', '60'],
-  ])('a 429 with Retry-After %j tells the client to wait for %s s', async (sent, told) => {
+  ])('a 429 with Retry-After %j tells the client to wait for %s s', { tags: 'slow' }, async (sent, told) => {
     const { get, close } = await over((_, response) => {
       response
         .writeHead(429, sent === undefined ? [] : [sent].flat().flatMap((value) => ['retry-after', value]))
@@ -141,6 +145,7 @@ describe('calling upstream', () => {
 
   test.each([200, 301, 400, 401, 402, 403, 418, 429, 500, 503])(
     "nothing of upstream's text nor the key gets into the answer of a %i or into the log",
+    { tags: 'slow' },
     async (status) => {
       const { get, log, close } = await over((_, response) => {
         response.writeHead(status, { 'x-secret': 'UPSTREAM-WORDS', location: 'http://UPSTREAM-WORDS.example/' })
@@ -232,7 +237,9 @@ describe('calling upstream', () => {
     await upstream.close()
   })
 
-  test('an upstream that nobody listens at is unavailable, not a film that does not exist', async () => {
+  test('an upstream that nobody listens at is unavailable, not a film that does not exist', {
+    tags: 'slow',
+  }, async () => {
     const upstream = await serve(() => {})
     await upstream.close()
     const { get, close } = await gateway(upstream.url)
@@ -311,7 +318,7 @@ describe('stored responses', () => {
     expect(second.json()).toEqual(first.json())
   })
 
-  test('they outlive a restart', async () => {
+  test('they outlive a restart', { tags: 'slow' }, async () => {
     const urls = ['/movies/328', '/movies/search?query=властелин', '/movies/9999999', '/movies/search?query=щщщ']
     const all = (get: (url: string) => Promise<{ body: string }>) => Promise.all(urls.map(async (url) => get(url)))
     const before = await testApp()
@@ -328,7 +335,7 @@ describe('stored responses', () => {
   test.each([
     ['/movies/search?query=крёстный', ['cache', 'kinopoisk']],
     ['/movies/325', [undefined, undefined]],
-  ])('%s is served at once when it has expired, while it is renewed', async (url, [old, renewed]) => {
+  ])('%s is served at once when it has expired, while it is renewed', { tags: 'slow' }, async (url, [old, renewed]) => {
     await get(url)
     time.pass(31 * day)
     service.sandbox.fail('reset', { times: 1 })
@@ -361,26 +368,30 @@ describe('stored responses', () => {
     },
   )
 
-  test.each(failures)('%s: an expired answer is served and stays as it is', async (fault, status, code) => {
-    const time = stoppedClock()
-    const service = await testApp({ KINOPOISK_TIMEOUT: status === 504 ? '1s' : '15s' }, { clock: time.clock })
-    const get = await reader(service.app)
-    const path = '/api/v2.1/films/search-by-keyword?keyword=%D0%BC%D0%B0%D1%82%D1%80%D0%B8%D1%86%D0%B0&page=1'
-    const fresh = await get('/movies/search?query=матрица')
-    const kept = await body(service, path)
-    time.pass(2 * day)
-    service.sandbox.fail(fault)
-    await vi.waitFor(async () => {
-      const old = await get('/movies/search?query=матрица')
-      expect(old.statusCode).toBe(200)
-      expect(old.json()).toEqual({ ...fresh.json(), source: 'cache' })
-      expect(old.json().items.length).toBeGreaterThan(0)
-      expect(Number(old.headers.age)).toBeGreaterThanOrEqual(2 * day)
-      expect(old.headers['cache-status']).toMatch(new RegExp(`^kinoteka; hit; ttl=-\\d+; detail="sandbox ${code}"$`))
-    }, patient)
-    expect(await body(service, path)).toEqual(kept)
-    await service.close()
-  })
+  test.each(failures)(
+    '%s: an expired answer is served and stays as it is',
+    { tags: 'slow' },
+    async (fault, status, code) => {
+      const time = stoppedClock()
+      const service = await testApp({ KINOPOISK_TIMEOUT: status === 504 ? '1s' : '15s' }, { clock: time.clock })
+      const get = await reader(service.app)
+      const path = '/api/v2.1/films/search-by-keyword?keyword=%D0%BC%D0%B0%D1%82%D1%80%D0%B8%D1%86%D0%B0&page=1'
+      const fresh = await get('/movies/search?query=матрица')
+      const kept = await body(service, path)
+      time.pass(2 * day)
+      service.sandbox.fail(fault)
+      await vi.waitFor(async () => {
+        const old = await get('/movies/search?query=матрица')
+        expect(old.statusCode).toBe(200)
+        expect(old.json()).toEqual({ ...fresh.json(), source: 'cache' })
+        expect(old.json().items.length).toBeGreaterThan(0)
+        expect(Number(old.headers.age)).toBeGreaterThanOrEqual(2 * day)
+        expect(old.headers['cache-status']).toMatch(new RegExp(`^kinoteka; hit; ttl=-\\d+; detail="sandbox ${code}"$`))
+      }, patient)
+      expect(await body(service, path)).toEqual(kept)
+      await service.close()
+    },
+  )
 
   test('an expired film is served from its stored response too', async () => {
     const fresh = await get('/movies/329')
@@ -394,7 +405,7 @@ describe('stored responses', () => {
     })
   })
 
-  test("an expired 'no such film' stays one while upstream can't be asked", async () => {
+  test("an expired 'no such film' stays one while upstream can't be asked", { tags: 'slow' }, async () => {
     expectProblem(await get('/movies/9999998'), 404, 'movie_not_found')
     time.pass(2 * day)
     service.sandbox.fail(500)
@@ -407,7 +418,7 @@ describe('stored responses', () => {
     ['a film that does not exist', '/movies/9999997', minutes],
     ['a search', '/movies/search?query=две крепости', day],
     ['a search that finds nothing', '/movies/search?query=ъъъ', minutes],
-  ])('%s is true for its time, a tenth more or less', async (_, url, seconds) => {
+  ])('%s is true for its time, a tenth more or less', { tags: 'slow' }, async (_, url, seconds) => {
     for (const random of [0, 0.999_999]) {
       const lasts = seconds * (0.9 + 0.2 * random)
       const time = stoppedClock(random)

@@ -46,7 +46,7 @@ describe('Every answer', () => {
   test.each([
     ['same-origin', {}],
     ['cross-origin', { CORS_ORIGINS: 'https://films.example' }],
-  ] as const)('has just the headers of @fastify/helmet, %s', async (policy, env) => {
+  ] as const)('has just the headers of @fastify/helmet, %s', { tags: 'slow' }, async (policy, env) => {
     const reference = Fastify()
     await reference.register(helmet, {
       contentSecurityPolicy: {
@@ -69,7 +69,7 @@ describe('Every answer', () => {
     await close()
   })
 
-  test('has over a connection what is injected has, each header once', async () => {
+  test('has over a connection what is injected has, each header once', { tags: 'slow' }, async () => {
     const base = await service.app.listen({ port: 0, host: '127.0.0.1' })
     const paths = ['/livez', '/docs', '/openapi.json', '/nothing', '/user', '/films', '/films/export.csv', '/%']
     for (const path of paths) {
@@ -125,7 +125,7 @@ describe('Cache-Control', () => {
     }
   })
 
-  test('is left to the caches where the catalogue is public, and there alone', async () => {
+  test('is left to the caches where the catalogue is public, and there alone', { tags: 'slow' }, async () => {
     const { app, close } = await catalogue({}, { PUBLIC_CATALOGUE: 'true' })
     for (const operation of operationsOf(documentOf(app))) {
       const { headers } = await app.inject(exampleRequest(operation))

@@ -22,7 +22,9 @@ describe('Probes', () => {
     }
   })
 
-  test('without the database the service is alive but not ready, and ready again when it is back', async () => {
+  test('without the database the service is alive but not ready, and ready again when it is back', {
+    tags: 'slow',
+  }, async () => {
     const outage = await outageOf(await cloneDatabase())
     const { app, close } = await testApp({}, { databaseUrl: outage.url })
     const probe = (url: string) => app.inject({ method: 'GET', url })

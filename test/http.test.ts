@@ -219,7 +219,7 @@ describe('Addresses', () => {
     expect((await asAnn({ method: 'GET', url: '/user/' })).json()).toMatchObject({ login: 'ann' })
   })
 
-  test('HEAD is GET without the body', async () => {
+  test('HEAD is GET without the body', { tags: 'slow' }, async () => {
     for (const operation of operationsOf(documentOf(service.app)).filter((each) => each.method === 'GET')) {
       const get = await asAdmin(exampleRequest(operation))
       const head = await asAdmin({ ...exampleRequest(operation), method: 'HEAD' })
@@ -397,7 +397,7 @@ describe('Bytes that are no request', () => {
     expect(answer.json().errors).toHaveLength(20)
   })
 
-  test('the log tells of them by the id that the answer names', async () => {
+  test('the log tells of them by the id that the answer names', { tags: 'slow' }, async () => {
     // Of many a second only one has a line.
     const isLogged = async () => {
       const answer = await speak(address, 'garbage\r\n\r\n')
@@ -469,7 +469,9 @@ describe('Faults within', () => {
     await outage.close()
   })
 
-  test('a request that is under way when its connection is ended is 503, the next one is served', async () => {
+  test('a request that is under way when its connection is ended is 503, the next one is served', {
+    tags: 'slow',
+  }, async () => {
     const { app, close } = await testApp()
     const asBob = as(app, await testUser(app, 'bob'))
     const { sql } = app.database
@@ -573,7 +575,7 @@ describe('CORS', () => {
     })
   })
 
-  test('* lets every origin in', async () => {
+  test('* lets every origin in', { tags: 'slow' }, async () => {
     const { app, close } = await testApp({ CORS_ORIGINS: '*' })
     const response = await app.inject({ method: 'GET', url: '/livez', headers: { origin: 'https://any.example' } })
     const asked = await preflight(app, 'https://any.example', 'DELETE', '/movies/favorites/301')

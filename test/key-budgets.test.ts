@@ -79,7 +79,7 @@ describe('A key', () => {
     expect(await sums()).toEqual(all(10))
   })
 
-  test('without a limit of its own has the share of its user, and with 0 nothing', async () => {
+  test('without a limit of its own has the share of its user, and with 0 nothing', { tags: 'slow' }, async () => {
     await spend(ledgerOf(), await keyOf(null), 1)
     const [none, open] = (await keysOf([0, null])) as [Caller, Caller]
     expect(await spend(ledgerOf(), none)).toEqual([0, 'key'])

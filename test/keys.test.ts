@@ -144,7 +144,9 @@ describe('A personal key', () => {
     expect((await withKey(key)).statusCode).toBe(200)
   })
 
-  test('is one of fifty: of many at once no more are made, and an expired one makes room', async () => {
+  test('is one of fifty: of many at once no more are made, and an expired one makes room', {
+    tags: 'slow',
+  }, async () => {
     const ann = await testUser(service.app)
     const statuses = await Promise.all(Array.from({ length: 60 }, async () => (await make(ann)).statusCode))
     expect(statuses.filter((status) => status === 201)).toHaveLength(50)

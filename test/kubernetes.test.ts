@@ -51,7 +51,7 @@ describe('Every object', () => {
     }
   })
 
-  test('with a fault would be found', async () => {
+  test('with a fault would be found', { tags: 'slow' }, async () => {
     const deployment = (spoil: (it: Manifest) => unknown) => spoilt('base/deployment.yaml', spoil)
     const wrongValues = [
       deployment((it) => Object.assign(it.spec.template.spec, { terminationGracePeriodSeconds: '30s' })),

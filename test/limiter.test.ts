@@ -44,6 +44,7 @@ describe('the rates over all replicas', () => {
     ['account', 2],
   ] as const)(
     'of 60 that try at once under %s %i are let through, and as many again a window later',
+    { tags: 'slow' },
     async (rate, n) => {
       expect(await granted(rate, 60)).toBe(n)
       await clocked.pass(`${windowMs - 1} ms`)

@@ -119,7 +119,7 @@ describe('Slow clients', () => {
     ['garbage', 'garbage\r\n\r\n'],
     ['half a head', 'GET /livez HTTP/1.1\r\nhost: x\r\n'],
     ['two headers Host', 'GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n'],
-  ])('a client that sends %s and neither reads nor closes holds no connection', async (_, bytes) => {
+  ])('a client that sends %s and neither reads nor closes holds no connection', { tags: 'slow' }, async (_, bytes) => {
     const { app, address } = await listen({ headersTimeout: 300 })
     const { hostname, port } = new URL(address)
     let taken = 0
@@ -150,7 +150,7 @@ describe('Slow clients', () => {
     expect(answer.headers.connection).toBe('close')
   })
 
-  test('a body that nobody reads holds its connection no longer', async () => {
+  test('a body that nobody reads holds its connection no longer', { tags: 'slow' }, async () => {
     const { address } = await listen()
     const answer = await trickle(address, 'POST /nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n', ' ')
     expect(answer.status).toBe(404)
@@ -227,7 +227,7 @@ describe('Slow clients', () => {
       expect(text().match(/Film \d+/g)?.length).toBe(films)
     })
 
-    test('no more are cut off', async () => {
+    test('no more are cut off', { tags: 'slow' }, async () => {
       const { app, address, get } = await catalogueAt(2000)
       const { socket } = open(address)
       socket.write(get('/movies'))
@@ -257,7 +257,9 @@ describe('Overload', () => {
 
   const statusOf = (app: FastifyInstance, url: string) => app.inject({ url }).then(({ statusCode }) => statusCode)
 
-  test('what would wait in too long a queue is refused at once; health and metrics are not', async () => {
+  test('what would wait in too long a queue is refused at once; health and metrics are not', {
+    tags: 'slow',
+  }, async () => {
     service = await testApp({}, { limits: { maxInFlight: 3 } })
     const { app } = service
     const user = as(app, await testUser(app))

@@ -135,7 +135,7 @@ describe.each(lists)('the $path', ({ path, table, other }) => {
     expectProblem(broken, 400, 'malformed_json')
   })
 
-  test('of twenty at once, over two processes, exactly one adds', async () => {
+  test('of twenty at once, over two processes, exactly one adds', { tags: 'slow' }, async () => {
     const ann = await visitor()
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) => {
@@ -245,16 +245,20 @@ describe.each(lists)('the $path', ({ path, table, other }) => {
     [402, 503, 'upstream_quota_exhausted'],
     ['reset', 503, 'upstream_unavailable'],
     ['html', 502, 'upstream_bad_response'],
-  ] as const)('%s: a film not known can not be added, and nothing is', async (fault, status, code) => {
-    // Of its own, since what upstream says of the quota is remembered.
-    const { app, sandbox, close } = await testApp()
-    const request = as(app, await testUser(app))
-    sandbox.fail(fault)
-    expectProblem(await request({ method: 'POST', url: byBody, payload: { id: 460 } }), status, code)
-    expectProblem(await request({ method: 'POST', url: `${byUrl}/460` }), status, code)
-    expect((await request({ method: 'GET', url: byBody })).json()).toEqual([])
-    await close()
-  })
+  ] as const)(
+    '%s: a film not known can not be added, and nothing is',
+    { tags: 'slow' },
+    async (fault, status, code) => {
+      // Of its own, since what upstream says of the quota is remembered.
+      const { app, sandbox, close } = await testApp()
+      const request = as(app, await testUser(app))
+      sandbox.fail(fault)
+      expectProblem(await request({ method: 'POST', url: byBody, payload: { id: 460 } }), status, code)
+      expectProblem(await request({ method: 'POST', url: `${byUrl}/460` }), status, code)
+      expect((await request({ method: 'GET', url: byBody })).json()).toEqual([])
+      await close()
+    },
+  )
 
   test("others' lists and the user's other list stay as they are", async () => {
     const [ann, bob] = [await visitor(), await visitor()]
@@ -281,22 +285,26 @@ describe('both lists', () => {
     expect(counts).toEqual([1, 2, 2, 1])
   })
 
-  test.each(['favourites', 'wishlist'] as const)('%s are read from their index, without sorting', async (list) => {
-    const ann = await visitor()
-    await inDatabase(service.databaseUrl, async (sql) => {
-      await sql`insert into films (name) select 'Много ' || n from generate_series(1, 3000) n`
-      await sql`insert into ${sql(list)} (user_id, film_id, created_at)
+  test.each(['favourites', 'wishlist'] as const)(
+    '%s are read from their index, without sorting',
+    { tags: 'slow' },
+    async (list) => {
+      const ann = await visitor()
+      await inDatabase(service.databaseUrl, async (sql) => {
+        await sql`insert into films (name) select 'Много ' || n from generate_series(1, 3000) n`
+        await sql`insert into ${sql(list)} (user_id, film_id, created_at)
         select ${ann.id}, id, now() - id * interval '1 s' from films where name like 'Много %'`
-      await sql`analyze`
-      const asked: string[] = []
-      const db = drizzle(sql, { logger: { logQuery: (query) => asked.push(query) } })
-      expect((await createListIdsRepository(db).find(ann.id))[list].size).toBeGreaterThanOrEqual(3000)
-      const query = asked.find((each) => each.includes(`from "${list}"`))
-      const plan = await sql.unsafe(`explain ${query}`, [ann.id]).values()
-      expect(plan.flat().join('\n')).toContain(`${list}_newest_idx`)
-      expect(plan.flat().join('\n')).not.toMatch(/Sort Key: .*created_at/)
-    })
-  })
+        await sql`analyze`
+        const asked: string[] = []
+        const db = drizzle(sql, { logger: { logQuery: (query) => asked.push(query) } })
+        expect((await createListIdsRepository(db).find(ann.id))[list].size).toBeGreaterThanOrEqual(3000)
+        const query = asked.find((each) => each.includes(`from "${list}"`))
+        const plan = await sql.unsafe(`explain ${query}`, [ann.id]).values()
+        expect(plan.flat().join('\n')).toContain(`${list}_newest_idx`)
+        expect(plan.flat().join('\n')).not.toMatch(/Sort Key: .*created_at/)
+      })
+    },
+  )
 
   test.each(forms)('$url needs a token', async ({ url }) => {
     const calls = [

@@ -60,7 +60,7 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 describe('a search that Kinopoisk can not be asked', () => {
-  test('is answered from our own films, and says so', async () => {
+  test('is answered from our own films, and says so', { tags: 'slow' }, async () => {
     const response = await service.search('Чёрный ящик')
     expect(response.statusCode).toBe(200)
     expect(response.headers['cache-status']).toMatch(/^kinoteka; .*detail="sandbox upstream_unavailable"$/)
@@ -110,7 +110,9 @@ describe('a search that Kinopoisk can not be asked', () => {
     })
   })
 
-  test('tells exact titles first, then those that begin so, hold it, hold its words; the most voted first', async () => {
+  test('tells exact titles first, then those that begin so, hold it, hold its words; the most voted first', {
+    tags: 'slow',
+  }, async () => {
     const { items } = (await service.search('матрица')).json()
     expect(items.map((item: Item) => item.id)).toEqual([4, 5, 2, 3, 1, 6])
     expect(await service.titles('перезагрузка матрица')).toEqual(
@@ -191,7 +193,7 @@ describe('a search that Kinopoisk can not be asked', () => {
     expectProblem(await service.search('я'.repeat(201)), 400, 'invalid_input')
   })
 
-  test("flags the user's own films", async () => {
+  test("flags the user's own films", { tags: 'slow' }, async () => {
     await service.request({ method: 'POST', url: '/favorites/movies/10' })
     const own = (await service.search('своё кино')).json().items[0]
     expect(own).toMatchObject({ kinopoisk_id: null, is_favorite: false, in_wishlist: false })
@@ -213,6 +215,7 @@ describe('a search that Kinopoisk can not be asked', () => {
 
 test.each([401, 402, 429, 500, 503, 'hang', 'reset', 'bad_json', 'wrong_shape', 'html'] as const)(
   'whatever upstream does, our own films are searched: %s',
+  { tags: 'slow' },
   async (fault) => {
     const { search, sandbox, close } = await outage([{ id: 4, name: 'Матрица' }], fault === 'hang' ? brief : {})
     sandbox.fail(null)
@@ -314,7 +317,9 @@ test('pages have twenty films each, to the twentieth; past the end there are non
   await close()
 })
 
-test('of very many films that hold the words a bounded number is ranked, an exact title among them in any case', async () => {
+test('of very many films that hold the words a bounded number is ranked, an exact title among them in any case', {
+  tags: 'slow',
+}, async () => {
   const { search, sql, close } = await outage([])
   await sql`insert into films (id, name) select i, 'Любовь ' || i from generate_series(1, 3000) i`
   await sql`insert into films (id, name) values (4000, 'Любовь')`
@@ -327,7 +332,7 @@ test('of very many films that hold the words a bounded number is ranked, an exac
 })
 
 describe('films of a response of Kinopoisk', () => {
-  test('are found right after it, as it has them', async () => {
+  test('are found right after it, as it has them', { tags: 'slow' }, async () => {
     const { search, request, sandbox, close } = await outage([])
     sandbox.fail(null)
     const told = (await search('матрица')).json()
@@ -341,7 +346,7 @@ describe('films of a response of Kinopoisk', () => {
     await close()
   })
 
-  test('are found by what was looked up, too; a kept answer comes first', async () => {
+  test('are found by what was looked up, too; a kept answer comes first', { tags: 'slow' }, async () => {
     const { search, request, sandbox, close } = await outage([])
     sandbox.fail(null)
     await search('побег')

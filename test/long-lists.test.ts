@@ -117,7 +117,7 @@ describe('A list of more than a batch', () => {
     ])
   })
 
-  test.each(tables)('of the %s is read as ranges of its index, never sorted', async (table) => {
+  test.each(tables)('of the %s is read as ranges of its index, never sorted', { tags: 'slow' }, async (table) => {
     await inDatabase(service.databaseUrl, async (sql) => {
       // Without triggers and foreign keys, which take their time.
       await sql`set session_replication_role = replica`
@@ -213,7 +213,9 @@ describe('To a reader who takes their time', () => {
     },
   )
 
-  test('a failure in the middle cuts the connection, so that a part is not taken for the whole', async () => {
+  test('a failure in the middle cuts the connection, so that a part is not taken for the whole', {
+    tags: 'slow',
+  }, async () => {
     const [response] = await open('/ratings')
     await sleep(300)
     const { sql } = service.app.database

@@ -38,7 +38,9 @@ test('That nothing is near is remembered for the words, whatever their spelling'
   expect(rises).toEqual({ 'memory_cache_lookups_total{kind="film match",result="hit"}': 4 })
 })
 
-test('A search whose nearest names are not found in time is answered without them, for a minute', async () => {
+test('A search whose nearest names are not found in time is answered without them, for a minute', {
+  tags: 'slow',
+}, async () => {
   const { sql: run } = service.app.database
   const similarity = 'strict_word_similarity(text, text)'
   await run.unsafe(`alter function ${similarity} rename to kept_similarity`)

@@ -122,7 +122,7 @@ describe('A write shows in the next request of its process', () => {
   })
 })
 
-test('A write shows in other replicas, and one behind the back of all shows in all', async () => {
+test('A write shows in other replicas, and one behind the back of all shows in all', { tags: 'slow' }, async () => {
   const { id } = await service.add()
   await as(service.app, reader)({ method: 'POST', url: `/favorites/movies/${id}` })
   const all = [service.app, other].flatMap((app) => Object.values(views(id)).map((view) => () => view(app)))
@@ -143,7 +143,7 @@ test('What is in the cache is not read again, and the metrics count it', async (
   expect(metrics.get('memory_cache_bytes')).toBeGreaterThan(0)
 })
 
-test('While changes cannot be followed everything is read from the database', async () => {
+test('While changes cannot be followed everything is read from the database', { tags: 'slow' }, async () => {
   const { id } = await service.add()
   await read(`/films/${id}`)
   // For the triggers, but without what is looked for.

@@ -42,7 +42,7 @@ describe('Requests', () => {
     await close()
   })
 
-  test('are counted by operation and class of status, from 0 on for every operation', async () => {
+  test('are counted by operation and class of status, from 0 on for every operation', { tags: 'slow' }, async () => {
     const document = (await service.get('/openapi.json')).body
     const operations = [...document.matchAll(/"operationId":"(\w+)"/g)].map(([, operation]) => operation)
     expect(operations.length).toBeGreaterThan(40)
@@ -81,7 +81,7 @@ describe('Requests', () => {
     }
   })
 
-  test('count their bytes on the wire in both directions, and are in flight meanwhile', async () => {
+  test('count their bytes on the wire in both directions, and are in flight meanwhile', { tags: 'slow' }, async () => {
     const { app, close } = await testApp()
     const address = await app.listen({ port: 0 })
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -152,7 +152,7 @@ describe('Reports to Sentry', () => {
   test.each([
     ['are counted where there is a Sentry', true, 1],
     ['are not where there is none', false, 0],
-  ])('%s', async (_name, sent, times) => {
+  ])('%s', { tags: 'slow' }, async (_name, sent, times) => {
     const { app, close } = await testApp({}, { report: () => sent })
     await app.database.sql`drop table users cascade`
     const payload = { login: 'ann', password }
@@ -223,7 +223,7 @@ describe('What users do', () => {
     })
   })
 
-  test('by imports is counted in imports and in rows, a dry run without rows', async () => {
+  test('by imports is counted in imports and in rows, a dry run without rows', { tags: 'slow' }, async () => {
     const csv =
       'name,genre,director,rate,year,minutes\nImported,драма,Someone,7,2001,100\nBad,драма,Someone,x,2001,100\n'
     const send = (url: string, content: string, call = service.admin) => call({ method: 'POST', url, ...form(content) })

@@ -225,7 +225,7 @@ describe('All movies are streamed', () => {
       expect(JSON.parse(text)).toHaveLength(size + 6000)
     })
 
-    test('who hangs up is read for no longer', async () => {
+    test('who hangs up is read for no longer', { tags: 'slow' }, async () => {
       const before = service.log().length
       const { result, batches } = await counting(async () => {
         const [response, request] = await open('/movies')
@@ -239,7 +239,9 @@ describe('All movies are streamed', () => {
       expect(service.log().slice(before)).not.toContain('"level":50')
     })
 
-    test('a failure in the middle cuts the connection, so that a part is not taken for the whole', async () => {
+    test('a failure in the middle cuts the connection, so that a part is not taken for the whole', {
+      tags: 'slow',
+    }, async () => {
       const [response] = await open('/movies')
       await sleep(300)
       const { sql } = service.app.database

@@ -157,7 +157,7 @@ describe('GET /movies/{id}', () => {
     await close()
   })
 
-  test('a film that is known stays served when upstream is down and its answer is gone', async () => {
+  test('a film that is known stays served when upstream is down and its answer is gone', { tags: 'slow' }, async () => {
     const first = (await get('/movies/342')).json()
     await inDatabase(service.databaseUrl, (sql) => sql`delete from kinopoisk_answers where path like '%/342'`)
     service.sandbox.fail('reset')
@@ -278,7 +278,7 @@ describe('what upstream tells, stored', () => {
     await close()
   })
 
-  test('one film asked for by many at the same time is one film with its genres', async () => {
+  test('one film asked for by many at the same time is one film with its genres', { tags: 'slow' }, async () => {
     const films = [{ id: 7, name_ru: 'Один', genres: ['драма', 'комедия'] }]
     const { app, headers, replica, databaseUrl, close } = await over(films)
     const other = await replica()
@@ -425,7 +425,7 @@ describe('GET /movies/search', () => {
     expect(response.json()).toMatchObject({ page: 20, pages: 0, total: 0, items: [], complete: true })
   })
 
-  test('200 characters that grow when normalised can be kept too', async () => {
+  test('200 characters that grow when normalised can be kept too', { tags: 'slow' }, async () => {
     const query = String.fromCodePoint(0x1d160).repeat(200)
     expect((await search({ query })).json()).toMatchObject({ query, total: 0 })
   })
@@ -495,7 +495,7 @@ describe('GET /movies/search', () => {
 })
 
 describe('a film whose answer is gone, with upstream down', () => {
-  test('is served as it was stored, and the headers say so', async () => {
+  test('is served as it was stored, and the headers say so', { tags: 'slow' }, async () => {
     await get('/movies/447301')
     await service.app.database.sql`delete from kinopoisk_answers where path = '/api/v2.2/films/447301'`
     service.sandbox.fail(500)

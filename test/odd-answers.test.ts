@@ -253,7 +253,9 @@ describe('a search', () => {
     expect(page).toMatchObject({ total: 134, items: [], source: 'kinopoisk', complete: true })
   })
 
-  test('of whose first page an earlier version has stored nothing, beside a total, is fetched again', async () => {
+  test('of whose first page an earlier version has stored nothing, beside a total, is fetched again', {
+    tags: 'slow',
+  }, async () => {
     sent = { searchFilmsCountResult: 2, films: rows }
     await service.search('odd')
     await service.app.database.sql`update kinopoisk_answers set body = '{"searchFilmsCountResult":2,"films":[]}'`
@@ -293,7 +295,7 @@ describe('votes', () => {
     expect(report.errors).toEqual([3, 4].map((row) => ({ row, message: expect.stringContaining('which film') })))
   })
 
-  test('without a total are read to the page that is not full', async () => {
+  test('without a total are read to the page that is not full', { tags: 'slow' }, async () => {
     const pages: Record<string, unknown[]> = {
       1: Array.from({ length: 20 }, (_, i) => vote(i + 1)),
       2: [vote(21), vote(1)],
@@ -304,7 +306,7 @@ describe('votes', () => {
     expect(service.asked).toHaveLength(2)
   })
 
-  test('of which a page in the middle is missing are told to be some of them', async () => {
+  test('of which a page in the middle is missing are told to be some of them', { tags: 'slow' }, async () => {
     const first = { total: 60, items: Array.from({ length: 20 }, (_, i) => vote(i + 1)) }
     const service = await over({ votes: (_, page) => (page === '2' ? undefined : first) })
     const ann = await collector(service)
@@ -318,6 +320,7 @@ describe('votes', () => {
 describe('the odd forms of the sandbox', () => {
   test.each(['odd_ids', 'odd_members', 'odd_rows', 'odd_texts'] as const)(
     '%s change no film and no search',
+    { tags: 'slow' },
     async (form) => {
       const service = await testApp({ KINOPOISK_TIMEOUT: '1m' }, { firstAdmin })
       closing.push(service.close)
@@ -341,7 +344,9 @@ describe('the odd forms of the sandbox', () => {
 })
 
 describe('ids above those that upstream is known to use', () => {
-  test('are served and asked about where upstream has named them, and else cost no call', async () => {
+  test('are served and asked about where upstream has named them, and else cost no call', {
+    tags: 'slow',
+  }, async () => {
     const details = (id: string) => (id === '12345678' ? { kinopoiskId: id, nameRu: 'Б' } : undefined)
     const films = [
       { filmId: 12_345_678, nameRu: 'Б' },

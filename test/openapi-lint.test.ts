@@ -54,7 +54,7 @@ describe('The document passes', () => {
   })
 })
 
-test('A fault would be found', async () => {
+test('A fault would be found', { tags: 'slow' }, async () => {
   const before = text
   text = before
     .replace('"operationId":"listFilms"', '"operationId":"listMovies"')

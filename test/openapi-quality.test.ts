@@ -180,7 +180,7 @@ describe('The whole', () => {
     ])
   })
 
-  test('is small: a page with it opens at once on a phone', async () => {
+  test('is small: a page with it opens at once on a phone', { tags: 'slow' }, async () => {
     const answer = await service.app.inject({ url: '/openapi.json', headers: { 'accept-encoding': 'br' } })
     expect(answer.headers['content-encoding']).toBe('br')
     expect(answer.rawPayload.length).toBeLessThanOrEqual(30_000)
@@ -188,7 +188,7 @@ describe('The whole', () => {
     expect(brotliCompressSync(JSON.stringify(document)).length).toBeLessThanOrEqual(30_000)
   })
 
-  test('names the server that was asked', async () => {
+  test('names the server that was asked', { tags: 'slow' }, async () => {
     const { headers, ...answer } = await service.app.inject({
       url: '/openapi.json',
       headers: { host: 'films.example:8080' },

@@ -174,7 +174,7 @@ describe('Examples', () => {
     }
   })
 
-  test('of every request are taken: none is 400 for its form', async () => {
+  test('of every request are taken: none is 400 for its form', { tags: 'slow' }, async () => {
     const asAdmin = as(service.app, await adminUser(service.app))
     for (const operation of operations.filter((each) => !/logout|password/i.test(each.path))) {
       const request = exampleRequest(operation)

@@ -47,7 +47,7 @@ async function searching(
 const forget = ({ app }: Pick<TestApp, 'app'>) => app.database.sql`delete from kinopoisk_answers`
 
 describe('a film that is known from a search, with upstream down', () => {
-  test('is served in part, and says so', async () => {
+  test('is served in part, and says so', { tags: 'slow' }, async () => {
     const { search, get, sandbox } = await visited()
     await search('матрица')
     sandbox.fail(500)
@@ -91,7 +91,7 @@ describe('a film that is known from a search, with upstream down', () => {
     ])
   })
 
-  test('has all its details once upstream is back', async () => {
+  test('has all its details once upstream is back', { tags: 'slow' }, async () => {
     const { search, get, sandbox, app } = await visited()
     await search('матрица')
     sandbox.fail('reset')
@@ -105,7 +105,7 @@ describe('a film that is known from a search, with upstream down', () => {
     expect((await get('/movies/299')).json()).toEqual(whole)
   })
 
-  test('is counted as answered in part', async () => {
+  test('is counted as answered in part', { tags: 'slow' }, async () => {
     const { search, get, sandbox } = await visited()
     await search('матрица')
     sandbox.fail(500)
@@ -122,7 +122,7 @@ describe('a film that is known from a search, with upstream down', () => {
     })
   })
 
-  test('a film that is known from no search is still an error', async () => {
+  test('a film that is known from no search is still an error', { tags: 'slow' }, async () => {
     const { get, post, sandbox } = await visited()
     sandbox.fail(500)
     expectProblem(await get('/movies/316'), 503, 'upstream_unavailable')
@@ -133,6 +133,7 @@ describe('a film that is known from a search, with upstream down', () => {
 describe('a film known in part', () => {
   test.each(['favorites', 'wishlist'])(
     'gets into the %s when upstream is down, and is completed later',
+    { tags: 'slow' },
     async (path) => {
       const { search, get, post, sandbox, asked } = await visited()
       await search('матрица')
@@ -186,7 +187,7 @@ describe('a film known in part', () => {
     expect(asked()).toBe(1)
   })
 
-  test('by a vote only is served, kept and rated as it is', async () => {
+  test('by a vote only is served, kept and rated as it is', { tags: 'slow' }, async () => {
     const { user, app, get, post, sandbox, sql } = await visited()
     const payload = { kinopoisk_user_id: 42 }
     await app.inject({ method: 'POST', url: '/user/lists/import', headers: user.headers, payload })
@@ -207,7 +208,7 @@ describe('what a search tells', () => {
     expect((await get('/movies/301')).json()).toEqual(before)
   })
 
-  test('leaves what an administrator wrote', async () => {
+  test('leaves what an administrator wrote', { tags: 'slow' }, async () => {
     const { search, get, sandbox, sql } = await visited()
     await sql`insert into directors (name) values ('Режиссёр')`
     await sql`insert into genres (name) values ('своё')`

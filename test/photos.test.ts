@@ -180,7 +180,7 @@ describe('photos in a folder', () => {
     expect(answer.json()).toMatchObject({ code: 'invalid_input', detail: 'body.photo must not be empty' })
   })
 
-  test('a picture of 900 megapixels is 413 at once', async () => {
+  test('a picture of 900 megapixels is 413 at once', { tags: 'slow' }, async () => {
     const bomb = pngBomb()
     expect(bomb.length).toBeLessThan(1_000_000)
     const before = process.memoryUsage().rss
@@ -273,7 +273,7 @@ describe('photos in a folder', () => {
     expect(await row(id)).toMatchObject({ photo_url: null })
   })
 
-  test('a body too large is refused in the middle, and the client can read why', async () => {
+  test('a body too large is refused in the middle, and the client can read why', { tags: 'slow' }, async () => {
     const { payload, headers } = photo(Buffer.alloc(20 * 1024 * 1024))
     const answer = await fetch(`http://127.0.0.1:${port}${url}`, {
       method: 'PUT',
@@ -317,7 +317,7 @@ describe('photos in a folder', () => {
     }
   })
 
-  test('a director removed meanwhile gets no photo', async () => {
+  test('a director removed meanwhile gets no photo', { tags: 'slow' }, async () => {
     const upload = put(url, photo(await picture('png', 1200, 1200, true)))
     await new Promise((resolve) => setTimeout(resolve, 20))
     await asAdmin({ method: 'DELETE', url: `/directors/${id}` })
@@ -521,7 +521,7 @@ describe('photos in an S3 that fails', () => {
   })
 })
 
-test('the document tells the form and each way that the picture is answered', async () => {
+test('the document tells the form and each way that the picture is answered', { tags: 'slow' }, async () => {
   await start()
   const { paths, components } = (await service.app.inject({ method: 'GET', url: '/openapi.json' })).json()
   const { get, put } = paths['/directors/{id}/photo']

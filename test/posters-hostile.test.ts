@@ -153,7 +153,7 @@ describe('A hostile host', () => {
     expect([statusCode, JSON.parse(body).poster]).toEqual([200, expect.stringMatching(/^\/films\//)])
   })
 
-  test('that sends the same for many films has sent a placeholder', async () => {
+  test('that sends the same for many films has sent a placeholder', { tags: 'slow' }, async () => {
     const same = await picture('jpeg', 200, 300, true)
     const posters = await Promise.all(Array.from({ length: 5 }, () => filmOf(sending(same))))
     const statuses: number[] = []

@@ -31,7 +31,7 @@ const posters = () => {
 }
 
 describe('Pictures in S3', () => {
-  test('are read from there by every replica, and fetched again when one is lost', async () => {
+  test('are read from there by every replica, and fetched again when one is lost', { tags: 'slow' }, async () => {
     const { id } = await film()
     const url = `/films/${id}/poster`
     const first = await service.get(url)
@@ -111,7 +111,7 @@ test('With PICTURES_MB=0 there are no posters, and no answer leads to one', asyn
   await none.close()
 })
 
-test('A signed path outlives the change of the secret while the old one is accepted', async () => {
+test('A signed path outlives the change of the secret while the old one is accepted', { tags: 'slow' }, async () => {
   const [older, newer] = ['an older secret of more than 32 bytes', 'a newer secret of more than 32 bytes']
   const first = await testApp({}, { jwtSecrets: [older] })
   const before = await testUser(first.app)

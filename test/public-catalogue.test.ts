@@ -179,7 +179,7 @@ describe('All but the catalogue', () => {
     }
   })
 
-  test('and nothing is open where the catalogue is not public', async () => {
+  test('and nothing is open where the catalogue is not public', { tags: 'slow' }, async () => {
     const closed = await catalogue()
     for (const operation of operationsOf(documentOf(closed.app)).filter(isOpen)) {
       problemOf(await closed.app.inject(exampleRequest(operation)), 401, 'missing_token')

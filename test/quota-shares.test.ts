@@ -106,7 +106,7 @@ describe('A user beside others', () => {
     expect([made, refused]).toEqual([calls, spent === 20 ? 'day' : 'user'])
   })
 
-  test('still has calls when another user has spent a whole share', async () => {
+  test('still has calls when another user has spent a whole share', { tags: 'slow' }, async () => {
     const [ann, bob] = [await user(), await user()]
     const ledger = ledgerOf()
     await spend(ledger, bob, 'interactive', 1)
@@ -115,20 +115,20 @@ describe('A user beside others', () => {
     expect(await ledger.read()).toMatchObject({ spent: { interactive: 143 }, spentByUserMax: 79 })
   })
 
-  test('who imports has the share of those who wait as well', async () => {
+  test('who imports has the share of those who wait as well', { tags: 'slow' }, async () => {
     await spentBefore('interactive', 1)
     const ann = await user()
     expect(await spend(ledgerOf(), ann, 'import')).toEqual([24, 'user'])
     expect(await spend(ledgerOf(), ann)).toEqual([79, 'user'])
   })
 
-  test('spends nothing by what is refreshed', async () => {
+  test('spends nothing by what is refreshed', { tags: 'slow' }, async () => {
     const ledger = ledgerOf()
     expect((await spend(ledger, await user(), 'refresh'))[1]).toBe('day')
     expect(await database.sql`select from kinopoisk_spending`).toEqual([])
   })
 
-  test('has a new share the next day', async () => {
+  test('has a new share the next day', { tags: 'slow' }, async () => {
     await spentBefore('interactive', 1)
     const ann = await user()
     await spend(ledgerOf(), ann)
@@ -180,7 +180,7 @@ describe('A user who is alone', () => {
     expect(await spend(ledgerOf(50), await user())).toEqual([calls, refused])
   })
 
-  test('is not alone while others are logged in, but for administrators', async () => {
+  test('is not alone while others are logged in, but for administrators', { tags: 'slow' }, async () => {
     const [ann, bob] = [await user(), await user()]
     const ledger = ledgerOf(50)
     await database.sql`
@@ -195,7 +195,9 @@ describe('A user who is alone', () => {
     expect(await spend(ledger, ann)).toEqual([39, 'day'])
   })
 
-  test('is so no longer when somebody else has come, and not again when they were erased', async () => {
+  test('is so no longer when somebody else has come, and not again when they were erased', {
+    tags: 'slow',
+  }, async () => {
     const [ann, bob] = [await user(), await user()]
     const ledger = ledgerOf()
     await spend(ledger, ann, 'interactive', 100)
@@ -208,7 +210,7 @@ describe('A user who is alone', () => {
 })
 
 describe('New accounts', () => {
-  test('of one network have one share together', async () => {
+  test('of one network have one share together', { tags: 'slow' }, async () => {
     await spentBefore('interactive', 1)
     const ledger = ledgerOf()
     const [ann, bob, carl] = [await user({ days: 6 }), await user({ days: 0 }), await user({ days: 8 })]
@@ -220,7 +222,7 @@ describe('New accounts', () => {
     expect(await spend(ledger, dora)).toEqual([51, 'user'])
   })
 
-  test('have it also while nobody is anywhere else', async () => {
+  test('have it also while nobody is anywhere else', { tags: 'slow' }, async () => {
     const ledger = ledgerOf()
     const [ann, bob] = [await user({ days: 0 }), await user({ days: 0 })]
     await spend(ledger, bob, 'interactive', 1)
@@ -233,7 +235,7 @@ describe('New accounts', () => {
     expect(await spend(ledgerOf(50), await user({ days: 0 }))).toEqual([39, 'day'])
   })
 
-  test('that are erased leave their network what it has spent', async () => {
+  test('that are erased leave their network what it has spent', { tags: 'slow' }, async () => {
     await spentBefore('interactive', 1)
     const ledger = ledgerOf()
     for (let calls = 0; calls < 79; ) {
@@ -265,7 +267,7 @@ describe('A limit that an administrator has set', () => {
     expect(await spend(ledgerOf(-1), ann)).toEqual([4, 'limit'])
   })
 
-  test('counts from the next call', async () => {
+  test('counts from the next call', { tags: 'slow' }, async () => {
     await spentBefore('interactive', 1)
     const ann = await user()
     await spend(ledgerOf(), ann)
@@ -275,7 +277,7 @@ describe('A limit that an administrator has set', () => {
 })
 
 describe('What was charged', () => {
-  test('is refunded to the user and the network, on the day that paid it', async () => {
+  test('is refunded to the user and the network, on the day that paid it', { tags: 'slow' }, async () => {
     await spentBefore('interactive', 1)
     const ledger = ledgerOf()
     const ann = await user({ days: 0 })

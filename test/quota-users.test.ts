@@ -142,7 +142,7 @@ test('a user whose share is spent is told so, and until when; the others go on',
   expect(await metric(service, 'kinopoisk_quota_spent{purpose="interactive"}')).toBe(22)
 })
 
-test('in the evening what is free comes little by little', async () => {
+test('in the evening what is free comes little by little', { tags: 'slow' }, async () => {
   const service = await start(500, '21:00:00')
   const { app } = service
   const ann = await testUser(app)
@@ -166,7 +166,7 @@ test('in the evening what is free comes little by little', async () => {
   expect(refused.headers['retry-after']).toBe('900')
 })
 
-test('when the calls for all users are spent, that is said', async () => {
+test('when the calls for all users are spent, that is said', { tags: 'slow' }, async () => {
   const service = await start(20)
   const user = await testUser(service.app)
   expect(await ask(service, user, 1, 30)).toBe(16)

@@ -80,7 +80,7 @@ describe('the ledger', () => {
     [1, '00:00:00', 1],
     [1, '12:00:00', 1],
     [0, '23:59:59.999', 0],
-  ])('of %i a day, those who wait have at %s %i', async (limit, time, calls) => {
+  ])('of %i a day, those who wait have at %s %i', { tags: 'slow' }, async (limit, time, calls) => {
     await clocked.stopAt(at(time))
     expect(await spend(ledgerOf(limit), 'interactive')).toBe(calls)
   })
@@ -285,7 +285,9 @@ describe('the layer alone', () => {
     expect((await ledger.read()).spent.interactive).toBe(cost)
   })
 
-  test('a call that began before and succeeds ends no block; what another replica ends is seen soon', async () => {
+  test('a call that began before and succeeds ends no block; what another replica ends is seen soon', {
+    tags: 'slow',
+  }, async () => {
     const { quota, warnings } = build(ledgerOf())
     const slow = Promise.withResolvers<void>()
     const begun = quota.charged(async (request, call) => slow.promise.then(() => answering(request, call)))(
@@ -605,7 +607,9 @@ describe('over HTTP', () => {
     expect(service.calls.filter(({ status }) => status === 402)).toEqual([])
   })
 
-  test('what upstream counts no more is no negative number, and no more is left than there is', async () => {
+  test('what upstream counts no more is no negative number, and no more is left than there is', {
+    tags: 'slow',
+  }, async () => {
     await clocked.runFrom(at('12:00:00'))
     const service = await testApp({}, { databaseUrl: clocked.url, firstAdmin }, { dailyQuota: 500 })
     services.push(service)
@@ -641,7 +645,7 @@ describe('over HTTP', () => {
       { dailyQuota: { value: 20, used: null }, totalQuota: { value: -1, used: 3 } },
       { limit: 20, outside: 0 },
     ],
-  ])('of an account with %s the rest counts', async (_, account, { limit, outside }) => {
+  ])('of an account with %s the rest counts', { tags: 'slow' }, async (_, account, { limit, outside }) => {
     await clocked.runFrom(at('12:00:00'))
     const upstream = await serve((_request, response) => response.end(JSON.stringify(account)))
     const kinopoisk = { url: upstream.url, apiKey: 'key', sandbox: false }
@@ -655,7 +659,7 @@ describe('over HTTP', () => {
     await upstream.close()
   })
 
-  test('an account without limit has none', async () => {
+  test('an account without limit has none', { tags: 'slow' }, async () => {
     const { get, metric } = await start({}, -1)
     expect((await get('/movies/328')).statusCode).toBe(200)
     expect(await metric('kinopoisk_quota_limit')).toBe('kinopoisk_quota_limit -1')
@@ -721,7 +725,7 @@ describe('over HTTP', () => {
     expect(service.calls).toHaveLength(300 - refused.length)
   })
 
-  test('a key that is rejected is asked about, not with, until it is accepted', async () => {
+  test('a key that is rejected is asked about, not with, until it is accepted', { tags: 'slow' }, async () => {
     const { service, get, metric, pass } = await start({}, 500)
     service.sandbox.fail(401)
     expectProblem(await get('/movies/326'), 502, 'upstream_rejected_key')
@@ -741,7 +745,7 @@ describe('over HTTP', () => {
     expect(service.log()).not.toContain('test-key')
   })
 
-  test('a scrape does not wait for a database that is gone', async () => {
+  test('a scrape does not wait for a database that is gone', { tags: 'slow' }, async () => {
     const registry = new Registry()
     const never = () => new Promise<never>(() => {})
     createUsage({ refreshBalance: never, readRanks: never, metrics: createMetrics(registry) })

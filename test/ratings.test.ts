@@ -175,7 +175,9 @@ describe('PUT /films/{id}/rating', () => {
     expect(asked()).toHaveLength(1)
   })
 
-  test('with upstream down a known film is rated, and about another one the answer is 503', async () => {
+  test('with upstream down a known film is rated, and about another one the answer is 503', {
+    tags: 'slow',
+  }, async () => {
     await asAnn({ method: 'GET', url: '/movies/299' })
     service.sandbox.fail(503)
     expect((await rate(asAnn, 299, 6)).statusCode).toBe(201)
@@ -306,7 +308,7 @@ describe('GET /ratings', () => {
     }
   })
 
-  test('a page is read off the index in its order', async () => {
+  test('a page is read off the index in its order', { tags: 'slow' }, async () => {
     const { sql } = database
     await sql.begin(async (tx) => {
       await tx`insert into users (login, password_hash) select 'many' || n, '' from generate_series(1, 200) n`
@@ -329,7 +331,7 @@ describe('GET /ratings', () => {
 })
 
 describe('sums and counts of the films', () => {
-  test('are exact after 200 parallel changes by 40 users over two replicas', async () => {
+  test('are exact after 200 parallel changes by 40 users over two replicas', { tags: 'slow' }, async () => {
     const apps = [service.app, await service.replica()]
     const users = await addUsers(service.app, 40)
     // The second is a film that nobody knows yet: removals that come before it is stored get a 404.
@@ -403,7 +405,9 @@ describe('sums and counts of the films', () => {
     expect(counted?.votes).toBe(30)
   })
 
-  test('are exact, without a deadlock, while imports replace scores and add others, each where the other one does not', async () => {
+  test('are exact, without a deadlock, while imports replace scores and add others, each where the other one does not', {
+    tags: 'slow',
+  }, async () => {
     const users = await addUsers(service.app, 2)
     const ids = (await addFilms(400)).toSorted((a, b) => a - b)
     const transfer = createTransferRepository(database.db)

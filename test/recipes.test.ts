@@ -24,7 +24,9 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 describe('The recipe of', () => {
-  test('a nightly export keeps the files of the day, and asks for the catalogue only once', async () => {
+  test('a nightly export keeps the files of the day, and asks for the catalogue only once', {
+    tags: 'slow',
+  }, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'export-'))
     const env = { ...process.env, BASE: base, KEY: key, TO: folder }
     const run = () => promisify(execFile)('sh', ['docs/recipes/nightly-export.sh'], { env })
@@ -43,7 +45,7 @@ describe('The recipe of', () => {
     await rm(folder, { recursive: true })
   })
 
-  test('a Telegram bot answers with what it finds', async () => {
+  test('a Telegram bot answers with what it finds', { tags: 'slow' }, async () => {
     const sent: { chat_id: number; text: string }[] = []
     const updates = [{ update_id: 7, message: { chat: { id: 42 }, text: 'матрица' } }]
     const telegram = createServer(async (request, response) => {

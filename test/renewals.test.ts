@@ -46,13 +46,13 @@ test('expired favourites are prefetched, the stalest first; others are left alon
   expect(asked()).toEqual([326, 301, 435])
 })
 
-test('what is fresh is not prefetched', async () => {
+test('what is fresh is not prefetched', { tags: 'slow' }, async () => {
   await keep(326, 301)
   await prefetching(() => new Promise((resolve) => setTimeout(resolve, 300)))
   expect(asked()).toEqual([])
 })
 
-test('a film that upstream fails on does not keep the others waiting', async () => {
+test('a film that upstream fails on does not keep the others waiting', { tags: 'slow' }, async () => {
   await keep(326, 301)
   time.pass(40 * day)
   service.sandbox.fail('bad_json', { path: /\/326$/ })
@@ -60,7 +60,7 @@ test('a film that upstream fails on does not keep the others waiting', async () 
   expect(asked().filter((id) => id === 326)).toHaveLength(1)
 })
 
-test('a favourite without stored details comes first', async () => {
+test('a favourite without stored details comes first', { tags: 'slow' }, async () => {
   await keep(326, 301)
   time.pass(40 * day)
   await inDatabase(service.databaseUrl, (sql) => sql`delete from kinopoisk_answers where path like '%/301'`)

@@ -36,6 +36,7 @@ const get = (url: string, headers: Record<string, string> = {}) => request({ met
 describe('A response', () => {
   test.each(['br', 'gzip'] as const)(
     'is compressed with %s where the client accepts it, and says so',
+    { tags: 'slow' },
     async (coding) => {
       for (const url of ['/films', '/movies', '/films/export.csv', '/openapi.json', '/docs/static/swagger-ui.css']) {
         const plain = await get(url)

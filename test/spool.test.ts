@@ -64,7 +64,9 @@ describe('A spool', () => {
     expect(await digestOf(reader)).toBe(state.digest())
   })
 
-  test('makes a source wait for its reader when its room is full, and gives the room back', async () => {
+  test('makes a source wait for its reader when its room is full, and gives the room back', {
+    tags: 'slow',
+  }, async () => {
     const spool = createSpool({ maxBytes: 40 * block })
     for (let round = 0; round < 3; round++) {
       const { source, state } = sourceOf(100)

@@ -148,16 +148,20 @@ describe('S3', () => {
     ['html', 3],
     ['reset', 3],
   ]
-  test.each(faults)('%s is storage_unavailable after %i calls, without a word of S3', async (fault, attempts) => {
-    s3.fault = fault
-    for (const call of [() => storage.put(key, bytes, 'image/png'), () => storage.remove(key)]) {
-      s3.calls.length = 0
-      const error = await call().catch((error) => error)
-      expect(error).toMatchObject({ code: 'storage_unavailable', statusCode: 503, headers: { 'retry-after': '5' } })
-      expect(error.message).toBe('The storage of photos cannot be used now, try again later')
-      expect(s3.calls).toHaveLength(attempts)
-    }
-  })
+  test.each(faults)(
+    '%s is storage_unavailable after %i calls, without a word of S3',
+    { tags: 'slow' },
+    async (fault, attempts) => {
+      s3.fault = fault
+      for (const call of [() => storage.put(key, bytes, 'image/png'), () => storage.remove(key)]) {
+        s3.calls.length = 0
+        const error = await call().catch((error) => error)
+        expect(error).toMatchObject({ code: 'storage_unavailable', statusCode: 503, headers: { 'retry-after': '5' } })
+        expect(error.message).toBe('The storage of photos cannot be used now, try again later')
+        expect(s3.calls).toHaveLength(attempts)
+      }
+    },
+  )
 
   test('a server that does not answer is given up within the timeout', { tags: 'slow' }, async () => {
     s3.fault = 'hang'
@@ -171,11 +175,15 @@ describe('S3', () => {
     s3 = await startFaultyS3()
   })
 
-  test.each(['error', 'slow down', 'reset', 'hang'] as const)('a passing %s goes unnoticed', async (fault) => {
-    Object.assign(s3, { fault, failures: 1 })
-    await storage.put(key, bytes, 'image/png')
-    expect(s3.objects.get(`/photos/${key}`)).toEqual(bytes)
-  })
+  test.each(['error', 'slow down', 'reset', 'hang'] as const)(
+    'a passing %s goes unnoticed',
+    { tags: 'slow' },
+    async (fault) => {
+      Object.assign(s3, { fault, failures: 1 })
+      await storage.put(key, bytes, 'image/png')
+      expect(s3.objects.get(`/photos/${key}`)).toEqual(bytes)
+    },
+  )
 })
 
 describe('a bucket', () => {
@@ -193,27 +201,31 @@ describe('a bucket', () => {
   test.each([
     ['in the path', undefined, (url: URL) => url.host.startsWith('s3.test:') && url.pathname === `/photos/${key}`],
     ['in the host', false, (url: URL) => url.host.startsWith('photos.s3.test:') && url.pathname === `/${key}`],
-  ] as const)('%s: what is put is fetched by a signed URL, as it was', async (_, forcePathStyle, isAsWanted) => {
-    const server = await startS3('s3.test')
-    for (const checksums of ['when_supported', 'when_required'] as const) {
-      const storage = createS3Storage({ ...s3Settings(server.url), forcePathStyle, checksums })
-      const large = Buffer.alloc(300_000, 'photo')
-      await storage.put(key, large, 'image/png')
-      expect(await server.keys()).toEqual([key])
-      const url = await signedUrl(storage, 'GET')
-      expect(isAsWanted(url)).toBe(true)
-      expect(url.searchParams.get('X-Amz-Expires')).toBe('300')
-      const answer = await fetch(url)
-      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/png'])
-      expect(Buffer.from(await answer.arrayBuffer())).toEqual(large)
-      expect((await fetch(await signedUrl(storage, 'HEAD'), { method: 'HEAD' })).status).toBe(200)
-      await storage.remove(key)
-      await storage.remove(key)
-      expect(await server.keys()).toEqual([])
-      await storage.close()
-    }
-    await server.close()
-  })
+  ] as const)(
+    '%s: what is put is fetched by a signed URL, as it was',
+    { tags: 'slow' },
+    async (_, forcePathStyle, isAsWanted) => {
+      const server = await startS3('s3.test')
+      for (const checksums of ['when_supported', 'when_required'] as const) {
+        const storage = createS3Storage({ ...s3Settings(server.url), forcePathStyle, checksums })
+        const large = Buffer.alloc(300_000, 'photo')
+        await storage.put(key, large, 'image/png')
+        expect(await server.keys()).toEqual([key])
+        const url = await signedUrl(storage, 'GET')
+        expect(isAsWanted(url)).toBe(true)
+        expect(url.searchParams.get('X-Amz-Expires')).toBe('300')
+        const answer = await fetch(url)
+        expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/png'])
+        expect(Buffer.from(await answer.arrayBuffer())).toEqual(large)
+        expect((await fetch(await signedUrl(storage, 'HEAD'), { method: 'HEAD' })).status).toBe(200)
+        await storage.remove(key)
+        await storage.remove(key)
+        expect(await server.keys()).toEqual([])
+        await storage.close()
+      }
+      await server.close()
+    },
+  )
 
   test('of AWS is named in the host, of others in the path', async () => {
     const of = (endpoint: string) => signedUrl(createS3Storage(s3Settings(endpoint)), 'GET')

@@ -125,7 +125,7 @@ describe('What Kinopoisk has beside details', () => {
     expect(await calls(() => get('/people/77'))).toEqual([])
   })
 
-  test('are the premieres of a month and collections, as items of a search', async () => {
+  test('are the premieres of a month and collections, as items of a search', { tags: 'slow' }, async () => {
     const premieres = await json('/movies/premieres?year=1999&month=2')
     expect(premieres).toMatchObject({ year: 1999, month: 2, total: 1, source: 'kinopoisk' })
     expect(premieres.items).toEqual([
@@ -249,7 +249,7 @@ describe('Of every route', () => {
     expect(response.json().detail).toContain(detail)
   })
 
-  test('many at once over two replicas are one call', async () => {
+  test('many at once over two replicas are one call', { tags: 'slow' }, async () => {
     const fresh = await testApp({}, {}, { films })
     const user = await testUser(fresh.app)
     const [one, other] = [as(fresh.app, user), as(await fresh.replica(), user)]
@@ -281,7 +281,7 @@ test('Premieres, collections and searches together are no more a second than Kin
 })
 
 describe('While Kinopoisk is out', () => {
-  test.each(all)('%s is served if it was asked once, and else 503 with Retry-After', async (url) => {
+  test.each(all)('%s is served if it was asked once, and else 503 with Retry-After', { tags: 'slow' }, async (url) => {
     const time = stoppedClock()
     const fresh = await testApp({}, { clock: time.clock }, { films })
     const asReader = as(fresh.app, await testUser(fresh.app))
@@ -303,7 +303,7 @@ describe('While Kinopoisk is out', () => {
     await fresh.close()
   })
 
-  test('a film of a collection or a month is served in part, and found', async () => {
+  test('a film of a collection or a month is served in part, and found', { tags: 'slow' }, async () => {
     const fresh = await testApp({}, {}, { films })
     const asReader = as(fresh.app, await testUser(fresh.app))
     await asReader({ method: 'GET', url: '/movies/collections' })
@@ -347,7 +347,7 @@ describe('Freshness', () => {
 })
 
 describe('Operators', () => {
-  test('see every endpoint in the status, and what was paid', async () => {
+  test('see every endpoint in the status, and what was paid', { tags: 'slow' }, async () => {
     const fresh = await testApp({}, { firstAdmin }, { films })
     const asAdmin = as(fresh.app, await testAdmin(fresh))
     for (const url of all.filter((url) => !url.endsWith('seasons'))) await asAdmin({ method: 'GET', url })

@@ -143,7 +143,9 @@ describe('behind the end of a list that upstream cuts off', () => {
       .map(({ path }) => new URLSearchParams(path.split('?')[1]))
       .map((query) => ['yearFrom', 'ratingFrom', 'ratingTo', 'page'].map((name) => query.get(name) ?? '').join(' '))
 
-  test('films are prefetched by bands of the rating, each page once, without what is known', async () => {
+  test('films are prefetched by bands of the rating, each page once, without what is known', {
+    tags: 'slow',
+  }, async () => {
     await start([...rated(45, 6.5, 1000), ...rated(21, 7.5, 2000), ...rated(1, 3, 3000)])
     await keepLists()
     await vi.waitFor(() => expect(asked()).toHaveLength(7), { timeout: 45_000 })
@@ -172,7 +174,7 @@ describe('behind the end of a list that upstream cuts off', () => {
   test.each([
     ['ignores ratings', 200],
     ['refuses them', 400],
-  ])('no more than one page a day is fetched while upstream %s', async (_what, status) => {
+  ])('no more than one page a day is fetched while upstream %s', { tags: 'slow' }, async (_what, status) => {
     const queries: string[] = []
     const items = [{ kinopoiskId: 301, nameRu: 'Матрица', year: 2026, ratingKinopoisk: 8.5 }]
     const upstream = await serve((request, response) => {

@@ -56,7 +56,7 @@ const unexplained: [string, OddReply][] = [
 ]
 
 describe('A 404 under every address', () => {
-  test.each(unexplained)('that is %s is a failure, and nothing is stored', async (_, reply) => {
+  test.each(unexplained)('that is %s is a failure, and nothing is stored', { tags: 'slow' }, async (_, reply) => {
     const { upstream, service, get, post } = await start()
     const before = await stored(service)
     upstream.be(everywhere(reply))
@@ -70,7 +70,9 @@ describe('A 404 under every address', () => {
     expect(probes(upstream)).toBe(1)
   })
 
-  test('costs a probe a minute, and hardly more: films are not asked for until the next one', async () => {
+  test('costs a probe a minute, and hardly more: films are not asked for until the next one', {
+    tags: 'slow',
+  }, async () => {
     const { upstream, get } = await start()
     upstream.be(everywhere(html404))
     for (let id = 500; id < 520; id += 1) expectProblem(await get(`/movies/${id}`), 502, 'upstream_bad_response')
@@ -82,7 +84,7 @@ describe('A 404 under every address', () => {
     expect((await get('/movies/301')).statusCode).toBe(200)
   })
 
-  test('is over within a minute of its return, without anybody', async () => {
+  test('is over within a minute of its return, without anybody', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start({ probeEveryMs: 700 })
     upstream.be(everywhere(html404))
     expectProblem(await get('/movies/500'), 502, 'upstream_bad_response')
@@ -93,7 +95,7 @@ describe('A 404 under every address', () => {
     expect((await statusOf(service)).distrusted).toBeNull()
   })
 
-  test('is told to operators: in the status, in a metric, and once in the log', async () => {
+  test('is told to operators: in the status, in a metric, and once in the log', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start({ probeEveryMs: 500 })
     expect((await statusOf(service)).distrusted).toBeNull()
     expect((await metricsOf(service.app)).get('kinopoisk_distrusted')).toBe(0)
@@ -111,7 +113,7 @@ describe('A 404 under every address', () => {
     expect(service.log().split('Kinopoisk is not believed')).toHaveLength(2)
   })
 
-  test('is one probe of all replicas, and all decide by it', async () => {
+  test('is one probe of all replicas, and all decide by it', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start()
     const replica = await service.replica()
     const there = as(replica, await testUser(service.app))
@@ -172,7 +174,7 @@ describe('A 404 under one address', () => {
 })
 
 describe('A probe', () => {
-  test('with a film that has become odd does not decide for good', async () => {
+  test('with a film that has become odd does not decide for good', { tags: 'slow' }, async () => {
     const { upstream, get } = await start({ probeEveryMs: 500 })
     upstream.be(under(/\/(301|500)$/, html404))
     expectProblem(await get('/movies/500'), 502, 'upstream_bad_response')
@@ -236,7 +238,7 @@ describe('An error text', () => {
     [200, 'Пустой или неправильный токен', 502, 'upstream_rejected_key'],
     [200, 'Слишком много запросов. Лимит 5 запросов в секунду', 503, 'upstream_rate_limited'],
     [200, 'Something went wrong', 502, 'upstream_bad_response'],
-  ] as const)('under %i, "%s", is what it says', async (status, message, expected, code) => {
+  ] as const)('under %i, "%s", is what it says', { tags: 'slow' }, async (status, message, expected, code) => {
     const { upstream, get } = await start({ env: { KINOPOISK_TIMEOUT: '2s' } })
     upstream.be((path) => ({ status: path.includes('api_keys') ? 500 : status, body: JSON.stringify({ message }) }))
     expectProblem(await get('/movies/500'), expected, code)
@@ -258,7 +260,7 @@ describe('An error text', () => {
     expect((await statusOf(service)).blocked).toMatchObject({ reason: 'quota' })
   })
 
-  test('about the account is what it says, too', async () => {
+  test('about the account is what it says, too', { tags: 'slow' }, async () => {
     const { upstream, service, get } = await start({ known: false })
     upstream.be(everywhere({ body: JSON.stringify({ message: quotaText }) }))
     expectProblem(await get('/movies/500'), 503, 'upstream_quota_exhausted')

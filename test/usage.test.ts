@@ -96,7 +96,7 @@ describe('A key whose calls are spent', () => {
     expect(calls).toHaveLength(20)
   })
 
-  test('does not spend another key, that waits for the same film', async () => {
+  test('does not spend another key, that waits for the same film', { tags: 'slow' }, async () => {
     const { app, calls } = await start()
     const ann = await testUser(app)
     const joinedFlights = 'kinopoisk_flights_joined_total{endpoint="film",scope="process"}'
@@ -119,7 +119,7 @@ describe('A key whose calls are spent', () => {
     expect(calls).toHaveLength(1)
   })
 
-  test('has its call back when none was sent', async () => {
+  test('has its call back when none was sent', { tags: 'slow' }, async () => {
     const service = await testApp({}, { kinopoisk: { url: 'http://127.0.0.1:9', apiKey: 'key', sandbox: false } })
     services.push(service)
     const { app } = service
@@ -132,7 +132,7 @@ describe('A key whose calls are spent', () => {
 })
 
 describe('Usage', () => {
-  test('tells a user what was spent and saved, by day and key', async () => {
+  test('tells a user what was spent and saved, by day and key', { tags: 'slow' }, async () => {
     const { app } = await start()
     const ann = await testUser(app)
     const key = await keyOf(app, ann, 5)
@@ -160,7 +160,9 @@ describe('Usage', () => {
     })
   })
 
-  test('tells administrators who has spent most; the items and the others are the total', async () => {
+  test('tells administrators who has spent most; the items and the others are the total', {
+    tags: 'slow',
+  }, async () => {
     const { app } = await start()
     const [ann, bob, admin] = [await testUser(app), await testUser(app), await adminUser(app)]
     const [one, two] = [await keyOf(app, ann, 50), await keyOf(app, bob)]

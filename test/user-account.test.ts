@@ -91,7 +91,7 @@ describe('GET /user/export', () => {
     ])
   })
 
-  test('is whole when the lists are longer than a page', async () => {
+  test('is whole when the lists are longer than a page', { tags: 'slow' }, async () => {
     const ann = await testUser(service.app)
     const { sql } = service.app.database
     await sql`insert into films (id, name) select 9000000 + i, 'Bulk ' || i from generate_series(1, 2500) i`
@@ -162,7 +162,7 @@ describe('DELETE /user', () => {
     expect(await status(shared.id)).toBe(404)
   })
 
-  test('two who keep the same film and go at the same moment both go', async () => {
+  test('two who keep the same film and go at the same moment both go', { tags: 'slow' }, async () => {
     const users = await Promise.all(Array.from({ length: 6 }, () => testUser(service.app)))
     const films = [await service.add(), await service.add()]
     for (const user of users) for (const { id } of films) await keepAll(user, id, 7)

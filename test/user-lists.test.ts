@@ -129,7 +129,7 @@ describe('The export', () => {
     expect([await ann.wishlist(), await ann.ratings(), await ann.favorites()]).toEqual([[301], [[299, 7]], []])
   })
 
-  test('of more than a page has every film once, newest first', async () => {
+  test('of more than a page has every film once, newest first', { tags: 'slow' }, async () => {
     const ann = await collector(service)
     const { sql } = service.app.database
     await sql`insert into films (name) select 'Много ' || n from generate_series(1, 2500) n`
@@ -379,6 +379,7 @@ describe('Kinopoisk ids that are not known', () => {
 
   test.each([402, 'reset'] as const)(
     'when upstream answers %s the rest is imported and told, and nobody asks on',
+    { tags: 'slow' },
     async (fault) => {
       // Of its own, since what upstream does is remembered.
       const service = await testApp()
@@ -455,7 +456,7 @@ describe("A Kinopoisk user's votes", () => {
     },
   )
 
-  test('are a problem when nothing can be had, and 422 of nobody', async () => {
+  test('are a problem when nothing can be had, and 422 of nobody', { tags: 'slow' }, async () => {
     const ann = await collector(service)
     service.sandbox.fail(402)
     expectProblem(await ann.votes({ kinopoisk_user_id: 77 }), 503, 'upstream_quota_exhausted')
@@ -605,7 +606,7 @@ describe('An import', () => {
     await expect.poll(async () => (await more()).statusCode).toBe(200)
   })
 
-  test('takes 20,000 rows in 5 MiB, and no more', async () => {
+  test('takes 20,000 rows in 5 MiB, and no more', { tags: 'slow' }, async () => {
     const ann = await collector(service)
     const rows = (n: number) => `${header}\n${'favorites,301,,,,,,,,\n'.repeat(n)}`
     expect(await ann.upload(rows(20_000))).toMatchObject({ rows: 20_000, created: 1, skipped: 19_999 })

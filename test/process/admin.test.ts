@@ -96,7 +96,7 @@ describe('npm run admin refuses, with one line and nothing done', () => {
     ['a login too short', ['ab'], /^login must be an e-mail, a phone or a user name .*\n$/],
     ['a phone that does not exist', ['055'], /^login .* phone that exists.*\n$/],
     ['an e-mail that is none', ['ann@'], /^login must be an e-mail .*\n$/],
-  ])('%s', async (_name, args, message) => {
+  ])('%s', { tags: 'slow' }, async (_name, args, message) => {
     const DATA_DIR = join(await freshFolder(), 'data')
     const refused = await admin({ DATA_DIR }, ...args)
     expect(refused.code).toBe(1)
@@ -105,7 +105,7 @@ describe('npm run admin refuses, with one line and nothing done', () => {
     expect(existsSync(DATA_DIR)).toBe(false)
   })
 
-  test('a wrong configuration', async () => {
+  test('a wrong configuration', { tags: 'slow' }, async () => {
     const refused = await admin({ DATABASE_URL: await cloneDatabase() }, 'ann')
     expect(refused.code).toBe(1)
     expect(refused.stderr()).toBe('The configuration is wrong:\n  - JWT_SECRET is required with DATABASE_URL\n')

@@ -44,7 +44,7 @@ async function install(folder: string): Promise<string> {
 }
 
 describe('kinoteka', () => {
-  test('says what there is, and which command may be meant', async () => {
+  test('says what there is, and which command may be meant', { tags: 'slow' }, async () => {
     const help = await run(['--help'])
     expect(help.code).toBe(0)
     for (const name of ['start', 'migrate', 'admin', 'doctor'])
@@ -60,7 +60,9 @@ describe('kinoteka', () => {
     expect((await run([])).code).toBe(1)
   })
 
-  test('takes the .env of the folder that it is called in, also where the Node before it is too old', async () => {
+  test('takes the .env of the folder that it is called in, also where the Node before it is too old', {
+    tags: 'slow',
+  }, async () => {
     const cwd = await freshFolder()
     await writeFile(join(cwd, '.env'), 'PORT=none\n')
     const checked = await run(['doctor'], { npm_node_execpath: await oldNode() }, cwd)

@@ -17,7 +17,10 @@ async function project(): Promise<string> {
   return root
 }
 
-test('npm run dev is npm start, started again after every save, over one database', { timeout: 300_000 }, async () => {
+test('npm run dev is npm start, started again after every save, over one database', {
+  tags: 'slow',
+  timeout: 300_000,
+}, async () => {
   const cwd = await project()
   const file = join(cwd, 'src/errors.ts')
   const address = `http://127.0.0.1:${await freePort()}`
@@ -75,7 +78,7 @@ test('A signal ends the service under npm run dev, and then the database', { tag
   expect(serverPids(join(cwd, '.data'))).toEqual([])
 })
 
-test('npm run dev says in one line why it cannot start', async () => {
+test('npm run dev says in one line why it cannot start', { tags: 'slow' }, async () => {
   const cwd = await project()
   const dev = runNode(['tools/dev.ts'], { cwd, env: { DATA_DIR: join(cwd, 'package.json') } })
   expect(await dev.ended()).toBe(1)

@@ -14,7 +14,7 @@ afterEach(async () => {
 })
 
 describe('kinoteka doctor', () => {
-  test('finds that all is well, asks for nothing that costs, and leaves all as it was', async () => {
+  test('finds that all is well, asks for nothing that costs, and leaves all as it was', { tags: 'slow' }, async () => {
     const [kinopoisk, s3] = [await oddUpstream(), await startS3()]
     closers.push(kinopoisk.close, s3.close)
     kinopoisk.be((path) => (path === `/api/v1/api_keys/${key}` ? account(12) : undefined))
@@ -38,7 +38,7 @@ describe('kinoteka doctor', () => {
     for (const secret of [JWT_SECRET, key]) expect(report.output).not.toContain(secret)
   })
 
-  test('finds a clock that is wrong', async () => {
+  test('finds a clock that is wrong', { tags: 'slow' }, async () => {
     const fast = `const { now } = Date; Date.now = () => now() + 5000`
     const before = ['--import', `data:text/javascript,${encodeURIComponent(fast)}`]
     const report = await doctor({ DATABASE_URL: await cloneDatabase(), JWT_SECRET }, before)
@@ -67,7 +67,7 @@ describe('kinoteka doctor', () => {
     expect(serverPids(DATA_DIR)).toEqual([])
   })
 
-  test('prints a line for each check, with what to do', async () => {
+  test('prints a line for each check, with what to do', { tags: 'slow' }, async () => {
     const program = runNode(['src/cli.ts', 'doctor'], { env: { PORT: 'x', NO_COLOR: '1' } })
     expect(await program.ended()).toBe(1)
     expect(program.stdout()).toBe(

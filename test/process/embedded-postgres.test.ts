@@ -66,7 +66,9 @@ const othersMayEnter = (folder: string): boolean =>
   folder === '/' || ((statSync(folder).mode & 1) === 1 && othersMayEnter(dirname(folder)))
 
 describe('A server of DATA_DIR', () => {
-  test('keeps its data over a restart, safe by default, and leaves nothing behind when stopped', async () => {
+  test('keeps its data over a restart, safe by default, and leaves nothing behind when stopped', {
+    tags: 'slow',
+  }, async () => {
     const dataDir = join(await freshFolder(), 'data')
     const first = await startServer(dataDir)
     const sql = sqlOn(first.url)
@@ -127,7 +129,7 @@ describe('A server of DATA_DIR', () => {
     expect(acknowledged.filter((id) => !kept.has(id))).toEqual([])
   })
 
-  test('is taken over when a killed service left it running', async () => {
+  test('is taken over when a killed service left it running', { tags: 'slow' }, async () => {
     const dataDir = await preparedFolder()
     const killed = service(dataDir)
     const url = await urlOf(killed)
@@ -144,7 +146,7 @@ describe('A server of DATA_DIR', () => {
     expect(await sqlOn(next.url)`select id from kept`).toEqual([{ id: 1 }])
   })
 
-  test('shuts down by itself when the service ends without stopping it', async () => {
+  test('shuts down by itself when the service ends without stopping it', { tags: 'slow' }, async () => {
     const dataDir = await preparedFolder()
     const exiting = service(dataDir, { next: 'process.exit(3)' })
     const url = await urlOf(exiting)
@@ -153,7 +155,7 @@ describe('A server of DATA_DIR', () => {
     expect(existsSync(socketDirOf(url))).toBe(false)
   })
 
-  test('is started again when it dies, and the same URL works', async () => {
+  test('is started again when it dies, and the same URL works', { tags: 'slow' }, async () => {
     const dataDir = await preparedFolder()
     const reasons: string[] = []
     const { url, stop } = await startServer(dataDir, (reason) => reasons.push(reason))
@@ -172,7 +174,9 @@ describe('A server of DATA_DIR', () => {
     expect(existsSync(socketDirOf(url))).toBe(false)
   })
 
-  test('says that it has ended where one of its processes was killed, and goes on with all that was written', async () => {
+  test('says that it has ended where one of its processes was killed, and goes on with all that was written', {
+    tags: 'slow',
+  }, async () => {
     const dataDir = await preparedFolder()
     const reasons: string[] = []
     const { url } = await startServer(dataDir, (reason) => reasons.push(reason))
@@ -189,7 +193,7 @@ describe('A server of DATA_DIR', () => {
   test.each([
     ['no new file can be made in its log, as on a full disk,', 0o500],
     ['its log cannot be read', 0o000],
-  ])('says once why it has ended where %s and goes on when that is mended', async (_, mode) => {
+  ])('says once why it has ended where %s and goes on when that is mended', { tags: 'slow' }, async (_, mode) => {
     const dataDir = await preparedFolder()
     const reasons: string[] = []
     const { url } = await startServer(dataDir, (reason) => reasons.push(reason))
@@ -208,7 +212,7 @@ describe('A server of DATA_DIR', () => {
     expect(reasons.length).toBeLessThanOrEqual(2)
   })
 
-  test('is not found before the first start nor after a stop', async () => {
+  test('is not found before the first start nor after a stop', { tags: 'slow' }, async () => {
     const dataDir = await freshFolder()
     expect(await findPostgres(dataDir)).toBeUndefined()
     expect(await readdir(dataDir)).toEqual([])
@@ -220,7 +224,7 @@ describe('A server of DATA_DIR', () => {
 })
 
 describe('A second service on the same DATA_DIR', () => {
-  test('is refused while the first runs, by whatever path, and may start afterwards', async () => {
+  test('is refused while the first runs, by whatever path, and may start afterwards', { tags: 'slow' }, async () => {
     const dataDir = await preparedFolder()
     const { url, stop } = await startServer(dataDir)
     const alias = join(await freshFolder(), 'alias')
@@ -237,7 +241,7 @@ describe('A second service on the same DATA_DIR', () => {
     expect(await sqlOn(third.url)`select 1 as one`).toEqual([{ one: 1 }])
   })
 
-  test('loses to the first when both begin at the same moment on a fresh folder', async () => {
+  test('loses to the first when both begin at the same moment on a fresh folder', { tags: 'slow' }, async () => {
     const dataDir = join(await freshFolder(), 'data')
     const both = [service(dataDir), service(dataDir)]
     const urls = await Promise.allSettled(both.map(urlOf))
@@ -249,7 +253,7 @@ describe('A second service on the same DATA_DIR', () => {
     expect(loser?.stderr()).toContain(`Another service is running on DATA_DIR ${dataDir}`)
   })
 
-  test('leaves a server alone that somebody started by hand', async () => {
+  test('leaves a server alone that somebody started by hand', { tags: 'slow' }, async () => {
     const dataDir = await preparedFolder()
     const socketDir = await freshFolder()
     await chmod(socketDir, 0o777)
@@ -298,7 +302,7 @@ describe('A start on a folder in disorder', () => {
     expect(await readdir(dataDir)).toEqual(['postgres'])
   })
 
-  test('sweeps away what a killed first start left half-made', async () => {
+  test('sweeps away what a killed first start left half-made', { tags: 'slow' }, async () => {
     const dataDir = await freshFolder()
     const id = '01234567-89ab-cdef-0123-456789abcdef'
     for (const name of [`postgres-new-${id}`, `postgres-${id}`]) {
@@ -318,7 +322,7 @@ describe('A start on a folder in disorder', () => {
     expect(existsSync(kept)).toBe(true)
   })
 
-  test('works after a kill in the middle of the first start', async () => {
+  test('works after a kill in the middle of the first start', { tags: 'slow' }, async () => {
     const dataDir = await freshFolder()
     const killed = service(dataDir)
     await until(async () => (await readdir(dataDir)).some((name) => name.startsWith('postgres-')))
@@ -329,7 +333,7 @@ describe('A start on a folder in disorder', () => {
     expect(await sqlOn(url)`select 1 as one`).toEqual([{ one: 1 }])
   })
 
-  test('is not misled by a lock file whose number belongs to another program by now', async () => {
+  test('is not misled by a lock file whose number belongs to another program by now', { tags: 'slow' }, async () => {
     const dataDir = await preparedFolder()
     const { url, stop } = await startServer(dataDir)
     const pidFile = join(dataDir, 'postgres/postmaster.pid')
@@ -373,7 +377,7 @@ describe.runIf(isRoot)('Started by root, the server', () => {
     expect(serverUids(dataDir)).toEqual([moved.uid])
   })
 
-  test('works for a DATA_DIR that only root may enter, also the second time', async () => {
+  test('works for a DATA_DIR that only root may enter, also the second time', { tags: 'slow' }, async () => {
     const closed = join(await freshFolder(), 'closed')
     await mkdir(closed, { mode: 0o700 })
     const dataDir = ownFolder(join(closed, 'data'))
@@ -388,7 +392,7 @@ describe.runIf(isRoot)('Started by root, the server', () => {
     expect(await sqlOn(again.url)`select id from kept`).toEqual([{ id: 1 }])
   })
 
-  test('sweeps away what a killed first start left in the stand-in for such a DATA_DIR', async () => {
+  test('sweeps away what a killed first start left in the stand-in for such a DATA_DIR', { tags: 'slow' }, async () => {
     const closed = join(await freshFolder(), 'closed')
     await mkdir(join(closed, 'data'), { recursive: true })
     await chmod(closed, 0o700)
@@ -418,7 +422,7 @@ describe.runIf(isRoot)('Started by root, the server', () => {
     expect(existsSync(join(standIn, 'postgres'))).toBe(false)
   })
 
-  test('works for a DATA_DIR that is a link into a folder that only root may enter', async () => {
+  test('works for a DATA_DIR that is a link into a folder that only root may enter', { tags: 'slow' }, async () => {
     const folder = await freshFolder()
     await mkdir(join(folder, 'closed/data'), { recursive: true })
     await chmod(join(folder, 'closed'), 0o700)
@@ -427,7 +431,7 @@ describe.runIf(isRoot)('Started by root, the server', () => {
     expect(await sqlOn(url)`select 1 as one`).toEqual([{ one: 1 }])
   })
 
-  test('works when the programs lie where only root may enter', async () => {
+  test('works when the programs lie where only root may enter', { tags: 'slow' }, async () => {
     const root = await copyOfTheProject()
     await chmod(root, 0o700)
     const dataDir = await freshFolder()
@@ -440,7 +444,8 @@ describe.runIf(isRoot)('Started by root, the server', () => {
     await rm(copy ?? '', { recursive: true })
   })
 
-  test.runIf(othersMayEnter(repository))('works for an ordinary user as well, also the second time', async () => {
+  test('works for an ordinary user as well, also the second time', { tags: 'slow' }, async ({ skip }) => {
+    skip(!othersMayEnter(repository), 'only the owner may enter this folder')
     const folder = await freshFolder()
     await chmod(folder, 0o777)
     const dataDir = join(folder, 'data')

@@ -95,7 +95,7 @@ describe('On SIGTERM', () => {
     expect(await replica.ended()).toBe(0)
   })
 
-  test('a second one ends it at once', async () => {
+  test('a second one ends it at once', { tags: 'slow' }, async () => {
     const replica = startReplica(await cloneDatabase(), await freshFolder(), { DRAIN_DELAY: '5s' })
     const address = await addressOf(replica)
     replica.child.kill('SIGTERM')
@@ -105,8 +105,8 @@ describe('On SIGTERM', () => {
   })
 })
 
-describe('With few files to open', () => {
-  test.skipIf(process.platform !== 'linux')('more connections than files do not end it', { tags: 'slow' }, async () => {
+describe.runIf(process.platform === 'linux')('With few files to open', () => {
+  test('more connections than files do not end it', { tags: 'slow' }, async () => {
     const limited = ['-c', 'ulimit -n 200 && exec "$0" "$@"', process.execPath, ...entry]
     const replica = runProgram('sh', limited, { env: replicaEnvironment(await cloneDatabase(), await freshFolder()) })
     const address = await addressOf(replica)
@@ -129,7 +129,9 @@ describe('With few files to open', () => {
 })
 
 describe('Draining', () => {
-  test('turns /readyz into a problem of its own, and nothing else; the log is silent about it', async () => {
+  test('turns /readyz into a problem of its own, and nothing else; the log is silent about it', {
+    tags: 'slow',
+  }, async () => {
     const { app, close, log } = await testApp()
     app.draining.begin()
     expectProblem(await app.inject({ method: 'GET', url: '/readyz' }), 503, 'shutting_down')

@@ -321,7 +321,7 @@ describe('The form of the log', () => {
       'log.error("last"); process.kill(process.pid, "SIGKILL")',
       'SIGKILL',
     ],
-  ])('is whole when the process %s', async (_how, end, code) => {
+  ])('is whole when the process %s', { tags: 'slow' }, async (_how, end, code) => {
     const start = `import { loggerOptions } from '${repository}/src/plugins/logging.ts'
       const { loggerInstance: log } = loggerOptions('info')
       for (let i = 1; i <= 5000; i++) log.info({ i, text: 'x'.repeat(100) }, 'line')

@@ -36,7 +36,7 @@ test('npm run migrate brings an empty database to the newest schema, and says so
   await database.close()
 })
 
-test('npm run migrate says what to change where there is no database', async () => {
+test('npm run migrate says what to change where there is no database', { tags: 'slow' }, async () => {
   expect(await migrate({})).toMatchObject({ code: 1, stderr: expect.stringContaining('DATABASE_URL is not set') })
   const url = `postgres://nobody@127.0.0.1:${await freePort()}/nothing`
   const failed = await migrate({ DATABASE_URL: url, JWT_SECRET: jwtSecret })

@@ -94,7 +94,9 @@ const refusesConnections = (address: string) =>
   )
 
 describe('The service with nothing configured', () => {
-  test('serves, says that Kinopoisk is a sandbox, and keeps accounts and sessions over a restart', async () => {
+  test('serves, says that Kinopoisk is a sandbox, and keeps accounts and sessions over a restart', {
+    tags: 'slow',
+  }, async () => {
     const DATA_DIR = join(await freshFolder(), 'data')
     const first = startService({ DATA_DIR })
     const address = await addressOf(first)
@@ -195,7 +197,7 @@ describe('The service with nothing configured', () => {
   test.each([
     ['while the database is made', (names: string[]) => names.some((name) => name.startsWith('postgres-'))],
     ['while the database starts', (names: string[]) => names.includes('postgres.log')],
-  ])('leaves nothing behind on SIGTERM %s', async (_name, isTime) => {
+  ])('leaves nothing behind on SIGTERM %s', { tags: 'slow' }, async (_name, isTime) => {
     const DATA_DIR = await freshFolder()
     const service = startService({ DATA_DIR })
     await until(async () => isTime(await readdir(DATA_DIR)))
@@ -204,7 +206,7 @@ describe('The service with nothing configured', () => {
     expect((await readdir(DATA_DIR)).filter((name) => name.startsWith('postgres-'))).toEqual([])
   })
 
-  test('is refused on a DATA_DIR in use, in one line', async () => {
+  test('is refused on a DATA_DIR in use, in one line', { tags: 'slow' }, async () => {
     const DATA_DIR = await preparedFolder()
     await startServer(DATA_DIR)
     const second = startService({ DATA_DIR })
@@ -214,6 +216,7 @@ describe('The service with nothing configured', () => {
   })
 
   test('says which port is taken, leaves no database running, and keeps the password for the next start', {
+    tags: 'slow',
     timeout: 90_000,
   }, async () => {
     const DATA_DIR = await preparedFolder()
@@ -263,7 +266,7 @@ describe('The service with nothing configured', () => {
     expect(await readdir(DATA_DIR)).toEqual([])
   })
 
-  test('names variables that look like misspelt ones, and no value', async () => {
+  test('names variables that look like misspelt ones, and no value', { tags: 'slow' }, async () => {
     const env = { DATA_DIR: await freshFolder(), PUBLIC_CATALOG: 'hunter2', KINOPOISK_KEY: 'hunter2' }
     const service = startService({ ...env, DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret })
     await addressOf(service)
@@ -272,27 +275,24 @@ describe('The service with nothing configured', () => {
     expect(service.stdout()).not.toContain('hunter2')
   })
 
-  test.runIf(privileged > 80)(
-    'that may not listen on a port says that PORT is to be set',
-    { tags: 'slow' },
-    async () => {
-      const DATA_DIR = await freshFolder()
-      if (isRoot) await chown(DATA_DIR, nobody.uid, nobody.gid)
-      const code = isRoot ? `process.setgid(${nobody.gid}); process.setuid(${nobody.uid})` : ''
-      const entry = ['--import', `data:text/javascript,${encodeURIComponent(code)}`, 'src/server.ts']
-      const service = runNode(entry, { env: { DATA_DIR, PORT: '80' } })
-      expect(await service.ended()).toBe(1)
-      expect(service.stderr()).toMatch(
-        /^listen EACCES: .*: this account may not listen there, set PORT to 1024 or above\n$/,
-      )
-      expect(serverPids(DATA_DIR)).toEqual([])
-    },
-  )
+  test('that may not listen on a port says that PORT is to be set', { tags: 'slow' }, async ({ skip }) => {
+    skip(privileged <= 80, 'every port may be listened on here')
+    const DATA_DIR = await freshFolder()
+    if (isRoot) await chown(DATA_DIR, nobody.uid, nobody.gid)
+    const code = isRoot ? `process.setgid(${nobody.gid}); process.setuid(${nobody.uid})` : ''
+    const entry = ['--import', `data:text/javascript,${encodeURIComponent(code)}`, 'src/server.ts']
+    const service = runNode(entry, { env: { DATA_DIR, PORT: '80' } })
+    expect(await service.ended()).toBe(1)
+    expect(service.stderr()).toMatch(
+      /^listen EACCES: .*: this account may not listen there, set PORT to 1024 or above\n$/,
+    )
+    expect(serverPids(DATA_DIR)).toEqual([])
+  })
 
   test.each([
     ['HOST', '192.0.2.1', /^listen EADDRNOTAVAIL: .*: this machine has no such address, set HOST to one of its own\n$/],
     ['HOST', 'nowhere.invalid', /^getaddrinfo E\w+ nowhere\.invalid: .*, set HOST to an address of this machine\n$/],
-  ])('that cannot listen says that %s is to be set', async (name, value, line) => {
+  ])('that cannot listen says that %s is to be set', { tags: 'slow' }, async (name, value, line) => {
     const service = startService({ [name]: value, DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret })
     expect(await service.ended()).toBe(1)
     expect(service.stderr()).toMatch(line)
@@ -319,7 +319,7 @@ describe('The service on a database of its own', () => {
   test.each([
     ['nobody listens', 'postgres://app:hunter2@127.0.0.1:1/films', /connect ECONNREFUSED 127\.0\.0\.1:1/],
     ['the host is unknown', 'postgres://app:hunter2@nowhere.invalid/films', /(ENOTFOUND|EAI_AGAIN) nowhere\.invalid/],
-  ])('ends with a clear line when %s', async (_name, DATABASE_URL, reason) => {
+  ])('ends with a clear line when %s', { tags: 'slow' }, async (_name, DATABASE_URL, reason) => {
     const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret })
     expect(await service.ended()).toBe(1)
     expect(service.stderr()).toMatch(/^The database cannot be reached or migrated: .*\. Check DATABASE_URL\n$/)
@@ -327,7 +327,7 @@ describe('The service on a database of its own', () => {
     expect(service.stdout() + service.stderr()).not.toContain('hunter2')
   })
 
-  test('ends with a clear line when there is no such database', async () => {
+  test('ends with a clear line when there is no such database', { tags: 'slow' }, async () => {
     const DATABASE_URL = (await cloneDatabase()).replace(/test_\w+/, 'nothing')
     const service = startService({ DATABASE_URL, JWT_SECRET: jwtSecret })
     expect(await service.ended()).toBe(1)
@@ -336,14 +336,16 @@ describe('The service on a database of its own', () => {
     )
   })
 
-  test('names ADMIN_LOGIN when no login can be so', async () => {
+  test('names ADMIN_LOGIN when no login can be so', { tags: 'slow' }, async () => {
     const admin = { ADMIN_LOGIN: 'two words', ADMIN_PASSWORD: password }
     const service = startService({ DATABASE_URL: await cloneDatabase(), JWT_SECRET: jwtSecret, ...admin })
     expect(await service.ended()).toBe(1)
     expect(service.stderr()).toMatch(/^The configuration is wrong:\n {2}- ADMIN_LOGIN must be an e-mail, .*\n$/)
   })
 
-  test('ends with what the database says, and no value, when it refuses the administrator', async () => {
+  test('ends with what the database says, and no value, when it refuses the administrator', {
+    tags: 'slow',
+  }, async () => {
     const DATABASE_URL = await cloneDatabase()
     await database(DATABASE_URL)`alter table users add constraint closed check (login <> 'chief')`
     const admin = { ADMIN_LOGIN: 'chief', ADMIN_PASSWORD: password }
@@ -353,7 +355,9 @@ describe('The service on a database of its own', () => {
     expect(service.stdout()).not.toMatch(/chief|argon2/)
   })
 
-  test('prints the stack of an error that nobody caught, without the values of a statement', async () => {
+  test('prints the stack of an error that nobody caught, without the values of a statement', {
+    tags: 'slow',
+  }, async () => {
     const DATABASE_URL = await cloneDatabase()
     const code = `
       const driver = Object.assign(new Error('deadlock detected'), { code: '40P01', query: 'update users' })

@@ -34,6 +34,7 @@ function terminal(command: string, env: Record<string, string>) {
 // Elsewhere `script` takes other arguments.
 describe.runIf(process.platform === 'linux')('In a terminal', () => {
   test('the service ends its start with what is where, and one Ctrl-C is one, though npm passes it on', {
+    tags: 'slow',
     timeout: 120_000,
   }, async () => {
     const DATA_DIR = await freshFolder()
