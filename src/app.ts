@@ -46,6 +46,8 @@ export interface Externals extends ServiceExternals {
   logStream?: DestinationStream
   /** Gets every internal error, once; false where it goes nowhere. */
   report?: (error: unknown, context: { requestId: string }) => unknown
+  /** Of the pool, at most; 10 if absent. */
+  connections?: number
   /** Other limits than the usual ones. */
   limits?: Partial<Limits>
 }
@@ -75,7 +77,7 @@ export async function buildApp(config: Config, externals: Externals): Promise<Fa
     contact: config.securityContact,
   })
   await app.register(documentationPlugin)
-  await app.register(dbPlugin, { url: externals.databaseUrl })
+  await app.register(dbPlugin, { url: externals.databaseUrl, max: externals.connections })
   await app.register(clockPlugin)
   const { databaseUrl, sessionUrl: url = databaseUrl } = externals
   const { databaseReadUrl: readUrl, readLagMs: maxLagMs } = config

@@ -20,7 +20,7 @@ beforeAll(async () => {
   // Not a kept one, which has connections of others too.
   const databaseUrl = await cloneDatabase(templates.withAdmin)
   others = openConnections()
-  service = await testApp({}, { firstAdmin, databaseUrl })
+  service = await testApp({}, { firstAdmin, databaseUrl, connections: 10 })
   outside = connect(service.databaseUrl, { max: 2 })
 })
 afterAll(async () => {

@@ -7,7 +7,7 @@ let service: TestApp
 let request: ReturnType<typeof as>
 
 beforeEach(async () => {
-  service = await testApp({ KINOPOISK_TIMEOUT: '1m' }, { firstAdmin })
+  service = await testApp({ KINOPOISK_TIMEOUT: '1m' }, { firstAdmin, connections: 10 })
   request = as(service.app, await testAdmin(service))
 })
 afterEach(() => service.close())

@@ -472,7 +472,7 @@ describe('Faults within', () => {
   test('a request that is under way when its connection is ended is 503, the next one is served', {
     tags: 'slow',
   }, async () => {
-    const { app, close } = await testApp()
+    const { app, close } = await testApp({}, { connections: 10 })
     const asBob = as(app, await testUser(app, 'bob'))
     const { sql } = app.database
     const pid = sql.begin(async (tx) => {

@@ -260,7 +260,7 @@ describe('Overload', () => {
   test('what would wait in too long a queue is refused at once; health and metrics are not', {
     tags: 'slow',
   }, async () => {
-    service = await testApp({}, { limits: { maxInFlight: 3 } })
+    service = await testApp({}, { connections: 10, limits: { maxInFlight: 3 } })
     const { app } = service
     const user = as(app, await testUser(app))
     // Of one user the list is read once for all who wait.

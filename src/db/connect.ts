@@ -26,7 +26,8 @@ export interface Database {
 }
 
 interface Options {
-  max?: number
+  /** Connections; 10 if absent. */
+  max?: number | undefined
   /** Called with the duration of each statement, the wait for a connection included. */
   onQuery?: (seconds: number) => void
   /**

@@ -11,7 +11,7 @@ declare module 'fastify' {
 }
 
 /** Needs the metrics. */
-export default fp(async (app: FastifyInstance, options: { url: string }) => {
+export default fp(async (app: FastifyInstance, options: { url: string; max: number | undefined }) => {
   const registers = [app.metrics]
   const duration = new Histogram({
     name: 'db_query_duration_seconds',
@@ -20,6 +20,7 @@ export default fp(async (app: FastifyInstance, options: { url: string }) => {
     registers,
   })
   const database = connect(options.url, {
+    max: options.max,
     onQuery: (seconds) => duration.observe(seconds),
     onOutage: (down, reason) =>
       down ? app.log.error({ reason }, 'the database does not answer') : app.log.warn('the database answers again'),

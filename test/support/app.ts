@@ -71,6 +71,8 @@ export async function testApp(
       pictures: { draw: drawPoster },
       version: '0.0.0-test',
       logStream,
+      // What a connection knows of the tables costs ten times as much as what it is asked here.
+      ...(process.env.KEEP_DATABASES === '1' && { connections: 3 }),
       ...externals,
       ...own,
       // A machine that is busy with other tests is no overload of the service.
