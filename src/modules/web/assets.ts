@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { etagOf } from '../../http/json-payload.ts'
 
 /** A file of the page, as it is sent. */
@@ -15,7 +14,8 @@ export interface Asset {
 export interface Assets {
   /** Of all files: a part of their addresses, so that a browser may keep them for good. */
   version: string
-  files: ReadonlyMap<string, Asset>
+  /** Each is made when it is first asked for: to take the types out of all of them would cost every start a fifth of a second. */
+  files: ReadonlyMap<string, () => Asset>
   /** The specifiers that the page's modules import, and the files of packages that stand for them. */
   imports: Record<string, string>
 }
@@ -25,6 +25,7 @@ const packages = ['preact', 'preact/hooks', 'htm']
 const folder = new URL('../../web/', import.meta.url)
 const types: Record<string, string> = {
   ts: 'text/javascript; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
   svg: 'image/svg+xml',
   webmanifest: 'application/manifest+json',
@@ -43,27 +44,35 @@ async function load(): Promise<Assets> {
     .map((name) => name.replaceAll('\\', '/'))
     .filter((name) => extensionOf(name) in types)
     .toSorted()
-  const own = await Promise.all(names.map(async (name) => [name, await read(name)] as const))
-  const foreign = await Promise.all(
-    packages.map(async (name) => {
-      const text = await readFile(fileURLToPath(import.meta.resolve(name)), 'utf8')
-      return [
-        `packages/${name.replace('/', '-')}.js`,
-        asset(text.replace(/\n\/\/# sourceMappingURL=.*/, ''), 'ts'),
-      ] as const
-    }),
+  const own = names.map((name) => [name, new URL(name, folder)] as const)
+  const foreign = packages.map(
+    (name) => [`packages/${name.replace('/', '-')}.js`, new URL(import.meta.resolve(name))] as const,
   )
-  const files = new Map([...own, ...foreign])
-  const hash = createHash('sha256')
-  for (const [name, { etag }] of files) hash.update(`${name} ${etag}\n`)
-  const version = hash.digest('base64url').slice(0, 12)
-  return { version, files, imports: Object.fromEntries(packages.map((name, i) => [name, foreign[i]?.[0] ?? ''])) }
+  const texts = await Promise.all(
+    [...own, ...foreign].map(async ([name, url]) => [name, await readFile(url, 'utf8')] as const),
+  )
+  // Another Node may take types out in another way.
+  const hash = createHash('sha256').update(process.version)
+  for (const [name, text] of texts) hash.update(`${name} ${text}\n`)
+  return {
+    version: hash.digest('base64url').slice(0, 12),
+    files: new Map(texts.map(([name, text]) => [name, lazyAsset(name, text)])),
+    imports: Object.fromEntries(packages.map((name, i) => [name, foreign[i]?.[0] ?? ''])),
+  }
 }
 
-async function read(name: string): Promise<Asset> {
-  const text = await readFile(new URL(name, folder), 'utf8')
-  const extension = extensionOf(name)
-  return asset(extension === 'ts' ? withoutTypes(text) : text, extension)
+function lazyAsset(name: string, text: string): () => Asset {
+  let made: Asset | undefined
+  return () => {
+    made ??= asset(text, extensionOf(name))
+    return made
+  }
+}
+
+function asset(text: string, extension: string): Asset {
+  const sent = extension === 'ts' ? withoutTypes(text) : text.replace(/\n\/\/# sourceMappingURL=.*/, '')
+  const bytes = Buffer.from(sent)
+  return { bytes, type: types[extension] ?? '', etag: etagOf(bytes) }
 }
 
 /** As Node runs it itself, which is stable; only that it can be called is said to be an experiment, on every start. */
@@ -75,11 +84,6 @@ function withoutTypes(text: string): string {
   } finally {
     process.emitWarning = emitWarning
   }
-}
-
-function asset(text: string, extension: string): Asset {
-  const bytes = Buffer.from(text)
-  return { bytes, type: types[extension] ?? '', etag: etagOf(bytes) }
 }
 
 function extensionOf(name: string): string {

@@ -45,7 +45,7 @@ export const pageRoutes: FastifyPluginAsyncTypebox<Options> = async (app, option
 
   app.get('/web/:version/*', { schema: { ...schema, params: AssetParams } }, (request, reply) => {
     const { version, '*': name } = request.params
-    const asset = assets.files.get(name)
+    const asset = assets.files.get(name)?.()
     if (!asset) throw new AppError('not_found', { detail: 'The page has no such file' })
     // Of another release while replicas are replaced: as they are here, and not kept.
     const isThis = version === assets.version
