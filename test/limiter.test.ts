@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connect } from '../src/db/connect.ts'
-import type { SandboxCall } from '../src/embedded/sandbox/server.ts'
 import { AppError } from '../src/errors.ts'
 import { filmRequest, searchRequest, votesRequest } from '../src/kinopoisk/endpoints.ts'
 import { failureOf } from '../src/kinopoisk/failures.ts'
@@ -11,6 +10,7 @@ import { createRateRepository, type Rate, windowMs } from '../src/kinopoisk/quot
 import type { CallContext, Purpose, UpstreamFetch } from '../src/kinopoisk/request.ts'
 import { as, testApp, testUser } from './support/app.ts'
 import { type ClockedDatabase, clockedDatabase } from './support/clock.ts'
+import { cloneDatabase } from './support/databases.ts'
 import { inDatabase } from './support/movies.ts'
 
 const noon = '2026-06-01T12:00:00Z'
@@ -241,10 +241,12 @@ describe('the layer alone', () => {
 })
 
 describe('over HTTP', () => {
-  test('two replicas keep to 5 searches and 20 calls in any second, and upstream refuses none', {
+  test('two replicas keep to 5 searches and 20 calls in any second, each call in a slot of its own', {
     tags: 'slow',
   }, async () => {
-    const service = await testApp({ KINOPOISK_TIMEOUT: '2m' }, {}, { rateLimits: true })
+    const databaseUrl = await cloneDatabase()
+    await inDatabase(databaseUrl, keepSlots)
+    const service = await testApp({ KINOPOISK_TIMEOUT: '2m' }, { databaseUrl }, { rateLimits: true })
     const apps = [service.app, await service.replica()]
     const user = await testUser(service.app)
     const get = (url: string, i: number) => as(apps[i % 2] ?? service.app, user)({ method: 'GET', url })
@@ -252,15 +254,42 @@ describe('over HTTP', () => {
     const films = Array.from({ length: 60 }, (_, i) => get(`/movies/${9_000_000 + i}`, i))
     for (const found of await Promise.all(searches)) expect(found.json()).toMatchObject({ source: 'kinopoisk' })
     for (const film of await Promise.all(films)) expect(film.statusCode).toBe(404)
-    const all = [...service.calls, ...service.accountCalls].toSorted((a, b) => a.at - b.at)
-    expect(all.filter(({ status }) => status === 429)).toEqual([])
-    expect(mostInASecond(all.filter(({ endpoint }) => endpoint === 'search'))).toBeLessThanOrEqual(5)
-    expect(mostInASecond(all)).toBeLessThanOrEqual(20)
+    const searchesSeen = service.calls.filter(({ endpoint }) => endpoint === 'search').length
+    const allSeen = service.calls.length + service.accountCalls.length
+    const slots = await inDatabase(
+      databaseUrl,
+      (sql) => sql<Slot[]>`select kind, extract(epoch from at) * 1000 as at from slots`,
+    )
+    const of = (kind: Slot['kind']) => slots.filter((slot) => slot.kind === kind).map(({ at }) => Number(at))
+    expect(searchesSeen).toBeGreaterThanOrEqual(60)
+    expect(of('search').length).toBeGreaterThanOrEqual(searchesSeen)
+    expect(of('overall').length).toBeGreaterThanOrEqual(allSeen)
+    expect(mostInAWindow(of('search'))).toBe(5)
+    expect(mostInAWindow(of('overall'))).toBeLessThanOrEqual(20)
     await service.close()
   })
 })
 
-function mostInASecond(calls: SandboxCall[]): number {
-  const counts = calls.map(({ at }) => calls.filter((other) => other.at >= at && other.at < at + 1_000).length)
+interface Slot {
+  kind: 'search' | 'overall'
+  at: string
+}
+
+/**
+ * Keeps every slot that is granted, by the database's clock. When a call reaches upstream says less: on a busy machine two
+ * arrive closer together than they were let through.
+ */
+async function keepSlots(sql: ReturnType<typeof connect>['sql']): Promise<void> {
+  await sql.unsafe(`
+    create table slots (kind text not null, at timestamptz not null);
+    create function keep_slot() returns trigger language plpgsql as $$ begin
+      if new.overall is distinct from old.overall then insert into slots values ('overall', new.overall[cardinality(new.overall)]); end if;
+      if new.search is distinct from old.search then insert into slots values ('search', new.search[cardinality(new.search)]); end if;
+      return null; end $$;
+    create trigger keep_slot after update on kinopoisk_rates for each row execute function keep_slot()`)
+}
+
+function mostInAWindow(moments: number[]): number {
+  const counts = moments.map((at) => moments.filter((other) => other >= at && other < at + windowMs).length)
   return Math.max(...counts)
 }
