@@ -14,31 +14,24 @@ if (!process.env.TMPDIR && hasRoom('/dev/shm')) process.env.TMPDIR = '/dev/shm'
 // For busy machines: what waits, waits for an event.
 const patience = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 45_000 } } }
 const projects = [
-  // Many files in one worker: what they import is read once, and an app serves more than one.
   {
     name: 'app',
     include: ['test/*.test.ts'],
-    isolate: false,
     env: { FUZZ_RUNS: process.env.FUZZ_RUNS ?? '4', KEEP_DATABASES: process.env.KEEP_DATABASES ?? '1' },
   },
   // The service as a process of its own.
-  {
-    name: 'process',
-    include: ['test/process/*.test.ts'],
-    isolate: false,
-    globalSetup: 'test/support/cluster.ts',
-  },
+  { name: 'process', include: ['test/process/*.test.ts'], globalSetup: 'test/support/cluster.ts' },
   // Chromium on /docs and on the page for people, and the clients that generators make.
-  { name: 'browser', include: ['test/browser/*.test.ts'], isolate: true },
+  { name: 'browser', include: ['test/browser/*.test.ts'] },
   // Load, the driver, the whole fuzz, replicas under a thousand requests.
-  { name: 'slow', include: ['test/slow/*.test.ts'], isolate: true },
+  { name: 'slow', include: ['test/slow/*.test.ts'] },
 ]
 
 /** The largest files begin first, but for the longest, whose size says little: one of them alone at the end would be waited for. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLong = ({ moduleId }: TestSpecification) =>
-      Number(/(browser\/(web|documentation)|process\/server|slow\/(fuzz|long-lists-load))\.test/.test(moduleId))
+      Number(/(browser\/(web-screens|documentation)|process\/server|slow\/(fuzz|long-lists-load))\.test/.test(moduleId))
     return (await super.sort(files)).toSorted((a, b) => isLong(b) - isLong(a))
   }
 }
@@ -60,7 +53,8 @@ export default defineConfig({
       .filter(({ name }) => ['app', 'process'].includes(name) || isSlowToo)
       .map((project) => ({
         test: {
-          ...{ pool: 'forks' as const, ...patience, ...project },
+          // Many files in one worker: what they import is read once.
+          ...{ pool: 'forks' as const, isolate: false, ...patience, ...project },
           // More than two cores, as a test often waits; not under load, which comes last and beside nothing else.
           maxWorkers: project.name === 'slow' ? 2 : 3,
           sequence: { groupOrder: project.name === 'slow' ? 1 : 0 },
@@ -70,7 +64,7 @@ export default defineConfig({
       enabled: !someFiles,
       provider: 'v8',
       include: ['src/**/*.ts'],
-      // Runs in browsers: test/browser/web.test.ts uses every screen of it there.
+      // Runs in browsers: test/browser/web-screens.test.ts opens every screen of it there.
       exclude: ['src/web/**'],
       reporter: [['text', { skipFull: true }], 'json-summary'],
       thresholds: someFiles ? {} : { lines: isSlowToo ? 96.4 : 90, statements: 90, functions: 90, branches: 80 },

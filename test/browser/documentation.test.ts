@@ -1,24 +1,20 @@
-import { existsSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { testApp } from '../support/app.ts'
-
-// In the Chromium of Debian, which .ci/run installs. Elsewhere it may lie at one of the other places.
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
-if (!executablePath) process.stderr.write('Tests of /docs are left out: there is no Chromium (Debian: chromium)\n')
+import { openBrowser } from '../support/browser.ts'
 
 const password = 'correct horse battery staple'
 const phone = { width: 375, height: 812 }
 
-describe.runIf(executablePath)('/docs in Chromium', () => {
+describe('/docs in Chromium', () => {
   let browser: Browser
   const closers: (() => Promise<unknown>)[] = []
 
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
+    browser = await openBrowser()
   })
-  afterAll(() => browser?.close())
+  afterAll(() => browser.close())
   afterEach(async () => {
     for (const close of closers.splice(0).toReversed()) await close()
   })

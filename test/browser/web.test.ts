@@ -1,45 +1,20 @@
-import { mkdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import axe from 'axe-core'
-import type { BrowserContextOptions, Page } from 'playwright-core'
+import type { BrowserContextOptions } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { as, endBlock, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
-import { openSite, retryUntilShown, type Site, silent, useBrowser } from '../support/browser.ts'
+import { openSite, retryUntilShown, type Site, settle, silent, useBrowser } from '../support/browser.ts'
 import { cloneDatabase } from '../support/databases.ts'
 import { outageOf } from '../support/outage.ts'
 
 let site: Site
-const screenshots = join(tmpdir(), 'kinoteka-web')
 
 beforeAll(async () => {
-  ;[site] = await Promise.all([openSite(), mkdir(screenshots, { recursive: true })])
+  site = await openSite()
 })
 afterEach(() => site.sandbox.fail(null))
 afterAll(() => site.close())
 const browser = useBrowser()
 
-const phone = { width: 390, height: 844 }
 const desktop = { width: 1366, height: 900 }
-const screens: Record<string, string> = {
-  home: '/',
-  search: '/app/search?query=матрица',
-  catalogue: '/app/catalogue',
-  film: '/app/film/301',
-  person: '/app/person/90000001',
-  favourites: '/app/mine/favorites',
-  statistics: '/app/mine/statistics',
-  files: '/app/mine/files',
-  profile: '/app/account/profile',
-  security: '/app/account/security',
-  keys: '/app/account/keys',
-  films: '/app/admin/films',
-  genres: '/app/admin/genres',
-  directors: '/app/admin/directors',
-  users: '/app/admin/users',
-  gateway: '/app/admin/gateway',
-  nothing: '/app/nothing',
-}
 
 const open = (options?: BrowserContextOptions) => browser.open(site, options)
 
@@ -51,77 +26,6 @@ async function asUser(options?: BrowserContextOptions) {
 function asAdmin(options?: BrowserContextOptions) {
   return browser.openAs(site, firstAdmin.login, firstAdmin.password, options)
 }
-
-/** When nothing is loaded any more. */
-async function settle(page: Page): Promise<void> {
-  await page.waitForSelector('main h1')
-  await page.waitForLoadState('networkidle')
-  await page.locator('.loading, .row .poster.blank').first().waitFor({ state: 'detached' })
-}
-
-const isTooWide = (page: Page) => page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth')
-
-async function violationsIn(page: Page): Promise<string[]> {
-  // By the debugger: the page's own policy would not let it in.
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate(() =>
-    (
-      globalThis as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> }
-      }
-    ).axe.run(),
-  )
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)} ${nodes[0]?.failureSummary}`)
-}
-
-describe('Every screen', () => {
-  test.each([
-    ['phone', phone, 'dark', 'ru-RU'],
-    ['desktop', desktop, 'light', 'uk-UA'],
-    ['phone', phone, 'light', 'en-GB'],
-  ] as const)(
-    'is accessible, complains of nothing and fits, also 320 pixels and text of twice the size, on a %s of %o, %s, in %s',
-    async (name, viewport, colorScheme, locale) => {
-      const { page, complaints } = await asAdmin({ viewport, colorScheme, locale, reducedMotion: 'reduce' })
-      const faults: string[] = []
-      for (const [screen, path] of Object.entries(screens)) {
-        await page.goto(path)
-        await settle(page)
-        await page.screenshot({ path: join(screenshots, `${screen}-${name}-${colorScheme}-${locale}.png`) })
-        // In both themes; which language it is changes nothing of that.
-        if (locale !== 'uk-UA') faults.push(...(await violationsIn(page)).map((fault) => `${screen}: ${fault}`))
-        if (await isTooWide(page)) faults.push(`${screen} is wider than the window`)
-        await page.setViewportSize({ width: 3840, height: 2160 })
-        if (await isTooWide(page)) faults.push(`${screen} is wider than 3840 pixels`)
-        await page.setViewportSize({ width: 320, height: 640 })
-        if (await isTooWide(page)) faults.push(`${screen} is wider than 320 pixels`)
-        await page.setViewportSize({ width: 1280, height: 900 })
-        await page.evaluate('document.documentElement.style.fontSize = "200%"')
-        if (await isTooWide(page)) faults.push(`${screen} is wider than the window with text of twice the size`)
-        await page.setViewportSize(viewport)
-      }
-      expect(faults).toEqual([])
-      silent(complaints)
-    },
-    600_000,
-  )
-
-  test('of a person without a login is accessible too', async () => {
-    const { context, complaints } = await open({ viewport: phone, reducedMotion: 'reduce' })
-    const page = await context.newPage()
-    const faults: string[] = []
-    for (const path of ['/app/login', '/app/register', '/app/reset', '/app/reset#token=some']) {
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme })
-        await page.goto(path)
-        await settle(page)
-        faults.push(...(await violationsIn(page)).map((fault) => `${path}: ${fault}`))
-      }
-    }
-    expect(faults).toEqual([])
-    silent(complaints)
-  })
-})
 
 const watchShifts = `globalThis.shift = 0
 new PerformanceObserver((list) => {

@@ -6,12 +6,15 @@ import type { Externals } from '../../src/app.ts'
 import { demoFilms } from '../../src/embedded/demo.ts'
 import { firstAdmin, type TestApp, testApp } from './app.ts'
 
-const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+// The first is Chromium without its windows, at two thirds of the processor.
+const paths = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'].map(
+  (name) => `/usr/bin/${name}`,
+)
 
-async function openBrowser(): Promise<Browser> {
+export async function openBrowser(): Promise<Browser> {
   const executablePath = paths.find((path) => existsSync(path))
-  if (!executablePath) throw new Error('Chromium is needed for this test: apt-get install chromium')
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+  if (!executablePath) throw new Error('Chromium is needed for this test: apt-get install chromium-headless-shell')
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] })
 }
 
 export interface Site extends TestApp {
@@ -65,6 +68,13 @@ async function logInAs(context: BrowserContext, login: string, password: string)
   await page.waitForURL((url) => url.pathname === '/')
   await page.waitForSelector('.top nav a[href="/app/account"]')
   return page
+}
+
+/** When nothing is loaded any more. */
+export async function settle(page: Page): Promise<void> {
+  await page.waitForSelector('main h1')
+  await page.waitForLoadState('networkidle')
+  await page.locator('.loading, .row .poster.blank').first().waitFor({ state: 'detached' })
 }
 
 export const silent = ({ all }: Complaints) => expect(all).toEqual([])

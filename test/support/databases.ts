@@ -84,11 +84,12 @@ async function empty(name: string, template: string): Promise<boolean> {
   }).catch(() => false)
 }
 
-const catalogs = ['class', 'proc', 'trigger', 'constraint', 'statistic', 'type']
-/** Whether a table, a function or a statistic was made or changed, how many there are, and what else is as it was. */
+const catalogs = ['class', 'proc', 'trigger', 'constraint', 'type'].map((name) => `pg_${name} where oid >= 16384`)
+catalogs.push('pg_statistic where starelid >= 16384')
+/** Whether a table, a function or a statistic of ours was made or changed, how many there are, and what else is as it was. */
 function stateQuery(xid: string): string {
-  const changes = catalogs.map((name) => `exists (select from pg_${name} where xmin::text::bigint >= ${xid})`)
-  const counts = catalogs.map((name) => `(select count(*) from pg_${name})`)
+  const changes = catalogs.map((rows) => `exists (select from ${rows} and xmin::text::bigint >= ${xid})`)
+  const counts = catalogs.map((rows) => `(select count(*) from ${rows})`)
   const schemas = `(select string_agg(nspname, ',' order by nspname) from pg_namespace where nspname not like 'pg_%')`
   const settings = `(select string_agg(setconfig::text, ' ') from pg_db_role_setting join pg_database on setdatabase = pg_database.oid
     where datname = current_database())`
