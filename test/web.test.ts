@@ -1,6 +1,7 @@
 import { brotliCompressSync, gunzipSync } from 'node:zlib'
 import type { InjectOptions } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loadAssets } from '../src/modules/web/assets.ts'
 import { password, type TestApp, testApp, testUser } from './support/app.ts'
 import { metricsOf } from './support/metrics.ts'
 import { expectProblem } from './support/problems.ts'
@@ -112,6 +113,20 @@ describe('The page', () => {
       'packages/preact/package.json',
     ])
       expect((await get(`${folder}${name}`)).statusCode, name).toBe(404)
+  })
+
+  test('has no file that cannot be sent: types are taken out when it is first asked for', async () => {
+    const { body } = await pageOf()
+    const { files, version } = await loadAssets()
+    expect(body).toContain(`/web/${version}/main.ts`)
+    expect(files.size).toBeGreaterThan(45)
+    for (const [name, read] of files) {
+      const answer = await get(`/web/${version}/${name}`)
+      expect([name, answer.statusCode, answer.headers['content-type']]).toEqual([name, 200, read().type])
+      expect(answer.rawPayload.equals(read().bytes), name).toBe(true)
+      if (name.endsWith('.ts'))
+        expect(read().bytes.toString(), name).not.toMatch(/^(export )?(interface|type) |import type/m)
+    }
   })
 
   test('counts screens by name alone', async () => {
