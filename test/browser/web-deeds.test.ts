@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { as, firstAdmin, password, type TestUser, testAdmin, testUser } from '../support/app.ts'
-import { openSite, type Site, silent, useBrowser } from '../support/browser.ts'
+import { desktop, openSite, type Site, silent, useBrowser } from '../support/browser.ts'
 import { s3Environment, startS3 } from '../support/s3.ts'
 
 let site: Site
@@ -21,7 +21,7 @@ afterAll(async () => {
 const browser = useBrowser()
 
 const openAs = (login: string, given = password) =>
-  browser.openAs(site, login, given, { viewport: { width: 1366, height: 900 }, acceptDownloads: true })
+  browser.openAs(site, login, given, { viewport: desktop, acceptDownloads: true })
 const kept = async (user: TestUser, url: string) => (await as(site.app, user)({ method: 'GET', url })).json()
 
 describe('On the page', () => {

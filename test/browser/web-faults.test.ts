@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { as, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
-import { openSite, retryUntilShown, type Site, silent, useBrowser } from '../support/browser.ts'
+import { desktop, openSite, retryUntilShown, type Site, silent, useBrowser } from '../support/browser.ts'
 import { cloneDatabase } from '../support/databases.ts'
 import { outageOf } from '../support/outage.ts'
 
@@ -13,8 +13,7 @@ beforeAll(async () => {
 afterAll(() => site.close())
 const browser = useBrowser()
 
-const openAs = (login: string, given = password, at = site) =>
-  browser.openAs(at, login, given, { viewport: { width: 1366, height: 900 } })
+const openAs = (login: string, given = password, at = site) => browser.openAs(at, login, given, { viewport: desktop })
 const account = '.top nav a[href="/app/account"]'
 
 describe('A form that is refused', () => {

@@ -2,7 +2,7 @@ import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { firstAdmin } from '../support/app.ts'
-import { openSite, type Site, settle, silent, useBrowser } from '../support/browser.ts'
+import { desktop, openSite, type Site, settle, silent, useBrowser } from '../support/browser.ts'
 
 let site: Site
 beforeAll(async () => {
@@ -12,7 +12,6 @@ afterAll(() => site.close())
 const browser = useBrowser()
 
 const phone = { width: 390, height: 844 }
-const desktop = { width: 1366, height: 900 }
 const screens: Record<string, string> = {
   home: '/',
   search: '/app/search?query=матрица',

@@ -1,7 +1,7 @@
 import type { BrowserContextOptions } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { as, endBlock, firstAdmin, password, testAdmin, testUser } from '../support/app.ts'
-import { openSite, retryUntilShown, type Site, settle, silent, useBrowser } from '../support/browser.ts'
+import { desktop, openSite, retryUntilShown, type Site, settle, silent, useBrowser } from '../support/browser.ts'
 import { cloneDatabase } from '../support/databases.ts'
 import { outageOf } from '../support/outage.ts'
 
@@ -14,17 +14,11 @@ afterEach(() => site.sandbox.fail(null))
 afterAll(() => site.close())
 const browser = useBrowser()
 
-const desktop = { width: 1366, height: 900 }
-
 const open = (options?: BrowserContextOptions) => browser.open(site, options)
 
 async function asUser(options?: BrowserContextOptions) {
   const user = await testUser(site.app)
   return { user, ...(await browser.openAs(site, user.login, password, options)) }
-}
-
-function asAdmin(options?: BrowserContextOptions) {
-  return browser.openAs(site, firstAdmin.login, firstAdmin.password, options)
 }
 
 const watchShifts = `globalThis.shift = 0
@@ -250,7 +244,7 @@ describe('Markup in names', () => {
     }
     const film = (await admin({ method: 'POST', url: '/films', payload })).json()
     expect(film.id).toBeGreaterThan(0)
-    const { page, complaints } = await asAdmin()
+    const { page, complaints } = await browser.openAs(site, firstAdmin.login, firstAdmin.password)
     for (const path of [
       '/',
       '/app/catalogue',

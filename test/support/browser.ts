@@ -17,6 +17,9 @@ export async function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] })
 }
 
+/** The window of most tests. */
+export const desktop = { width: 1366, height: 900 }
+
 export interface Site extends TestApp {
   url: string
 }

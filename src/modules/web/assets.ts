@@ -64,12 +64,13 @@ async function load(): Promise<Assets> {
 function lazyAsset(name: string, text: string): () => Asset {
   let made: Asset | undefined
   return () => {
-    made ??= asset(text, extensionOf(name))
+    made ??= asset(name, text)
     return made
   }
 }
 
-function asset(text: string, extension: string): Asset {
+function asset(name: string, text: string): Asset {
+  const extension = extensionOf(name)
   const sent = extension === 'ts' ? withoutTypes(text) : text.replace(/\n\/\/# sourceMappingURL=.*/, '')
   const bytes = Buffer.from(sent)
   return { bytes, type: types[extension] ?? '', etag: etagOf(bytes) }
