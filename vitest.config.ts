@@ -17,6 +17,8 @@ const projects = [
   {
     name: 'app',
     include: ['test/*.test.ts'],
+    // Beside its whole size in `slow`.
+    exclude: isSlowToo ? ['test/fuzz.test.ts'] : [],
     env: { FUZZ_RUNS: process.env.FUZZ_RUNS ?? '4', KEEP_DATABASES: process.env.KEEP_DATABASES ?? '1' },
   },
   // The service as a process of its own.
