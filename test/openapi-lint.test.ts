@@ -27,17 +27,18 @@ async function redocly(): Promise<Found[]> {
   })
 }
 
-async function spectral(ruleset: unknown): Promise<Found[]> {
+/** With both sets of rules at once: reading the document takes longer than either. */
+async function spectral(): Promise<Found[]> {
   const linter = new spectralCore.Spectral()
-  linter.setRuleset(new spectralCore.Ruleset({ extends: [[ruleset, 'all']] } as never))
+  const rulesets = [spectralRulesets.oas, owasp].map((ruleset) => [ruleset, 'all'])
+  linter.setRuleset(new spectralCore.Ruleset({ extends: rulesets } as never))
   const found = await linter.run(text)
   return found.map(({ code, message, path }) => ({ rule: String(code), message, where: path.join('.') }))
 }
 
 const rulesets = [
-  ['Redocly (recommended-strict)', () => redocly(), redoclyOff],
-  ['Spectral (oas)', () => spectral(spectralRulesets.oas), spectralOff],
-  ['Spectral (OWASP)', () => spectral(owasp), owaspOff],
+  ['Redocly (recommended-strict)', redocly, redoclyOff],
+  ['Spectral (oas, OWASP)', spectral, { ...spectralOff, ...owaspOff }],
 ] as const
 
 describe('The document passes', () => {

@@ -103,8 +103,9 @@ describe('the ledger', () => {
     ['refresh', '06:00:00', 0, 63],
   ] as const)('%s has at %s, after %i calls of others, %i of 500', async (purpose, time, outside, calls) => {
     await clocked.stopAt(at(time))
-    await spentBefore({ outside })
-    expect(await spend(ledgerOf(500), purpose)).toBe(calls)
+    const left = Math.min(calls, 10)
+    await spentBefore({ outside, [purpose]: calls - left })
+    expect(await spend(ledgerOf(500), purpose)).toBe(left)
   })
 
   test('what refresh and import have spent of their shares is not held for them too', async () => {
