@@ -700,6 +700,12 @@ describe('the retry', () => {
     expect(hasty.calls).toHaveLength(1)
   })
 
+  test('that a 429 leaves no time for tells the client for how long calls are paused', async () => {
+    const { fetch, calls } = failThen(failureOf(429, undefined))
+    await expect(fetch(request, within(150))).rejects.toMatchObject({ headers: { 'retry-after': '1' } })
+    expect(calls).toHaveLength(1)
+  })
+
   test('is not made when hardly any time is left, nor after a refusal of our own', async () => {
     const late = failThen(new UpstreamFailure('server_error', undefined))
     await expect(late.fetch(request, within(150))).rejects.toMatchObject({ outcome: 'server_error' })

@@ -34,6 +34,9 @@ const unsentCodes = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
+/** How long calls are paused after a 429 that does not say when to come again. */
+export const defaultPauseSeconds = 1
+
 /** A call that was sent to upstream and brought no response. Our own refusals are plain AppErrors. */
 export class UpstreamFailure extends AppError {
   readonly outcome: Failed
@@ -47,9 +50,10 @@ export class UpstreamFailure extends AppError {
   readonly abandoned: boolean
 
   constructor(outcome: Failed, cause: unknown, retryAfterSeconds?: number, isGeneral = false) {
+    const seconds = retryAfterSeconds ?? (outcome === 'rate_limited' ? defaultPauseSeconds : undefined)
     super(codes[outcome], {
       cause,
-      ...(retryAfterSeconds && { headers: { 'retry-after': String(retryAfterSeconds) } }),
+      ...(seconds && { headers: { 'retry-after': String(seconds) } }),
     })
     this.name = 'UpstreamFailure'
     this.outcome = outcome

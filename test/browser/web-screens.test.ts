@@ -42,7 +42,10 @@ interface Axe {
 async function violationsIn(page: Page, colorScheme: 'light' | 'dark'): Promise<string[]> {
   // By the debugger: the page's own policy would not let it in.
   await page.evaluate(axe.source)
-  const options = { resultTypes: ['violations'], ...(colorScheme === 'dark' && { runOnly: ['color-contrast', 'link-in-text-block'] }) }
+  const options = {
+    resultTypes: ['violations'],
+    ...(colorScheme === 'dark' && { runOnly: ['color-contrast', 'link-in-text-block'] }),
+  }
   const { violations } = await page.evaluate((given) => (globalThis as unknown as { axe: Axe }).axe.run(given), options)
   return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)} ${nodes[0]?.failureSummary}`)
 }

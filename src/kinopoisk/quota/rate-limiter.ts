@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startOwnTimer } from '../../db/pool/own-time.ts'
 import { AppError } from '../../errors.ts'
-import { refusal, UpstreamFailure } from '../failures.ts'
+import { defaultPauseSeconds, refusal, UpstreamFailure } from '../failures.ts'
 import type { GatewayMetrics } from '../metrics.ts'
 import { type CallContext, type Endpoint, type Layer, timeLeft } from '../request.ts'
 import { callsPerSecond, type Rate, type RateRepository, windowMs } from './rate-windows.ts'
 
 type LimiterMetrics = Pick<GatewayMetrics, 'queueWait' | 'queueRefused'>
-
-const defaultPauseSeconds = 1
 
 const isRate = (endpoint: Endpoint | Rate): endpoint is Rate => endpoint in callsPerSecond
 
