@@ -17,7 +17,7 @@ const projects = [
   {
     name: 'app',
     include: ['test/*.test.ts'],
-    // Beside its whole size in `slow`.
+    // The whole fuzz is in `slow`, which runs then.
     exclude: isSlowToo ? ['test/fuzz.test.ts'] : [],
     env: { FUZZ_RUNS: process.env.FUZZ_RUNS ?? '4', KEEP_DATABASES: process.env.KEEP_DATABASES ?? '1' },
   },

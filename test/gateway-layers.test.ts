@@ -700,7 +700,7 @@ describe('the retry', () => {
     expect(hasty.calls).toHaveLength(1)
   })
 
-  test('that a 429 leaves no time for tells the client for how long calls are paused', async () => {
+  test('is not made after a 429 that leaves no time for it: the client is told how long calls are paused', async () => {
     const { fetch, calls } = failThen(failureOf(429, undefined))
     await expect(fetch(request, within(150))).rejects.toMatchObject({ headers: { 'retry-after': '1' } })
     expect(calls).toHaveLength(1)

@@ -48,9 +48,18 @@ async function spend(ledger: Ledger, purpose: Purpose, most = 1_000): Promise<nu
   return most
 }
 
-async function spentBefore(spent: Partial<Record<Purpose | 'outside', number>>): Promise<void> {
+type Spent = Partial<Record<Purpose | 'outside', number>>
+
+async function spentBefore(spent: Spent): Promise<void> {
   const row = { key_hash: 'key', day: '2026-06-01', ...spent }
   await database.sql`insert into kinopoisk_usage ${database.sql(row)}`
+}
+
+/** That the purpose has just so many calls. All but the last ten are spent before, as each takes a statement. */
+async function expectCalls(limit: number, purpose: Purpose, calls: number, spent: Spent = {}): Promise<void> {
+  const last = Math.min(calls, 10)
+  await spentBefore({ ...spent, [purpose]: calls - last })
+  expect(await spend(ledgerOf(limit), purpose)).toBe(last)
 }
 
 describe('the ledger', () => {
@@ -82,9 +91,7 @@ describe('the ledger', () => {
     [0, '23:59:59.999', 0],
   ])('of %i a day, those who wait have at %s %i', async (limit, time, calls) => {
     await clocked.stopAt(at(time))
-    const left = Math.min(calls, 10)
-    await spentBefore({ interactive: calls - left })
-    expect(await spend(ledgerOf(limit), 'interactive')).toBe(left)
+    await expectCalls(limit, 'interactive', calls)
   })
 
   test.each([
@@ -103,14 +110,11 @@ describe('the ledger', () => {
     ['refresh', '06:00:00', 0, 63],
   ] as const)('%s has at %s, after %i calls of others, %i of 500', async (purpose, time, outside, calls) => {
     await clocked.stopAt(at(time))
-    const left = Math.min(calls, 10)
-    await spentBefore({ outside, [purpose]: calls - left })
-    expect(await spend(ledgerOf(500), purpose)).toBe(left)
+    await expectCalls(500, purpose, calls, { outside })
   })
 
   test('what refresh and import have spent of their shares is not held for them too', async () => {
-    await spentBefore({ refresh: 75, import: 25, interactive: 390 })
-    expect(await spend(ledgerOf(500), 'interactive')).toBe(10)
+    await expectCalls(500, 'interactive', 400, { refresh: 75, import: 25 })
   })
 
   test('without limit all may, and are counted', async () => {

@@ -28,7 +28,7 @@ async function start(facts: FilmFact[], url?: string) {
   calls = []
   sandbox = await startSandbox({ films: facts, onCall: (call) => calls.push(call) })
   const kinopoisk = { url: url ?? sandbox.url, apiKey: 'test-key', sandbox: true, prefetchMs: 10 }
-  // Early in the day there would be few calls for it.
+  // With a limit it would have few calls early in the day.
   service = await testApp({ KINOPOISK_DAILY_QUOTA: '-1' }, { clock: time.clock, kinopoisk })
   started.push(service, sandbox)
 }
