@@ -5,8 +5,10 @@ import { BaseSequencer, parseCLI, type TestSpecification } from 'vitest/node'
 const { filter, options } = parseCLI(['vitest', ...process.argv.slice(2)])
 // A file that is named covers a part of the code only: coverage is not measured then, and asks for nothing where it is.
 const someFiles = filter.some((name) => /\.test\.ts(:\d+)?$/.test(name))
-// What takes minutes: by `--project slow` or `browser` (or '*'), or by name.
-const isSlowToo = [...[options.project ?? []].flat(), ...filter].some((name) => /slow|browser|^\*$/.test(name))
+// What takes minutes: by `--project slow`, `load` or `browser` (or '*'), or by name.
+const isSlowToo = [...[options.project ?? []].flat(), ...filter].some((name) =>
+  /\b(slow|load|browser)\b|^\*$/.test(name),
+)
 
 // Databases are made by the hundred: in memory, where there is room for them, in a fifth of the time.
 if (!process.env.TMPDIR && hasRoom('/dev/shm')) process.env.TMPDIR = '/dev/shm'
@@ -25,15 +27,19 @@ const projects = [
   { name: 'process', include: ['test/process/*.test.ts'], globalSetup: 'test/support/cluster.ts' },
   // Chromium on /docs and on the page for people, and the clients that generators make.
   { name: 'browser', include: ['test/browser/*.test.ts'] },
-  // Load, the driver, the whole fuzz, replicas under a thousand requests.
+  // The whole fuzz, replicas under a thousand requests, poolers and proxies.
   { name: 'slow', include: ['test/slow/*.test.ts'] },
+  // What compares times or memory under load.
+  { name: 'load', include: ['test/load/*.test.ts'] },
 ]
 
 /** The largest files begin first, but for the longest, whose size says little: one of them alone at the end would be waited for. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLong = ({ moduleId }: TestSpecification) =>
-      Number(/(browser\/(web-screens|documentation)|process\/server|slow\/(fuzz|long-lists-load))\.test/.test(moduleId))
+      Number(
+        /(browser\/(web-screens|documentation)|process\/server|slow\/fuzz|load\/long-lists-load)\.test/.test(moduleId),
+      )
     return (await super.sort(files)).toSorted((a, b) => isLong(b) - isLong(a))
   }
 }
@@ -58,8 +64,8 @@ export default defineConfig({
           // Many files in one worker: what they import is read once.
           ...{ pool: 'forks' as const, isolate: false, ...patience, ...project },
           // More than two cores, as a test often waits; not under load, which comes last and beside nothing else.
-          maxWorkers: project.name === 'slow' ? 2 : 3,
-          sequence: { groupOrder: project.name === 'slow' ? 1 : 0 },
+          maxWorkers: project.name === 'load' ? 2 : 4,
+          sequence: { groupOrder: project.name === 'load' ? 1 : 0 },
         },
       })),
     coverage: {

@@ -25,7 +25,7 @@ export const templates = { empty: 'migrated', withAdmin: 'migrated_with_admin' }
 export const firstAdmin = { login: 'admin', password }
 
 const settings = {
-  // Three workers with apps and replicas of up to 16 connections each.
+  // Four workers with apps and replicas of up to 16 connections each.
   max_connections: '500',
   autovacuum: 'off',
   // Nothing need outlive the run, nobody replicates, and all is in memory: so it takes 6 % less of the processor.
